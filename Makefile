@@ -1,0 +1,64 @@
+# make help lists what there is; every target sets up its environment itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help report test slow check format lint types layers notebooks notebooks-check lab bench lock data witness clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml tools/make_venv.py
+	@command -v $(PYTHON) >/dev/null || { echo "environment: $(PYTHON) is missing; install Python 3.11 to 3.13"; exit 1; }
+	@$(PYTHON) tools/make_venv.py $(VENV)
+
+report: $(READY)  ## regenerate every figure, table and the page in reports/ (about 1 min)
+	@$(BIN)/mnstudy report --out reports
+
+test: $(READY)  ## run the tests (about 2 min)
+	@$(BIN)/python -m pytest -m "not slow"
+
+slow: $(READY)  ## run the simulations too (about 15 min)
+	@$(BIN)/python -m pytest
+
+check: format lint types layers test notebooks-check  ## everything that has to hold before a commit
+
+format: $(READY)
+	@$(BIN)/ruff format --check .
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+layers: $(READY)
+	@$(BIN)/lint-imports
+
+notebooks-check: $(READY)
+	@$(BIN)/python tools/run_notebooks.py --check
+
+notebooks: $(READY)  ## run the notebooks again and keep their outputs
+	@$(BIN)/python tools/run_notebooks.py
+
+lab: $(READY)  ## open JupyterLab in this environment
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+bench: $(READY)  ## print speed and memory as ratios, measured side by side (R is used where present)
+	@for f in benchmarks/*.py; do $(BIN)/python $$f || exit 1; done
+
+data: $(READY)  ## write the synthetic cohorts and the manifest of data/ again
+	@$(BIN)/python tools/make_demo_data.py
+	@$(BIN)/python tools/make_manifest.py
+
+lock: pyproject.toml  ## resolve requirements.lock again (needs uv)
+	@uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q pyproject.toml -o requirements.lock
+
+witness:  ## compute the pinned reference numbers again (needs R, see tests/reference/README.md)
+	@for f in tests/reference/*.R; do Rscript $$f || exit 1; done
+
+clean:  ## remove the environment and what tools left behind
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,227 @@
+"""The command line: ``mnstudy report|evaluate|validate|claims|datasets|simulate|plan|init``.
+
+Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mnstudy import __version__
+from mnstudy.errors import DataError, DesignError, NotBuiltError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0 fine, 2 something to mend in the input."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except (DataError, DesignError, NotBuiltError) as error:
+        print(error, file=sys.stderr)
+    except (KeyError, ValueError, FileExistsError) as error:
+        print(error.args[0] if error.args else error, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopped; nothing half-written is left behind", file=sys.stderr)
+        return 130
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mnstudy",
+        description="Hold the efficacy claims made for microneedling of scars against data.",
+    )
+    parser.add_argument("--version", action="version", version=f"mnstudy {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    data = "a shipped data set, a sheet (.csv .xlsx .parquet .sav .dta) or a study.toml"
+
+    report = _command(commands, "report", _report, "write all figures, tables and the page")
+    report.add_argument("data", nargs="?", help=data + "; the shipped ones when left out")
+    report.add_argument("--out", default="report", help="folder to write (default: report)")
+    report.add_argument("--no-notebooks", action="store_true", help="leave the notebooks out")
+
+    evaluate = _command(commands, "evaluate", _evaluate, "hold the claims against a data set")
+    evaluate.add_argument("data", help=data)
+    evaluate.add_argument("--claims", nargs="+", metavar="ID", help="these claims only")
+    evaluate.add_argument("--confidence-level", type=float, help="0.95 unless the plan says else")
+    evaluate.add_argument("--csv", metavar="FILE", help="write every number to this file as well")
+
+    _command(commands, "validate", _validate, "list what has to be mended").add_argument(
+        "data", help=data
+    )
+    claims = _command(commands, "claims", _claims, "list the 43 claims")
+    claims.add_argument("data", nargs="?", help=data + "; says which it can answer")
+    _command(commands, "datasets", _datasets, "list the shipped data sets")
+
+    simulate = _command(commands, "simulate", _simulate, "write a synthetic cohort")
+    simulate.add_argument("--patients", type=int, default=400)
+    simulate.add_argument("--design", default="registry")
+    simulate.add_argument("--seed", type=int, default=0)
+    simulate.add_argument("--out", required=True, help="the .csv file to write")
+
+    _command(commands, "plan", _plan, "show the declared plan and its fingerprint").add_argument(
+        "data", help=data
+    )
+    _command(commands, "init", _init, "propose a study.toml for a sheet").add_argument(
+        "sheet", help="the sheet to look at"
+    )
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    return command
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from mnstudy.cohort.datasets import load
+    from mnstudy.reporting.report import report
+
+    cohort = load(arguments.data) if arguments.data else None
+    progress = _Progress()
+    path = report(
+        cohort, out=arguments.out, notebooks=not arguments.no_notebooks, progress=progress
+    )
+    progress.close()
+    print(
+        f"{path / 'index.html'}   open this\n{path / 'results.csv'}   every number, full precision"
+    )
+    return 0
+
+
+class _Progress:
+    """One line a stage on standard output: what, how far, how long."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._started = time.monotonic()
+        self._last = ""
+
+    def __call__(self, stage: str, done: int, total: int, text: str = "") -> None:
+        if stage != self._stage:
+            self.close()
+            self._stage, self._started = stage, time.monotonic()
+        self._last = text or f"{done} of {total}"
+        if sys.stdout.isatty():
+            print(f"\r{self._line()}{self._left(done, total):<24}", end="", flush=True)
+
+    def _line(self) -> str:
+        return f"{self._stage} ".ljust(20, ".") + f" {self._last}".ljust(44)
+
+    def _left(self, done: int, total: int) -> str:
+        spent = time.monotonic() - self._started
+        if not 0 < done < total:
+            return ""
+        return f"about {spent * (total - done) / done:.0f} s left"
+
+    def close(self) -> None:
+        if self._stage:
+            start = "\r" if sys.stdout.isatty() else ""
+            spent = time.monotonic() - self._started
+            print(f"{start}{self._line()}{spent:>5.0f} s".ljust(80), flush=True)
+        self._stage = ""
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from mnstudy.cohort.datasets import load
+    from mnstudy.verdicts.evaluate import evaluate
+
+    cohort = load(arguments.data)
+    level = arguments.confidence_level
+    findings = evaluate(cohort, arguments.claims, confidence_level=level)
+    print(cohort)
+    for finding in findings:
+        print(f"\n{finding}")
+    if arguments.csv:
+        from mnstudy.reporting.tables import write_csv
+
+        write_csv(findings.to_frame(), Path(arguments.csv))
+        print(f"\nwrote {arguments.csv}")
+    return 0
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from mnstudy.cohort.datasets import validate
+
+    report = validate(arguments.data)
+    print(report, file=sys.stdout if report.ok else sys.stderr)
+    return 0 if report.ok else 2
+
+
+def _claims(arguments: argparse.Namespace) -> int:
+    from mnstudy.verdicts.registry import GROUPS, registry
+
+    why_not = {}
+    if arguments.data:
+        from mnstudy.cohort.datasets import load
+        from mnstudy.verdicts.evaluate import claims
+
+        why_not = claims(load(arguments.data))["why_not"].to_dict()
+    for group, heading in GROUPS.items():
+        print(f"\n{heading}")
+        for claim in (c for c in registry().values() if c.group == group):
+            said = f"{claim.title} ({', '.join(claim.articles)})"
+            print(f"  {claim.id:<22}{said}")
+            if why_not.get(claim.id):
+                print(f"  {'':<22}not testable: {why_not[claim.id]}")
+    return 0
+
+
+def _datasets(arguments: argparse.Namespace) -> int:
+    from mnstudy.cohort.datasets import datasets
+
+    for name, row in datasets().iterrows():
+        mark = "SYNTHETIC" if row["synthetic"] else "real"
+        print(f"{name:<20}{mark:<11}{row['patients']:>6,} patients  {row['title']}")
+    return 0
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from mnstudy.cohort.simulate import simulate
+
+    out = Path(arguments.out)
+    if out.exists():
+        raise FileExistsError(f"{out} exists already: name another file")
+    cohort = simulate(arguments.patients, design=arguments.design, rng=arguments.seed)
+    cohort.data.to_csv(out, index=False, lineterminator="\n")
+    print(f"wrote {out}: synthetic, seed {arguments.seed}, {len(cohort.data):,} rows")
+    return 0
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from mnstudy import formatting as fmt
+    from mnstudy.cohort.datasets import load
+    from mnstudy.verdicts.registry import claim
+
+    plan = load(arguments.data).study.plan
+    print(f"confidence level {fmt.level(plan.confidence_level)}")
+    for claim_id in plan.primary or ():
+        planned = claim(claim_id)
+        margin = plan.margins.get(claim_id, planned.margin)
+        print(f"primary: {claim_id}, margin {margin:g} {planned.unit} ({planned.rule})")
+    if not plan.primary:
+        print("no primary claim declared: every result is post hoc")
+    print(f"sha256 of the plan: {plan.sha256}")
+    return 0
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    raise NotBuiltError(
+        "mnstudy init is not built yet: it will look at a sheet, propose which of its columns is "
+        "which column of the contract, and write a study.toml to correct. Until then write the "
+        "[columns] by hand; README shows how"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Data comes in: the contract, the shipped data sets, intake, privacy, simulation."""

@@ -1,0 +1,95 @@
+"""Problems found in a sheet, all at once, each with the place and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import pandas as pd
+
+from mnstudy.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """One thing to mend in the sheet.
+
+    Attributes
+    ----------
+    row : int or None
+        Row of the sheet as a spreadsheet numbers it (the header is row 1); None for a whole column.
+    column, value, rule, remedy : str
+        Where it stands, what is written there, what is expected, and how to mend it.
+    """
+
+    row: int | None = None
+    column: str = ""
+    value: str = ""
+    rule: str
+    remedy: str
+
+
+_SHOWN = 20  # a terminal page; the report's table holds them all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationReport:
+    """What ``validate`` found; ``ok`` is true when nothing needs mending."""
+
+    source: str
+    rows: int
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """True when there is no problem."""
+        return not self.problems
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the problems as a table of row, column, value, rule, remedy."""
+        columns = ["row", "column", "value", "rule", "remedy"]
+        cells = [[getattr(p, c) for c in columns] for p in self.problems]
+        return pd.DataFrame(cells, columns=columns).astype({"row": "Int64"})
+
+    def raise_if_bad(self) -> None:
+        """Raise ``DataError`` carrying this report when there is any problem."""
+        if not self.ok:
+            raise DataError(str(self), report=self)
+
+    def __str__(self) -> str:
+        if self.ok:
+            lines = [f"{self.source}: {self.rows} rows, no problem found"]
+        else:
+            bad = len({p.row for p in self.problems if p.row is not None})
+            lines = [_headline(self, bad), *_table(self.problems[:_SHOWN])]
+            if len(self.problems) > _SHOWN:
+                lines.append(f"  ... and {len(self.problems) - _SHOWN} more")
+        return "\n".join([*lines, *(f"  note: {n}" for n in self.notes)])
+
+    __repr__ = __str__
+
+
+def fail(source: str, *problems: Problem) -> NoReturn:
+    """Raise a ``DataError`` that carries these problems of a source that could not be read."""
+    report = ValidationReport(source=source, rows=0, problems=problems)
+    raise DataError(str(report), report=report)
+
+
+def _headline(report: ValidationReport, bad_rows: int) -> str:
+    many = len(report.problems)
+    fine = f" ({report.rows - bad_rows} rows are fine)" if report.rows else ""
+    return f'{many} problem{"s" if many != 1 else ""} in "{report.source}"{fine}'
+
+
+def _table(problems: Iterable[Problem]) -> list[str]:
+    rows = [("row", "column", "value", "rule", "remedy")]
+    rows += [
+        ("" if p.row is None else str(p.row), p.column, p.value, p.rule, p.remedy) for p in problems
+    ]
+    widths = [max(len(r[i]) for r in rows) for i in range(4)]
+    return [
+        "  " + "  ".join([*(c.ljust(w) for c, w in zip(r[:4], widths, strict=True)), r[4]]).rstrip()
+        for r in rows
+    ]

@@ -1,0 +1,92 @@
+"""Numbers for people: the only place that rounds; stored values are never rounded."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+HUGE = 1e6  # beyond it only the order of magnitude means anything here
+MINUS = "\N{MINUS SIGN}"
+
+
+class Interval(Protocol):
+    """Anything with a value and the ends of its interval."""
+
+    @property
+    def value(self) -> float: ...  # noqa: D102
+    @property
+    def ci_low(self) -> float: ...  # noqa: D102
+    @property
+    def ci_high(self) -> float: ...  # noqa: D102
+
+
+def number(value: float, decimals: int = 1) -> str:
+    """Write a number with a fixed number of decimals and a true minus sign.
+
+    >>> number(-3.14159)
+    '−3.1'
+    """
+    if math.isnan(value):
+        return "not known"
+    if math.isinf(value):
+        return "∞" if value > 0 else MINUS + "∞"
+    if abs(value) >= HUGE:
+        return f"{value:.0e}".replace("e+", "×10^").replace("-", MINUS)
+    text = f"{value:,.{decimals}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def decimals_for(*values: float) -> int:
+    """Choose the decimals that show two or three digits of the largest of these values."""
+    finite = [abs(v) for v in values if math.isfinite(v)]
+    largest = max(finite, default=0.0)
+    return 0 if largest >= 100 else 1 if largest >= 1 else 2
+
+
+def given(value: float) -> str:
+    """Write a number that somebody set, a margin or a limit, as it was set.
+
+    >>> given(10.0), given(-0.5), given(2.48)
+    ('10', '−0.5', '2.48')
+    """
+    return f"{value:.10g}".replace("-", MINUS)
+
+
+def interval(estimate: Interval, decimals: int | None = None) -> str:
+    """Write value and interval: ``3.1 (2.4 to 3.8)``; says so where no interval is known."""
+    if math.isnan(estimate.ci_low) and math.isnan(estimate.ci_high):
+        digits = decimals_for(estimate.value) if decimals is None else decimals
+        return f"{number(estimate.value, digits)} (no interval)"
+    ends = (estimate.value, estimate.ci_low, estimate.ci_high)
+    digits = decimals_for(*ends) if decimals is None else decimals
+    value, low, high = (number(x, digits) for x in ends)
+    return f"{value} ({low} to {high})"
+
+
+def p_value(p: float) -> str:
+    """Write a p-value: two digits, three below 0.1, never a star.
+
+    >>> p_value(0.04321), p_value(0.3211), p_value(0.00001)
+    ('p = 0.043', 'p = 0.32', 'p < 0.001')
+    """
+    if math.isnan(p):
+        return "no p-value"
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.2f}" if p >= 0.1 else f"p = {p:.3f}"
+
+
+def level(confidence_level: float) -> str:
+    """Write a confidence level: ``95 %``."""
+    return f"{100 * confidence_level:.10g} %"
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """Write a count with its noun.
+
+    >>> count(1, "study", "studies"), count(1200, "site")
+    ('1 study', '1,200 sites')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

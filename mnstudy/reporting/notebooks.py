@@ -1,0 +1,166 @@
+"""Run the notebooks on a data set: parameters in, deterministic outputs out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+from mnstudy.errors import DataError
+
+TIMEOUT_SECONDS = 300
+PARAMETERS = "parameters"  # the cell tag papermill and others use
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+Notebook = nbformat.NotebookNode
+Progress = Callable[[int, int], None]
+
+
+def notebook_dir() -> Path:
+    """Return the folder of the shipped notebooks: in an installed package, else in the checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for place in (package / "_notebooks", package.parent / "notebooks"):
+        if place.is_dir():
+            return place
+    raise DataError("the notebooks were not found: install mnstudy again")
+
+
+def shipped_notebooks() -> list[Path]:
+    """Return the shipped notebooks in reading order."""
+    return sorted(notebook_dir().glob("[0-9]*.ipynb"))
+
+
+def run(path: Path, parameters: Mapping[str, Any] | None = None) -> Notebook:
+    """Run one notebook from the top.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook; it is not changed.
+    parameters : mapping, optional
+        Assigned after the cell tagged ``parameters``.
+
+    Returns
+    -------
+    NotebookNode
+        With outputs; no time stamps, no paths, no memory addresses.
+
+    Raises
+    ------
+    DataError
+        A cell failed; the message names the notebook, the cell and the error.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    _inject(notebook, parameters or {})
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT_SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    try:
+        asyncio.run(client.async_execute())
+    except Exception as error:
+        raise DataError(f"{path.name}: {_last_line(error)}") from error
+    return tidy(notebook)
+
+
+def run_all(
+    paths: Sequence[Path],
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    n_jobs: int | None = None,
+    progress: Progress | None = None,
+) -> list[Notebook]:
+    """Run notebooks side by side; the results come in the order of ``paths``.
+
+    ``n_jobs`` is the number at a time, the processors of the machine when left out.
+    """
+    done = 0
+    with ThreadPoolExecutor(n_jobs or os.cpu_count() or 1) as pool:
+        futures = [pool.submit(run, path, parameters) for path in paths]
+        for _ in as_completed(futures):
+            done += 1
+            if progress:
+                progress(done, len(paths))
+        return [future.result() for future in futures]
+
+
+def _inject(notebook: Notebook, parameters: Mapping[str, Any]) -> None:
+    if not parameters:
+        return
+    lines = [f"{name} = {value!r}" for name, value in parameters.items()]
+    cell = nbformat.v4.new_code_cell("\n".join(lines), id="injected-parameters")
+    cell.metadata["tags"] = ["injected-parameters"]
+    tagged = [i for i, c in enumerate(notebook.cells) if PARAMETERS in c.metadata.get("tags", [])]
+    notebook.cells.insert(tagged[0] + 1 if tagged else 0, cell)
+
+
+def _last_line(error: Exception) -> str:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    return plain.splitlines()[-1] if plain else type(error).__name__
+
+
+def tidy(notebook: Notebook) -> Notebook:
+    """Remove what differs between two runs of the same notebook."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
+        cell.execution_count = number
+        cell.metadata = nbformat.from_dict(
+            {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        )
+        cell.outputs = [_tidy_output(out, number) for out in _merge_streams(cell.outputs)]
+    return notebook
+
+
+def _merge_streams(outputs: list[Notebook]) -> list[Notebook]:
+    """Join pieces of one stream: where they are cut depends on timing."""
+    merged: list[Notebook] = []
+    for out in outputs:
+        last = merged[-1] if merged else None
+        if last is not None and out.output_type == last.output_type == "stream":
+            if out.name == last.name:
+                last.text += out.text
+                continue
+        merged.append(out)
+    return merged
+
+
+def _tidy_output(out: Notebook, number: int) -> Notebook:
+    if out.output_type == "execute_result":
+        out.execution_count = number
+    for kind, value in out.get("data", {}).items():
+        if isinstance(value, str) and kind.startswith("text/"):
+            out.data[kind] = _ADDRESS.sub("", value)
+    if "metadata" in out:
+        out.metadata = nbformat.from_dict({})
+    return out
+
+
+def write(notebook: Notebook, path: Path) -> None:
+    """Write a notebook with a stable layout."""
+    path.write_text(nbformat.writes(notebook, version=4) + "\n", encoding="utf-8", newline="\n")
+
+
+def to_html(notebook: Notebook) -> str:
+    """Render the body of a notebook as HTML, without a page around it."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(template_name="basic")
+    exporter.exclude_input_prompt = True
+    exporter.exclude_output_prompt = True
+    body, _ = exporter.from_notebook_node(notebook)
+    return str(body)

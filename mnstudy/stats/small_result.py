@@ -1,0 +1,79 @@
+"""What every small result of this package can do: print itself, show in a notebook, be a row."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import fields
+from typing import Any, Literal, get_args
+
+import pandas as pd
+
+Alternative = Literal["two-sided", "less", "greater"]
+# Alternative hypotheses in scipy's words.
+ALTERNATIVES: tuple[str, ...] = get_args(Alternative)
+
+
+class SmallResult:
+    """Printing for frozen results; a subclass says its lines, the first holds the estimate."""
+
+    __slots__ = ()
+
+    def _lines(self) -> list[str]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        first, *rest = self._lines()
+        return "\n".join([first, *(f"  {line}" for line in rest)])
+
+    def _repr_html_(self) -> str:
+        first, *rest = (html.escape(line) for line in self._lines())
+        return "<br>".join([f"<strong>{first}</strong>", *rest])
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row, nothing rounded; notes are joined, lists of per-study values left out."""
+        row: dict[str, Any] = {}
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if field.name == "notes":
+                row["notes"] = "; ".join(value)
+            elif not isinstance(value, tuple):
+                row[field.name] = value
+        return pd.DataFrame([row])
+
+
+def percent(level: float) -> str:
+    """Write a confidence level as percent, such as "95 %".
+
+    Examples
+    --------
+    >>> percent(0.975)
+    '97.5 %'
+    """
+    return f"{100 * level:.6g} %"
+
+
+def interval(estimate: float, low: float, high: float, level: float) -> str:
+    """Write an estimate with its interval, as the first line of a result.
+
+    Examples
+    --------
+    >>> interval(0.62, 0.21, 1.03, 0.95)
+    '0.62 (95 % CI 0.21 to 1.03)'
+    """
+    return f"{estimate:.4g} ({percent(level)} CI {low:.4g} to {high:.4g})"
+
+
+def check_level(confidence_level: float) -> float:
+    """Return the level when it is one, else say what one looks like."""
+    if not 0.0 < confidence_level < 1.0:
+        raise ValueError(
+            f"confidence_level must lie between 0 and 1, such as 0.95, not {confidence_level}"
+        )
+    return float(confidence_level)
+
+
+def check_option(name: str, value: object, allowed: tuple[Any, ...]) -> None:
+    """Refuse an option that is not one of the allowed words, and list those."""
+    if not any(value is item or (value == item and type(value) is type(item)) for item in allowed):
+        words = ", ".join(repr(item) for item in allowed)
+        raise ValueError(f"{name} must be one of {words}, not {value!r}")

@@ -1,0 +1,1 @@
+"""Meaning: the claims, the comparisons that test them, and the verdicts."""

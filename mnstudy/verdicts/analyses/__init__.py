@@ -1,0 +1,24 @@
+"""The analyses: a claim is data, an analysis is code; the register names one for each claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mnstudy.verdicts.analyses import arms, course, dose, improvement, levels, rates
+from mnstudy.verdicts.analyses.question import Answer, NotTestable, Question
+
+__all__ = ["ANALYSES", "Answer", "NotTestable", "Question"]
+
+ANALYSES: dict[str, Callable[[Question], Answer]] = {
+    "improvement": improvement.improvement,
+    "change": improvement.change,
+    "arm_contrast": arms.arm_contrast,
+    "session_slope": dose.session_slope,
+    "depth_contrast": dose.depth_contrast,
+    "heterogeneity": levels.heterogeneity,
+    "event_rate": rates.event_rate,
+    "share": rates.share,
+    "level": rates.level,
+    "ratio": rates.ratio,
+    "durability": course.durability,
+}

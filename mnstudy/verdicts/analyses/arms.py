@@ -1,0 +1,46 @@
+"""Together with, and instead of: one kind of treatment against another."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mnstudy.verdicts.analyses import improvement as effect
+from mnstudy.verdicts.analyses.question import (
+    Answer,
+    Question,
+    known,
+    require_patients,
+    select_arm,
+)
+
+INDICATION = (
+    "who got which treatment was a choice: differences may come from the choice "
+    "(confounding by indication)"
+)
+
+
+def arm_contrast(question: Question) -> Answer:
+    """Estimate final improvement of the treated arm minus the reference arm of the claim."""
+    question.require_comparable_groups()
+    outcome = "improvement_score"
+    treated, gone = known(select_arm(question.sites, question.params["treated"]), [outcome])
+    reference, lost = known(select_arm(question.sites, question.params["reference"]), [outcome])
+    require_patients(treated, "in the treated arm with a known outcome")
+    require_patients(reference, "in the reference arm with a known outcome")
+    both = pd.concat([treated, reference], ignore_index=True)
+    arm = [1.0] * len(treated) + [0.0] * len(reference)
+    answer = effect.contrast(question, both, arm, outcome, [])
+    means = tuple(
+        effect.arm_mean(question, frame, outcome, label)
+        for frame, label in ((treated, "treated"), (reference, "reference"))
+    )
+    notes = answer.notes if question.cohort.study.randomised else (*answer.notes, INDICATION)
+    return Answer(
+        estimate=answer.estimate,
+        comparison=answer.comparison,
+        n_patients=answer.n_patients,
+        n_sites=answer.n_sites,
+        n_missing=gone + lost,
+        parts=means,
+        notes=notes,
+    )

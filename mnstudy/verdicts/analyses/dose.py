@@ -1,0 +1,191 @@
+"""How much: sessions within the patient, depth between patients."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.stats.mixed import MixedFit
+from mnstudy.verdicts.analyses import improvement as effect
+from mnstudy.verdicts.analyses import model
+from mnstudy.verdicts.analyses.arms import INDICATION
+from mnstudy.verdicts.analyses.question import (
+    MIN_PATIENTS,
+    UNIT,
+    Answer,
+    NotTestable,
+    Question,
+    known,
+    n_patients,
+    n_sites,
+    require_patients,
+    select_arm,
+)
+from mnstudy.verdicts.findings import Part
+
+NEEDLED = {"treatment": ["needling"]}
+
+
+def session_slope(question: Question) -> Answer:
+    """Estimate improvement per further session, within- and between-patient parts apart.
+
+    The first assessment after each completed session counts, from the first session on, so that
+    follow-up visits do not count as sessions (Mundlak decomposition, doi 10.2307/1913646).
+    """
+    visits, missing = _visits(question)
+    repeated = visits.groupby("patient_id")["session_count"].transform("nunique") > 1
+    if n_patients(visits[repeated]) < MIN_PATIENTS:
+        raise NotTestable(
+            "too few patients were assessed after more than one session: the course within a "
+            "patient is not known"
+        )
+    mean = visits.groupby("patient_id")["session_count"].transform("mean")
+    design = pd.DataFrame(
+        {"intercept": 1.0, "within": visits["session_count"] - mean, "between": mean}
+    )
+    flat = design["between"].nunique() < 2
+    fitted = model.fit(
+        question,
+        visits,
+        visits["improvement_score"],
+        design.drop(columns="between") if flat else design,
+    )
+    sessions = _session_parts(question, visits)
+    single = n_patients(visits) - n_patients(visits[repeated])
+    notes = [] if flat else [_between_note(fitted)]
+    notes += [_level_off(sessions)] if any(p.kind == "gain" for p in sessions) else []
+    if single:
+        notes.append(f"{fmt.count(single, 'patient')} seen once add nothing to the slope")
+    notes.append("within a patient, sessions and time pass together: natural course is included")
+    between = () if flat else (_slope(fitted, "between", "between patients", n_patients(visits)),)
+    within = _slope(fitted, "within", "within patients", n_patients(visits[repeated]))
+    return Answer(
+        estimate=model.estimate(
+            model.pick(fitted, {"within": 1.0}),
+            unit=question.claim.unit,
+            method=f"slope within patients; {model.describe(question, fitted)}",
+        ),
+        comparison="within",
+        n_patients=n_patients(visits[repeated]),
+        n_sites=n_sites(visits[repeated]),
+        n_missing=missing,
+        parts=(within, *between, *sessions),
+        notes=tuple(notes),
+    )
+
+
+def _visits(question: Question) -> tuple[pd.DataFrame, int]:
+    needled = select_arm(question.cohort.data, NEEDLED)
+    treated = needled[needled["session_count"].fillna(0) >= 1]
+    keys = [k for k in ("weeks", "weeks_since_last_session") if k in treated]
+    ordered = treated.sort_values(keys, kind="stable") if keys else treated
+    first = ordered.drop_duplicates([*UNIT, "session_count"]).copy()
+    first["session_count"] = first["session_count"].astype("float64")
+    return known(first, ["improvement_score"])
+
+
+def _slope(fitted: MixedFit, name: str, label: str, n: int) -> Part:
+    slope = model.pick(fitted, {name: 1.0})
+    return model.part("slope", label, slope, n=n, unit="points per session")
+
+
+def _between_note(fitted: MixedFit) -> str:
+    between = model.pick(fitted, {"between": 1.0})
+    ends = ", ".join(fmt.number(x) for x in (between.ci_low, between.ci_high))
+    return (
+        f"between patients the slope is {fmt.number(between.estimate)} ({ends}): "
+        "who got more sessions was a choice, so the two need not agree"
+    )
+
+
+def _session_parts(question: Question, visits: pd.DataFrame) -> tuple[Part, ...]:
+    """Return the mean after each session and the gain of each session over the one before."""
+    counts = visits.groupby("session_count")["patient_id"].nunique()
+    levels = [s for s in sorted(counts.index) if counts[s] >= MIN_PATIENTS]
+    rows = visits[visits["session_count"].isin(levels)]
+    if len(levels) < 2:
+        return ()
+    columns = {f"s{s:g}": rows["session_count"].eq(s).astype("float64") for s in levels}
+    fitted = model.fit(question, rows, rows["improvement_score"], pd.DataFrame(columns))
+    means = [
+        model.part(
+            "session", f"{s:g}", model.pick(fitted, {f"s{s:g}": 1.0}), n=int(counts[s]), x=s,
+            unit="points",
+        )
+        for s in levels
+    ]  # fmt: skip
+    gains = [
+        model.part(
+            "gain", f"session {b:g}", model.pick(fitted, {f"s{b:g}": 1.0, f"s{a:g}": -1.0}),
+            n=int(counts[b]), x=b, unit="points",
+        )
+        for a, b in pairwise(levels)
+    ]  # fmt: skip
+    return (*means, *gains)
+
+
+def _level_off(parts: tuple[Part, ...]) -> str:
+    gains = [p for p in parts if p.kind == "gain"]
+    flat = next((p for p in gains if p.ci_low <= 0), None)
+    if flat is None:
+        return f"no levelling off is seen up to session {gains[-1].x:g}"
+    return f"the gain of session {flat.x:g} over the one before is {fmt.interval(flat)} points"
+
+
+def depth_contrast(question: Question) -> Answer:
+    """Estimate final improvement beyond the depth threshold minus up to it, adjusted."""
+    question.require_comparable_groups()
+    threshold = float(question.params["threshold_mm"])
+    sites = select_arm(question.sites, NEEDLED)
+    rows, missing = known(sites, ["needle_depth_mm", "improvement_score"])
+    deep = rows["needle_depth_mm"] > threshold
+    require_patients(rows[deep], f"needled deeper than {threshold:g} mm with a known outcome")
+    require_patients(rows[~deep], f"needled up to {threshold:g} mm with a known outcome")
+    rows = rows.reset_index(drop=True)
+    arm = deep.to_numpy(dtype="float64")
+    answer = effect.contrast(question, rows, arm, "improvement_score", [])
+    crude = _crude(question, rows, arm)
+    slope = _per_mm(question, rows)
+    notes = [
+        *answer.notes,
+        f"without adjustment the difference is {fmt.interval(crude)} points",
+        f"slope: {fmt.interval(slope)} points per mm, adjusted",
+    ]
+    if not question.cohort.study.randomised:
+        notes.append(INDICATION + "; deeper needles are often chosen for worse scars")
+    return Answer(
+        estimate=answer.estimate,
+        comparison=answer.comparison,
+        n_patients=answer.n_patients,
+        n_sites=answer.n_sites,
+        n_missing=missing,
+        parts=(*_depth_arms(question, rows, deep.to_numpy(), threshold), crude, slope),
+        notes=tuple(notes),
+    )
+
+
+def _crude(question: Question, rows: pd.DataFrame, arm: object) -> Part:
+    design = pd.DataFrame({"shallow": 1.0, "deep": arm}, index=rows.index)
+    fitted = model.fit(question, rows, rows["improvement_score"], design)
+    crude = model.pick(fitted, {"deep": 1.0})
+    return model.part("contrast", "not adjusted", crude, n=n_patients(rows), unit="points")
+
+
+def _per_mm(question: Question, rows: pd.DataFrame) -> Part:
+    base = pd.DataFrame({"intercept": 1.0, "depth": rows["needle_depth_mm"]})
+    extra, _ = model.covariates(rows, model.ADJUST_FOR, beside=base)
+    design = pd.concat([base, extra], axis=1)
+    fitted = model.fit(question, rows, rows["improvement_score"], design)
+    slope = model.pick(fitted, {"depth": 1.0})
+    return model.part("slope", "per mm", slope, n=n_patients(rows), unit="points per mm")
+
+
+def _depth_arms(
+    question: Question, rows: pd.DataFrame, deep: object, threshold: float
+) -> tuple[Part, ...]:
+    named = ((rows[deep], f"over {threshold:g} mm"), (rows[~deep], f"up to {threshold:g} mm"))  # type: ignore[operator]
+    return tuple(
+        effect.arm_mean(question, frame, "improvement_score", label) for frame, label in named
+    )

@@ -1,0 +1,136 @@
+"""One engine for most questions: random-intercept models on contract columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mnstudy.stats.mixed import Contrast, MixedFit, random_intercept
+from mnstudy.verdicts.analyses.question import NotTestable, Question
+from mnstudy.verdicts.findings import Estimate, Part
+
+ADJUST_FOR = ("scar_type", "baseline_severity", "clinic_id")
+
+
+def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> MixedFit:
+    """Fit y on the design with a random intercept per cluster of the question.
+
+    Where the declared clusters are studies and only one is left, its patients are the unit.
+    """
+    groups = question.clusters(frame)
+    if groups.nunique() == 1:
+        groups = frame["patient_id"]
+    try:
+        return random_intercept(
+            y.to_numpy(dtype="float64"),
+            design.to_numpy(dtype="float64"),
+            groups.to_numpy(),
+            names=list(design.columns),
+            confidence_level=question.confidence_level,
+        )
+    except ValueError as error:
+        raise NotTestable(f"the model cannot be fitted: {error}") from error
+
+
+def mean(question: Question, frame: pd.DataFrame, y: pd.Series) -> MixedFit:
+    """Fit the mean of y alone, with a random intercept per cluster."""
+    return fit(question, frame, y, pd.DataFrame({"mean": 1.0}, index=frame.index))
+
+
+def covariates(
+    frame: pd.DataFrame, names: Sequence[str], *, beside: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return indicator columns of the covariates that vary and add something to ``beside``.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows to adjust.
+    names : sequence of str
+        Contract columns; those that are absent or constant are passed over.
+    beside : DataFrame
+        Columns already in the model, the intercept among them.
+
+    Returns
+    -------
+    columns : DataFrame
+        Indicators centred at their means, so that the intercept stays the overall mean; a
+        missing covariate is a level of its own.
+    used : list of str
+        Names of the covariates used.
+    """
+    kept, used = beside, []
+    for name in (n for n in names if n in frame):
+        values = frame[name].astype("object").where(frame[name].notna(), "not known").astype("str")
+        dummies = pd.get_dummies(values, prefix=name, prefix_sep="=", dtype="float64")
+        dummies = dummies.drop(columns=dummies.sum().idxmax())
+        centred = dummies - dummies.mean()
+        new = _independent(kept, centred)
+        if new:
+            kept = pd.concat([kept, centred[new]], axis=1)
+            used.append(name)
+    return kept.drop(columns=beside.columns), used
+
+
+def _independent(kept: pd.DataFrame, new: pd.DataFrame) -> list[str]:
+    """Name the columns of ``new`` that are no combination of those before them."""
+    basis, _ = np.linalg.qr(kept.to_numpy(dtype="float64"))
+    names = []
+    for name in new.columns:
+        column = new[name].to_numpy()
+        rest = column - basis @ (basis.T @ column)
+        size = float(np.linalg.norm(rest))
+        if size > 1e-8 * float(np.linalg.norm(column)):
+            basis = np.column_stack([basis, rest / size])
+            names.append(name)
+    return names
+
+
+def estimate(contrast: Contrast, *, unit: str, method: str, null: float = 0.0) -> Estimate:
+    """Turn a contrast of the engine into an estimate; p is two-sided against ``null``."""
+    from scipy.stats import t as student
+
+    distance = (contrast.estimate - null) / contrast.std_error
+    p = contrast.p_value if null == 0 else 2 * float(student.sf(abs(distance), contrast.df))
+    return Estimate(
+        value=contrast.estimate,
+        ci_low=contrast.ci_low,
+        ci_high=contrast.ci_high,
+        confidence_level=contrast.confidence_level,
+        std_error=contrast.std_error,
+        df=contrast.df,
+        p_value=p,
+        unit=unit,
+        method=method,
+    )
+
+
+def part(kind: str, label: str, contrast: Contrast, **more: object) -> Part:
+    """Turn a contrast of the engine into a further number of a finding."""
+    return Part(
+        kind=kind,
+        label=label,
+        value=contrast.estimate,
+        ci_low=contrast.ci_low,
+        ci_high=contrast.ci_high,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def pick(model: MixedFit, weights: Mapping[str, float], name: str = "contrast") -> Contrast:
+    """Return the contrast with these weights on the named coefficients, 0 elsewhere."""
+    row = [weights.get(n, 0.0) for n in model.coefficients.index]
+    return model.contrast(row, name=name)
+
+
+def describe(question: Question, model: MixedFit, adjusted: Sequence[str] = ()) -> str:
+    """Say in words which model ran."""
+    unit = "study" if question.cohort.study.cluster == "clinic_id" else "patient"
+    single = model.n_groups == model.n_obs
+    kind = "linear model" if single else f"mixed model, random intercept per {unit}"
+    df = "t intervals" if single else "Satterthwaite degrees of freedom"
+    words = {"scar_type": "scar type", "baseline_severity": "severity", "clinic_id": "clinic"}
+    names = [words.get(n, n.replace("_", " ")) for n in adjusted]
+    return f"{kind}, {df}" + (f", adjusted for {', '.join(names)}" if names else "")

@@ -1,0 +1,122 @@
+"""What an analysis is asked and what it answers; the sites it may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.cohort.contract import columns as contract_columns
+from mnstudy.cohort.table import Cohort
+from mnstudy.verdicts.findings import Estimate, Part
+from mnstudy.verdicts.registry import Claim
+
+MIN_PATIENTS = 5  # a smaller arm gives no usable interval, and its counts could identify people
+UNIT = ["patient_id", "site_id"]
+
+
+class NotTestable(Exception):
+    """The data cannot answer this claim; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an analysis found, before it is judged."""
+
+    estimate: Estimate
+    comparison: str
+    n_patients: int
+    n_sites: int
+    n_missing: int = 0
+    parts: tuple[Part, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One claim put to one cohort at one confidence level."""
+
+    claim: Claim
+    cohort: Cohort
+    sites: pd.DataFrame
+    confidence_level: float
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Settings of the analysis, from the register."""
+        return self.claim.params
+
+    def clusters(self, frame: pd.DataFrame) -> pd.Series:
+        """Return what the random intercepts belong to: patients, or studies where declared."""
+        return frame[self.cohort.study.cluster]
+
+    @property
+    def comparison(self) -> str:
+        """What a contrast between groups of this cohort can carry."""
+        return "randomised" if self.cohort.study.randomised else "observational"
+
+    def require_comparable_groups(self) -> None:
+        """Refuse a contrast between groups where the study file says they are confounded."""
+        limit = self.cohort.study.limit("between_groups")
+        if limit is not None:
+            raise NotTestable(limit.says)
+
+
+def known(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataFrame, int]:
+    """Return the rows where these columns are known, and how many are not."""
+    complete = frame.dropna(subset=list(columns))
+    return complete, len(frame) - len(complete)
+
+
+def n_patients(frame: pd.DataFrame) -> int:
+    """Count patients."""
+    return int(frame["patient_id"].nunique())
+
+
+def n_sites(frame: pd.DataFrame) -> int:
+    """Count treated sites."""
+    return len(frame[UNIT].drop_duplicates())
+
+
+def require_patients(frame: pd.DataFrame, what: str, at_least: int = MIN_PATIENTS) -> None:
+    """Refuse a group that is too small."""
+    found = n_patients(frame)
+    if found < at_least:
+        few = fmt.count(found, "patient") if found else "no patient"
+        raise NotTestable(f"{few} {what}; at least {at_least} are needed")
+
+
+def scar_type_filter(frame: pd.DataFrame, params: Mapping[str, Any]) -> pd.DataFrame:
+    """Keep the scar types that the claim is about."""
+    kept = frame
+    if "scar_types" in params:
+        kept = kept[kept["scar_type"].isin(list(params["scar_types"]))]
+    if "exclude_scar_types" in params:
+        kept = kept[~kept["scar_type"].isin(list(params["exclude_scar_types"]))]
+    return kept
+
+
+def select_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Keep the sites of one arm: allowed words by column, ``<column>_not`` for excluded ones."""
+    kept = frame
+    for key, words in arm.items():
+        column, negated = key.removesuffix("_not"), key.endswith("_not")
+        if column not in kept:
+            if column == "adjunct" and not negated:
+                continue  # a sheet without the column has no adjuncts
+            raise NotTestable(f"the column {column} is missing")
+        inside = kept[column].isin(list(words))
+        kept = kept[(~inside & kept[column].notna()) if negated else inside]
+    return kept
+
+
+PLAIN_NEEDLING = {"treatment": ["needling"], "adjunct": ["none"]}
+UNTREATED = {"treatment": ["untreated", "sham"]}
+
+
+def meaning(column: str) -> str:
+    """Return the unit of a contract column."""
+    return contract_columns()[column].unit

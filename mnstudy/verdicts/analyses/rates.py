@@ -1,0 +1,162 @@
+"""How safe, how pleasant: rates of events, shares of patients, mean levels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.stats.proportions import proportion
+from mnstudy.verdicts.analyses import model
+from mnstudy.verdicts.analyses.question import (
+    Answer,
+    Question,
+    known,
+    n_patients,
+    n_sites,
+    require_patients,
+    select_arm,
+)
+from mnstudy.verdicts.findings import Estimate, Part
+
+NEEDLED = {"treatment": ["needling"]}
+
+
+def event_rate(question: Question) -> Answer:
+    """Estimate the share of needled patients with the event at any assessment after a session."""
+    events = [e for e in question.params["events"] if e in question.cohort.data]
+    needled = select_arm(question.cohort.data, NEEDLED)
+    treated = needled[needled["session_count"].fillna(1) >= 1]
+    seen = treated[treated[events].notna().any(axis=1)]
+    require_patients(seen, "needled with this event recorded as present or absent")
+    happened = seen[events].fillna(False).any(axis=1)
+    by_patient = happened.groupby(seen["patient_id"]).any()
+    rate = proportion(
+        int(by_patient.sum()), len(by_patient), confidence_level=question.confidence_level
+    )
+    visits = proportion(int(happened.sum()), len(seen), confidence_level=question.confidence_level)
+    return Answer(
+        estimate=_percent(rate, "exact (Clopper-Pearson) limits, patients as the unit"),
+        comparison="rate",
+        n_patients=len(by_patient),
+        n_sites=n_sites(seen),
+        n_missing=n_patients(treated) - len(by_patient),
+        parts=(
+            Part(
+                kind="arm",
+                label="per assessment",
+                value=100 * visits.estimate,
+                ci_low=100 * visits.ci_low,
+                ci_high=100 * visits.ci_high,
+                n=len(by_patient),
+                unit="percent",
+            ),
+        ),
+        notes=_rate_notes(rate, int(happened.sum()), len(seen)),
+    )
+
+
+def _rate_notes(rate: object, visits_with: int, visits: int) -> tuple[str, ...]:
+    events, n = rate.events, rate.n  # type: ignore[attr-defined]
+    high = fmt.number(100 * rate.ci_high, 1)  # type: ignore[attr-defined]
+    first = f"{events:,} of {n:,} patients, at {visits_with:,} of {visits:,} assessments"
+    if events == 0:
+        first += f"; none seen is not none: the true rate may be up to {high} percent"
+    detectable = fmt.number(100 * (1 - 0.05 ** (1 / n)), 1)
+    return (
+        first,
+        f"with {n:,} patients an event is seen at all, with 95 % probability, only if it befalls "
+        f"{detectable} percent or more",
+    )
+
+
+def _percent(rate: object, method: str) -> Estimate:
+    return Estimate(
+        value=100 * rate.estimate,  # type: ignore[attr-defined]
+        ci_low=100 * rate.ci_low,  # type: ignore[attr-defined]
+        ci_high=100 * rate.ci_high,  # type: ignore[attr-defined]
+        confidence_level=rate.confidence_level,  # type: ignore[attr-defined]
+        unit="percent",
+        method=method,
+    )
+
+
+def share(question: Question) -> Answer:
+    """Estimate the share of needled patients whose final value reaches the threshold."""
+    outcome, least = question.params["outcome"], question.params["at_least"]
+    sites, missing = known(select_arm(question.sites, NEEDLED), [outcome])
+    require_patients(sites, f"needled with a known {outcome}")
+    reached = sites.groupby("patient_id")[outcome].mean() >= least
+    rate = proportion(int(reached.sum()), len(reached), confidence_level=question.confidence_level)
+    method = f"share with {least} or more; exact (Clopper-Pearson) limits, patients as the unit"
+    return Answer(
+        estimate=_percent(rate, method),
+        comparison="rate",
+        n_patients=len(reached),
+        n_sites=n_sites(sites),
+        n_missing=missing,
+        notes=("a share after treatment; without a control it does not show a cause",),
+    )
+
+
+def level(question: Question) -> Answer:
+    """Estimate the mean of a measure over needled patients, all assessments of a patient kept."""
+    outcome = question.params["outcome"]
+    needled = select_arm(question.cohort.data, NEEDLED)
+    treated = needled[needled["session_count"].fillna(1) >= 1]
+    rows, _ = known(treated, [outcome])
+    require_patients(rows, f"needled with a known {outcome}")
+    values = -rows[outcome] if question.params.get("better") == "lower" else rows[outcome]
+    fitted = model.mean(question, rows, values)
+    before_after = bool(question.params.get("before_after"))
+    null = 0.0 if before_after else question.claim.margin
+    return Answer(
+        estimate=model.estimate(
+            model.pick(fitted, {"mean": 1.0}),
+            unit=question.claim.unit,
+            method=f"mean of needled patients; {model.describe(question, fitted)}",
+            null=null,
+        ),
+        comparison="uncontrolled" if before_after else "rate",
+        n_patients=n_patients(rows),
+        n_sites=n_sites(rows),
+        n_missing=n_patients(treated) - n_patients(rows),
+        notes=_measured_note(n_patients(rows), n_patients(treated)),
+    )
+
+
+def ratio(question: Question) -> Answer:
+    """Estimate the geometric mean of a ratio measured within persons."""
+    outcome = question.params["outcome"]
+    rows, _ = known(question.cohort.data, [outcome])
+    rows = rows[rows[outcome] > 0]
+    require_patients(rows, f"with a known {outcome} above 0")
+    fitted = model.mean(question, rows, np.log(rows[outcome]))
+    log = model.pick(fitted, {"mean": 1.0})
+    return Answer(
+        estimate=Estimate(
+            value=float(np.exp(log.estimate)),
+            ci_low=float(np.exp(log.ci_low)),
+            ci_high=float(np.exp(log.ci_high)),
+            confidence_level=log.confidence_level,
+            df=log.df,
+            p_value=log.p_value,
+            unit=question.claim.unit,
+            method=f"geometric mean; {model.describe(question, fitted)}, on the log scale",
+        ),
+        comparison="rate",
+        n_patients=n_patients(rows),
+        n_sites=n_sites(rows),
+        notes=_measured_note(n_patients(rows), n_patients(question.cohort.data)),
+    )
+
+
+def _measured_note(measured: int, treated: int) -> tuple[str, ...]:
+    if measured == treated:
+        return ()
+    return (f"measured in {measured:,} of {treated:,} patients",)
+
+
+def by_patient(values: pd.Series, patients: pd.Series) -> pd.Series:
+    """Return one value a patient: the mean of all assessments."""
+    return values.groupby(patients).mean()

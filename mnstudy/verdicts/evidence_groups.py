@@ -1,0 +1,179 @@
+"""Published contrasts that may be pooled: one claim, one measure, one endpoint."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from mnstudy.stats.pooling import Pooled, pool
+from mnstudy.stats.proportions import proportion
+from mnstudy.verdicts.evidence_effects import R_SHOWN, Measure, effects, measure_of
+from mnstudy.verdicts.findings import Estimate, Part
+from mnstudy.verdicts.registry import Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Primary contrasts of one claim that may be pooled: one measure, one endpoint."""
+
+    claim: Claim
+    name: str
+    measure: Measure
+    endpoint: str
+    rows: pd.DataFrame
+    confidence_level: float
+
+    @property
+    def controlled(self) -> bool:
+        """True where every contrast is against another arm."""
+        return bool(self.rows["controlled"].all())
+
+    @property
+    def comparison(self) -> str:
+        """What the group can carry; rates and levels need no control."""
+        if self.claim.group == "safety" and self.name in ("proportion", "mean"):
+            return "rate"
+        if self.claim.id == "satisfies-patients":
+            return "rate"
+        if not self.controlled:
+            return "observational" if "reference_n" in self._given() else "uncontrolled"
+        randomised = self.rows["design"].isin(["rct_parallel", "rct_split_body"]).all()
+        return "randomised" if randomised else "observational"
+
+    def _given(self) -> set[str]:
+        return set(self.rows.columns[self.rows.notna().all()])
+
+    @property
+    def label(self) -> str:
+        """Name of the group for people."""
+        kind = "controlled" if self.controlled else "uncontrolled"
+        return f"{kind}: {self.endpoint.replace('_', ' ')} ({self.measure.label})"
+
+    @property
+    def people(self) -> int:
+        """Patients behind the group; a second side of the same body is not counted again."""
+        others = self.rows["reference_n"].where(~self.rows["paired"]).fillna(0)
+        return int((self.rows["treated_n"] + others).sum())
+
+
+def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[Group]:
+    """Return the groups that may be pooled, the deciding one first."""
+    found = [
+        Group(
+            claim=claim,
+            name=str(name),
+            measure=measure_of(claim, str(name)),
+            endpoint=str(endpoint),
+            rows=part.sort_values(["year", "study_id"], na_position="last"),
+            confidence_level=confidence_level,
+        )
+        for (name, endpoint), part in rows.groupby(["measure", "endpoint"], sort=True)
+    ]
+    return sorted(found, key=_precedence)
+
+
+# Where no endpoint has several studies, a measure on a scale tells more than a threshold on it.
+_CONTINUOUS = ("smd", "smc", "md", "mean", "percent_change")
+
+
+def _precedence(group: Group) -> tuple[bool, bool, bool, int, int, str]:
+    """Put controlled groups first, then several studies before one, scales before thresholds."""
+    k = len(group.rows)
+    threshold = group.name not in _CONTINUOUS
+    return (not group.controlled, k < 2, threshold, -k, -group.people, group.label)
+
+
+def pooled(group: Group, r: float = R_SHOWN) -> Pooled:
+    """Pool the effects of a group, with this correlation within the person where paired."""
+    # few similar studies make the Knapp-Hartung interval narrower than its studies allow; "adhoc"
+    # never lets it fall below the plain one (Roever et al. 2015, doi 10.1186/s12874-015-0091-1)
+    effect, variance = effects(group.rows, group.name, r=r)
+    return pool(effect, variance, knapp_hartung="adhoc", confidence_level=group.confidence_level)
+
+
+def estimate(group: Group) -> tuple[Estimate, Pooled]:
+    """Return the value of a group with its interval, and the pooling behind it."""
+    fitted, measure = pooled(group), group.measure
+    value, low, high = (measure.back(x) for x in (fitted.estimate, fitted.ci_low, fitted.ci_high))
+    how = "random effects (REML), Knapp-Hartung interval"
+    if len(group.rows) == 1:
+        how = "a single study"
+    if counts_add_up(group):
+        value, low, high = _exact_share(group)
+        how = "exact (Clopper-Pearson) limits" + (
+            ", a single study" if len(group.rows) == 1 else ""
+        )
+    shown = Estimate(
+        value=value,
+        ci_low=low,
+        ci_high=high,
+        confidence_level=group.confidence_level,
+        df=math.nan if counts_add_up(group) else fitted.df,
+        p_value=math.nan if group.name == "proportion" else fitted.p_value,
+        unit=measure.unit,
+        method=f"{measure.label}, {group.endpoint.replace('_', ' ')}; {how}",
+    )
+    return shown, fitted
+
+
+def counts_add_up(group: Group) -> bool:
+    """Tell where counts are added up: one study, or none (or all) of all patients had the event.
+
+    Without any difference between the studies a pooled interval on the arcsine scale would shrink
+    to a point.
+    """
+    if group.name != "proportion":
+        return False
+    events, n = group.rows["treated_events"].sum(), group.rows["treated_n"].sum()
+    return len(group.rows) == 1 or events == 0 or events == n
+
+
+def _exact_share(group: Group) -> tuple[float, float, float]:
+    events, n = int(group.rows["treated_events"].sum()), int(group.rows["treated_n"].sum())
+    exact = proportion(events, n, confidence_level=group.confidence_level)
+    return 100 * exact.estimate, 100 * exact.ci_low, 100 * exact.ci_high
+
+
+def parts(group: Group) -> list[Part]:
+    """Return every study of the group, its pooled value and its prediction interval."""
+    shown, fitted = estimate(group)
+    alone = [replace(group, rows=group.rows.iloc[[i]]) for i in range(len(group.rows))]
+    studies = [_study(one, w) for one, w in zip(alone, fitted.weights, strict=True)]
+    if len(studies) == 1:
+        return studies
+    summary = [_summary(group, "pooled", shown.value, shown.ci_low, shown.ci_high)]
+    if not counts_add_up(group):
+        low, high = (group.measure.back(x) for x in (fitted.prediction_low, fitted.prediction_high))
+        summary.append(_summary(group, "prediction", shown.value, low, high))
+    return [*studies, *summary]
+
+
+def _study(group: Group, weight: float) -> Part:
+    shown, _ = estimate(group)
+    row = group.rows.iloc[0]
+    return Part(
+        kind="study",
+        label=str(row["label"]),
+        value=shown.value,
+        ci_low=shown.ci_low,
+        ci_high=shown.ci_high,
+        n=group.people,
+        unit=group.measure.unit,
+        weight=float(weight),
+        group=group.label,
+    )
+
+
+def _summary(group: Group, kind: str, value: float, low: float, high: float) -> Part:
+    return Part(
+        kind=kind,
+        label=kind,
+        value=value,
+        ci_low=low,
+        ci_high=high,
+        n=group.people,
+        unit=group.measure.unit,
+        group=group.label,
+    )

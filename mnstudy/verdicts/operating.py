@@ -1,0 +1,136 @@
+"""How often a study of this kind would reach each verdict, by simulating it many times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.cohort.simulate import simulate
+from mnstudy.verdicts.evaluate import evaluate
+from mnstudy.verdicts.findings import VERDICTS
+from mnstudy.verdicts.registry import claim as claim_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatingCharacteristics:
+    """What a study design does in the long run.
+
+    Attributes
+    ----------
+    claim : str
+    n_patients, reps : int
+        Patients in each simulated study, and how many studies.
+    verdicts : Series
+        Share of studies with each verdict.
+    monte_carlo_error : Series
+        Standard error of these shares.
+    estimates : DataFrame
+        One row a study: estimate, ci_low, ci_high, verdict.
+    """
+
+    claim: str
+    n_patients: int
+    reps: int
+    verdicts: pd.Series
+    monte_carlo_error: pd.Series
+    estimates: pd.DataFrame
+
+    def __str__(self) -> str:
+        lines = [f"{self.claim}: {self.reps:,} studies of {self.n_patients:,} patients"]
+        for word in self.verdicts.index:
+            share, error = 100 * self.verdicts[word], 100 * self.monte_carlo_error[word]
+            lines.append(f"  {word:<18}{fmt.number(share)} % (± {fmt.number(error)})")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def operating_characteristics(
+    claim: str,
+    *,
+    n_patients: int,
+    reps: int = 1000,
+    truth: Mapping[str, float] | None = None,
+    design: str = "registry",
+    rng: int = 0,
+    n_jobs: int = 1,
+) -> OperatingCharacteristics:
+    """Simulate a study many times and count its verdicts.
+
+    Parameters
+    ----------
+    claim : str
+        Claim id.
+    n_patients : int
+        Patients in each study.
+    reps : int
+        Number of simulated studies.
+    truth : mapping, optional
+        Claim id to true effect, see ``mnstudy.simulate``.
+    design : str
+        registry, parallel, split_body or single_arm.
+    rng : int
+        Seed; study i always gets the same random numbers, whatever ``n_jobs``.
+    n_jobs : int
+        Processes; runs on an existing cluster where a joblib backend is set.
+
+    Returns
+    -------
+    OperatingCharacteristics
+
+    Raises
+    ------
+    KeyError
+        An unknown claim id.
+    ValueError
+        ``reps`` or ``n_patients`` below 1, or an unknown claim in ``truth``.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> oc = mn.operating_characteristics(
+    ...     "topical-adjunct", n_patients=30, reps=4, design="split_body",
+    ...     truth={"topical-adjunct": 15})
+    >>> float(oc.verdicts.sum())
+    1.0
+    """
+    from joblib import Parallel, delayed
+
+    claim_of(claim)
+    if reps < 1 or n_patients < 1:
+        raise ValueError("reps and n_patients must be 1 or more")
+    seeds = np.random.SeedSequence(rng).spawn(reps)
+    rows = Parallel(n_jobs=n_jobs)(
+        delayed(_one)(claim, n_patients, truth, design, seed) for seed in seeds
+    )
+    estimates = pd.DataFrame(rows, columns=["estimate", "ci_low", "ci_high", "verdict"])
+    share = (
+        estimates["verdict"].value_counts(normalize=True).reindex(list(VERDICTS), fill_value=0.0)
+    )
+    return OperatingCharacteristics(
+        claim=claim,
+        n_patients=n_patients,
+        reps=reps,
+        verdicts=share,
+        monte_carlo_error=np.sqrt(share * (1 - share) / reps),
+        estimates=estimates,
+    )
+
+
+def _one(
+    claim: str,
+    n_patients: int,
+    truth: Mapping[str, float] | None,
+    design: str,
+    seed: np.random.SeedSequence,
+) -> tuple[float, float, float, str]:
+    cohort = simulate(n_patients, truth=truth, design=design, rng=np.random.default_rng(seed))
+    finding = evaluate(cohort, claim)[0]
+    found = finding.estimate
+    if found is None:
+        return float("nan"), float("nan"), float("nan"), finding.verdict
+    return found.value, found.ci_low, found.ci_high, finding.verdict

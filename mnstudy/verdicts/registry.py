@@ -1,0 +1,107 @@
+"""The registry of the 43 claims: read from ``claims.toml``, looked up by id."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+GROUPS = {
+    "improvement": "Does it work",
+    "modifiers": "For whom and how much",
+    "comparisons": "Together with, and instead of",
+    "safety": "How safe, how pleasant",
+    "mechanism": "Why",
+}
+ARTICLES = {
+    "A": "Micro-needling For scar Reduction",
+    "B": "untitled long article on microneedling for atrophic scarring",
+    "C": "Facial Scars? 4 Ways Micro-needling May Help",
+    "D": "untitled overview of collagen induction therapy",
+    "E": "Understanding the Significance of Micro-needling for Scars and Other Facial Problems",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One statement of the articles and the comparison that would test it.
+
+    Attributes are the keys explained at the top of ``claims.toml``.
+    """
+
+    id: str
+    group: str
+    title: str
+    says: str
+    articles: tuple[str, ...]
+    estimand: str
+    analysis: str
+    columns: tuple[str, ...]
+    unit: str
+    rule: str
+    margin: float
+    margin_source: str
+    wording: Mapping[str, str]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    against: tuple[str, ...] = ()
+    contrary: str = ""
+
+
+@cache
+def registry() -> Mapping[str, Claim]:
+    """Return every claim by id, in the order of the register."""
+    text = resources.files("mnstudy.verdicts").joinpath("claims.toml").read_text("utf-8")
+    return {key: _claim(key, raw) for key, raw in tomllib.loads(text).items()}
+
+
+def _claim(key: str, raw: Mapping[str, Any]) -> Claim:
+    lists = {k: tuple(v) for k, v in raw.items() if isinstance(v, list)}
+    return Claim(id=key, **{**raw, **lists})
+
+
+def claim(claim_id: str) -> Claim:
+    """Return one claim.
+
+    Raises
+    ------
+    KeyError
+        There is no such claim; the nearest ids are offered.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> mn.claim("more-sessions").articles
+    ('B', 'D')
+    """
+    known = registry()
+    if claim_id not in known:
+        near = difflib.get_close_matches(claim_id, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "mn.claims() lists them all"
+        raise KeyError(f"there is no claim {claim_id!r}: {hint}")
+    return known[claim_id]
+
+
+def select(claim_ids: str | Iterable[str] | None) -> list[Claim]:
+    """Return the named claims in the order asked for; all of them for None."""
+    if claim_ids is None:
+        return list(registry().values())
+    ids = [claim_ids] if isinstance(claim_ids, str) else list(claim_ids)
+    return [claim(i) for i in ids]
+
+
+def claims_table() -> pd.DataFrame:
+    """Return the register as a table indexed by id."""
+    fields = ["group", "title", "articles", "estimand", "columns", "rule", "margin", "unit"]
+    fields += ["margin_source", "analysis", "contrary"]
+    rows = {
+        c.id: [", ".join(v) if isinstance(v := getattr(c, f), tuple) else v for f in fields]
+        for c in registry().values()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=fields)
+    return table.rename_axis("id")

@@ -1,0 +1,505 @@
+"""The random-intercept model against lmerTest, pbkrtest and emmeans, and its edges."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mnstudy.errors import DesignError
+from mnstudy.stats.mixed import random_intercept, random_intercept_batch
+from mnstudy.stats.mixed_contrasts import (
+    ancova,
+    arm_difference,
+    before_after,
+    heterogeneity,
+    paired_difference,
+    within_between,
+)
+from mnstudy.stats.mixed_formula import mixed_model
+
+REFERENCE = json.loads((Path(__file__).parent / "reference" / "mixed.json").read_text())
+LAYOUTS = REFERENCE["layouts"]
+METHODS = {"satterthwaite": "satterthwaite", "kenward_roger": "kenward-roger"}
+
+# lmer finds theta by minimising a criterion that is flat at its minimum, to about 1e-8.
+RTOL = 1e-6
+# lmerTest differentiates numerically.
+DF_RTOL = 1e-4
+# A p-value of 1e-60 amplifies the error of its t; nobody reads its sixth digit.
+P_TOL = {"rel": 1e-6, "abs": 1e-8}
+# Predicted effects near zero are compared in units of the outcome (standard deviation 1 to 20).
+EFFECT_ATOL = 1e-6
+
+CASES = [(layout, method) for layout in LAYOUTS for method in METHODS]
+
+
+def fit_layout(name, df="satterthwaite"):
+    layout = LAYOUTS[name]
+    return random_intercept(
+        layout["y"], np.array(layout["x"]), layout["patient"], layout["columns"], df=df
+    )
+
+
+def example(seed=0, groups=8, size=3, effect=1.0):
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(groups), size)
+    x = np.column_stack([np.ones(len(codes)), rng.normal(size=len(codes))])
+    y = x @ [2.0, 0.5] + effect * rng.normal(size=groups)[codes] + rng.normal(size=len(codes))
+    return y, x, codes
+
+
+def test_reference_grid_is_complete():
+    assert set(LAYOUTS) == {
+        "split_face_balanced",
+        "split_face_incomplete",
+        "one_sample_sites",
+        "two_arms_visits",
+        "many_visits_unbalanced",
+        "six_patients",
+        "boundary",
+        "near_boundary",
+        "factor_covariates",
+        "many_small_groups",
+        "ill_scaled",
+        "offset_outcome",
+        "high_icc",
+        "within_between",
+        "one_large_group",
+    }
+    for layout in LAYOUTS.values():
+        for method in METHODS:
+            assert layout[method]["coefficients"].keys() >= {"estimate", "std_error", "df"}
+            assert layout[method]["tests"]
+    assert sum(layout["boundary"] for layout in LAYOUTS.values()) == 1
+    several = [t for layout in LAYOUTS.values() for t in layout["satterthwaite"]["tests"]]
+    assert sum(test["df_num"] > 1 for test in several) >= 8
+    assert REFERENCE["packages"].keys() == {"lme4", "lmerTest", "pbkrtest", "emmeans"}
+
+
+@pytest.mark.parametrize(("layout", "method"), CASES)
+def test_coefficients_match_r(layout, method):
+    table = fit_layout(layout, METHODS[method]).coefficients
+    expected = LAYOUTS[layout][method]["coefficients"]
+    for column in ("estimate", "std_error", "t"):
+        assert table[column].to_numpy() == pytest.approx(expected[column], rel=RTOL), column
+    assert table["df"].to_numpy() == pytest.approx(expected["df"], rel=DF_RTOL)
+    assert table["p_value"].to_numpy() == pytest.approx(expected["p_value"], **P_TOL)
+
+
+@pytest.mark.parametrize(("layout", "method"), CASES)
+def test_f_tests_match_r(layout, method):
+    fit = fit_layout(layout, METHODS[method])
+    for expected in LAYOUTS[layout][method]["tests"]:
+        result = fit.test(expected["columns"])
+        assert result.f == pytest.approx(expected["f"], rel=RTOL)
+        assert result.df_num == expected["df_num"]
+        assert result.df_den == pytest.approx(expected["df_den"], rel=DF_RTOL)
+        assert result.p_value == pytest.approx(expected["p_value"], **P_TOL)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_variances_likelihood_and_predictions_match_lme4(name):
+    layout, fit = LAYOUTS[name], fit_layout(name)
+    assert fit.boundary == layout["boundary"]
+    assert fit.variance_between == pytest.approx(layout["variance_between"], rel=RTOL)
+    assert fit.variance_within == pytest.approx(layout["variance_within"], rel=RTOL)
+    assert fit.log_likelihood == pytest.approx(layout["log_likelihood"], abs=1e-8)
+    assert fit.group_effects.to_numpy() == pytest.approx(layout["group_effects"], abs=EFFECT_ATOL)
+    assert fit.residuals == pytest.approx(layout["residuals"], abs=EFFECT_ATOL)
+    assert fit.fitted + fit.residuals == pytest.approx(layout["y"])
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_contrast_matches_lmertest(name):
+    expected = LAYOUTS[name]["contrast"]
+    result = fit_layout(name).contrast(expected["weights"], name="weighted")
+    assert result.estimate == pytest.approx(expected["estimate"], rel=RTOL)
+    assert result.std_error == pytest.approx(expected["std_error"], rel=RTOL)
+    assert result.df == pytest.approx(expected["df"], rel=DF_RTOL)
+    assert result.p_value == pytest.approx(expected["p_value"], **P_TOL)
+
+
+def test_one_row_per_patient_is_least_squares():
+    expected = REFERENCE["one_row"]
+    x = np.array(expected["x"])
+    for df in METHODS.values():
+        fit = random_intercept(expected["y"], x, range(18), expected["columns"], df=df)
+        for column, values in expected["coefficients"].items():
+            assert fit.coefficients[column].to_numpy() == pytest.approx(values, rel=1e-10)
+        assert fit.coefficients["df"].to_numpy() == pytest.approx(expected["df"], rel=1e-12)
+        assert fit.df_method == "residual"
+        assert fit.variance_within == pytest.approx(expected["variance"])
+        assert np.isnan(fit.variance_between)
+    adjusted = ancova(expected["y"], x[:, 1], x[:, 2])
+    assert adjusted.difference.estimate == pytest.approx(expected["coefficients"]["estimate"][1])
+    assert adjusted.difference.p_value == pytest.approx(expected["coefficients"]["p_value"][1])
+
+
+def test_split_face_is_the_paired_t_test():
+    expected = REFERENCE["paired"]
+    layout = LAYOUTS[expected["layout"]]
+    side = np.array(layout["x"])[:, 1]
+    result = paired_difference(layout["y"], side, layout["patient"]).difference
+    for key in ("estimate", "df", "t", "p_value", "ci_low", "ci_high"):
+        assert getattr(result, key) == pytest.approx(expected[key], rel=1e-10), key
+    assert fit_layout(expected["layout"]).coefficients.loc["side", "t"] == pytest.approx(
+        expected["t"], rel=1e-8
+    )
+
+
+def test_heterogeneity_matches_emmeans():
+    layout = LAYOUTS["factor_covariates"]
+    expected = layout["pairwise"]
+    covariates = np.array(layout["x"])[:, 4:]
+    result = heterogeneity(layout["y"], layout["factor"], layout["patient"], covariates)
+    assert sorted(result.pairs.index) == sorted(expected["pair"])
+    pairs = result.pairs.loc[expected["pair"]]
+    for column, key in [("estimate", "difference"), ("std_error", "std_error")]:
+        assert pairs[column].to_numpy() == pytest.approx(expected[key], rel=RTOL)
+    for column in ("df", "ci_low", "ci_high"):
+        assert pairs[column].to_numpy() == pytest.approx(expected[column], rel=DF_RTOL)
+    assert pairs["p_value"].to_numpy() == pytest.approx(expected["p_value"], rel=1e-5)
+    test = layout["satterthwaite"]["tests"][0]
+    assert result.test.f == pytest.approx(test["f"], rel=RTOL)
+    assert result.largest.estimate == pytest.approx(max(expected["difference"], key=abs), rel=RTOL)
+    assert result.means["n_rows"].sum() == len(layout["y"])
+
+
+def test_within_between_matches_lmer():
+    layout = LAYOUTS["within_between"]
+    expected = layout["satterthwaite"]["coefficients"]
+    result = within_between(layout["y"], layout["dose"], layout["patient"])
+    for slope, position in [(result.within, 1), (result.between, 2)]:
+        assert slope.estimate == pytest.approx(expected["estimate"][position], rel=RTOL)
+        assert slope.df == pytest.approx(expected["df"][position], rel=DF_RTOL)
+    assert result.contextual.estimate == pytest.approx(
+        result.between.estimate - result.within.estimate
+    )
+
+
+@pytest.mark.parametrize("df", METHODS.values())
+def test_batch_equals_single_fits(df):
+    rng = np.random.default_rng(5)
+    y, x, groups = example(groups=9, size=4)
+    table = np.column_stack([y, *(rng.normal(size=(len(y), 12)).T)])
+    table[3, 4] = table[[1, 7], 5] = np.nan
+    table[:, 6] = 1.5
+    table[:, 7] = np.nan
+    batch = random_intercept_batch(table, x, groups, names=["mean", "x"], df=df)
+    for j in (0, 1, 4, 5, 8, 12):
+        single = random_intercept(table[:, j], x, groups, df=df)
+        for column in ("estimate", "std_error", "df", "t", "p_value", "ci_low", "ci_high"):
+            assert getattr(batch, column)[j] == pytest.approx(
+                single.coefficients[column].to_numpy(), rel=1e-9
+            )
+        assert batch.variance_between[j] == pytest.approx(single.variance_between, rel=1e-9)
+        assert batch.log_likelihood[j] == pytest.approx(single.log_likelihood)
+        assert batch.n_missing[j] == single.n_missing
+        assert batch.covariance[j] == pytest.approx(single.covariance, rel=1e-9)
+        assert batch.boundary[j] == single.boundary
+    assert batch.boundary.any()
+    assert "constant" in batch.problems[6]
+    assert "no complete row" in batch.problems[7]
+    assert np.isnan(batch.estimate[[6, 7]]).all()
+    assert [bool(p) for p in batch.problems].count(True) == 2
+    assert batch.to_frame().loc[(0, "x"), "df"] == batch.df[0, 1]
+    assert "2 not fitted" in repr(batch)
+
+
+def test_formula_equals_arrays_and_counts_missing():
+    y, x, groups = example()
+    arm = np.where(groups % 2 == 0, "control", "needling")
+    data = pd.DataFrame({"y": y, "arm": arm, "x": x[:, 1], "who": groups}, index=range(5, 29))
+    fit = mixed_model("y ~ arm + x", data, "who")
+    columns = np.column_stack([np.ones(24), groups % 2, x[:, 1]])
+    expected = random_intercept(y, columns, groups)
+    assert fit.names == ("Intercept", "arm[T.needling]", "x")
+    assert fit.covariance == pytest.approx(expected.covariance)
+    data.loc[6, "arm"] = None
+    data.loc[9, "x"] = np.nan
+    data["who"] = data["who"].astype("Int64")
+    data.loc[12, "who"] = pd.NA
+    partial = mixed_model("y ~ arm + x", data, data["who"])
+    kept = ~np.isin(np.arange(24), [1, 4, 7])
+    expected = random_intercept(y[kept], columns[kept], groups[kept])
+    assert partial.n_missing == 3
+    assert partial.covariance == pytest.approx(expected.covariance)
+    assert np.isnan(partial.residuals).tolist() == (~kept).tolist()
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        ("y ~ depth", "`depth` is not present"),
+        ("x + y", "no outcome"),
+        ("y ~ x + (1 | who)", "groups="),
+        ("arm ~ x", "must be one number"),
+        ("y ~ x +", "does not fit"),
+    ],
+)
+def test_formula_errors_say_what_to_do(formula, message):
+    data = pd.DataFrame({"y": [1.0, 2, 3, 5], "x": [0, 1, 0, 2], "arm": list("abab")})
+    with pytest.raises(ValueError, match=message):
+        mixed_model(formula, data, [1, 1, 2, 2])
+
+
+def test_unknown_group_column_is_named():
+    data = pd.DataFrame({"y": [1.0, 2, 3, 5], "x": [0, 1, 0, 2]})
+    with pytest.raises(ValueError, match="no column 'who'"):
+        mixed_model("y ~ x", data, "who")
+
+
+def test_missing_rows_are_left_out_and_counted():
+    y, x, groups = example()
+    y[2], x[5, 1] = np.nan, np.nan
+    labels = [None if i == 9 else f"p{g}" for i, g in enumerate(groups)]
+    fit = random_intercept(y, x, labels)
+    kept = ~np.isin(np.arange(24), [2, 5, 9])
+    expected = random_intercept(y[kept], x[kept], groups[kept])
+    assert (fit.n_obs, fit.n_missing, fit.n_groups) == (21, 3, 8)
+    assert fit.coefficients.to_numpy() == pytest.approx(expected.coefficients.to_numpy())
+    assert fit.group_effects.index.tolist() == [f"p{g}" for g in range(8)]
+    assert np.isnan(fit.fitted[[2, 5, 9]]).all()
+
+
+def test_group_left_without_rows_disappears():
+    y, x, groups = example()
+    y[groups == 3] = np.nan
+    fit = random_intercept(y, x, groups)
+    assert fit.n_groups == 7
+    assert 3 not in fit.group_effects.index
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Series, pd.Categorical, pd.Index])
+def test_labels_of_any_kind_mean_the_same(kind):
+    y, x, groups = example()
+    expected = random_intercept(y, x, groups).covariance
+    assert random_intercept(y, x, kind([f"p{g}" for g in groups])).covariance == pytest.approx(
+        expected
+    )
+    pairs = [(g // 2, g % 2) for g in groups]
+    assert random_intercept(y, x, pairs).covariance == pytest.approx(expected)
+
+
+def test_inputs_are_not_changed():
+    y, x, groups = example()
+    y[0] = np.nan
+    copies = y.copy(), x.copy(), groups.copy()
+    fit = random_intercept(y, x, groups)
+    paired_difference(y, np.tile([0, 1], 12), np.arange(24) // 2)
+    assert np.array_equal(y, copies[0], equal_nan=True)
+    assert np.array_equal(x, copies[1])
+    assert np.array_equal(groups, copies[2])
+    assert fit.residuals.shape == y.shape
+
+
+def collinear():
+    y, x, groups = example()
+    return y, np.column_stack([x, x[:, 1] * 2 + 3, np.arange(24) ** 2]), groups
+
+
+ERRORS = {
+    "lengths": (lambda y, x, g: (y[:-1], x, g), "same rows"),
+    "flat X": (lambda y, x, g: (y, x[:, 1], g), r"reshape\(-1, 1\)"),
+    "2-d y": (lambda y, x, g: (x, x, g), "random_intercept_batch"),
+    "text": (lambda y, x, g: (y, [["a"]] * 24, g), "not numbers"),
+    "infinite": (lambda y, x, g: (np.where(g == 0, np.inf, y), x, g), "infinite"),
+    "no rows": (lambda y, x, g: (y * np.nan, x, g), "no complete row: 24 given"),
+    "too few rows": (lambda y, x, g: (y[:2], x[:2], g[:2]), "2 complete rows"),
+    "no columns": (lambda y, x, g: (y, x[:, :0], g), "no columns"),
+    "one group": (lambda y, x, g: (y, x, g * 0), "one group"),
+    "constant": (lambda y, x, g: (y * 0 + 7, x, g), "outcome is constant"),
+    "exact": (lambda y, x, g: (x @ [3.0, 1e6], x, g), "exact sum of the columns"),
+    "repeated rows": (lambda y, x, g: (y[g * 3], x[:, :1], g), "one row per group"),
+    "zero column": (lambda y, x, g: (y, x * [1, 0], g), "'x1' holds only zeros"),
+    "saturated groups": (lambda y, x, g: (y, np.eye(8)[g], g), "constant within groups"),
+    "saturated rows": (
+        lambda y, x, g: (y[:6], np.column_stack([x[:6], [0, 1, 0, 0, 0, 1], [0, 0, 1, 0, 0, 0]]),
+                         [0, 0, 1, 1, 2, 2]),
+        "one row per group",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors_say_what_is_wrong(case):
+    change, message = ERRORS[case]
+    y, x, groups = change(*example())
+    with pytest.raises(ValueError, match=message):
+        random_intercept(y, x, groups)
+
+
+def test_collinear_columns_are_named():
+    y, x, groups = collinear()
+    with pytest.raises(ValueError, match="columns 'mean', 'dose', 'dose again' are linearly") as e:
+        random_intercept(y, x, groups, names=["mean", "dose", "dose again", "time"])
+    assert "'time'" not in str(e.value)
+    assert "leave out 1" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"names": ["a"]}, "1 entries for 2 columns"),
+        ({"names": ["a", "a"]}, "repeated: a"),
+        ({"df": "z"}, "'satterthwaite' or 'kenward-roger'"),
+        ({"confidence_level": 95}, "between 0 and 1"),
+    ],
+)
+def test_wrong_options_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        random_intercept(*example(), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1, 2, 3], "3 weights for 2 columns"),
+        ([0, 0], "not all zero"),
+        ([np.nan, 1], "finite"),
+        ({"depth": 1}, "no column named depth"),
+        (["x0", "x1"], "one row"),
+    ],
+)
+def test_wrong_weights_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        random_intercept(*example()).contrast(weights)
+
+
+def test_contrasts_can_be_asked_for_by_name_or_number():
+    fit = random_intercept(*example())
+    by_number = fit.contrast([0, 2.0], name="double", confidence_level=0.9)
+    by_name = fit.contrast({"x1": 2.0}, name="double", confidence_level=0.9)
+    assert by_number == by_name
+    assert by_name.to_frame().loc["double", "estimate"] == by_name.estimate
+    assert "90% CI" in str(by_name)
+    table = fit.contrasts([[1, 0], [0, 2]], names=["a", "b"], confidence_level=0.9)
+    assert table.loc["b", "ci_low"] == by_name.ci_low
+    single = fit.test("x1")
+    assert single.f == pytest.approx(fit.coefficients.loc["x1", "t"] ** 2)
+    assert single.p_value == pytest.approx(fit.coefficients.loc["x1", "p_value"])
+    assert single.to_frame().loc[0, "df_num"] == 1
+
+
+def test_repeated_hypothesis_rows_do_not_count():
+    fit = random_intercept(*example())
+    once, twice = fit.test([[0, 1], [1, 0]]), fit.test([[0, 1], [1, 0], [1, 1], [0, 3]])
+    assert twice.df_num == 2
+    assert twice.f == pytest.approx(once.f)
+
+
+def test_joint_test_counts_every_row_whatever_the_units():
+    layout = LAYOUTS["ill_scaled"]
+    x = np.array(layout["x"])
+    plain = random_intercept(layout["y"], (x - [0, 19200, 0]) * [1, 0.01, 1e5], layout["patient"])
+    fit = fit_layout("ill_scaled")
+    assert fit.test(["day", "tiny"]).f == pytest.approx(plain.test(["x1", "x2"]).f)
+    assert fit.test(["day", "tiny"]).df_num == 2
+
+
+def test_display_puts_estimate_and_interval_first():
+    fit = random_intercept(*example())
+    assert repr(fit).split()[:3] == ["estimate", "ci_low", "ci_high"]
+    assert "8 groups; 0 left out" in repr(fit)
+    assert fit._repr_html_().startswith("<table")
+    assert 0 < fit.icc < 1
+    table = fit.to_frame()
+    table.loc["x1", "estimate"] = 99
+    assert fit.coefficients.loc["x1", "estimate"] != 99
+    with pytest.raises(AttributeError):
+        fit.boundary = True
+
+
+def test_boundary_has_residual_df():
+    fit = fit_layout("boundary")
+    assert fit.boundary
+    assert fit.variance_between == 0
+    assert fit.coefficients["df"].to_numpy() == pytest.approx(fit.n_obs - 2, rel=1e-12)
+    assert "boundary" in repr(fit)
+
+
+def test_huge_offsets_and_scales_lose_no_digits():
+    y, x, groups = example(groups=20, size=4)
+    expected = random_intercept(y, x, groups).coefficients.loc["x1"]
+    moved = random_intercept(y + 1e8, x * [1, 1e-12] + [0, 1e-9], groups).coefficients.loc["x1"]
+    assert moved["estimate"] * 1e-12 == pytest.approx(expected["estimate"], rel=1e-7)
+    assert moved["df"] == pytest.approx(expected["df"], rel=1e-6)
+
+
+def test_arm_difference_refuses_paired_designs_and_the_reverse():
+    y, _, groups = example(size=2)
+    side = np.tile([0, 1], 8)
+    with pytest.raises(DesignError, match="use paired_difference"):
+        arm_difference(y, side, groups)
+    with pytest.raises(DesignError, match="use arm_difference"):
+        paired_difference(y, groups % 2, groups)
+    with pytest.raises(ValueError, match="true/false or 1/0"):
+        arm_difference(y, groups, groups)
+
+
+def test_paired_difference_averages_repeats_and_uses_single_sides():
+    y, _, groups = example(groups=8, size=4)
+    side = np.tile([0, 0, 1, 1], 8)
+    means = y.reshape(8, 2, 2).mean(axis=2)
+    repeated = paired_difference(y, side, groups)
+    once = paired_difference(means.ravel(), np.tile([0, 1], 8), np.repeat(range(8), 2))
+    assert repeated.difference == once.difference
+    assert repeated.method == "paired t-test of side means"
+    assert (repeated.n_treated, once.n_treated) == (16, 8)
+    partial = means.ravel()
+    partial[0] = np.nan
+    mixed = paired_difference(partial, np.tile([0, 1], 8), np.repeat(range(8), 2))
+    assert "7 patients with both sides, 1 with one" in mixed.method
+    assert mixed.n_missing == 1
+    assert len(mixed.to_frame()) == 3
+    assert "left out" in str(mixed)
+
+
+def test_constant_side_has_a_mean_but_no_interval():
+    treated, control = np.full(5, 3.0), np.array([1.0, 2, 2, 1, 0])
+    y, side = np.r_[treated, control], np.r_[np.ones(5), np.zeros(5)]
+    result = paired_difference(y, side, np.tile(range(5), 2))
+    assert result.treated.estimate == 3
+    assert np.isnan(result.treated.ci_low)
+    assert result.difference.estimate == pytest.approx(1.8)
+
+
+def test_arm_difference_reports_adjusted_means():
+    y, x, groups = example(groups=10)
+    frame = pd.DataFrame({"depth": x[:, 1]})
+    result = arm_difference(y, groups % 2 == 1, groups, frame)
+    gap = result.treated.estimate - result.control.estimate
+    assert gap == pytest.approx(result.difference.estimate)
+    assert result.method == "two arms, adjusted for depth"
+    assert result.fit.names == ("control", "treated - control", "depth")
+
+
+def test_before_after_is_a_one_sample_model():
+    layout = LAYOUTS["one_sample_sites"]
+    fit = before_after(layout["y"], layout["patient"])
+    expected = layout["satterthwaite"]["coefficients"]
+    assert fit.coefficients["estimate"].to_numpy() == pytest.approx(expected["estimate"])
+    assert fit.coefficients["df"].to_numpy() == pytest.approx(expected["df"], rel=DF_RTOL)
+
+
+def test_within_between_needs_both_kinds_of_variation():
+    y, _, groups = example()
+    with pytest.raises(DesignError, match="only between-patient"):
+        within_between(y, groups / 7, groups)
+    with pytest.raises(DesignError, match="only a within"):
+        within_between(y, 19000.1 + np.tile([0, 1, 2], 8), groups)
+
+
+def test_heterogeneity_keeps_the_order_of_categories():
+    y, _, groups = example()
+    level = pd.Categorical(
+        np.array(["mild", "severe"])[np.arange(24) % 2], ["severe", "absent", "mild"], ordered=True
+    )
+    result = heterogeneity(y, level, groups)
+    assert result.means.index.tolist() == ["severe", "mild"]
+    assert result.largest.name == "mild - severe"
+    assert "Bonferroni" in str(result)
+    with pytest.raises(ValueError, match="only level a"):
+        heterogeneity(y, ["a"] * 24, groups)

@@ -1,0 +1,235 @@
+"""What must hold for any data: symmetries, reductions to known tests, the dense likelihood."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from mnstudy.stats.mixed import random_intercept, random_intercept_batch
+from mnstudy.stats.mixed_contrasts import (
+    ancova,
+    arm_difference,
+    heterogeneity,
+    paired_difference,
+    within_between,
+)
+
+# Both sides are computed in double precision from the same rows in another order or unit.
+RTOL = 1e-7
+METHODS = st.sampled_from(["satterthwaite", "kenward-roger"])
+FAST = settings(max_examples=40, deadline=None)
+
+
+@st.composite
+def studies(draw, min_groups=4):
+    """Unbalanced visits with a covariate and a 0/1 treatment that varies within patients."""
+    sizes = draw(st.lists(st.integers(1, 6), min_size=min_groups, max_size=12))
+    assume(sum(sizes) - len(sizes) >= 4)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    ratio = draw(st.sampled_from([0.0, 0.3, 1.0, 20.0]))
+    patient = np.repeat(np.arange(len(sizes)), sizes)
+    n = len(patient)
+    treated = (np.arange(n) % 2).astype(float)
+    x = np.column_stack([np.ones(n), treated, rng.normal(size=n)])
+    y = x @ [3.0, 0.5, -1.0] + np.sqrt(ratio) * rng.normal(size=len(sizes))[patient]
+    return y + rng.normal(size=n), x, patient
+
+
+def table(fit):
+    return fit.coefficients.to_numpy()
+
+
+def close(actual, expected, rel=RTOL):
+    assert np.asarray(actual) == pytest.approx(np.asarray(expected), rel=rel, abs=1e-9)
+
+
+def dense_log_likelihood(y, x, patient, between, within):
+    """REML log-likelihood from the full covariance matrix, without any shortcut."""
+    v = between * np.equal.outer(patient, patient) + within * np.eye(len(y))
+    vx = np.linalg.solve(v, x)
+    a = x.T @ vx
+    rest = y - x @ np.linalg.solve(a, vx.T @ y)
+    n, p = x.shape
+    logs = np.linalg.slogdet(v)[1] + np.linalg.slogdet(a)[1] + (n - p) * np.log(2 * np.pi)
+    return -0.5 * (logs + rest @ np.linalg.solve(v, rest))
+
+
+@FAST
+@given(studies())
+def test_optimum_is_the_maximum_of_the_dense_likelihood(study):
+    y, x, patient = study
+    fit = random_intercept(y, x, patient)
+    between, within = fit.variance_between, fit.variance_within
+    best = dense_log_likelihood(y, x, patient, between, within)
+    close(fit.log_likelihood, best)
+    for factor in (0.5, 0.9, 1.1, 2.0):
+        assert dense_log_likelihood(y, x, patient, between * factor, within) <= best + 1e-9
+        assert dense_log_likelihood(y, x, patient, between, within * factor) <= best + 1e-9
+    for other in (1e-6, 1e-3, 0.1, 1.0, 10.0, 1e3):
+        assert dense_log_likelihood(y, x, patient, other * within, within) <= best + 1e-9
+
+
+@FAST
+@given(studies(), METHODS)
+def test_swapping_groups_flips_the_sign(study, df):
+    y, x, patient = study
+    swapped = x.copy()
+    swapped[:, 1] = 1 - x[:, 1]
+    one = random_intercept(y, x, patient, df=df).coefficients.iloc[1]
+    two = random_intercept(y, swapped, patient, df=df).coefficients.iloc[1]
+    close(two[["estimate", "t", "ci_low", "ci_high"]], -one[["estimate", "t", "ci_high", "ci_low"]])
+    close(two[["std_error", "df", "p_value"]], one[["std_error", "df", "p_value"]])
+
+
+@FAST
+@given(studies(), METHODS, st.sampled_from([-1000.0, -1.0, 1e-4, 37.0]))
+def test_scaling_the_outcome_scales_the_estimate_only(study, df, k):
+    y, x, patient = study
+    one = random_intercept(y, x, patient, df=df)
+    two = random_intercept(k * y, x, patient, df=df)
+    for column, factor in [("estimate", k), ("std_error", abs(k)), ("df", 1), ("p_value", 1)]:
+        close(two.coefficients[column] / abs(factor), one.coefficients[column] * np.sign(factor))
+    close(two.variance_between / k**2, one.variance_between)
+    close(two.variance_within / k**2, one.variance_within)
+
+
+@FAST
+@given(studies(), METHODS)
+def test_shifting_outcome_and_rescaling_columns_leaves_inference(study, df):
+    y, x, patient = study
+    one = random_intercept(y, x, patient, df=df)
+    two = random_intercept(y + 500.0, x * [1, 4.0, 1e-3] + [0, 0, 70.0], patient, df=df)
+    close(two.coefficients[["df", "t", "p_value"]].iloc[1:], one.coefficients.iloc[1:, 2:5])
+    close(two.test(["x1", "x2"]).f, one.test(["x1", "x2"]).f)
+
+
+@FAST
+@given(studies(), METHODS, st.randoms(use_true_random=False))
+def test_row_order_and_group_labels_do_not_matter(study, df, random):
+    y, x, patient = study
+    order = list(range(len(y)))
+    random.shuffle(order)
+    one = random_intercept(y, x, patient, df=df)
+    labels = np.array([f"patient {7 * p % 101}" for p in patient])
+    two = random_intercept(y[order], x[order], labels[order], df=df)
+    close(table(two), table(one))
+    close(two.residuals, one.residuals[order])
+    close(two.group_effects[labels[:1]], one.group_effects[patient[:1]])
+
+
+@FAST
+@given(studies(), METHODS, st.floats(0.5, 0.999))
+def test_p_at_the_interval_bound_is_alpha(study, df, level):
+    y, x, patient = study
+    fit = random_intercept(y, x, patient, confidence_level=level, df=df)
+    row = fit.coefficients.iloc[1]
+    for bound in (row["ci_low"], row["ci_high"]):
+        moved = random_intercept(y - bound * x[:, 1], x, patient, df=df)
+        assert moved.coefficients["p_value"].iloc[1] == pytest.approx(1 - level, rel=1e-6)
+
+
+@FAST
+@given(studies(), METHODS)
+def test_f_of_one_row_is_t_squared_and_mixing_rows_changes_nothing(study, df):
+    y, x, patient = study
+    fit = random_intercept(y, x, patient, df=df)
+    row, single = fit.coefficients.iloc[1], fit.test([0, 1, 0])
+    close([single.f, single.df_den, single.p_value], [row["t"] ** 2, row["df"], row["p_value"]])
+    one, two = fit.test(["x1", "x2"]), fit.test([[0, 2, 1], [0, -1, 1]])
+    close(two.f, one.f, rel=1e-6)
+    assert two.df_num == 2
+
+
+@FAST
+@given(studies(), METHODS)
+def test_batch_is_the_single_fit(study, df):
+    y, x, patient = study
+    batch = random_intercept_batch(np.column_stack([y, y[::-1]]), x, patient, df=df)
+    one, two = (random_intercept(v, x, patient, df=df) for v in (y, y[::-1]))
+    for j, fit in enumerate([one, two]):
+        close(batch.df[j], fit.coefficients["df"])
+        close(batch.ci_low[j], fit.coefficients["ci_low"])
+
+
+@FAST
+@given(st.integers(3, 25), st.integers(0, 2**32 - 1), st.sampled_from([-0.8, 0.0, 0.7]))
+def test_split_face_is_the_paired_t_test(n, seed, correlation):
+    rng = np.random.default_rng(seed)
+    pairs = rng.multivariate_normal([0, 1], [[1, correlation], [correlation, 1]], size=n)
+    patient = np.repeat(np.arange(n), 2)
+    result = paired_difference(pairs.ravel(), np.tile([0, 1], n), patient)
+    expected = stats.ttest_rel(pairs[:, 1], pairs[:, 0])
+    low, high = expected.confidence_interval()
+    difference = result.difference
+    close(
+        [difference.t, difference.df, difference.p_value],
+        [expected.statistic, n - 1, expected.pvalue],
+    )
+    close([difference.ci_low, difference.ci_high], [low, high])
+    fit = random_intercept(
+        pairs.ravel(), np.column_stack([np.ones(2 * n), np.tile([0, 1], n)]), patient
+    )
+    if not fit.boundary:
+        close(fit.coefficients["t"].iloc[1], expected.statistic)
+        close(fit.coefficients["df"].iloc[1], n - 1, rel=1e-5)
+
+
+@FAST
+@given(st.integers(3, 12), st.integers(3, 12), st.integers(0, 2**32 - 1))
+def test_one_row_per_patient_is_t_test_and_least_squares(first, second, seed):
+    rng = np.random.default_rng(seed)
+    arm = np.repeat([0.0, 1.0], [first, second])
+    baseline = rng.normal(size=len(arm))
+    y = rng.normal(size=len(arm)) + baseline
+    expected = stats.ttest_ind(y[arm == 1], y[arm == 0])
+    low, high = expected.confidence_interval()
+    result = arm_difference(y, arm, [f"p{i}" for i in range(len(y))]).difference
+    close([result.t, result.p_value, result.df], [expected.statistic, expected.pvalue, len(y) - 2])
+    close([result.ci_low, result.ci_high], [low, high])
+    design = np.column_stack([np.ones(len(y)), arm, baseline])
+    least_squares = sm.OLS(y, design).fit()
+    adjusted = ancova(y, arm, baseline).difference
+    close([adjusted.estimate, adjusted.std_error], [least_squares.params[1], least_squares.bse[1]])
+    close(adjusted.p_value, least_squares.pvalues[1])
+    on_change = ancova(y - baseline, arm, baseline).difference
+    close([on_change.estimate, on_change.ci_low], [adjusted.estimate, adjusted.ci_low])
+
+
+@FAST
+@given(studies())
+def test_within_slope_is_the_fixed_effects_slope(study):
+    y, x, patient = study
+    dose = x[:, 2]
+    result = within_between(y, dose, patient)
+    inner = dose - (np.bincount(patient, dose) / np.bincount(patient))[patient]
+    close(result.within.estimate, inner @ y / (inner @ inner))
+
+
+@FAST
+@given(studies())
+def test_two_levels_are_one_difference(study):
+    y, x, patient = study
+    result = heterogeneity(y, np.where(x[:, 1] == 1, "b", "a"), patient, x[:, 2])
+    fit = random_intercept(y, x, patient)
+    row = fit.coefficients.iloc[1]
+    close(result.largest.estimate, row["estimate"])
+    close([result.test.p_value, result.largest.p_value], [row["p_value"]] * 2)
+
+
+@FAST
+@given(st.integers(0, 2**32 - 1))
+def test_balanced_data_give_the_analysis_of_variance(seed):
+    """One-way balanced: REML variances are mean squares, df of the mean is groups - 1."""
+    rng = np.random.default_rng(seed)
+    groups, size = 7, 4
+    values = 2 * rng.normal(size=groups)[:, None] + rng.normal(size=(groups, size))
+    fit = random_intercept(values.ravel(), np.ones((28, 1)), np.repeat(range(groups), size))
+    within = values.var(axis=1, ddof=1).mean()
+    between = size * values.mean(axis=1).var(ddof=1)
+    assume(between > within)
+    close(fit.variance_within, within)
+    close(fit.variance_between, (between - within) / size)
+    close(fit.coefficients["df"], [groups - 1])
+    close(fit.coefficients["std_error"], [np.sqrt(between / 28)])

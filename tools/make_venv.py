@@ -1,0 +1,94 @@
+"""Make the project's environment from the lock, with the Python that runs this file.
+
+Usage: python3 tools/make_venv.py [.venv]. Needs the standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+LOWEST, BELOW = (3, 11), (3, 14)
+LOCK = Path("requirements.lock")
+
+
+def fail(message: str) -> None:
+    sys.exit(f"environment: {message}")
+
+
+def check_python() -> None:
+    if not LOWEST <= sys.version_info[:2] < BELOW:
+        have = ".".join(map(str, sys.version_info[:3]))
+        fail(f"python 3.11 to 3.13 is needed, this is {have}; try: make PYTHON=python3.12 ...")
+    try:
+        import ensurepip
+        import venv
+    except ImportError as missing:
+        fail(
+            f"the python module {missing.name} is missing; on Debian: apt-get install python3-venv"
+        )
+    else:
+        assert ensurepip
+        assert venv
+
+
+def run(command: list[str], log: Path, *, count: int = 0) -> None:
+    """Run a command into the log; with count, show how many packages are done."""
+    done = 0
+    with log.open("a") as out:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert process.stdout
+        for line in process.stdout:
+            out.write(line)
+            if count and line.startswith("Collecting "):
+                done += 1
+                show(done, count)
+    if process.wait() != 0:
+        tail = log.read_text().splitlines()[-3:]
+        fail("it could not be made: " + " | ".join(tail) + f" (all of it: {log})")
+
+
+def show(done: int, count: int) -> None:
+    if sys.stdout.isatty():
+        share = min(done / count, 1)
+        print(f"\renvironment ........ {done} of about {count} packages {share:4.0%}", end="")
+    elif done % 25 == 0:
+        print(f"environment ........ {done} of about {count} packages", flush=True)
+
+
+def main() -> None:
+    check_python()
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else ".venv")
+    start = time.monotonic()
+    print(f"environment ........ making {target}", flush=True)
+    log = target / "setup.log"
+    python = target / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not python.exists():
+        made = subprocess.run(
+            [sys.executable, "-m", "venv", str(target)], capture_output=True, text=True, check=False
+        )
+        if made.returncode:
+            fail("venv failed: " + (made.stderr or made.stdout).strip().splitlines()[-1])
+    log.write_text("")
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--no-deps"]
+    packages = LOCK.read_text().count("==")
+    run([*pip, "--require-hashes", "-r", str(LOCK)], log, count=packages)
+    run([*pip, "--no-build-isolation", "-e", "."], log)
+    (target / ".ready").touch()
+    version = ".".join(map(str, sys.version_info[:2]))
+    seconds = time.monotonic() - start
+    installed = len(list((target).glob("lib*/python*/site-packages/*.dist-info")))
+    end = "\r" if sys.stdout.isatty() else ""
+    print(
+        f"{end}environment ........ {target} (python {version}, {installed} packages, locked)"
+        f"   {seconds:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
