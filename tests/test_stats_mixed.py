@@ -18,9 +18,11 @@ from mnstudy.stats.mixed_contrasts import (
     within_between,
 )
 from mnstudy.stats.mixed_formula import mixed_model
+from mnstudy.stats.mixed_nested import nested_intercepts
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "mixed.json").read_text())
 LAYOUTS = REFERENCE["layouts"]
+NESTED = REFERENCE["nested"]
 METHODS = {"satterthwaite": "satterthwaite", "kenward_roger": "kenward-roger"}
 
 # lmer finds theta by minimising a criterion that is flat at its minimum, to about 1e-8.
@@ -75,6 +77,8 @@ def test_reference_grid_is_complete():
     assert sum(layout["boundary"] for layout in LAYOUTS.values()) == 1
     several = [t for layout in LAYOUTS.values() for t in layout["satterthwaite"]["tests"]]
     assert sum(test["df_num"] > 1 for test in several) >= 8
+    assert set(NESTED) == {"balanced", "unbalanced", "no_site_variance", "no_patient_variance"}
+    assert [NESTED[name]["boundary"] for name in NESTED] == [False, False, True, True]
     assert REFERENCE["packages"].keys() == {"lme4", "lmerTest", "pbkrtest", "emmeans"}
 
 
@@ -119,6 +123,78 @@ def test_contrast_matches_lmertest(name):
     assert result.std_error == pytest.approx(expected["std_error"], rel=RTOL)
     assert result.df == pytest.approx(expected["df"], rel=DF_RTOL)
     assert result.p_value == pytest.approx(expected["p_value"], **P_TOL)
+
+
+def fit_nested(name, df="satterthwaite", y=None):
+    layout = NESTED[name]
+    return nested_intercepts(
+        layout["y"] if y is None else y,
+        np.array(layout["x"]),
+        layout["patient"],
+        layout["site"],
+        layout["columns"],
+        df=df,
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", NESTED)
+def test_nested_intercepts_match_r(name, method):
+    layout, fit = NESTED[name], fit_nested(name, METHODS[method])
+    expected = layout[method]["coefficients"]
+    for column in ("estimate", "std_error", "t"):
+        assert fit.coefficients[column].to_numpy() == pytest.approx(expected[column], rel=RTOL)
+    assert fit.coefficients["df"].to_numpy() == pytest.approx(expected["df"], rel=DF_RTOL)
+    assert fit.coefficients["p_value"].to_numpy() == pytest.approx(expected["p_value"], **P_TOL)
+    for field in ("variance_between", "variance_subgroups", "variance_within"):
+        assert getattr(fit, field) == pytest.approx(layout[field], rel=RTOL, abs=1e-12), field
+    assert fit.log_likelihood == pytest.approx(layout["log_likelihood"], abs=1e-8)
+    assert fit.boundary == layout["boundary"]
+    assert fit.group_effects.to_numpy() == pytest.approx(layout["group_effects"], abs=EFFECT_ATOL)
+    assert fit.residuals == pytest.approx(layout["residuals"], abs=EFFECT_ATOL)
+    joint = layout[method]["tests"][0]
+    result = fit.test(joint["columns"])
+    assert result.f == pytest.approx(joint["f"], rel=RTOL)
+    assert result.df_den == pytest.approx(joint["df_den"], rel=DF_RTOL)
+
+
+def test_nested_without_site_variance_is_the_simple_model():
+    layout, nested = NESTED["no_site_variance"], fit_nested("no_site_variance")
+    simple = random_intercept(
+        layout["y"], np.array(layout["x"]), layout["patient"], layout["columns"]
+    )
+    assert nested.coefficients.to_numpy() == pytest.approx(simple.coefficients.to_numpy(), rel=1e-7)
+    assert nested.log_likelihood == pytest.approx(simple.log_likelihood)
+    assert "between their subgroups 0" in repr(nested)
+    assert nested.n_subgroups == 24
+
+
+def test_nested_counts_missing_and_refuses_what_it_cannot_separate():
+    layout = NESTED["balanced"]
+    x, who, site = np.array(layout["x"]), layout["patient"], list(layout["site"])
+    y = np.array(layout["y"])
+    y[4], site[9] = np.nan, None
+    fit = nested_intercepts(y, x, who, site)
+    assert (fit.n_missing, fit.n_obs) == (2, len(y) - 2)
+    assert np.isnan(fit.residuals[[4, 9]]).all()
+    site, y = layout["site"], np.array(layout["y"])
+    rows = np.arange(len(y))
+    for subgroups, message in [
+        (rows, "every subgroup has one row"),
+        (["a"] * len(y), "no group has two subgroups"),
+        (site[:-1], "subgroups has"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            nested_intercepts(y, x, who, subgroups)
+    with pytest.raises(ValueError, match="one group"):
+        nested_intercepts(y, x, ["p"] * len(y), site)
+    patients = pd.get_dummies(pd.Series(who)).to_numpy(float)
+    with pytest.raises(ValueError, match="every difference between groups"):
+        nested_intercepts(y, patients, who, site)
+    with pytest.raises(ValueError, match="constant"):
+        nested_intercepts(y * 0, x, who, site)
+    with pytest.raises(ValueError, match="one row per group"):
+        nested_intercepts(y[rows // 3 * 3], x[:, :1], who, site)
 
 
 def test_one_row_per_patient_is_least_squares():

@@ -15,11 +15,12 @@ from mnstudy.stats.mixed_contrasts import (
     paired_difference,
     within_between,
 )
+from mnstudy.stats.mixed_nested import nested_intercepts
 
 # Both sides are computed in double precision from the same rows in another order or unit.
 RTOL = 1e-7
 METHODS = st.sampled_from(["satterthwaite", "kenward-roger"])
-FAST = settings(max_examples=40, deadline=None)
+FAST = settings(max_examples=25, deadline=None)
 
 
 @st.composite
@@ -45,9 +46,8 @@ def close(actual, expected, rel=RTOL):
     assert np.asarray(actual) == pytest.approx(np.asarray(expected), rel=rel, abs=1e-9)
 
 
-def dense_log_likelihood(y, x, patient, between, within):
-    """REML log-likelihood from the full covariance matrix, without any shortcut."""
-    v = between * np.equal.outer(patient, patient) + within * np.eye(len(y))
+def dense_log_likelihood(y, x, v):
+    """REML log-likelihood from the full covariance matrix v, without any shortcut."""
     vx = np.linalg.solve(v, x)
     a = x.T @ vx
     rest = y - x @ np.linalg.solve(a, vx.T @ y)
@@ -61,14 +61,19 @@ def dense_log_likelihood(y, x, patient, between, within):
 def test_optimum_is_the_maximum_of_the_dense_likelihood(study):
     y, x, patient = study
     fit = random_intercept(y, x, patient)
+    same = np.equal.outer(patient, patient)
+
+    def dense(between, within):
+        return dense_log_likelihood(y, x, between * same + within * np.eye(len(y)))
+
     between, within = fit.variance_between, fit.variance_within
-    best = dense_log_likelihood(y, x, patient, between, within)
+    best = dense(between, within)
     close(fit.log_likelihood, best)
     for factor in (0.5, 0.9, 1.1, 2.0):
-        assert dense_log_likelihood(y, x, patient, between * factor, within) <= best + 1e-9
-        assert dense_log_likelihood(y, x, patient, between, within * factor) <= best + 1e-9
+        assert dense(between * factor, within) <= best + 1e-9
+        assert dense(between, within * factor) <= best + 1e-9
     for other in (1e-6, 1e-3, 0.1, 1.0, 10.0, 1e3):
-        assert dense_log_likelihood(y, x, patient, other * within, within) <= best + 1e-9
+        assert dense(other * within, within) <= best + 1e-9
 
 
 @FAST
@@ -195,6 +200,31 @@ def test_one_row_per_patient_is_t_test_and_least_squares(first, second, seed):
     close(adjusted.p_value, least_squares.pvalues[1])
     on_change = ancova(y - baseline, arm, baseline).difference
     close([on_change.estimate, on_change.ci_low], [adjusted.estimate, adjusted.ci_low])
+
+
+@FAST
+@given(studies(min_groups=6), st.data())
+def test_nested_optimum_is_the_maximum_of_the_dense_likelihood(study, data):
+    y, x, patient = study
+    site = np.array(data.draw(st.lists(st.integers(0, 1), min_size=len(y), max_size=len(y))))
+    try:
+        fit = nested_intercepts(y, x, patient, site)
+    except ValueError:
+        assume(False)
+    same = np.equal.outer(patient, patient), np.equal.outer(2 * patient + site, 2 * patient + site)
+
+    def dense(between, subgroups, within):
+        covariance = between * same[0] + subgroups * same[1] + within * np.eye(len(y))
+        return dense_log_likelihood(y, x, covariance)
+
+    best = [fit.variance_between, fit.variance_subgroups, fit.variance_within]
+    close(fit.log_likelihood, dense(*best))
+    for steps in np.ndindex(3, 3, 3):
+        other = np.array(best) * np.array([0.8, 1.0, 1.25])[list(steps)]
+        assert dense(*other) <= fit.log_likelihood + 1e-8
+    for between, subgroups in np.ndindex(4, 4):
+        other = [0.5 * between * best[2], 0.5 * subgroups * best[2], best[2]]
+        assert dense(*other) <= fit.log_likelihood + 1e-8
 
 
 @FAST

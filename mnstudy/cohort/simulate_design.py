@@ -41,22 +41,20 @@ class ScarType(NamedTuple):
 # Worse types get more sessions and deeper needles; types that respond little are often needled
 # shallowly: confounding by indication, all of it through what is observed.
 SCAR_TYPES = {
-    "acne_icepick": ScarType(36, 0.60, sessions=0.16, depth=0.10),
+    "acne_icepick": ScarType(36, 0.60, sessions=0.20, depth=0.10),
     "acne_boxcar": ScarType(48, 0.50),
-    "acne_rolling": ScarType(58, 0.50),
+    "acne_rolling": ScarType(58, 0.50, sessions=-0.06),
     "acne_mixed": ScarType(30, 0.60, sessions=0.05),
     "surgical": ScarType(30, 0.45, shallow=0.12, home=0.08, rf=0.04, laser=0.12, peel=0.02),
     "traumatic": ScarType(20, 0.50, shallow=0.12, home=0.08, rf=0.04, laser=0.12, peel=0.02),
-    "burn": ScarType(32, 0.65, 0.18, 0.10, shallow=0.10, home=0.08, rf=0.04, laser=0.10, peel=0.02),
-    "stretch_mark": ScarType(32, 0.45, 0.05, shallow=0.10, home=0.10, rf=0.10, laser=0.06),
-    "sun_damage": ScarType(22, 0.40, -0.05, -0.05, shallow=0.28, home=0.20, rf=0.04, peel=0.12),
-    "wrinkles": ScarType(24, 0.40, shallow=0.25, home=0.22, rf=0.12, laser=0.08),
-    "enlarged_pores": ScarType(
-        22, 0.35, -0.08, -0.10, shallow=0.35, home=0.26, rf=0.06, laser=0.04
-    ),
-    "skin_laxity": ScarType(18, 0.40, depth=0.05, shallow=0.15, rf=0.25, laser=0.04, peel=0.02),
-    "active_acne": ScarType(18, 0.45, shallow=0.35, home=0.22, rf=0.04, laser=0.04, peel=0.12),
-    "other": ScarType(10, 0.45, shallow=0.12, rf=0.04, laser=0.04, peel=0.02),
+    "burn": ScarType(32, 0.65, 0.20, 0.10, shallow=0.15, rf=0.04, laser=0.10, peel=0.02),
+    "stretch_mark": ScarType(32, 0.45, 0.05, shallow=0.20, rf=0.10, laser=0.06),
+    "sun_damage": ScarType(22, 0.40, 0.00, -0.05, shallow=0.40, home=0.18, rf=0.04, peel=0.12),
+    "wrinkles": ScarType(24, 0.40, shallow=0.40, home=0.20, rf=0.12, laser=0.08),
+    "enlarged_pores": ScarType(22, 0.35, 0.00, -0.10, 0.50, home=0.24, rf=0.06, laser=0.04),
+    "skin_laxity": ScarType(18, 0.40, depth=0.05, shallow=0.30, rf=0.25, laser=0.04, peel=0.02),
+    "active_acne": ScarType(18, 0.45, 0.10, 0.00, 0.60, home=0.20, rf=0.04, laser=0.04, peel=0.12),
+    "other": ScarType(10, 0.45, shallow=0.15, rf=0.04, laser=0.04, peel=0.02),
 }
 TYPES = tuple(SCAR_TYPES)
 EVERYTHING = frozenset(
@@ -103,7 +101,7 @@ class Design:
     defaults: dict[str, float] = field(default_factory=dict)
 
 
-LEAVING_SLOPE = -0.4
+LEAVING_SLOPE = -0.35
 LATE_SHARE = 0.55
 DESIGNS = {
     design.name: design
@@ -130,7 +128,7 @@ DESIGNS = {
             sd_residual=6.0,
             defaults={"topical-adjunct": 8.0},
         ),
-        Design(name="registry", has=EVERYTHING, controls=0.23, second_site=0.09),
+        Design(name="registry", has=EVERYTHING, controls=0.26, second_site=0.09),
     )
 }
 

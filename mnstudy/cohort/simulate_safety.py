@@ -22,7 +22,7 @@ SD_REDNESS = 0.6
 LONGER_REDNESS = np.array([0.0, 0.2, 0.6, 0.3, 0.0])
 MORE_PAIN = np.array([1.0, 1.1, 1.2, 0.8, 0.0])
 SHALLOW_PAIN = 0.7
-BIOPSIED, ABSORBED = 0.24, 0.16
+BIOPSIED, ABSORBED = 0.26, 0.18
 TISSUE = {
     "collagen_change_percent": ("more-collagen", 18.0),
     "elastin_change_percent": ("more-elastin", 15.0),

@@ -115,7 +115,7 @@ class Visits:
 def draw_patients(n: int, design: Design, usual: Usual, rng: np.random.Generator) -> Patients:
     """Draw the patients; scar types come in fixed numbers, everything else by chance."""
     kind = rng.permutation(_allocate(n, usual.patients.sum(axis=1)))
-    grade = _choose(usual.patients[kind], rng)
+    grade = _choose(usual.patients[kind], rng.random(n))
     response = rng.standard_normal(n)
     planned = 1 + rng.binomial(MAX_SESSIONS - 1, usual.planned[kind, grade])
     planned = np.full(n, design.sessions) if design.sessions else planned
@@ -172,11 +172,20 @@ def _allocate(n: int, shares: Floats) -> Ints:
     return np.repeat(np.arange(len(shares)), counts)
 
 
-def _choose(weights: Floats, rng: np.random.Generator) -> Ints:
-    """Draw one code a row, with the chances in that row."""
+def _choose(weights: Floats, at: Floats) -> Ints:
+    """Return one code a row: where ``at`` (0 to 1) falls among the weights of that row."""
     edges = weights.cumsum(axis=1)
-    drawn = rng.random((len(weights), 1)) * edges[:, -1:]
-    return (drawn >= edges[:, :-1]).sum(axis=1)
+    return (at[:, None] * edges[:, -1:] >= edges[:, :-1]).sum(axis=1)
+
+
+def _evenly(kind: Ints, rng: np.random.Generator) -> Floats:
+    """Draw numbers from 0 to 1, spread evenly within each kind: each gets its share of arms."""
+    order = np.lexsort((rng.random(len(kind)), kind))
+    sizes = np.bincount(kind)
+    rank = np.arange(len(kind)) - (sizes.cumsum() - sizes)[kind[order]]
+    at = np.empty(len(kind))
+    at[order] = (rank + rng.random(len(sizes))[kind[order]]) / sizes[kind[order]]
+    return at
 
 
 def _choose_one(n: int, shares: Sequence[float] | Floats, rng: np.random.Generator) -> Ints:
@@ -191,7 +200,8 @@ def draw_sites(patients: Patients, design: Design, usual: Usual, rng: np.random.
     patient = np.repeat(np.arange(n), 1 + two)
     first = np.r_[True, patient[1:] != patient[:-1]]
     side = np.where(first & ~two[patient], rng.integers(0, 2, len(patient)), ~first)
-    arm = _choose(usual.arms[patients.type[patient], patients.grade[patient]], rng)
+    kind = patients.type[patient]
+    arm = _choose(usual.arms[kind, patients.grade[patient]], _evenly(kind, rng))
     if design.name == "parallel":
         arm = np.where(rng.permutation(n) % 2, len(ARMS) - 1, 0)
     at_home = patients.at_home[patient] & (arm == 0)

@@ -14,7 +14,7 @@ from mnstudy.cohort.simulate_design import ARMS
 from mnstudy.cohort.simulate_scores import Drawn
 from mnstudy.cohort.simulate_sites import Ints
 
-MISSING_DEPTH = 0.01
+MISSING_DEPTH = 0.015
 
 
 def table(drawn: Drawn, streams: list[np.random.Generator]) -> pd.DataFrame:
@@ -111,7 +111,7 @@ def _typed(values: Any, kind: str, levels: tuple[str, ...]) -> Any:
         return pd.arrays.BooleanArray(happened, ~known)
     if kind == "integer":
         return pd.array(values, dtype="Int64")
-    return pd.array(values, dtype="str") if kind == "id" else values
+    return pd.Series(values).astype("str") if kind == "id" else values
 
 
 def csv_text(data: pd.DataFrame) -> str:

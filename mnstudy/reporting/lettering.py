@@ -8,6 +8,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 LEADING = 1.32  # line height as a multiple of the size of the letters
+CAPITAL = 0.73  # height of a capital, likewise
 
 
 @lru_cache(maxsize=4096)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 from mnstudy.errors import DataError
 
@@ -59,18 +61,27 @@ def run(path: Path, parameters: Mapping[str, Any] | None = None) -> Notebook:
     """
     notebook = nbformat.read(path, as_version=4)
     _inject(notebook, parameters or {})
-    client = NotebookClient(
-        notebook,
-        timeout=TIMEOUT_SECONDS,
-        kernel_name="python3",
-        record_timing=False,
-        resources={"metadata": {"path": str(path.parent)}},
-    )
     try:
-        asyncio.run(client.async_execute())
+        with tempfile.TemporaryDirectory() as sockets:
+            client = NotebookClient(
+                notebook,
+                timeout=TIMEOUT_SECONDS,
+                kernel_name="python3",
+                record_timing=False,
+                resources={"metadata": {"path": str(path.parent)}},
+                config=_private(sockets),
+            )
+            asyncio.run(client.async_execute())
     except Exception as error:
         raise DataError(f"{path.name}: {_last_line(error)}") from error
     return tidy(notebook)
+
+
+def _private(folder: str) -> Config:
+    """Let runner and kernel talk through files of this user: TCP is open to the whole machine."""
+    if os.name != "posix":
+        return Config()
+    return Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
 
 
 def run_all(
@@ -131,11 +142,10 @@ def _merge_streams(outputs: list[Notebook]) -> list[Notebook]:
     merged: list[Notebook] = []
     for out in outputs:
         last = merged[-1] if merged else None
-        if last is not None and out.output_type == last.output_type == "stream":
-            if out.name == last.name:
-                last.text += out.text
-                continue
-        merged.append(out)
+        if last and last.get("name") and last.get("name") == out.get("name"):
+            last.text += out.text
+        else:
+            merged.append(out)
     return merged
 
 

@@ -17,6 +17,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from mnstudy.reporting.lettering import CAPITAL, LEADING
+
 COLUMN = 85 / 25.4  # inches: one column of a journal
 FULL = 180 / 25.4  # both columns
 PNG_DPI = 200
@@ -52,7 +54,7 @@ VERDICT_STYLES: Mapping[str, VerdictStyle] = {
 
 # Letters stay letters in SVG: a tenth of the size, and they can be searched, read aloud and
 # edited. Verdana has the widths of DejaVu Sans, which Windows and macOS lack.
-RC: Mapping[str, Any] = {
+RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
     "text.color": INK,
@@ -80,7 +82,8 @@ RC: Mapping[str, Any] = {
 @contextmanager
 def themed() -> Iterator[None]:
     """Draw inside this context: the settings of the reader's session are left alone."""
-    with matplotlib.rc_context(), matplotlib.style.context("default"):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
         matplotlib.rcParams.update(RC)
         yield
 
@@ -111,11 +114,17 @@ def inch_axes(picture: Figure, left: float, top: float, width: float, height: fl
     return picture.add_axes(box)
 
 
-def inch_text(picture: Figure, left: float, top: float, text: str, **style: Any) -> None:
-    """Write text whose top left corner lies at this place in inches from the top left edge."""
+def inch_text(
+    picture: Figure, left: float, top: float, text: str, *, fontsize: float, **style: Any
+) -> None:
+    """Write one line of text, its line box beginning at this place in inches from the top left.
+
+    The capitals are centred in the line box, so that text and what is drawn beside it align.
+    """
     full_width, full_height = picture.get_size_inches()
-    style = {"va": "top", "ha": "left", **style}
-    picture.text(left / full_width, 1 - top / full_height, text, **style)
+    baseline = top + (LEADING / 2 + CAPITAL / 2) * fontsize / 72
+    place = (left / full_width, 1 - baseline / full_height)
+    picture.text(*place, text, fontsize=fontsize, va="baseline", **style)
 
 
 def watermark(picture: Figure, *, repeat: int = 1) -> None:
@@ -129,7 +138,7 @@ def watermark(picture: Figure, *, repeat: int = 1) -> None:
             SYNTHETIC,
             fontsize=size,
             fontweight="bold",
-            color="#e9e3da",
+            color="#eee9e1",
             rotation=min(24.0, 60 * height / repeat / width),
             ha="center",
             va="center",

@@ -1,1 +1,47 @@
 """Numbers: arrays in, small frozen results out; no column name and no claim is known here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Public name: the module it lives in, imported on first use.
+_PUBLIC = {
+    "random_intercept": "mixed",
+    "random_intercept_batch": "mixed",
+    "mixed_model": "mixed_formula",
+    "arm_difference": "mixed_contrasts",
+    "paired_difference": "mixed_contrasts",
+    "before_after": "mixed_contrasts",
+    "ancova": "mixed_contrasts",
+    "within_between": "mixed_contrasts",
+    "pool": "pooling",
+    "leave_one_out": "pooling",
+    "egger": "pooling",
+    "correlation_grid": "pooling",
+    "signed_rank": "ranks",
+    "hodges_lehmann": "ranks",
+    "brunner_munzel": "ranks",
+    "probability_of_superiority": "ranks",
+    "proportion": "proportions",
+    "risk_difference": "proportions",
+    "nnt": "proportions",
+    "exact_mcnemar": "proportions",
+    "holm": "multiplicity",
+    "bonferroni_level": "multiplicity",
+    "sidak_level": "multiplicity",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'mnstudy.stats' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"mnstudy.stats.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

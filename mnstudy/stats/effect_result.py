@@ -88,10 +88,10 @@ def require(good: Any, name: str, values: Array, rule: str) -> None:
         raise ValueError(f"{name} must be {rule}; it is {values[bad[0]]:g}{where}")
 
 
-def require_sample(**sizes: Array) -> None:
-    """Require sample sizes that allow a variance."""
+def require_sample(*, least: int = 2, **sizes: Array) -> None:
+    """Require sample sizes that allow a variance, or a bias correction (3)."""
     for name, size in sizes.items():
-        require(size >= 2, name, size, "at least 2")
+        require(size >= least, name, size, f"at least {least}")
 
 
 def require_spread(**spreads: Array) -> None:
@@ -119,7 +119,6 @@ def small_sample_factor(df: Array) -> Array:
     >>> small_sample_factor(np.array([19.0])).round(4)
     array([0.9599])
     """
-    # With one degree of freedom the factor is zero: such a study carries no standardised effect.
     return np.exp(gammaln(df / 2) - gammaln((df - 1) / 2) - np.log(df / 2) / 2)
 
 

@@ -76,7 +76,7 @@ def standardised_mean_change(
         sd_after=sd_before if sd_after is None else sd_after,
     )
     require_spread(sd_before=sd0, sd_after=sd1)
-    require_sample(n=size)
+    require_sample(n=size, least=3)
     require_correlation(corr)
     raw = standardiser == "raw"
     unit = sd0 if raw else np.sqrt(sd1**2 + sd0**2 - 2 * corr * sd1 * sd0)
@@ -178,7 +178,7 @@ def hedges_g_paired(
     """
     m1, s1, m0, s0, size, corr = study_columns(mean1=mean1, sd1=sd1, mean0=mean0, sd0=sd0, n=n, r=r)
     require_spread(sd1=s1, sd0=s0)
-    require_sample(n=size)
+    require_sample(n=size, least=3)
     require_correlation(corr)
     a, b = s1**2, s0**2
     square = (a + b) / 2

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from mnstudy.stats.mixed_batch import BatchFit, random_intercept_batch
 from mnstudy.stats.mixed_design import as_float, read
-from mnstudy.stats.mixed_results import Contrast, FTest, MixedFit, inference
+from mnstudy.stats.mixed_fit import Intercepts, MixedFit, single_fit
+from mnstudy.stats.mixed_results import Contrast, FTest
 from mnstudy.stats.mixed_solve import Df, check_df, solve
 
 __all__ = [
@@ -92,25 +90,21 @@ def random_intercept(
     solved = solve(design, df)
     if solved.problems[0]:
         raise ValueError(solved.problems[0])
-    values = inference(solved.precision, solved.beta, np.eye(len(design.names)), confidence_level)
-    table = pd.DataFrame(
-        {column: array[0] for column, array in values.items()},
-        index=pd.Index(design.names, name="name"),
+    intercepts = Intercepts(
+        codes=design.codes,
+        sizes=design.sizes,
+        labels=design.labels,
+        theta=float(solved.theta[0]),
     )
-    return MixedFit(
-        coefficients=table,
-        covariance=solved.precision.covariance[0],
+    return single_fit(
+        design,
+        solved.beta,
+        solved.precision,
+        intercepts,
+        confidence_level=confidence_level,
         variance_between=float(solved.variance_between[0]),
         variance_within=float(solved.variance_within[0]),
         log_likelihood=float(solved.log_likelihood[0]),
         boundary=bool(solved.boundary[0]),
-        n_obs=len(design.x),
         n_groups=len(design.sizes),
-        n_missing=design.n_missing,
-        confidence_level=confidence_level,
-        df_method=solved.precision.method,
-        _precision=solved.precision,
-        _beta=solved.beta,
-        _theta=float(solved.theta[0]),
-        _design=design,
     )

@@ -58,45 +58,71 @@ def satterthwaite(sums: SizeSums, point: Point, boundary: Mask) -> Precision:
     parameters[:, 1, 0] = parameters[:, 0, 1]
     parameters[:, 1, 1] = np.where(boundary, 2.0 / d_ss, 2.0 * d_tt / determinant)
     slopes = np.stack([by_theta, point.inverse], axis=1)
-    return _to_columns(sums, model, model, slopes, parameters, "satterthwaite")
+    return on_columns(sums.basis, model, model, slopes, parameters, "satterthwaite")
 
 
 def kenward_roger(sums: SizeSums, point: Point) -> Precision:
     """Precision from the expected information about (tau^2, sigma^2), bias of Phi corrected."""
     s = point.rss / (sums.n - sums.p)
-    phi = s[:, None, None] * point.inverse
     u = 1.0 / (1.0 + np.outer(point.theta, sums.sizes))
 
     def cross(size_power: int, u_power: int, within: bool) -> Array:
-        weight = sums.sizes**size_power * u**u_power
+        """X' V^-1 G .. V^-1 X; each V^-1 shrinks a group mean by u / s, each G = J adds n."""
         flat = sums.xx_means.reshape(len(sums.sizes), -1)
-        return (weight @ flat).reshape(phi.shape) + (sums.xx if within else 0.0)
+        by_size = (sums.sizes**size_power * u**u_power @ flat).reshape(point.inverse.shape)
+        return (by_size + (sums.xx if within else 0.0)) / s[:, None, None] ** u_power
 
-    rest = sums.n - sums.counts.sum()
-    first = [cross(2, 2, False), cross(1, 2, True)]
-    second = [[cross(3, 3, False), cross(2, 3, False)], [cross(2, 3, False), cross(1, 3, True)]]
-    trace = [[u**2 @ (sums.counts * sums.sizes ** (2 - i - j)) for i in (0, 1)] for j in (0, 1)]
-    trace[1][1] = trace[1][1] + rest
-    spread = [phi @ f / s[:, None, None] ** 2 for f in first]
-    information = np.empty((len(s), 2, 2))
-    for i in (0, 1):
-        for j in (0, 1):
-            bent = np.einsum("mab,mba->m", phi, second[i][j]) / s**3
-            both = np.einsum("mab,mba->m", spread[i], spread[j])
-            information[:, i, j] = trace[i][j] / s**2 - 2.0 * bent + both
-    parameters = 2.0 * np.linalg.inv(information)
-    bias = sum(
-        parameters[:, i, j, None, None]
-        * (phi @ second[i][j] @ phi / s[:, None, None] ** 3 - spread[i] @ spread[j] @ phi)
-        for i in (0, 1)
-        for j in (0, 1)
+    def trace(size_power: int, within: float) -> Array:
+        return (u**2 @ (sums.counts * sums.sizes**size_power) + within) / s**2
+
+    mixed = cross(2, 3, False)
+    return from_information(
+        phi=s[:, None, None] * point.inverse,
+        first=np.stack([cross(2, 2, False), cross(1, 2, True)], axis=1),
+        second=_symmetric(cross(3, 3, False), mixed, cross(1, 3, True)),
+        trace=_symmetric(trace(2, 0.0), trace(1, 0.0), trace(0, sums.n - sums.counts.sum())),
+        basis=sums.basis,
     )
-    slopes = np.stack([spread[0] @ phi, spread[1] @ phi], axis=1)
-    return _to_columns(sums, phi + 2.0 * bias, phi, slopes, parameters, "kenward-roger")
 
 
-def _to_columns(
-    sums: SizeSums,
+def _symmetric(tau: Array, both: Array, sigma: Array) -> Array:
+    """Arrange per-outcome blocks as a symmetric 2 x 2 layout: (m, 2, 2, ...)."""
+    return np.stack([np.stack([tau, both], axis=1), np.stack([both, sigma], axis=1)], axis=1)
+
+
+def from_information(
+    *, phi: Array, first: Array, second: Array, trace: Array, basis: Array
+) -> Precision:
+    """Kenward-Roger precision for a covariance V = sum_r phi_r G_r that is linear in phi.
+
+    Parameters
+    ----------
+    phi : array (m, p, p)
+        (X' V^-1 X)^-1.
+    first : array (m, r, p, p)
+        X' V^-1 G_r V^-1 X.
+    second : array (m, r, r, p, p)
+        X' V^-1 G_r V^-1 G_s V^-1 X.
+    trace : array (m, r, r)
+        tr(V^-1 G_r V^-1 G_s).
+    basis : array (p, p)
+    """
+    parameters = 2.0 * np.linalg.inv(expected_information(phi, first, second, trace))
+    crossed = np.einsum("mrs,mrab,mbc,mscd->mad", parameters, first, phi, first, optimize=True)
+    bias = phi @ (np.einsum("mrs,mrsab->mab", parameters, second) - crossed) @ phi
+    slopes = phi[:, None] @ first @ phi[:, None]
+    return on_columns(basis, phi + 2.0 * bias, phi, slopes, parameters, "kenward-roger")
+
+
+def expected_information(phi: Array, first: Array, second: Array, trace: Array) -> Array:
+    """Return tr(P G_r P G_s), twice the expected REML information: shape (m, r, r)."""
+    spread = phi[:, None] @ first
+    bent = np.einsum("mab,mrsba->mrs", phi, second)
+    return trace - 2.0 * bent + np.einsum("mrab,msba->mrs", spread, spread)
+
+
+def on_columns(
+    basis: Array,
     covariance: Array,
     model: Array,
     slopes: Array,
@@ -104,7 +130,6 @@ def _to_columns(
     method: DfMethod,
 ) -> Precision:
     """Bring covariances from the orthonormal basis back to the columns as given."""
-    basis = sums.basis
 
     def back(matrix: Array) -> Array:
         matrix = basis @ matrix @ basis.T

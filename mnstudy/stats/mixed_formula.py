@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mnstudy.stats.mixed import random_intercept
-from mnstudy.stats.mixed_results import MixedFit
+from mnstudy.stats.mixed_fit import MixedFit
 from mnstudy.stats.mixed_solve import Df
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.stats.mixed_design import Codes, factorize
-from mnstudy.stats.mixed_results import Contrast, FTest, MixedFit
+from mnstudy.stats.mixed_fit import MixedFit
+from mnstudy.stats.mixed_results import Contrast, FTest
 from mnstudy.stats.mixed_rows import complete
 from mnstudy.stats.mixed_solve import Df
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mnstudy.stats.mixed import random_intercept
 from mnstudy.stats.mixed_design import Array, Codes, as_float, column_names, factorize
-from mnstudy.stats.mixed_results import MixedFit
+from mnstudy.stats.mixed_fit import MixedFit
 from mnstudy.stats.mixed_solve import Df
 
 

@@ -19,6 +19,10 @@ CONSTANT_WITHIN = 1e-10
 UNEXPLAINED, NONE_WITHIN = 1e-13, 1e-26
 
 CONSTANT = "the outcome is constant or an exact sum of the columns; there is no error to estimate"
+NO_BETWEEN = (
+    "the columns explain every difference between groups, so the variance between groups cannot "
+    "be estimated; leave out columns that are constant within groups"
+)
 NO_WITHIN = (
     "rows of one group do not differ beyond what the columns explain; there is no variance "
     "within groups to estimate: keep one row per group"
@@ -82,21 +86,23 @@ def _problems(sums: SizeSums, single: bool) -> tuple[str, ...]:
     constant = np.where(sums.exact, CONSTANT, "")
     if single:
         return tuple(constant)
-    values, vectors = np.linalg.eigh(sums.xx)
-    varying = values > CONSTANT_WITHIN
-    rank = int(sums.counts.sum()) + int(varying.sum())
+    rank, left = unexplained(sums.xx, sums.xy, sums.yy)
+    rank += int(sums.counts.sum())
     if rank <= sums.p:
-        raise ValueError(
-            "the columns explain every difference between groups, so the variance between groups "
-            "cannot be estimated; leave out columns that are constant within groups"
-        )
+        raise ValueError(NO_BETWEEN)
     if rank >= sums.n:
         raise ValueError(NO_WITHIN)
-    explained = (sums.xy @ vectors[:, varying]) ** 2 / values[varying]
-    left = sums.yy - explained.sum(axis=1)
     total = sums.yy + sums.yy_means.T @ sums.sizes
     none = (left <= UNEXPLAINED * sums.yy) | (sums.yy <= NONE_WITHIN * total)
     return tuple(np.where(sums.exact, constant, np.where(none, NO_WITHIN, "")))
+
+
+def unexplained(xx: Array, xy: Array, yy: Array) -> tuple[int, Array]:
+    """Rank of the columns within groups, and what they leave of each outcome's variation there."""
+    values, vectors = np.linalg.eigh(xx)
+    varying = values > CONSTANT_WITHIN
+    explained = (xy @ vectors[:, varying]) ** 2 / values[varying]
+    return int(varying.sum()), yy - explained.sum(axis=1)
 
 
 def _log_likelihood(sums: SizeSums, point: Point) -> Array:

@@ -132,8 +132,18 @@ def group_sums(x: Array, y: Array, codes: Codes, sizes: Array) -> GroupSums:
     return GroupSums(sizes=sizes, mean_x=means[:p], mean_y=means[p:], xx=xx, xy=xy, yy=yy)
 
 
-def size_sums(design: Design) -> SizeSums:
-    """Reduce a design to sums on an orthonormal basis, by distinct group size."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BasisSums:
+    """Sums of residuals on orthonormal columns, and the way back to the columns as given."""
+
+    sums: GroupSums
+    basis: Array
+    offset: Array
+    exact: Mask
+
+
+def basis_sums(design: Design) -> BasisSums:
+    """Reduce a design to sums per group on an orthonormal basis, outcomes as residuals."""
     raw = group_sums(design.x, design.y, design.codes, design.sizes)
     total = raw.total_yy()
     basis, reliable = _basis(raw, design)
@@ -151,7 +161,8 @@ def size_sums(design: Design) -> SizeSums:
         sums = sums.less(slopes)
         offset = offset + basis @ slopes
         remainder = sums.total_yy()
-    return _by_size(sums, len(design.x), basis, offset, remainder <= ROUNDING * total)
+    exact = remainder <= ROUNDING * total
+    return BasisSums(sums=sums, basis=basis, offset=offset, exact=exact)
 
 
 def _basis(sums: GroupSums, design: Design) -> tuple[Array, bool]:
@@ -186,14 +197,17 @@ def _refuse_collinear(upper: Array, names: tuple[str, ...]) -> None:
         )
 
 
-def _by_size(sums: GroupSums, n: int, basis: Array, offset: Array, exact: Mask) -> SizeSums:
+def size_sums(design: Design) -> SizeSums:
+    """Add up the groups of each distinct size."""
+    base = basis_sums(design)
+    sums = base.sums
     order = np.argsort(sums.sizes, kind="stable")
     sizes, starts, counts = np.unique(sums.sizes[order], return_index=True, return_counts=True)
     slices = [order[a : a + c] for a, c in zip(starts, counts, strict=True)]
     means = [(sums.mean_x[:, s], sums.mean_y[:, s]) for s in slices]
     return SizeSums(
-        n=n,
-        p=len(basis),
+        n=len(design.x),
+        p=len(base.basis),
         sizes=sizes,
         counts=counts.astype(float),
         xx=sums.xx,
@@ -202,7 +216,7 @@ def _by_size(sums: GroupSums, n: int, basis: Array, offset: Array, exact: Mask) 
         xx_means=np.stack([x @ x.T for x, _ in means]),
         xy_means=np.stack([y @ x.T for x, y in means]),
         yy_means=np.stack([np.einsum("ij,ij->i", y, y) for _, y in means]),
-        basis=basis,
-        offset=offset,
-        exact=exact,
+        basis=base.basis,
+        offset=base.offset,
+        exact=base.exact,
     )

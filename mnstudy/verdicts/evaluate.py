@@ -89,6 +89,7 @@ def _finding(claim: Claim, cohort: Cohort, sites: pd.DataFrame, level: float) ->
         synthetic=cohort.synthetic,
         verdict="not testable",
         reason="",
+        rule=claim.rule,
         margin=plan.margins.get(claim.id, claim.margin),
         planned=claim.id in plan.primary,
         sha256=cohort.provenance.sha256,
@@ -104,7 +105,7 @@ def _finding(claim: Claim, cohort: Cohort, sites: pd.DataFrame, level: float) ->
 def _judged(finding: Finding, answer: Answer, notes: list[str]) -> Finding:
     found = verdict.judge(
         answer.estimate,
-        rule=finding.claim.rule,
+        rule=finding.rule,
         margin=finding.margin,
         comparison=answer.comparison,
     )

@@ -76,6 +76,7 @@ def _finding(
         synthetic=False,
         verdict="not testable",
         reason=NOTHING_FOUND,
+        rule=claim.rule,
         margin=claim.margin,
         sha256=published.sha256,
     )
@@ -115,7 +116,9 @@ def _pooled_finding(nothing: Finding, groups: list[Group]) -> Finding:
         wording=verdict.wording(first.claim, first.comparison),
         comparison=first.comparison,
         estimate=estimate,
+        rule=first.measure.rule,
         margin=first.measure.margin,
+        null=first.measure.null,
         n_patients=first.people,
         n_studies=len(first.rows),
         parts=tuple(parts),

@@ -87,8 +87,9 @@ class Finding:
         How far a sentence about this result may go, given the design.
     comparison : str
         uncontrolled, observational, randomised, within or rate.
-    margin : float
-        The smallest difference worth having that was used, in the unit of the estimate.
+    rule, margin, null : str, float, float
+        How the interval was judged: see ``claims.toml``; margin and null (the value of no effect)
+        in the unit of the estimate.
     planned : bool
         True for a primary claim of the plan; everything else is post hoc.
     n_patients, n_sites, n_missing : int
@@ -109,7 +110,9 @@ class Finding:
     wording: str = ""
     comparison: str = ""
     estimate: Estimate | None = None
+    rule: str
     margin: float
+    null: float = 0.0
     planned: bool = False
     n_patients: int = 0
     n_sites: int = 0
@@ -199,6 +202,15 @@ class Findings(Sequence[Finding]):
         """Return one row a claim, full precision, columns ``COLUMNS``."""
         return pd.DataFrame([_row(f) for f in self._findings], columns=list(COLUMNS))
 
+    def sensitivity(self) -> pd.DataFrame:
+        """Return the verdict of every finding over a range of margins.
+
+        Columns: claim, dataset, share (of the margin used), margin, verdict, reason.
+        """
+        from mnstudy.verdicts.robustness import over_margins
+
+        return over_margins(self)
+
     def __repr__(self) -> str:
         shown = [f"{f.claim.id:<24}{f.verdict:<18}{f.estimate or ''}" for f in self._findings]
         return "\n".join([fmt.count(len(self), "finding"), *shown])
@@ -220,7 +232,6 @@ def _row(finding: Finding) -> list[object]:
         "title": claim.title,
         "articles": " ".join(claim.articles),
         "contrary": claim.contrary,
-        "rule": claim.rule,
         "unit": claim.unit,
         "margin_source": claim.margin_source,
         "notes": " | ".join(finding.notes),

@@ -44,7 +44,7 @@ def judge(
     Verdict
     """
     found = _against_margin(estimate, rule, margin, null)
-    return _cap(found, rule, comparison)
+    return _cap(found, comparison)
 
 
 def _against_margin(estimate: Estimate, rule: str, margin: float, null: float) -> Verdict:
@@ -94,7 +94,7 @@ _CAPS = {
 }
 
 
-def _cap(found: Verdict, rule: str, comparison: str) -> Verdict:
+def _cap(found: Verdict, comparison: str) -> Verdict:
     if found.word != "supported" or comparison not in _CAPS:
         return found
     return Verdict(word="partly supported", reason=f"{found.reason}, but {_CAPS[comparison]}")

@@ -110,6 +110,23 @@ layouts <- list(
   })
 )
 
+# Visits of sites of patients: sd of patient, of site within patient, of error.
+nested <- function(patients, sites, visits, tau, sub, sigma) {
+  k <- rep_len(sites, patients); p <- rep(sprintf("p%02d", seq_len(patients)), k)
+  site <- sequence(k); m <- rep_len(visits, length(p))
+  effect <- rnorm(patients, sd = tau)[rep(seq_len(patients), k)] + rnorm(length(p), sd = sub)
+  d <- data.frame(patient = rep(p, m), site = rep(letters[site], m), effect = rep(effect, m), visit = sequence(m))
+  d$treated <- as.integer(d$site == "a"); d$x <- round(rnorm(nrow(d)), 3)
+  d$y <- round(10 + 2 * d$treated + d$visit + 0.5 * d$x + d$effect + rnorm(nrow(d), sd = sigma), 4)
+  d
+}
+nested_layouts <- list(
+  balanced = layout(31, function() nested(12, 2, 3, 3, 2, 1.5)),
+  unbalanced = layout(32, function() nested(14, c(1, 2, 3), c(1, 4, 2, 3), 3, 2, 1)),
+  no_site_variance = layout(31, function() nested(12, 2, c(3, 4), 2, 0, 2)),
+  no_patient_variance = layout(38, function() nested(12, c(2, 3), 3, 0, 2, 1))
+)
+
 numbers <- function(frame, columns) lapply(setNames(columns, names(columns)), function(k) I(unname(frame[, k])))
 inference <- c(estimate = "Estimate", std_error = "Std. Error", df = "df", t = "t value", p_value = "Pr(>|t|)")
 
@@ -163,6 +180,26 @@ fit_layout <- function(name, l) {
   )
 }
 
+fit_nested <- function(name, d) {
+  formula <- y ~ treated + visit + x
+  fit <- suppressMessages(do.call(lmerTest::lmer, list(update(formula, . ~ . + (1 | patient / site)), d, control = tight)))
+  x <- model.matrix(formula, d)
+  test <- c("treated", "visit", "x"); L <- weights_of(test, colnames(x))
+  result <- function(ddf) list(
+    coefficients = numbers(coef(summary(fit, ddf = ddf)), inference),
+    tests = list(c(list(columns = as.list(test)), f_values(fit, L, ddf))))
+  spread <- as.data.frame(VarCorr(fit)); spread <- setNames(spread$vcov, spread$grp)
+  list(
+    call = "lmerTest::lmer(y ~ treated + visit + x + (1 | patient / site), control = tight)",
+    columns = I(colnames(x)), x = unname(x), y = d$y, patient = d$patient, site = d$site,
+    variance_between = spread[["patient"]], variance_subgroups = spread[["site:patient"]],
+    variance_within = spread[["Residual"]], log_likelihood = as.numeric(logLik(fit)),
+    boundary = isSingular(fit), satterthwaite = result("Satterthwaite"),
+    kenward_roger = result("Kenward-Roger"),
+    group_effects = unname(ranef(fit)$patient[unique(d$patient), 1]), residuals = unname(residuals(fit))
+  )
+}
+
 # One row per patient: lmer refuses, the reference is ordinary least squares.
 one_row <- function() {
   set.seed(21)
@@ -188,7 +225,9 @@ write_json(
   list(
     generator = "tests/reference/mixed.R", r = R.version.string, packages = as.list(versions),
     control = "lmerControl('bobyqa', optCtrl = list(rhobeg = 0.2, rhoend = 1e-12))",
-    layouts = Map(fit_layout, names(layouts), layouts), one_row = one_row(), paired = paired()
+    layouts = Map(fit_layout, names(layouts), layouts),
+    nested = Map(fit_nested, names(nested_layouts), nested_layouts),
+    one_row = one_row(), paired = paired()
   ),
   file.path(dirname(file), "mixed.json"), digits = I(17), auto_unbox = TRUE, null = "null"
 )

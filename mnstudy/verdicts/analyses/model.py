@@ -8,20 +8,28 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.stats.mixed import Contrast, MixedFit, random_intercept
-from mnstudy.verdicts.analyses.question import NotTestable, Question
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NotTestable, Question, n_patients
 from mnstudy.verdicts.findings import Estimate, Part
 
+PATIENTS_PER_COVARIATE = 10  # fewer overfit: Harrell 2015, doi 10.1007/978-3-319-19425-7
 ADJUST_FOR = ("scar_type", "baseline_severity", "clinic_id")
 
 
 def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> MixedFit:
     """Fit y on the design with a random intercept per cluster of the question.
 
-    Where the declared clusters are studies and only one is left, its patients are the unit.
+    Where the declared clusters are studies and only one is left, its patients are the unit. Where
+    fewer than five patients have several rows, too few to tell how alike rows of one patient are,
+    their rows are averaged within the arm and all rows count as separate; for the few patients
+    with both arms this widens the interval.
     """
     groups = question.clusters(frame)
     if groups.nunique() == 1:
         groups = frame["patient_id"]
+    again = groups[groups.duplicated()].nunique()
+    if 0 < again < MIN_PATIENTS and question.cohort.study.cluster == "patient_id":
+        y, design = _average(y, design, groups)
+        groups = pd.Series(range(len(y)))
     try:
         return random_intercept(
             y.to_numpy(dtype="float64"),
@@ -32,6 +40,15 @@ def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFr
         )
     except ValueError as error:
         raise NotTestable(f"the model cannot be fitted: {error}") from error
+
+
+def _average(
+    y: pd.Series, design: pd.DataFrame, groups: pd.Series
+) -> tuple[pd.Series, pd.DataFrame]:
+    arm = design["treated"] if "treated" in design else pd.Series(1.0, index=design.index)
+    keys = [groups.to_numpy(), arm.to_numpy()]
+    means = design.assign(_outcome=y.to_numpy(dtype="float64")).groupby(keys).mean()
+    return means.pop("_outcome"), means
 
 
 def mean(question: Question, frame: pd.DataFrame, y: pd.Series) -> MixedFit:
@@ -57,18 +74,21 @@ def covariates(
     -------
     columns : DataFrame
         Indicators centred at their means, so that the intercept stays the overall mean; a
-        missing covariate is a level of its own.
+        missing covariate is a level of its own. No more columns than one for ten patients: the
+        covariates that come first go in first.
     used : list of str
         Names of the covariates used.
     """
     kept, used = beside, []
+    room = n_patients(frame) // PATIENTS_PER_COVARIATE
     for name in (n for n in names if n in frame):
         values = frame[name].astype("object").where(frame[name].notna(), "not known").astype("str")
         dummies = pd.get_dummies(values, prefix=name, prefix_sep="=", dtype="float64")
         dummies = dummies.drop(columns=dummies.sum().idxmax())
         centred = dummies - dummies.mean()
         new = _independent(kept, centred)
-        if new:
+        if new and len(new) <= room:
+            room -= len(new)
             kept = pd.concat([kept, centred[new]], axis=1)
             used.append(name)
     return kept.drop(columns=beside.columns), used
@@ -128,7 +148,7 @@ def pick(model: MixedFit, weights: Mapping[str, float], name: str = "contrast") 
 def describe(question: Question, model: MixedFit, adjusted: Sequence[str] = ()) -> str:
     """Say in words which model ran."""
     unit = "study" if question.cohort.study.cluster == "clinic_id" else "patient"
-    single = model.n_groups == model.n_obs
+    single = model.n_groups == model.n_obs  # also where sites were averaged
     kind = "linear model" if single else f"mixed model, random intercept per {unit}"
     df = "t intervals" if single else "Satterthwaite degrees of freedom"
     words = {"scar_type": "scar type", "baseline_severity": "severity", "clinic_id": "clinic"}

@@ -1,0 +1,204 @@
+"""The figure of a finding: the estimate against its margin, and the numbers behind it.
+
+Figures compute nothing: they draw what a finding holds. No patient is ever drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mnstudy.reporting import captions, course, theme
+from mnstudy.reporting.disclosure import safe, shown_size
+from mnstudy.reporting.drawing import draw_panel
+from mnstudy.reporting.forest import forest_panels
+from mnstudy.reporting.lettering import line_height, wrap
+from mnstudy.reporting.panels import (
+    comparison_panel,
+    estimate_panel,
+    part_panels,
+    same_axis,
+)
+from mnstudy.reporting.rows import Panel, lay_out
+from mnstudy.reporting.theme import Picture, inch_axes, inch_text
+from mnstudy.verdicts.findings import Finding
+
+MARGIN = 0.12  # inches around everything
+BETWEEN = 0.16
+
+
+def plot(finding: Finding | Sequence[Finding], *, width: str = "full") -> Picture:
+    """Draw a finding, or what several bodies of data say about one claim.
+
+    Parameters
+    ----------
+    finding : Finding or sequence of Finding
+        One finding; or findings about the same claim, drawn beneath each other.
+    width : str
+        ``full`` (180 mm, both columns of a journal) or ``column`` (85 mm).
+
+    Returns
+    -------
+    Picture
+        A matplotlib figure; ``picture.savefig(path)`` writes it, ``picture.alt`` describes it.
+
+    Raises
+    ------
+    ValueError
+        Nothing can be drawn: the claim is not testable, or several claims were given.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> findings = mn.evaluate(mn.load("demo_split_face"), claims="topical-adjunct")
+    >>> mn.plot(findings["topical-adjunct"]).alt[:44]
+    'Intervals on an axis. Needling with a serum '
+    """
+    sizes = {"full": (theme.FULL, 8.0), "column": (theme.COLUMN, 7.0)}
+    if width not in sizes:
+        raise ValueError(f"width is {width!r}: give 'full' or 'column'")
+    findings = [safe(f) for f in ([finding] if isinstance(finding, Finding) else finding)]
+    shown = _drawable(findings)
+    canvas = _Canvas(*sizes[width])
+    head = _head(shown, canvas)
+    blocks = _blocks(shown, canvas)
+    height = sum(b.height for b in blocks) + BETWEEN * len(blocks) + head.height + 2 * MARGIN
+    with theme.themed():
+        picture = theme.new_picture(canvas.width, height, _alt(shown))
+        if any(f.synthetic for f in shown):
+            theme.watermark(picture)
+        top = MARGIN
+        for block in (head, *blocks):
+            block.draw(picture, top)
+            top += block.height + BETWEEN
+    return picture
+
+
+def _drawable(findings: Sequence[Finding]) -> list[Finding]:
+    if not findings:
+        raise ValueError("there is nothing to draw: no finding was given")
+    if len({f.claim.id for f in findings}) > 1:
+        raise ValueError(
+            "these findings answer different claims: draw them one by one, or use the scorecard"
+        )
+    shown = [f for f in findings if f.estimate is not None]
+    if not shown:
+        raise ValueError(
+            f"{findings[0].claim.id} is not testable, there is nothing to draw: "
+            f"{findings[0].reason}"
+        )
+    return shown
+
+
+def _alt(findings: Sequence[Finding]) -> str:
+    return " ".join(captions.alt_text(f) for f in findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Canvas:
+    width: float
+    size: float
+
+    @property
+    def inner(self) -> float:
+        return self.width - 2 * MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """Title, estimand and, for each finding, data and verdict."""
+
+    canvas: _Canvas
+    lines: tuple[tuple[str, float, str, str], ...]
+    marks: tuple[tuple[int, str], ...]
+
+    @property
+    def height(self) -> float:
+        return sum(line_height(size) for _, size, _, _ in self.lines)
+
+    def draw(self, picture: Picture, top: float) -> None:
+        marks, at = dict(self.marks), top
+        for i, (text, size, colour, weight) in enumerate(self.lines):
+            indent = 0.0 if colour != theme.INK or weight == "bold" else 0.16
+            style: dict[str, Any] = {"fontsize": size, "color": colour, "fontweight": weight}
+            inch_text(picture, MARGIN + indent, at, text, **style)
+            if i in marks:
+                draw_mark(picture, MARGIN + 0.05, at + line_height(size) / 2, marks[i])
+            at += line_height(size)
+
+
+def draw_mark(picture: Picture, left: float, top: float, verdict: str, size: float = 6) -> None:
+    """Draw the marker of a verdict centred at this place in inches."""
+    style = theme.VERDICT_STYLES[verdict]
+    axes = inch_axes(picture, left - 0.07, top - 0.07, 0.14, 0.14)
+    axes.set_axis_off()
+    axes.set_xlim(-1, 1)
+    axes.set_ylim(-1, 1)
+    axes.plot(
+        [0], [0], marker=style.marker, markersize=size, color=style.colour,
+        markeredgecolor=style.edge, clip_on=False,
+    )  # fmt: skip
+
+
+def _head(findings: Sequence[Finding], canvas: _Canvas) -> _Head:
+    claim, size = findings[0].claim, canvas.size
+    lines = [(t, size + 2, theme.INK, "bold") for t in _wrapped(claim.title, canvas, 2, bold=True)]
+    lines += [
+        (t, size - 0.5, theme.MUTED, "normal") for t in _wrapped(claim.estimand, canvas, -0.5)
+    ]
+    marks = []
+    for finding in findings:
+        mark = " · SYNTHETIC DATA" if finding.synthetic else ""
+        source = f"{finding.dataset}{mark} · {shown_size(finding)}"
+        lines += [(t, size - 0.5, theme.MUTED, "normal") for t in _wrapped(source, canvas, -0.5)]
+        marks.append((len(lines), finding.verdict))
+        words = wrap(f"{finding.verdict}: {finding.reason}", canvas.inner - 0.16, size)
+        lines += [(t, size, theme.INK, "normal") for t in words]
+    return _Head(canvas, tuple(lines), tuple(marks))
+
+
+def _wrapped(text: str, canvas: _Canvas, larger: float, *, bold: bool = False) -> list[str]:
+    return wrap(text, canvas.inner, canvas.size + larger, bold=bold)
+
+
+@dataclass(frozen=True, slots=True)
+class _RowBlock:
+    panel: Panel
+    canvas: _Canvas
+
+    @property
+    def height(self) -> float:
+        return lay_out(self.panel, self.canvas.inner, self.canvas.size).height
+
+    def draw(self, picture: Picture, top: float) -> None:
+        layout = lay_out(self.panel, self.canvas.inner, self.canvas.size)
+        draw_panel(picture, self.panel, layout, MARGIN, top)
+
+
+def _blocks(findings: Sequence[Finding], canvas: _Canvas) -> list[_RowBlock | course.CourseBlock]:
+    if len(findings) > 1:
+        panels = [comparison_panel(g, labels=[f.dataset for f in g]) for g in same_axis(findings)]
+        return [_RowBlock(panel, canvas) for panel in panels]
+    finding = findings[0]
+    forest = forest_panels(finding)
+    main = [] if _forest_says_it(finding) else [estimate_panel(finding)]
+    sessions = [p for p in finding.parts if p.kind == "session"]
+    blocks: list[_RowBlock | course.CourseBlock] = [_RowBlock(p, canvas) for p in (*main, *forest)]
+    parts = part_panels(finding)
+    if sessions:
+        gains = next((p for p in parts if p.title == "gain over the session before"), None)
+        blocks.append(
+            course.CourseBlock(finding, tuple(sessions), gains, MARGIN, canvas.inner, canvas.size)
+        )
+        parts = [p for p in parts if p is not gains]
+    return [*blocks, *(_RowBlock(p, canvas) for p in parts)]
+
+
+def _forest_says_it(finding: Finding) -> bool:
+    """Tell whether the first pooled value among the parts is the estimate itself."""
+    pooled = next((p for p in finding.parts if p.kind == "pooled"), None)
+    estimate = finding.estimate
+    if pooled is None or estimate is None:
+        return False
+    return (pooled.value, pooled.ci_low) == (estimate.value, estimate.ci_low)

@@ -1,0 +1,131 @@
+"""Forest plots: every study with its weight, the pooled value and what a further study would show.
+
+Controlled and uncontrolled studies, and different endpoints, stand apart and are never mixed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mnstudy import formatting as fmt
+from mnstudy.reporting import theme
+from mnstudy.reporting.disclosure import shown_count
+from mnstudy.reporting.panels import ZONE_LABEL, common_digits, is_estimate, write_interval
+from mnstudy.reporting.reading import reading
+from mnstudy.reporting.rows import Panel, Row
+from mnstudy.verdicts.findings import Finding, Part
+
+KINDS = ("study", "pooled", "prediction")
+HEADERS = ("estimate (interval)", "n", "weight")
+NAMES = {"pooled": "pooled", "prediction": "a further study"}
+
+
+def forest_panels(finding: Finding) -> list[Panel]:
+    """Return a panel for the studies behind the estimate, then one for each unit of the others."""
+    parts = [p for p in finding.parts if p.kind in KINDS and not is_estimate(finding, p)]
+    deciding = deciding_group(finding)
+    first = [p for p in parts if p.group == deciding]
+    rest = [p for p in parts if p.group != deciding]
+    units = list(dict.fromkeys(p.unit for p in rest))
+    panels = [_deciding_panel(finding, first)] if first else []
+    return panels + [_other_panel(finding, [p for p in rest if p.unit == u]) for u in units]
+
+
+def deciding_group(finding: Finding) -> str | None:
+    """Return the group of studies that the estimate was made from; None without an estimate."""
+    studies = [p for p in finding.parts if p.kind in KINDS]
+    return studies[0].group if studies and finding.estimate is not None else None
+
+
+def _deciding_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
+    axis = reading(finding)
+    return Panel(
+        title=parts[0].group,
+        rows=_rows(finding, parts, judged=True),
+        headers=HEADERS,
+        axis_label=parts[0].unit,
+        null=axis.null,
+        null_label="no effect",
+        margin=axis.margin,
+        margin_label=axis.margin_label,
+        zone_label=ZONE_LABEL,
+        favours_lower=axis.favours_lower,
+        log=axis.log,
+        keep=() if axis.log else (0.0,),
+    )
+
+
+def _other_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
+    unit, groups = parts[0].unit, list(dict.fromkeys(p.group for p in parts))
+    rows: list[Row] = []
+    for group in groups:
+        if len(groups) > 1:
+            rows.append(Row(label=group, mark="heading"))
+        rows += _rows(finding, [p for p in parts if p.group == group], judged=False)
+    ratio = "ratio" in unit
+    null = 1.0 if ratio else 0.0 if _is_difference(unit, groups) else None
+    return Panel(
+        title="other endpoints" if len(groups) > 1 else groups[0],
+        rows=tuple(rows),
+        headers=HEADERS,
+        axis_label=unit,
+        null=null,
+        null_label="no effect",
+        log=ratio,
+    )
+
+
+def _rows(finding: Finding, parts: Sequence[Part], *, judged: bool) -> tuple[Row, ...]:
+    digits = common_digits(parts)
+    return tuple(_row(finding, p, parts, digits, judged=judged) for p in parts)
+
+
+def _is_difference(unit: str, groups: Sequence[str]) -> bool:
+    return unit in ("SD", "percentage points") or any("difference" in g for g in groups)
+
+
+def _row(finding: Finding, part: Part, group: Sequence[Part], digits: int, *, judged: bool) -> Row:
+    text = "not shown" if math.isnan(part.value) else write_interval(part, digits)
+    if part.kind == "study":
+        weights = [p.weight for p in group if math.isfinite(p.weight)]
+        return Row(
+            label=part.label,
+            value=part.value,
+            low=part.ci_low,
+            high=part.ci_high,
+            cells=(text, shown_count(finding, part.n), _share(part.weight, weights)),
+            size=_size(part.weight, weights),
+            judged=judged,
+        )
+    if part.kind == "prediction":
+        low, high = fmt.number(part.ci_low, digits), fmt.number(part.ci_high, digits)
+        text = f"{low} to {high}"
+    style = theme.VERDICT_STYLES[finding.verdict]
+    colours = (style.colour, style.edge) if judged else (theme.PART, theme.PART)
+    return Row(
+        label=NAMES.get(part.kind, part.label),
+        value=part.value,
+        low=part.ci_low,
+        high=part.ci_high,
+        cells=(text, shown_count(finding, part.n) if part.kind == "pooled" else "", ""),
+        mark="diamond" if part.kind == "pooled" else "bar",
+        colour=colours[0],
+        edge=colours[1],
+        bold=part.kind == "pooled",
+        whole=part.kind == "pooled",
+        judged=judged,
+    )
+
+
+def _share(weight: float, weights: Sequence[float]) -> str:
+    if not math.isfinite(weight) or not sum(weights):
+        return ""
+    return f"{fmt.number(100 * weight / sum(weights), 0)} %"
+
+
+def _size(weight: float, weights: Sequence[float]) -> float:
+    """Return the side of the square, its area in proportion to the weight."""
+    if not math.isfinite(weight) or not max(weights, default=0):
+        return 3.5
+    return max(2.2, 6.5 * math.sqrt(weight / max(weights)))

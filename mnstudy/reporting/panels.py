@@ -1,0 +1,169 @@
+"""From a finding to the panels of its figure: what is drawn, against which lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mnstudy import formatting as fmt
+from mnstudy.reporting import theme
+from mnstudy.reporting.disclosure import shown_count
+from mnstudy.reporting.reading import Reading, reading
+from mnstudy.reporting.rows import Panel, Row
+from mnstudy.verdicts.findings import Finding, Part
+
+HEADERS = ("estimate (interval)", "n")
+TITLES = {
+    "arm": "mean of each arm",
+    "level": "mean of each group",
+    "gain": "gain over the session before",
+    "slope": "slope",
+    "contrast": "other comparisons",
+}
+BESIDE_THE_ESTIMATE = ("contrast", "slope")
+
+
+ZONE_LABEL = "shaded: where the claim would hold"
+
+
+def estimate_panel(finding: Finding) -> Panel:
+    """Return the main panel: the estimate against margin and null, like numbers beneath it."""
+    return comparison_panel([finding], labels=[_own_label(finding)], extra=_beside(finding))
+
+
+def comparison_panel(
+    findings: Sequence[Finding], *, labels: Sequence[str], extra: Sequence[Part] = ()
+) -> Panel:
+    """Return a panel with the estimates of several findings that share unit and margin."""
+    first = findings[0]
+    assert first.estimate is not None
+    axis, estimate = reading(first), first.estimate
+    digits = fmt.decimals_for(estimate.value, estimate.ci_low, estimate.ci_high)
+    rows = [_estimate_row(f, label) for f, label in zip(findings, labels, strict=True)]
+    return Panel(
+        title="",
+        rows=(*rows, *(part_row(first, p, digits, judged=True) for p in extra)),
+        headers=HEADERS,
+        axis_label=estimate.unit,
+        null=axis.null,
+        null_label="no effect",
+        margin=axis.margin,
+        margin_label=axis.margin_label,
+        zone_label=ZONE_LABEL,
+        favours_lower=axis.favours_lower,
+        log=axis.log,
+        keep=() if axis.log else (0.0,),
+    )
+
+
+def part_panels(finding: Finding) -> list[Panel]:
+    """Return a panel for every kind and unit of the parts that are neither studies nor sessions."""
+    shown = set(map(id, _beside(finding)))
+    rest = [p for p in finding.parts if id(p) not in shown and not is_estimate(finding, p)]
+    rest = [p for p in rest if p.kind not in ("study", "pooled", "prediction", "session")]
+    keys = list(dict.fromkeys((p.kind, p.unit) for p in rest))
+    return [_part_panel(finding, [p for p in rest if (p.kind, p.unit) == key]) for key in keys]
+
+
+def _part_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
+    kind, unit = parts[0].kind, parts[0].unit
+    difference = kind in ("gain", "slope", "contrast")
+    log = "ratio" in unit
+    return Panel(
+        title=TITLES.get(kind, kind),
+        rows=tuple(part_row(finding, p, common_digits(parts)) for p in parts),
+        headers=HEADERS,
+        axis_label=unit,
+        null=(1.0 if log else 0.0) if difference else None,
+        null_label="no effect" if difference else "",
+        log=log,
+    )
+
+
+def _beside(finding: Finding) -> list[Part]:
+    """Return the parts that can be read against the same margin as the estimate."""
+    if finding.estimate is None:
+        return []
+    kinds: tuple[str, ...] = BESIDE_THE_ESTIMATE
+    if finding.comparison in ("rate", "uncontrolled"):
+        kinds = (*kinds, "arm", "level")
+    same = [p for p in finding.parts if p.kind in kinds and p.unit == finding.estimate.unit]
+    return [p for p in same if not is_estimate(finding, p)]
+
+
+def is_estimate(finding: Finding, part: Part) -> bool:
+    """Tell whether a part repeats the estimate under its own name: a slope, or the only study."""
+    estimate = finding.estimate
+    if estimate is None or part.unit != estimate.unit:
+        return False
+    named = part.kind == "slope" or (part.kind == "study" and finding.n_studies == 1)
+    ends = (estimate.value, estimate.ci_low, estimate.ci_high)
+    return named and (part.value, part.ci_low, part.ci_high) == ends
+
+
+def _own_label(finding: Finding) -> str:
+    same = next((p.label for p in finding.parts if is_estimate(finding, p)), None)
+    return same or ("pooled" if (finding.n_studies or 0) > 1 else "estimate")
+
+
+def _estimate_row(finding: Finding, label: str) -> Row:
+    estimate = finding.estimate
+    assert estimate is not None
+    style = theme.VERDICT_STYLES[finding.verdict]
+    return Row(
+        label=label,
+        value=estimate.value,
+        low=estimate.ci_low,
+        high=estimate.ci_high,
+        cells=(fmt.interval(estimate), size_cell(finding)),
+        marker=style.marker,
+        colour=style.colour,
+        edge=style.edge,
+        size=6.5,
+        bold=True,
+        whole=True,
+        judged=True,
+    )
+
+
+def size_cell(finding: Finding) -> str:
+    """Write the number behind an estimate: patients, else studies."""
+    if finding.n_patients:
+        return shown_count(finding, finding.n_patients)
+    return "" if finding.n_studies is None else fmt.count(finding.n_studies, "study", "studies")
+
+
+def common_digits(parts: Sequence[Part]) -> int:
+    """Return the decimals that suit all these numbers."""
+    return fmt.decimals_for(*(part.value for part in parts))
+
+
+def write_interval(part: Part, digits: int) -> str:
+    """Write value and interval of a further number."""
+    value, low, high = (fmt.number(x, digits) for x in (part.value, part.ci_low, part.ci_high))
+    if math.isnan(part.ci_low) and math.isnan(part.ci_high):
+        return f"{value} (no interval)"
+    return f"{value} ({low} to {high})"
+
+
+def part_row(finding: Finding, part: Part, digits: int, *, judged: bool = False) -> Row:
+    """Return the row of a further number; a withheld one says so in place of its value."""
+    text = "not shown" if math.isnan(part.value) else write_interval(part, digits)
+    return Row(
+        label=part.label,
+        value=part.value,
+        low=part.ci_low,
+        high=part.ci_high,
+        cells=(text, shown_count(finding, part.n)),
+        judged=judged,
+    )
+
+
+def same_axis(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Group findings that can share an axis: same unit, same margin, same side."""
+    groups: dict[tuple[str, Reading], list[Finding]] = {}
+    for finding in findings:
+        if finding.estimate is not None:
+            key = (finding.estimate.unit, reading(finding))
+            groups.setdefault(key, []).append(finding)
+    return list(groups.values())
