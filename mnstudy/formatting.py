@@ -7,6 +7,7 @@ from typing import Protocol
 
 HUGE = 1e6  # beyond it only the order of magnitude means anything here
 MINUS = "\N{MINUS SIGN}"
+NBSP = "\N{NO-BREAK SPACE}"
 
 
 class Interval(Protocol):
@@ -52,6 +53,36 @@ def given(value: float) -> str:
     ('10', '−0.5', '2.48')
     """
     return f"{value:.10g}".replace("-", MINUS)
+
+
+def power(value: float) -> str:
+    """Write a tick of a logarithmic axis.
+
+    >>> power(0.5), power(100000)
+    ('0.5', '10^5')
+    """
+    exponent = math.log10(value)
+    if -3 <= exponent <= 4 or exponent != round(exponent):
+        return given(value)
+    return f"10^{exponent:.0f}".replace("-", MINUS)
+
+
+SHORT_UNITS = {
+    "percent": "%",
+    "points of 10": "of 10",
+    "percent of baseline": "% of baseline",
+    "percentage points": "% points",
+    "percent per mm": "% per mm",
+}
+
+
+def short_unit(unit: str) -> str:
+    """Return the unit as it stands in a narrow table.
+
+    >>> short_unit("percentage points"), short_unit("points per session")
+    ('% points', 'points/session')
+    """
+    return SHORT_UNITS.get(unit, unit.replace(" per ", "/"))
 
 
 def interval(estimate: Interval, decimals: int | None = None) -> str:

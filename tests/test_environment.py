@@ -28,7 +28,8 @@ def test_environment_yml_is_true_to_pyproject():
 def test_the_lock_pins_every_declared_dependency_with_hashes():
     lock = (ROOT / "requirements.lock").read_text()
     pinned = set(re.findall(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==", lock, re.MULTILINE))
-    declared = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
+    extras = PROJECT["optional-dependencies"].values()
+    declared = [*PROJECT["dependencies"], *(r for extra in extras for r in extra)]
     names = {re.match(r"[A-Za-z0-9._-]+", r)[0].lower() for r in declared}
     assert names <= pinned
     assert len(re.findall(r"--hash=sha256:", lock)) > len(pinned)

@@ -502,6 +502,19 @@ def test_huge_offsets_and_scales_lose_no_digits():
     moved = random_intercept(y + 1e8, x * [1, 1e-12] + [0, 1e-9], groups).coefficients.loc["x1"]
     assert moved["estimate"] * 1e-12 == pytest.approx(expected["estimate"], rel=1e-7)
     assert moved["df"] == pytest.approx(expected["df"], rel=1e-6)
+    steep = random_intercept(y + 1e6 * x[:, 1], x, groups).coefficients.loc["x1"]
+    assert steep["std_error"] == pytest.approx(expected["std_error"], rel=1e-8)
+    assert steep["df"] == pytest.approx(expected["df"], rel=1e-7)
+
+
+def test_nearly_collinear_columns_lose_no_digits():
+    y, x, groups = example(groups=20, size=4)
+    other = np.random.default_rng(9).normal(size=len(y))
+    expected = random_intercept(y, np.column_stack([x, other]), groups).coefficients.loc["x2"]
+    close_by = np.column_stack([x, x[:, 1] + 1e-6 * other])
+    found = random_intercept(y, close_by, groups).coefficients.loc["x2"]
+    assert 1e-6 * found["estimate"] == pytest.approx(expected["estimate"], rel=1e-8)
+    assert found["df"] == pytest.approx(expected["df"], rel=1e-8)
 
 
 def test_arm_difference_refuses_paired_designs_and_the_reverse():
@@ -548,6 +561,9 @@ def test_arm_difference_reports_adjusted_means():
     result = arm_difference(y, groups % 2 == 1, groups, frame)
     gap = result.treated.estimate - result.control.estimate
     assert gap == pytest.approx(result.difference.estimate)
+    design = np.column_stack([np.ones(30), groups % 2, x[:, 1]])
+    control = random_intercept(y, design, groups).contrast([1, 0, x[:, 1].mean()])
+    assert result.control.ci_low == pytest.approx(control.ci_low)
     assert result.method == "two arms, adjusted for depth"
     assert result.fit.names == ("control", "treated - control", "depth")
 

@@ -219,6 +219,7 @@ def test_nested_optimum_is_the_maximum_of_the_dense_likelihood(study, data):
 
     best = [fit.variance_between, fit.variance_subgroups, fit.variance_within]
     close(fit.log_likelihood, dense(*best))
+    assert all(variance == 0 or variance > 1e-9 * best[2] for variance in best)
     for steps in np.ndindex(3, 3, 3):
         other = np.array(best) * np.array([0.8, 1.0, 1.25])[list(steps)]
         assert dense(*other) <= fit.log_likelihood + 1e-8

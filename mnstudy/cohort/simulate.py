@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from mnstudy.cohort import simulate_safety as safety
 from mnstudy.cohort import simulate_scores as scores
-from mnstudy.cohort.simulate_design import DESIGNS, Design, usual
+from mnstudy.cohort.simulate_design import DESIGNS, Design
 from mnstudy.cohort.simulate_scores import Drawn
-from mnstudy.cohort.simulate_sites import draw_patients, draw_sites, lay_out_visits
+from mnstudy.cohort.simulate_sites import draw_patients, draw_sites
 from mnstudy.cohort.simulate_table import csv_text, table
+from mnstudy.cohort.simulate_usual import usual
+from mnstudy.cohort.simulate_visits import lay_out_visits
 from mnstudy.cohort.study import Limit, Plan, Study
 from mnstudy.cohort.table import Cohort, Provenance
 from mnstudy.cohort.truth import (
@@ -130,6 +133,7 @@ def _draw(
     by_type = resolve_types(given, weights)
     effects = {k: t.effect for k, t in truths().items() if t.effect is not None}
     effects |= design.defaults | given | effects_of_types(by_type, weights)
+    effects |= safety.possible_defaults(effects, given, cells)
     effects["weeks-to-results"] = scores.share_better_at_first(design, cells, effects, by_type)
     # a stream of its own for each measure: an effect changes only what it is about
     seeds = np.random.default_rng(seed).integers(0, 2**63, size=10)

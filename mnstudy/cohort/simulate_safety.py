@@ -7,8 +7,9 @@ from statistics import NormalDist
 import numpy as np
 
 from mnstudy.cohort.simulate_design import PHOTOTYPES, SHALLOW_MM
-from mnstudy.cohort.simulate_scores import Drawn
+from mnstudy.cohort.simulate_scores import Drawn, Effects
 from mnstudy.cohort.simulate_sites import Bools
+from mnstudy.cohort.simulate_usual import Usual
 from mnstudy.cohort.truth import Floats
 
 EVENTS = ("infection", "bruising", "pih", "worsening", "acne_flare")
@@ -18,6 +19,7 @@ LASER_EVENTS = np.array([0.10, 0.10, 0.55, 0.15, 0.10])
 PEEL_EVENTS = np.array([0.05, 0.00, 0.60, 0.25, 0.10])
 UNTREATED_EVENTS = np.array([0.0, 0.0, 0.0, 0.01, 0.005])
 DARKER = 4.0
+NEARLY = 0.9
 SD_REDNESS = 0.6
 LONGER_REDNESS = np.array([0.0, 0.2, 0.6, 0.3, 0.0])
 MORE_PAIN = np.array([1.0, 1.1, 1.2, 0.8, 0.0])
@@ -31,16 +33,47 @@ TISSUE = {
 }
 
 
+def possible_defaults(effects: Effects, given: Effects, usual: Usual) -> dict[str, float]:
+    """Return the default differences between groups, kept within what the overall rates allow.
+
+    Parameters
+    ----------
+    effects : mapping
+        Claim id to effect, defaults and given ones.
+    given : mapping
+        The given ones; these are left alone.
+    usual : Usual
+        What is usual in the design.
+    """
+    rates = _rates(effects) * 100
+    marks, harm, anything = rates[1] + rates[2], rates[0] + rates[3], rates.sum()
+    least = {
+        "shallow-safer": -marks / (1 - usual.mean(usual.shallow)),
+        "home-riskier": -harm / (1 - usual.mean(usual.home)),
+    }
+    most = {
+        "shallow-safer": marks / max(usual.mean(usual.shallow), 1e-9),
+        "home-riskier": harm / max(usual.mean(usual.home), 1e-9),
+        "gentler-than-laser": anything,
+        "gentler-than-peel": anything,
+    }
+    return {
+        claim: min(max(effects[claim], NEARLY * least.get(claim, -np.inf)), NEARLY * most[claim])
+        for claim in most
+        if claim not in given
+    }
+
+
 def adverse_events(drawn: Drawn, rng: np.random.Generator) -> dict[str, Bools]:
     """Draw at most one kind of adverse event a site, and the assessment that reports it.
 
     One draw serves all sites of a patient, so that the shares hold per patient.
     """
     chance = _chances(drawn)
-    if (chance < 0).any() or (chance.sum(axis=1) > 1).any():
+    if (chance < -1e-12).any() or (chance.sum(axis=1) > 1).any():
         raise ValueError("these adverse-event effects do not fit together: a chance leaves 0 to 1")
-    drawn_share = rng.random(len(drawn.patients.type))[drawn.sites.patient]
-    kind = (drawn_share[:, None] >= chance.cumsum(axis=1)).sum(axis=1)
+    at = rng.random(len(drawn.patients.type))[drawn.sites.patient]
+    kind = (at[:, None] >= chance.cumsum(axis=1)).sum(axis=1)
     done = drawn.patients.done[drawn.sites.patient]
     when = 1 + np.floor(rng.random(len(kind)) * done).astype(int)
     visits = drawn.visits
@@ -48,12 +81,17 @@ def adverse_events(drawn: Drawn, rng: np.random.Generator) -> dict[str, Bools]:
     return {name: reported & (kind[visits.site] == i) for i, name in enumerate(EVENTS)}
 
 
+def _rates(effects: Effects) -> Floats:
+    """Return the share of needled patients with each of ``EVENTS``."""
+    worse = effects["rare-worsening"]
+    rates = [effects[f"rare-{event}"] for event in ("infection", "bruising", "pih")]
+    return np.array([*rates, worse * (1 - FLARES), worse * FLARES]) / 100
+
+
 def _chances(drawn: Drawn) -> Floats:
     """Return the chance of each kind of event (sites, 5)."""
     effects, sites = drawn.effects, drawn.sites
-    worse = effects["rare-worsening"]
-    per_event = np.array([effects[f"rare-{x}"] for x in ("infection", "bruising", "pih")])
-    average = np.r_[per_event, worse * (1 - FLARES), worse * FLARES] / 100
+    average = _rates(effects)
     by_arm = [
         average,
         average,

@@ -15,9 +15,10 @@ from mnstudy.cohort.simulate_design import (
     INTERVALS,
     PHOTOTYPES,
     Design,
-    Usual,
 )
-from mnstudy.cohort.simulate_sites import MAINTAINED, Patients, Sites, Visits
+from mnstudy.cohort.simulate_sites import MAINTAINED, Patients, Sites
+from mnstudy.cohort.simulate_usual import Usual
+from mnstudy.cohort.simulate_visits import Visits
 from mnstudy.cohort.truth import Floats
 
 DRIFT = 4.0

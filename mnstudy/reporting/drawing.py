@@ -42,13 +42,13 @@ def draw_panel(picture: Picture, panel: Panel, layout: Layout, left: float, top:
 
 def _head(picture: Picture, panel: Panel, layout: Layout, left: float, top: float) -> None:
     step = line_height(layout.size + 0.5)
+    title: dict[str, Any] = {"fontsize": layout.size + 0.5, "fontweight": "bold"}
     for i, line in enumerate(layout.title):
-        style: dict[str, Any] = {"fontsize": layout.size + 0.5, "fontweight": "bold"}
-        inch_text(picture, left, top + i * step, line, **style)
+        inch_text(picture, left, top + i * step, line, **title)
     at = top + (0.0 if layout.heads_beside else len(layout.title) * step)
+    head: dict[str, Any] = {"fontsize": layout.size - 0.5, "color": theme.MUTED, "ha": "right"}
     for right, header in zip(layout.cell_rights, panel.headers, strict=False):
-        style: dict[str, Any] = {"fontsize": layout.size - 0.5, "color": theme.MUTED, "ha": "right"}
-        inch_text(picture, left + right, at, header, **style)
+        inch_text(picture, left + right, at, header, **head)
 
 
 def _lines(axes: Axes, panel: Panel, layout: Layout) -> None:
@@ -83,7 +83,7 @@ def _ticks(axes: Axes, panel: Panel, layout: Layout) -> None:
         subs = (1.0, 2.0, 5.0) if decades * 3 <= count + 1 else (1.0,)
         axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=count + 2))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: fmt.given(float(x))))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: fmt.power(float(x))))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=count, steps=[1, 2, 2.5, 5, 10]))
         axes.ticklabel_format(axis="x", style="plain", useOffset=False)

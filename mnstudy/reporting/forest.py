@@ -121,7 +121,7 @@ def _row(finding: Finding, part: Part, group: Sequence[Part], digits: int, *, ju
 def _share(weight: float, weights: Sequence[float]) -> str:
     if not math.isfinite(weight) or not sum(weights):
         return ""
-    return f"{fmt.number(100 * weight / sum(weights), 0)} %"
+    return f"{fmt.number(100 * weight / sum(weights), 0)}{fmt.NBSP}%"
 
 
 def _size(weight: float, weights: Sequence[float]) -> float:

@@ -25,10 +25,13 @@ def line_height(size: float) -> float:
 
 
 def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[str]:
-    """Break text into lines no wider than ``width`` inches; an overlong word is cut into pieces."""
+    """Break text into lines no wider than ``width`` inches; an overlong word is cut into pieces.
+
+    No-break spaces hold words together.
+    """
     lines: list[str] = []
     current = ""
-    for word in text.split():
+    for word in text.split(" "):
         for piece in _pieces(word, width, size, bold=bold):
             longer = f"{current} {piece}" if current else piece
             if current and text_width(longer, size, bold=bold) > width:

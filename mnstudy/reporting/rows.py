@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mnstudy.formatting import NBSP
 from mnstudy.reporting import theme
 from mnstudy.reporting.lettering import line_height, text_width, widest, wrap
 
@@ -187,7 +188,7 @@ def _lines(row: Row, width: float, size: float) -> tuple[str, ...]:
 
 def _joined(panel: Panel, row: Row) -> str:
     named = zip(panel.headers, row.cells, strict=False)
-    return ", ".join(f"{h} {c}" if h in ("n", "weight") else c for h, c in named if c)
+    return ", ".join(f"{h}{NBSP}{c}" if h in ("n", "weight") else c for h, c in named if c)
 
 
 def _label_width(panel: Panel, size: float, limit: float) -> float:
@@ -206,7 +207,7 @@ def _cell_widths(panel: Panel, size: float) -> list[float]:
 
 
 ROOM = 6.0  # spans by which a whole interval may widen an axis; fewer on a log axis
-LOG_ROOM = 2.5
+LOG_ROOM = 1.2
 
 
 def extent(panel: Panel) -> tuple[float, float]:
@@ -220,11 +221,12 @@ def extent(panel: Panel) -> tuple[float, float]:
     base += [x for x in (panel.null, panel.margin, *panel.keep) if x is not None]
     inner = [change(x) for x in base if _drawable(x, log=log)] or [0.0, 1.0]
     low, high = min(inner), max(inner)
+    span = high - low
     whole = [x for row in panel.rows if row.whole for x in (row.low, row.high)]
-    low, high = _widened(low, high, whole, (high - low) * (LOG_ROOM if log else ROOM), log=log)
+    low, high = _widened(low, high, whole, span * (LOG_ROOM if log else ROOM), log=log)
     known = [r for r in panel.rows if _drawable(r.low, log=log) and _drawable(r.high, log=log)]
     widths = sorted(change(r.high) - change(r.low) for r in known) or [0.0]
-    room = max(high - low, min(widths[len(widths) // 2], 3 * (high - low) or math.inf))
+    room = max(span, min(widths[len(widths) // 2], 3 * span or math.inf))
     low, high = _widened(low, high, [x for r in panel.rows for x in (r.low, r.high)], room, log=log)
     pad = 0.06 * ((high - low) or max(abs(high), 1.0))
     low, high = low - pad, high + pad

@@ -159,12 +159,14 @@ def svg_bytes(picture: Figure) -> bytes:
 
 def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
     """Return the picture as PNG with few colours; the same picture gives the same bytes."""
-    raw = io.BytesIO()
-    with themed():
-        picture.savefig(raw, format="raw", dpi=dpi)
-    width, height = (int(dpi * inches) for inches in picture.get_size_inches())
-    pixels = np.frombuffer(raw.getvalue(), dtype=np.uint8).reshape(height, width, 4)
-    image = Image.fromarray(pixels).convert("RGB")
+    before, canvas = picture.dpi, FigureCanvasAgg(picture)
+    try:
+        picture.dpi = dpi
+        with themed():
+            canvas.draw()
+        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    finally:
+        picture.dpi = before
     small = image.quantize(PNG_COLOURS, method=Image.Quantize.FASTOCTREE)
     buffer = io.BytesIO()
     small.save(buffer, format="png", optimize=True, dpi=(dpi, dpi))

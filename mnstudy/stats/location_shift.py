@@ -96,13 +96,6 @@ def hodges_lehmann(
     2.95 (95 % CI 1.55 to 4.4), n = 8
       median of pairwise means, exact signed-rank interval; achieved level 96.09 %
     >>> hodges_lehmann([3.1, 2.4, 5.0, 1.2, 4.4], [1.0, 2.2, 0.4, 1.9, 0.8], paired=False)
-    mnstudy/stats/location_shift.py mnstudy.stats.location_shift.hodges_lehmann 
-         2.95 (95 % CI 1.55 to 4.1), n = 8
-          median of pairwise means, exact signed-rank interval; achieved level 96.09 %
-     ->
-         2.95 (95 % CI 1.55 to 4.4), n = 8
-          median of pairwise means, exact signed-rank interval; achieved level 96.09 %
-    
     2.1 (95 % CI 0.2 to 4), n = 5 and 5
       median of differences between groups, exact rank-sum interval; achieved level 96.83 %
     """

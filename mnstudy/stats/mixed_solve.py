@@ -90,8 +90,6 @@ def _problems(sums: SizeSums, single: bool) -> tuple[str, ...]:
     rank += int(sums.counts.sum())
     if rank <= sums.p:
         raise ValueError(NO_BETWEEN)
-    if rank >= sums.n:
-        raise ValueError(NO_WITHIN)
     total = sums.yy + sums.yy_means.T @ sums.sizes
     none = (left <= UNEXPLAINED * sums.yy) | (sums.yy <= NONE_WITHIN * total)
     return tuple(np.where(sums.exact, constant, np.where(none, NO_WITHIN, "")))

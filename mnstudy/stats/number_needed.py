@@ -99,11 +99,6 @@ def nnt(difference: Difference, *, event: Literal["good", "bad"] = "good") -> Nu
     >>> nnt(risk_difference(56, 70, 48, 80))
     NNTB 5 (95 % CI NNTB 3 to 19.1)
     >>> nnt(risk_difference(12, 20, 9, 20))
-    mnstudy/stats/number_needed.py mnstudy.stats.number_needed.nnt 
-         NNTB 5 (95 % CI NNTB 2.99 to 19.1)
-     ->
-         NNTB 5 (95 % CI NNTB 3 to 19.1)
-    
     NNTB 6.67 (95 % CI NNTB 2.42 to infinity to NNTH 6.76)
     """
     check_option("event", event, ("good", "bad"))

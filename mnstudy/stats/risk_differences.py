@@ -100,15 +100,6 @@ def risk_difference(
       0.8 against 0.6, n = 70 and 80
       separate groups, Newcombe interval, Fisher's exact p
     >>> risk_difference(table=[[1, 1], [7, 12]], paired=True, method="tango")
-    mnstudy/stats/risk_differences.py mnstudy.stats.risk_differences.risk_difference 
-         0.2 (95 % CI 0.05243 to 0.3339), p = 0.00852
-          0.8 against 0.6, n = 70 and 80
-          separate groups, Newcombe interval, Fisher's exact p
-     ->
-         0.2 (95 % CI 0.05243 to 0.3339), p = 0.0125
-          0.8 against 0.6, n = 70 and 80
-          separate groups, Newcombe interval, Fisher's exact p
-    
     -0.2857 (95 % CI -0.5172 to -0.026), p = 0.0703
       0.09524 against 0.381, 21 pairs
       pairs, Tango score interval, exact McNemar p

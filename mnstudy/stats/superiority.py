@@ -90,9 +90,9 @@ def brunner_munzel(
     -----
     Each x has the share :math:`s_i` of y below it (ties half), each y the share :math:`t_j` of x.
     :math:`\hat p = \bar s`, :math:`se^2 = S_s^2/n_1 + S_t^2/n_0`, t with Satterthwaite's df. The
-    p-value is that of ``scipy.stats.brunnermunzel`` with the groups in the other order. The
-    interval is cut at 0 and 1. Groups that do not overlap have no variance: p and limits are nan
-    then; ``probability_of_superiority`` has limits still.
+    p-value is that of ``scipy.stats.brunnermunzel``. The interval is cut at 0 and 1. Groups that
+    do not overlap have no variance: p and limits are nan then; ``probability_of_superiority``
+    has limits still.
 
     References
     ----------

@@ -7,10 +7,13 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from html import escape
 from importlib import resources
 from typing import Any
 
 import pandas as pd
+
+from mnstudy import formatting as fmt
 
 GROUPS = {
     "improvement": "Does it work",
@@ -28,7 +31,7 @@ ARTICLES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Claim:
     """One statement of the articles and the comparison that would test it.
 
@@ -51,6 +54,26 @@ class Claim:
     params: Mapping[str, Any] = field(default_factory=dict)
     against: tuple[str, ...] = ()
     contrary: str = ""
+
+    def lines(self) -> list[str]:
+        """Return the claim as lines of text."""
+        digits = fmt.decimals_for(self.margin)
+        lines = [
+            f"{self.title} ({self.id})",
+            f"said in articles {', '.join(self.articles)}: {self.says}",
+            f"tested by: {self.estimand}",
+            f"margin: {fmt.number(self.margin, digits)} {self.unit} ({self.rule}); "
+            f"{self.margin_source}",
+            f"columns needed: {', '.join(self.columns)}",
+        ]
+        return [*lines, f"the articles disagree: {self.contrary}"] if self.contrary else lines
+
+    def __repr__(self) -> str:
+        return "\n  ".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        head, *rest = (escape(line) for line in self.lines())
+        return f"<p><strong>{head}</strong><br>{'<br>'.join(rest)}</p>"
 
 
 @cache

@@ -1,0 +1,57 @@
+"""The register: 43 claims, each complete, each with columns the contract knows."""
+
+import pytest
+
+import mnstudy as mn
+from mnstudy.cohort.contract import columns
+from mnstudy.cohort.published import contrast_counts, load_published
+from mnstudy.verdicts.analyses import ANALYSES
+from mnstudy.verdicts.judge import RULES
+from mnstudy.verdicts.registry import ARTICLES, GROUPS, registry
+
+CLAIMS = list(registry().values())
+NOT_BUILT = {
+    "severity_slope", "interval_slope", "time_to_response", "maintenance_contrast",
+    "event_difference", "time_to_clear", "collagen_slope",
+}  # fmt: skip
+
+
+def test_there_are_43():
+    assert len(CLAIMS) == 43
+    assert len(mn.claims()) == 43
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
+def test_every_claim_is_complete(claim):
+    assert claim.group in GROUPS
+    assert claim.rule in RULES
+    assert set(claim.articles) | set(claim.against) <= set(ARTICLES)
+    assert set(claim.columns) <= set(columns())
+    assert claim.margin_source
+    assert claim.wording
+    assert bool(claim.against) == bool(claim.contrary)
+    assert claim.analysis in ANALYSES or claim.analysis in NOT_BUILT
+
+
+def test_no_analysis_is_idle():
+    assert set(ANALYSES) == {c.analysis for c in CLAIMS} - NOT_BUILT
+
+
+def test_the_tables_of_the_evidence_know_the_same_claims():
+    counted = set(contrast_counts(load_published())["claim_id"])
+    assert counted == {c.id for c in CLAIMS} | {"rf-vs-plain"}
+
+
+def test_an_unknown_claim_offers_the_nearest():
+    with pytest.raises(KeyError, match="more-sessions"):
+        mn.claim("more-session")
+    with pytest.raises(KeyError, match=r"mn\.claims"):
+        mn.claim("xyzzy")
+
+
+def test_no_wording_without_randomisation_is_causal():
+    causal = ("reduces", "works", "gives", "makes", "improves", "causes", "effective")
+    for claim in CLAIMS:
+        for design in ("uncontrolled", "observational", "within", "rate"):
+            words = claim.wording.get(design, "").split()
+            assert not set(words) & set(causal), (claim.id, design)

@@ -1,0 +1,102 @@
+"""The command line: answers, exit codes, and no traceback for a mistake."""
+
+import pytest
+
+from mnstudy.cli import main
+
+COMMANDS = (
+    "report", "evaluate", "validate", "claims", "datasets", "simulate", "plan", "init",
+)  # fmt: skip
+
+
+def run(capsys, *words):
+    try:
+        code = main(list(words))
+    except SystemExit as stop:
+        code = stop.code
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def test_help_lists_every_command(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for command in COMMANDS:
+        assert command in out
+
+
+def test_datasets(capsys):
+    code, out, _ = run(capsys, "datasets")
+    assert code == 0
+    assert "published_patients" in out
+    assert "SYNTHETIC" in out
+
+
+def test_claims_with_a_cohort_say_why_not(capsys):
+    code, out, _ = run(capsys, "claims", "demo_split_face")
+    assert code == 0
+    assert out.count("not testable:") > 5
+
+
+def test_evaluate_prints_and_writes(capsys, tmp_path):
+    path = tmp_path / "numbers.csv"
+    code, out, _ = run(
+        capsys, "evaluate", "demo_split_face", "--claims", "topical-adjunct", "--csv", str(path)
+    )
+    assert code == 0
+    assert "Needling with a serum" in out
+    assert path.read_text(encoding="utf-8").count("\n") == 2
+
+
+def test_validate(capsys, tmp_path, sheet):
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    sheet.to_csv(good, index=False)
+    sheet.assign(needle_depth_mm=1500).to_csv(bad, index=False)
+    assert run(capsys, "validate", str(good))[0] == 0
+    code, out, err = run(capsys, "validate", str(bad))
+    assert code == 2
+    assert out == ""
+    assert "micrometres" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evaluate", "demo_klinik"],
+        ["evaluate", "nowhere.csv"],
+        ["evaluate", "demo_split_face", "--claims", "more-session"],
+        ["evaluate", "demo_split_face", "--confidence-level", "95"],
+        ["report", "nowhere.csv"],
+        ["validate", "nowhere.csv"],
+        ["simulate", "--design", "moon", "--out", "x.csv"],
+        ["init", "sheet.xlsx"],
+        ["nonsense"],
+        [],
+    ],
+)
+def test_mistakes_end_with_2_one_message_and_nothing_written(capsys, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_simulate_writes_once(capsys, tmp_path):
+    path = tmp_path / "cohort.csv"
+    words = ["simulate", "--patients", "30", "--seed", "3", "--out", str(path)]
+    assert run(capsys, *words)[0] == 0
+    first = path.read_bytes()
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert "exists already" in err
+    assert path.read_bytes() == first
+    assert run(capsys, "validate", str(path))[0] == 0
+
+
+def test_plan(capsys):
+    code, out, _ = run(capsys, "plan", "demo_clinic")
+    assert code == 0
+    assert "primary: more-sessions, margin 2 points per session" in out
+    assert "sha256" in out

@@ -1,0 +1,202 @@
+"""All claims on the shipped cohorts, and what turns a claim into not testable."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import mnstudy as mn
+from mnstudy.verdicts.findings import COLUMNS, VERDICTS
+
+BUILT = [
+    "reduces-scarring", "treats-acne-scars", "scar-type-matters", "more-sessions",
+    "deeper-needling", "topical-adjunct", "rf-combination", "rare-pih", "little-pain",
+    "results-last",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["clinic", "split_face", "patients"])
+def test_every_claim_gets_a_finding(name, request):
+    findings = mn.evaluate(request.getfixturevalue(name))
+    assert [f.claim.id for f in findings] == list(mn.claims().index)
+    for f in findings:
+        assert f.verdict in VERDICTS
+        assert f.reason
+        assert (f.estimate is None) == (f.verdict == "not testable")
+
+
+@pytest.mark.parametrize("claim", BUILT)
+def test_the_main_claims_are_answered_on_the_demonstration_clinic(clinic_findings, claim):
+    finding = clinic_findings[claim]
+    estimate = finding.estimate
+    assert estimate is not None
+    assert estimate.ci_low <= estimate.value <= estimate.ci_high
+    assert finding.n_patients >= 5
+    assert finding.synthetic
+    assert "synthetic" in " ".join(finding.notes)
+
+
+@pytest.mark.parametrize("claim", BUILT)
+def test_intervals_on_the_demonstration_clinic_hold_the_documented_truth(
+    clinic, clinic_findings, claim
+):
+    truth = clinic.study.truth[claim]
+    estimate = clinic_findings[claim].estimate
+    wide = 1.6 * (estimate.ci_high - estimate.ci_low) / 2  # about 99.8 percent
+    assert abs(estimate.value - truth["effect"]) <= wide, (estimate, truth)
+
+
+def test_what_is_not_built_says_so(clinic_findings):
+    reasons = [f.reason for f in clinic_findings if f.verdict == "not testable"]
+    assert reasons
+    assert set(reasons) == {"analysis not built yet"}
+
+
+def test_a_missing_column_is_named(clinic):
+    sheet = clinic.data.drop(columns="pih")
+    finding = mn.evaluate(mn.load(sheet, study={"design": "registry"}), "rare-pih")[0]
+    assert finding.verdict == "not testable"
+    assert "pih" in finding.reason
+
+
+def test_limits_of_reconstructed_patients_cap_the_verdicts(patients):
+    findings = mn.evaluate(patients)
+    assert "depth" in findings["deeper-needling"].reason
+    for claim in ("scar-type-matters", "topical-adjunct", "rf-combination"):
+        assert findings[claim].verdict == "not testable"
+        assert "confounded" in findings[claim].reason
+    scarring = findings["reduces-scarring"]
+    assert scarring.comparison == "uncontrolled"
+    assert any("regression to the mean" in n for n in scarring.notes)
+    assert any("known only to a class" in n for n in scarring.notes)
+
+
+def test_split_face_equals_the_paired_t_test(split_face):
+    sites = split_face.sites().dropna(subset=["improvement_score"])
+    sides = sites.assign(arm=sites["adjunct"].eq("none")).pivot(
+        index="patient_id", columns="arm", values="improvement_score"
+    )
+    both = sides.dropna()
+    t = stats.ttest_rel(both[False], both[True])
+    sheet = split_face.data[split_face.data["patient_id"].isin(both.index)]
+    study = {"design": "split_body", "randomised": True}
+    estimate = mn.evaluate(mn.load(sheet, study=study), "topical-adjunct")[0].estimate
+    assert estimate.value == pytest.approx((both[False] - both[True]).mean(), rel=1e-9)
+    assert estimate.p_value == pytest.approx(t.pvalue, rel=1e-6)
+    assert estimate.df == pytest.approx(len(both) - 1, rel=1e-6)
+
+
+def test_one_row_a_patient_equals_the_one_sample_t_test(sheet):
+    finding = mn.evaluate(mn.load(sheet), "reduces-scarring")[0]
+    scores = sheet.loc[sheet["session_count"] > 0, "improvement_score"]
+    low, high = stats.ttest_1samp(scores, 0).confidence_interval(0.95)
+    assert finding.estimate.value == pytest.approx(scores.mean())
+    assert (finding.estimate.ci_low, finding.estimate.ci_high) == pytest.approx((low, high))
+    assert finding.verdict == "partly supported"
+    assert "cause is not shown" in finding.reason
+
+
+def test_sites_are_not_patients(sheet):
+    """Ten copies of a site of the same patients must not narrow the interval."""
+    copies = [sheet.assign(site_id=f"s{i}") for i in range(10)]
+    many = pd.concat(copies, ignore_index=True)
+    jitter = np.random.default_rng(1).normal(0, 0.5, len(many))
+    many["improvement_score"] = many["improvement_score"] + jitter * (many["session_count"] > 0)
+    one, ten = (mn.evaluate(mn.load(s), "reduces-scarring")[0] for s in (sheet, many))
+    width = [f.estimate.ci_high - f.estimate.ci_low for f in (one, ten)]
+    assert width[1] > 0.9 * width[0]
+    assert (ten.n_patients, ten.n_sites) == (6, 60)
+
+
+def test_declared_split_body_without_pairs_is_not_testable(clinic):
+    study = {"design": "split_body", "randomised": True}
+    finding = mn.evaluate(mn.load(clinic.data, study=study), "rf-combination")[0]
+    assert finding.verdict == "not testable"
+    assert "split body" in finding.reason
+
+
+def test_the_plan_sets_level_margin_and_what_is_planned(split_face):
+    plan = {"primary": ["topical-adjunct"], "margins": {"topical-adjunct": 30.0}}
+    study = {"design": "split_body", "randomised": True, "plan": {**plan, "confidence_level": 0.9}}
+    findings = mn.evaluate(mn.load(split_face.data, study=study))
+    finding = findings["topical-adjunct"]
+    assert finding.margin == 30
+    assert finding.verdict == "contradicted"
+    assert finding.estimate.confidence_level == 0.9
+    assert finding.planned
+    assert not findings["reduces-scarring"].planned
+
+
+def test_zero_events_are_said_in_plain_words(clinic):
+    data = clinic.data.assign(pih=False)
+    finding = mn.evaluate(mn.load(data, study={"design": "registry"}), "rare-pih")[0]
+    n = finding.n_patients
+    assert finding.estimate.value == 0
+    assert finding.estimate.ci_high == pytest.approx(100 * (1 - 0.025 ** (1 / n)))
+    assert any("none seen is not none" in note for note in finding.notes)
+
+
+def test_order_of_rows_does_not_change_a_number(clinic, clinic_findings):
+    mixed = clinic.data.sample(frac=1, random_state=3)
+    study = {"design": "registry", "synthetic": True}
+    again = mn.evaluate(mn.load(mixed, study=study)).to_frame()
+    first = clinic_findings.to_frame()
+    for column in ("estimate", "ci_low", "ci_high", "df", "p_value"):
+        np.testing.assert_allclose(
+            again[column], first[column], rtol=1e-6, atol=1e-9, equal_nan=True
+        )
+
+
+def test_the_table_has_one_row_a_claim_and_full_precision(clinic_findings):
+    frame = clinic_findings.to_frame()
+    assert list(frame.columns) == list(COLUMNS)
+    assert len(frame) == 43
+    estimate = clinic_findings["more-sessions"].estimate
+    row = frame.set_index("claim").loc["more-sessions"]
+    assert row["estimate"] == estimate.value
+    assert row["ci_low"] == estimate.ci_low
+
+
+def test_findings_are_found_by_claim_and_position(clinic_findings):
+    assert clinic_findings["more-sessions"].claim.id == "more-sessions"
+    assert clinic_findings[0].claim.id == "reduces-scarring"
+    assert len(clinic_findings[:3]) == 3
+    assert "more-sessions" in clinic_findings
+    with pytest.raises(KeyError, match="is not a claim"):
+        clinic_findings["nonsense"]
+
+
+def test_a_finding_shows_the_estimate_first(clinic_findings):
+    text = repr(clinic_findings["more-sessions"])
+    assert text.index("points per session") < text.index("supported")
+    assert "95 % CI" in text
+    assert "SYNTHETIC" in text
+    assert "*" not in text
+
+
+def test_sensitivity_covers_smaller_and_larger_margins(clinic_findings):
+    table = clinic_findings.sensitivity()
+    sessions = table[table["claim"] == "more-sessions"].set_index("share")["verdict"]
+    assert sessions[1.0] == clinic_findings["more-sessions"].verdict
+    assert list(sessions.index) == [0.5, 0.75, 1.0, 1.5, 2.0]
+
+
+@pytest.mark.parametrize("level", [0.4, 1.0, 95])
+def test_confidence_levels_out_of_range(clinic, level):
+    with pytest.raises(ValueError, match="confidence_level"):
+        mn.evaluate(clinic, "more-sessions", confidence_level=level)
+
+
+def test_a_cohort_says_which_claims_it_can_answer(split_face):
+    table = mn.claims(split_face)
+    assert table.loc["topical-adjunct", "testable"]
+    assert not table.loc["results-last", "testable"] or table.loc["results-last", "why_not"] == ""
+    assert (table["why_not"].str.len() > 0).sum() == (~table["testable"]).sum()
+
+
+def test_operating_characteristics_do_not_depend_on_n_jobs():
+    ask = {"claim": "topical-adjunct", "n_patients": 20, "reps": 6, "design": "split_body"}
+    one = mn.operating_characteristics(**ask, rng=4, n_jobs=1)
+    two = mn.operating_characteristics(**ask, rng=4, n_jobs=2)
+    pd.testing.assert_frame_equal(one.estimates, two.estimates)
+    assert one.verdicts.sum() == pytest.approx(1)
