@@ -324,7 +324,8 @@ def _late_change(data):
 
 
 def _spread(alone):
-    groups = alone.groupby("scar_type", observed=True)["improvement_score"]
+    scars = alone[alone["scar_type"].isin(truths()["scar-type-matters"].types)]
+    groups = scars.groupby("scar_type", observed=True)["improvement_score"]
     means = groups.mean()
     errors = groups.std() / np.sqrt(groups.size())
     ends = [means.idxmax(), means.idxmin()]

@@ -131,19 +131,16 @@ def resolve_types(given: Mapping[str, float], weights: Floats) -> Floats:
         The spread is stretched first, then single types are set, then the types that were not
         set are shifted to the mean asked for.
     """
-    names = list(type_effects())
     effects = np.array(list(type_effects().values()))
-    present = weights > 0
     if "scar-type-matters" in given:
         mean = weights @ effects
-        spread = np.ptp(effects[present])
-        effects = mean + (effects - mean) * (given["scar-type-matters"] / spread)
-    free = present.copy()
-    for claim, truth in truths().items():
-        if truth.types and claim in given:
-            group = np.isin(names, truth.types)
-            effects[group] += given[claim] - _mean(effects, weights * group)
-            free &= ~group
+        stretch = given["scar-type-matters"] / _spread(effects, weights)
+        effects = mean + (effects - mean) * stretch
+    free = weights > 0
+    for claim in _treats() & given.keys():
+        group = _is_of(claim)
+        effects[group] += given[claim] - _mean(effects, weights * group)
+        free &= ~group
     if "reduces-scarring" in given:
         gap = given["reduces-scarring"] - weights @ effects
         if free.any():
@@ -155,15 +152,23 @@ def resolve_types(given: Mapping[str, float], weights: Floats) -> Floats:
 
 def effects_of_types(effects: Floats, weights: Floats) -> dict[str, float]:
     """Return the claims that follow from the effects on the scar types."""
-    names = list(type_effects())
-    follow = {
-        claim: _mean(effects, weights * np.isin(names, truth.types))
-        for claim, truth in truths().items()
-        if truth.types and weights[np.isin(names, truth.types)].any()
-    }
+    groups = {claim: weights * _is_of(claim) for claim in _treats()}
+    follow = {claim: _mean(effects, group) for claim, group in groups.items() if group.any()}
     follow["reduces-scarring"] = float(weights @ effects)
-    follow["scar-type-matters"] = float(np.ptp(effects[weights > 0]))
+    follow["scar-type-matters"] = _spread(effects, weights)
     return follow
+
+
+def _treats() -> set[str]:
+    return {claim for claim in truths() if claim.startswith("treats-")}
+
+
+def _is_of(claim: str) -> npt.NDArray[np.bool_]:
+    return np.isin(list(type_effects()), truths()[claim].types)
+
+
+def _spread(effects: Floats, weights: Floats) -> float:
+    return float(np.ptp(effects[_is_of("scar-type-matters") & (weights > 0)]))
 
 
 def _mean(values: Floats, weights: Floats) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -154,6 +155,12 @@ class _Plan:
         return [*rows, ("", top)]
 
     @property
+    def stretches(self) -> list[tuple[float, float]]:
+        """Return top and bottom of the claims of each group."""
+        tops = [top for entry, top in self.rows if isinstance(entry, str)]
+        return [(a + GROUP_ROW, b) for a, b in pairwise(tops)]
+
+    @property
     def bottom(self) -> float:
         return self.rows[-1][1]
 
@@ -207,22 +214,21 @@ def _ground(axes: Axes, plan: _Plan, i: int, *, synthetic: bool) -> None:
         band: dict[str, Any] = {
             "facecolor": "#faf7f2",
             "edgecolor": "#ece5da",
-            "hatch": "////",
+            "hatch": "///",
             "linewidth": 0,
         }
-        axes.fill_between(edges, MARGIN / 2, bottom, zorder=-9, **band)
+        axes.fill_between(edges, MARGIN / 2, bottom, zorder=-10, **band)
         for k in range(4):
             axes.text(
                 (left + right) / 2, top + (k + 0.5) * (bottom - top) / 4, theme.SYNTHETIC,
-                fontsize=27, fontweight="bold", color="#ece5da", rotation=52, ha="center",
+                fontsize=27, fontweight="bold", color="#e9e1d4", rotation=52, ha="center",
                 va="center", zorder=-8,
             )  # fmt: skip
-    for claim, y in plan.rows[:-1]:
-        if not isinstance(claim, str):
-            zone = [_x(left, 0), left + TRACK]
-            axes.fill_between(zone, y, y + ROW, color=theme.ZONE, linewidth=0, zorder=-7)
-            line: dict[str, Any] = {"color": theme.INK, "linewidth": 0.7, "zorder": 0}
-            axes.plot([_x(left, 0)] * 2, [y + 0.02, y + ROW - 0.02], linestyle=(0, (3, 2)), **line)
+    for top_of, bottom_of in plan.stretches:
+        zone = [_x(left, 0), left + TRACK]
+        axes.fill_between(zone, top_of, bottom_of, color=theme.ZONE, linewidth=0, zorder=-9)
+        line: dict[str, Any] = {"color": theme.INK, "linewidth": 0.7, "linestyle": (0, (3, 2))}
+        axes.plot([_x(left, 0)] * 2, [top_of, bottom_of], zorder=0, **line)
 
 
 def _heads(axes: Axes, plan: _Plan) -> None:

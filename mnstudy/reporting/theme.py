@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,15 +147,21 @@ def watermark(picture: Figure, *, repeat: int = 1) -> None:
         )
 
 
+_FAMILY = b" font-family: 'DejaVu Sans', 'Verdana', sans-serif;"
+_ONCE = b"text{font-family: 'DejaVu Sans', 'Verdana', sans-serif}</style>"
+_NO_TURN = re.compile(rb' transform="rotate\(-0 [^)]*\)"')
+
+
 def svg_bytes(picture: Figure) -> bytes:
-    """Return the picture as SVG; the same picture gives the same bytes."""
+    """Return the picture as SVG, type named once; the same picture gives the same bytes."""
     buffer = io.BytesIO()
     metadata: dict[str, Any] = {"Date": None, "Creator": None}
     if isinstance(picture, Picture) and picture.alt:
-        metadata["Description"] = picture.alt
+        metadata["Title"] = picture.alt
     with themed():
         picture.savefig(buffer, format="svg", metadata=metadata)
-    return buffer.getvalue()
+    content = _NO_TURN.sub(b"", buffer.getvalue())
+    return content.replace(_FAMILY, b"").replace(b"</style>", _ONCE, 1)
 
 
 def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
@@ -173,7 +180,13 @@ def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
     return buffer.getvalue()
 
 
-def save(picture: Figure, path: Path, *, png: bool = True) -> list[Path]:
+def data_address(svg: bytes) -> str:
+    """Return an SVG as an address that an ``img`` of a self-contained page can hold."""
+    small = re.sub(rb"\s*\n\s*", b" ", svg)
+    return "data:image/svg+xml;base64," + base64.b64encode(small).decode("ascii")
+
+
+def save(picture: Figure, path: Path, *, png: bool = True, dpi: int = PNG_DPI) -> list[Path]:
     """Write ``path``.svg and ``path``.png and return what was written.
 
     Parameters
@@ -183,11 +196,13 @@ def save(picture: Figure, path: Path, *, png: bool = True) -> list[Path]:
         Without suffix; the folder is made where it is missing.
     png : bool
         False writes the SVG alone.
+    dpi : int
+        Resolution of the PNG.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     files = {".svg": svg_bytes(picture)}
     if png:
-        files[".png"] = png_bytes(picture)
+        files[".png"] = png_bytes(picture, dpi)
     written = []
     for suffix, content in files.items():
         target = path.with_name(path.name + suffix)

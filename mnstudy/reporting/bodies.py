@@ -1,0 +1,133 @@
+"""The bodies of data a report stands on, and what a reader has to know about each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from mnstudy import formatting as fmt
+from mnstudy.cohort.published import Published
+from mnstudy.cohort.table import Cohort
+from mnstudy.reporting.disclosure import THRESHOLD, is_small
+from mnstudy.verdicts.findings import Findings
+
+HEADINGS = {
+    "published_patients": "published patients",
+    "demo_clinic": "demonstration clinic",
+    "demo_split_face": "demonstration split-face trial",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """One body of data with its findings.
+
+    Attributes
+    ----------
+    key : str
+        Name for folders and anchors.
+    heading : str
+        Name for people, with real or SYNTHETIC.
+    findings : Findings
+    synthetic : bool
+    sha256 : str
+    facts : tuple of (name, value)
+        Provenance, in words.
+    limits : tuple of str
+        What the data cannot tell.
+    """
+
+    key: str
+    heading: str
+    findings: Findings
+    synthetic: bool
+    sha256: str
+    facts: tuple[tuple[str, str], ...]
+    limits: tuple[str, ...] = ()
+
+
+def cohort_body(cohort: Cohort, findings: Findings) -> Body:
+    """Describe a cohort."""
+    data, study = cohort.data, cohort.study
+    mark = "SYNTHETIC" if cohort.synthetic else "real"
+    design = study.design.replace("_", " ") + ("" if study.design_declared else " (assumed)")
+    sites = len(data[["patient_id", "site_id"]].drop_duplicates())
+    plan = f"{len(study.plan.primary)} primary claims" if study.plan.primary else "none declared"
+    facts = (
+        ("Data set", cohort.name),
+        ("Title", study.title),
+        ("Kind", "SYNTHETIC: invented, never evidence" if cohort.synthetic else "real"),
+        ("Design", f"{design}, {'' if study.randomised else 'not '}randomised"),
+        ("Assessments", _shown(len(data), cohort)),
+        ("Patients", _shown(data["patient_id"].nunique(), cohort)),
+        ("Sites", _shown(sites, cohort)),
+        ("Plan", plan),
+        ("Source", cohort.provenance.source),
+        ("Licence", study.licence),
+        ("SHA-256 of the data", cohort.provenance.sha256),
+        ("SHA-256 of the plan", study.plan.sha256),
+    )
+    return Body(
+        key=slug(cohort.name),
+        heading=f"{HEADINGS.get(cohort.name, cohort.name)} ({mark})",
+        findings=findings,
+        synthetic=cohort.synthetic,
+        sha256=cohort.provenance.sha256,
+        facts=tuple((name, value) for name, value in facts if value),
+        limits=(*(limit.says for limit in study.limits), *cohort.notes),
+    )
+
+
+def published_body(published: Published, findings: Findings) -> Body:
+    """Describe the published evidence."""
+    facts = (
+        ("Data set", published.source),
+        ("Kind", "real: numbers printed in publications"),
+        ("Publications", f"{len(published.studies):,}"),
+        ("Contrasts", f"{len(published.contrasts):,}"),
+        ("SHA-256 of the data", published.sha256),
+    )
+    limits = (
+        "Only what publications print: studies without usable numbers are listed, not pooled.",
+        "Controlled and uncontrolled studies are never mixed, nor are different endpoints.",
+    )
+    return Body(
+        key="published_trials",
+        heading="published trials (real)",
+        findings=findings,
+        synthetic=False,
+        sha256=published.sha256,
+        facts=facts,
+        limits=(*limits, *published.notes),
+    )
+
+
+def with_unique_keys(bodies: list[Body]) -> list[Body]:
+    """Return the bodies with keys told apart by a number where two are the same."""
+    seen: dict[str, int] = {}
+    unique = []
+    for body in bodies:
+        seen[body.key] = seen.get(body.key, 0) + 1
+        again = seen[body.key] > 1
+        unique.append(replace(body, key=f"{body.key}-{seen[body.key]}") if again else body)
+    return unique
+
+
+def slug(name: str) -> str:
+    """Return a name that is safe as a folder and as an anchor.
+
+    >>> slug("../Narben 2025 <b>")
+    'narben-2025-b'
+    """
+    kept = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
+    return kept[:60] or "data"
+
+
+def _shown(n: int, cohort: Cohort) -> str:
+    return f"<{THRESHOLD}" if is_small(n) and not cohort.synthetic else f"{n:,}"
+
+
+def size_of(body: Body) -> str:
+    """Say how many claims the data could answer."""
+    answered = sum(f.estimate is not None for f in body.findings)
+    return f"{answered} of {fmt.count(len(body.findings), 'claim')} answered"

@@ -1,0 +1,64 @@
+"""Tables of every number, full precision: one row a finding, one row a further number."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable
+
+import pandas as pd
+
+from mnstudy.reporting.disclosure import is_guarded, is_small, safe, shown_count
+from mnstudy.verdicts.findings import Finding, Findings, Part
+
+COUNTS = ("n_patients", "n_sites", "n_missing")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def results_frame(bodies: Iterable[Findings]) -> pd.DataFrame:
+    """Return one row for every finding of every body of data.
+
+    Counts of real cohorts below five are written ``<5``; a column that holds one is text.
+    """
+    findings = [safe(f) for body in bodies for f in body]
+    table = Findings(findings).to_frame()
+    table["n_studies"] = table["n_studies"].astype("Int64")
+    for column in COUNTS:
+        counts = [getattr(f, column) for f in findings]
+        if any(is_guarded(f) and is_small(n) for f, n in zip(findings, counts, strict=True)):
+            table[column] = [_count(f, n) for f, n in zip(findings, counts, strict=True)]
+    return table
+
+
+def parts_frame(bodies: Iterable[Findings]) -> pd.DataFrame:
+    """Return one row for every further number: groups, sessions, studies, pooled values."""
+    names = [f.name for f in dataclasses.fields(Part)]
+    rows = []
+    for finding in (safe(f) for body in bodies for f in body):
+        named = {"claim": finding.claim.id, "dataset": finding.dataset}
+        named["synthetic"] = finding.synthetic
+        for part in finding.parts:
+            values = {name: getattr(part, name) for name in names}
+            rows.append({**named, **values, "n": _count(finding, part.n)})
+    return pd.DataFrame(rows, columns=["claim", "dataset", "synthetic", *names])
+
+
+def _count(finding: Finding, n: int | None) -> str:
+    return shown_count(finding, n).replace(",", "")
+
+
+def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table as CSV: UTF-8, LF, floats so that they read back as the same number.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    safe_table = table.copy()
+    for column in safe_table.columns:
+        if not pd.api.types.is_numeric_dtype(safe_table[column]):
+            safe_table[column] = safe_table[column].map(_plain_text)
+    safe_table.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _plain_text(value: object) -> object:
+    risky = isinstance(value, str) and value.startswith(_FORMULA)
+    return f"'{value}" if risky else value
