@@ -169,6 +169,19 @@ def test_nested_without_site_variance_is_the_simple_model():
     assert nested.n_subgroups == 24
 
 
+def test_nested_balanced_variances_are_mean_squares():
+    """Closed form of the nested analysis of variance; a criterion's minimum gives half of it."""
+    y = np.array(NESTED["balanced"]["y"]).reshape(12, 2, 3)
+    fit = nested_intercepts(y.ravel(), np.ones((72, 1)), *np.indices(y.shape)[:2].reshape(2, -1))
+    error = y.var(axis=2, ddof=1).mean()
+    site = 3 * y.mean(axis=2).var(axis=1, ddof=1).mean()
+    patient = 6 * y.mean(axis=(1, 2)).var(ddof=1)
+    assert fit.variance_within == pytest.approx(error, rel=1e-12)
+    assert fit.variance_subgroups == pytest.approx((site - error) / 3, rel=1e-12)
+    assert fit.variance_between == pytest.approx((patient - site) / 6, rel=1e-12)
+    assert fit.coefficients["df"].to_numpy() == pytest.approx(11, rel=1e-10)
+
+
 def test_nested_counts_missing_and_refuses_what_it_cannot_separate():
     layout = NESTED["balanced"]
     x, who, site = np.array(layout["x"]), layout["patient"], list(layout["site"])

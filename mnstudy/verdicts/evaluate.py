@@ -41,6 +41,8 @@ def evaluate(
     ------
     KeyError
         An unknown claim id; the nearest are offered.
+    TypeError
+        ``cohort`` is not a cohort.
     ValueError
         A confidence level outside 0.5 to 1.
 
@@ -56,6 +58,8 @@ def evaluate(
     >>> findings["topical-adjunct"].comparison
     'randomised'
     """
+    if not isinstance(cohort, Cohort):
+        raise TypeError("evaluate needs a cohort: mnstudy.evaluate(mnstudy.load(...))")
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
     if not 0.5 < level < 1:
         raise ValueError(f"confidence_level is {level}: give a number between 0.5 and 1, as 0.95")

@@ -1,0 +1,67 @@
+"""The methods text of a report, made from what ran."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from mnstudy import formatting as fmt
+from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.disclosure import THRESHOLD
+
+MEANINGS = (
+    ("supported", "the whole interval lies beyond the margin, and the design can show the cause"),
+    (
+        "partly supported",
+        "the interval excludes no effect but not one too small to matter, or the design, or too "
+        "few studies, leave the claim open",
+    ),
+    ("inconclusive", "the interval holds both what the claim says and its opposite"),
+    ("contradicted", "the whole interval lies short of the margin"),
+    ("not testable", "these data cannot answer; the reason is given"),
+)
+RULES = {
+    "superiority": "the effect must exceed",
+    "noninferiority": "the effect must not fall below",
+    "below": "the value must lie below",
+    "above": "the value must lie above",
+}
+
+
+def paragraphs(bodies: Sequence[Body]) -> list[str]:
+    """Return the methods as paragraphs that hold for these data."""
+    levels = {f.estimate.confidence_level for b in bodies for f in b.findings if f.estimate}
+    shown = " and ".join(fmt.level(x) for x in sorted(levels)) or "no"
+    text = [
+        f"Every claim was turned into a quantity that would test it, with a margin set beforehand "
+        f"in the register of claims or in the plan of the study. A verdict compares the whole "
+        f"interval ({shown} level) with that margin and never rests on a p-value alone. What a "
+        "design cannot carry is taken back: without a comparison group, or without random "
+        "allocation, no claim about a cause is called supported.",
+        "Rows with a missing value that an analysis needs are left out of that analysis and "
+        "counted; nothing is imputed unless the method says so. The patient is the unit: several "
+        "sites or visits of one patient are never counted as several patients.",
+    ]
+    if any(not b.synthetic for b in bodies):
+        text.append(
+            f"Counts of fewer than {THRESHOLD} people in real cohorts are shown as <{THRESHOLD}, "
+            "and values that rest on so few are not shown. No row of a patient leaves the data."
+        )
+    if any(f.n_studies for b in bodies for f in b.findings):
+        text.append(
+            "Published contrasts are pooled within claim, measure and endpoint. Controlled and "
+            "uncontrolled studies stand apart; the verdict rests on the controlled ones where "
+            "there are any."
+        )
+    return text
+
+
+def what_ran(body: Body) -> dict[str, Any]:
+    """Return each method that ran on these data, with the number of claims it answered."""
+    counts = Counter(f.estimate.method for f in body.findings if f.estimate is not None)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "heading": body.heading,
+        "methods": [(method, fmt.count(n, "claim")) for method, n in ordered],
+    }
