@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from mnstudy import formatting as fmt
 from mnstudy.cohort.published import Published
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting.disclosure import THRESHOLD, is_small
@@ -31,6 +30,8 @@ class Body:
     findings : Findings
     synthetic : bool
     sha256 : str
+    banner : str
+        Size and design in one line.
     facts : tuple of (name, value)
         Provenance, in words.
     limits : tuple of str
@@ -42,6 +43,7 @@ class Body:
     findings: Findings
     synthetic: bool
     sha256: str
+    banner: str
     facts: tuple[tuple[str, str], ...]
     limits: tuple[str, ...] = ()
 
@@ -53,13 +55,16 @@ def cohort_body(cohort: Cohort, findings: Findings) -> Body:
     design = study.design.replace("_", " ") + ("" if study.design_declared else " (assumed)")
     sites = len(data[["patient_id", "site_id"]].drop_duplicates())
     plan = f"{len(study.plan.primary)} primary claims" if study.plan.primary else "none declared"
+    rows = _shown(len(data), cohort)
+    patients = _shown(data["patient_id"].nunique(), cohort)
+    allocation = f"{design}, {'' if study.randomised else 'not '}randomised"
     facts = (
         ("Data set", cohort.name),
         ("Title", study.title),
         ("Kind", "SYNTHETIC: invented, never evidence" if cohort.synthetic else "real"),
-        ("Design", f"{design}, {'' if study.randomised else 'not '}randomised"),
-        ("Assessments", _shown(len(data), cohort)),
-        ("Patients", _shown(data["patient_id"].nunique(), cohort)),
+        ("Design", allocation),
+        ("Assessments", rows),
+        ("Patients", patients),
         ("Sites", _shown(sites, cohort)),
         ("Plan", plan),
         ("Source", cohort.provenance.source),
@@ -73,6 +78,7 @@ def cohort_body(cohort: Cohort, findings: Findings) -> Body:
         findings=findings,
         synthetic=cohort.synthetic,
         sha256=cohort.provenance.sha256,
+        banner=f"{patients} patients, {rows} assessments; {allocation}",
         facts=tuple((name, value) for name, value in facts if value),
         limits=(*(limit.says for limit in study.limits), *cohort.notes),
     )
@@ -97,6 +103,7 @@ def published_body(published: Published, findings: Findings) -> Body:
         findings=findings,
         synthetic=False,
         sha256=published.sha256,
+        banner=f"{len(published.studies):,} publications, {len(published.contrasts):,} contrasts",
         facts=facts,
         limits=(*limits, *published.notes),
     )
@@ -125,9 +132,3 @@ def slug(name: str) -> str:
 
 def _shown(n: int, cohort: Cohort) -> str:
     return f"<{THRESHOLD}" if is_small(n) and not cohort.synthetic else f"{n:,}"
-
-
-def size_of(body: Body) -> str:
-    """Say how many claims the data could answer."""
-    answered = sum(f.estimate is not None for f in body.findings)
-    return f"{answered} of {fmt.count(len(body.findings), 'claim')} answered"

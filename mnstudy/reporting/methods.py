@@ -9,6 +9,7 @@ from typing import Any
 from mnstudy import formatting as fmt
 from mnstudy.reporting.bodies import Body
 from mnstudy.reporting.disclosure import THRESHOLD
+from mnstudy.verdicts.findings import Finding
 
 MEANINGS = (
     ("supported", "the whole interval lies beyond the margin, and the design can show the cause"),
@@ -27,6 +28,17 @@ RULES = {
     "below": "the value must lie below",
     "above": "the value must lie above",
 }
+
+
+OPEN_WORDS = {
+    "inconclusive": "that these data leave the question open",
+    "contradicted": "that these data speak against the claim as it is put",
+}
+
+
+def may_be_said(finding: Finding) -> str:
+    """Return how far a sentence may go; what is not shown is not put as if it were."""
+    return OPEN_WORDS.get(finding.verdict, finding.wording)
 
 
 def paragraphs(bodies: Sequence[Body]) -> list[str]:

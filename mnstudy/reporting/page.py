@@ -14,7 +14,7 @@ from mnstudy.reporting.bodies import Body
 from mnstudy.reporting.captions import alt_text, caption
 from mnstudy.reporting.cells import cell
 from mnstudy.reporting.disclosure import safe, shown_count, shown_size
-from mnstudy.reporting.methods import MEANINGS, RULES, paragraphs, what_ran
+from mnstudy.reporting.methods import MEANINGS, RULES, may_be_said, paragraphs, what_ran
 from mnstudy.reporting.scorecard import HELP, articles, claims_of
 from mnstudy.verdicts.findings import VERDICTS, Finding
 from mnstudy.verdicts.registry import ARTICLES, GROUPS, Claim
@@ -118,6 +118,8 @@ def _body(body: Body) -> dict[str, Any]:
         "synthetic": body.synthetic,
         "facts": body.facts,
         "limits": body.limits,
+        "limit": body.limits[0] if body.limits else "",
+        "banner": body.banner,
         "sha256": body.sha256,
         "summary": ", ".join(counts) or "no claim",
     }
@@ -176,7 +178,7 @@ def _answer(body: Body, finding: Finding, pictures: Pictures) -> dict[str, Any]:
         "estimate": f"{fmt.interval(estimate)} {estimate.unit}, {level} interval",
         "p": "" if estimate.p_value != estimate.p_value else fmt.p_value(estimate.p_value),
         "verdict": finding.verdict,
-        "wording": finding.wording,
+        "wording": may_be_said(finding),
         "size": shown_size(finding) + (f"; {missing} left out" if finding.n_missing else ""),
         "method": estimate.method,
         "plan": plan if finding.n_studies is None else "",

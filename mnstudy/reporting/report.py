@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
+
+from joblib import Parallel, cpu_count, delayed
 
 from mnstudy.cohort.datasets import load
 from mnstudy.cohort.published import load_published
@@ -23,6 +26,7 @@ from mnstudy.verdicts.findings import Finding
 
 SHIPPED = ("published_patients", "demo_clinic")
 SCORECARD_DPI = 144
+FIGURES_PER_JOB = 10  # fewer are drawn before a second process has started
 PACKAGES = ("mnstudy", "numpy", "pandas", "scipy", "statsmodels", "matplotlib")
 Progress = Callable[[str, int, int], None]
 
@@ -33,6 +37,7 @@ def report(
     *,
     png: bool = True,
     notebooks: bool = False,
+    n_jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write every figure, every table and the page.
@@ -49,6 +54,9 @@ def report(
         Write the figures as PNG too; the scorecard always is.
     notebooks : bool
         Run the shipped notebooks on the data as well and keep them beside the figures.
+    n_jobs : int, optional
+        Figures drawn side by side; the processors of the machine when left out. The bytes
+        written do not depend on it.
     progress : callable, optional
         Called with the stage, how much of it is done and how much there is.
 
@@ -75,7 +83,7 @@ def report(
     with whole_folder(target) as folder:
         if notebooks:
             _notebooks(folder, cohort, tell)
-        write_report(bodies, folder, png=png, progress=tell)
+        write_report(bodies, folder, png=png, n_jobs=n_jobs, progress=tell)
     return target
 
 
@@ -94,9 +102,16 @@ def gather(cohort: Cohort | None, progress: Progress) -> list[Body]:
     return with_unique_keys([found[0], trials, *found[1:]])
 
 
-def write_report(bodies: Sequence[Body], folder: Path, *, png: bool, progress: Progress) -> None:
+def write_report(
+    bodies: Sequence[Body],
+    folder: Path,
+    *,
+    png: bool,
+    progress: Progress,
+    n_jobs: int | None = None,
+) -> None:
     """Write everything about these bodies of data into a folder."""
-    pictures = _figures(bodies, folder, png=png, progress=progress)
+    pictures = _figures(bodies, folder, png=png, n_jobs=n_jobs, progress=progress)
     progress("tables and page", 0, 4)
     columns = [(b.heading, b.findings) for b in bodies]
     theme.save(scorecard(columns), folder / "scorecard", dpi=SCORECARD_DPI)
@@ -112,32 +127,65 @@ def write_report(bodies: Sequence[Body], folder: Path, *, png: bool, progress: P
     progress("tables and page", 4, 4)
 
 
-def _figures(
-    bodies: Sequence[Body], folder: Path, *, png: bool, progress: Progress
-) -> dict[tuple[str, str], page.Drawn]:
-    wanted = [(b, f) for b in bodies for f in b.findings if f.estimate is not None]
-    drawn = {}
-    for i, (body, finding) in enumerate(wanted):
-        progress("figures", i, len(wanted))
-        path = f"figures/{body.key}/{finding.claim.id}"
-        drawn[body.key, finding.claim.id] = _figure(finding, folder, path, png=png)
-    progress("figures", len(wanted), len(wanted))
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The figure of a finding, drawn but not yet written."""
+
+    wide: bytes
+    narrow: bytes
+    png: bytes
+    inches: tuple[float, float]
+
+
+def _draw(finding: Finding, png: bool) -> _Files:
+    wide, narrow = figures.plot(finding), figures.plot(finding, width="column")
+    width, height = wide.get_size_inches()
+    return _Files(
+        theme.svg_bytes(wide),
+        theme.svg_bytes(narrow),
+        theme.png_bytes(wide) if png else b"",
+        (float(width), float(height)),
+    )
+
+
+def _draw_all(findings: Sequence[Finding], *, png: bool, n_jobs: int | None) -> Iterable[_Files]:
+    """Draw side by side where that pays; workers only draw, so that nothing is written late."""
+    jobs = min(n_jobs or cpu_count(), len(findings) // FIGURES_PER_JOB)
+    if jobs < 2:
+        return (_draw(f, png) for f in findings)
+    work = Parallel(n_jobs=jobs, return_as="generator")
+    drawn: Iterable[_Files] = work(delayed(_draw)(f, png) for f in findings)
     return drawn
 
 
-def _figure(finding: Finding, folder: Path, path: str, *, png: bool) -> page.Drawn:
-    wide = figures.plot(finding)
-    theme.save(wide, folder / path, png=png)
-    write_csv(captions.figure_data(finding), folder / f"{path}.csv")
-    narrow = figures.plot(finding, width="column")
-    width, height = (round(96 * inches) for inches in wide.get_size_inches())
+def _figures(
+    bodies: Sequence[Body], folder: Path, *, png: bool, n_jobs: int | None, progress: Progress
+) -> dict[tuple[str, str], page.Drawn]:
+    wanted = [(b, f) for b in bodies for f in b.findings if f.estimate is not None]
+    drawn = {}
+    progress("figures", 0, len(wanted))
+    files = _draw_all([f for _, f in wanted], png=png, n_jobs=n_jobs)
+    for i, ((body, finding), made) in enumerate(zip(wanted, files, strict=True), 1):
+        path = f"figures/{body.key}/{finding.claim.id}"
+        drawn[body.key, finding.claim.id] = _write_figure(finding, made, folder, path)
+        progress("figures", i, len(wanted))
+    return drawn
+
+
+def _write_figure(finding: Finding, made: _Files, folder: Path, path: str) -> page.Drawn:
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.with_suffix(".svg").write_bytes(made.wide)
+    if made.png:
+        target.with_suffix(".png").write_bytes(made.png)
+    write_csv(captions.figure_data(finding), target.with_suffix(".csv"))
     return page.Drawn(
-        wide=theme.data_address(theme.svg_bytes(wide)),
-        narrow=theme.data_address(theme.svg_bytes(narrow)),
-        width=width,
-        height=height,
+        wide=theme.data_address(made.wide),
+        narrow=theme.data_address(made.narrow),
+        width=round(96 * made.inches[0]),
+        height=round(96 * made.inches[1]),
         path=path,
-        files=("svg", "png", "csv") if png else ("svg", "csv"),
+        files=("svg", "png", "csv") if made.png else ("svg", "csv"),
     )
 
 

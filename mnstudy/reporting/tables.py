@@ -35,11 +35,11 @@ def parts_frame(bodies: Iterable[Findings]) -> pd.DataFrame:
     names = [f.name for f in dataclasses.fields(Part)]
     rows = []
     for finding in (safe(f) for body in bodies for f in body):
-        named = {"claim": finding.claim.id, "dataset": finding.dataset}
+        named: dict[str, object] = {"claim": finding.claim.id, "dataset": finding.dataset}
         named["synthetic"] = finding.synthetic
         for part in finding.parts:
             values = {name: getattr(part, name) for name in names}
-            rows.append({**named, **values, "n": _count(finding, part.n)})
+            rows.append(named | values | {"n": _count(finding, part.n)})
     return pd.DataFrame(rows, columns=["claim", "dataset", "synthetic", *names])
 
 

@@ -163,6 +163,13 @@ def paired_difference(
     ------
     DesignError
         No patient has both sides; that is `arm_difference`.
+
+    Examples
+    --------
+    >>> score = [1.0, 2.0, 3.0, 5.0, 2.0, 2.5, 4.0, 5.5]
+    >>> print(paired_difference(score, [0, 1] * 4, list("aabbccdd")))
+    treated - control: 1.25 (95% CI 0.2229 to 2.277), t = 3.87, df = 3, p = 0.0305
+    paired t-test; 4 treated and 4 control rows of 4 groups, 0 left out (missing)
     """
     rows = complete(y, {"treated": treated}, groups)
     side = indicator(rows.columns[0])

@@ -48,6 +48,18 @@ def mixed_model(
     -----
     A row with a missing value in any variable of the formula or in groups is left out and
     counted; a missing category is never taken for the reference level.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> data = pd.DataFrame({
+    ...     "patient": list("aabbccdd"),
+    ...     "side": ["left", "right"] * 4,
+    ...     "score": [1.0, 2.0, 3.0, 5.0, 2.0, 2.5, 4.0, 5.5],
+    ... })
+    >>> fit = mixed_model("score ~ side", data, "patient")
+    >>> print(fit.contrast("side[T.right]", name="right - left"))
+    right - left: 1.25 (95% CI 0.2229 to 2.277), t = 3.87, df = 3, p = 0.0305
     """
     y, x = _matrices(formula, data)
     if isinstance(groups, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mnstudy.stats import heterogeneity
+from mnstudy.stats import between_studies
 from mnstudy.stats.effect_result import Array
 from mnstudy.stats.pooled_result import quantile, two_sided_p
 
@@ -40,13 +40,13 @@ def between_fields(y: Array, v: Array, tau2: float, method: str, level: float) -
     low = high = i2 = q = p = math.nan
     df = len(y) - 1
     if df:
-        q = heterogeneity.q_statistic(y, v)
-        p = heterogeneity.q_p_value(q, df)
-        i2 = heterogeneity.i_squared(v, tau2)
+        q = between_studies.q_statistic(y, v)
+        p = between_studies.q_p_value(q, df)
+        i2 = between_studies.i_squared(v, tau2)
         if method == "common":
             i2 = 100.0 * max(0.0, 1.0 - df / q) if q > 0 else 0.0
         else:
-            low, high = heterogeneity.tau2_interval(y, v, level)
+            low, high = between_studies.tau2_interval(y, v, level)
     return {
         "tau2": tau2,
         "tau2_ci_low": low,
@@ -70,7 +70,7 @@ def method_notes(
         rule = "tau² is taken as 0, so the prediction interval is the confidence interval"
         unused = ("Knapp-Hartung does not apply to a common effect",) if asked else ()
         return (rule, *unused)
-    factor = heterogeneity.q_statistic(y, v, tau2) / (len(y) - 1)
+    factor = between_studies.q_statistic(y, v, tau2) / (len(y) - 1)
     # At an inner REML or Paule-Mandel solution the factor is about 1, give or take rounding.
     if not asked or factor > 1.0 - 1e-6:
         return ()

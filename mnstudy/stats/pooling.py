@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from mnstudy.stats import heterogeneity
+from mnstudy.stats import between_studies
 from mnstudy.stats.asymmetry import Egger, egger
 from mnstudy.stats.effect_result import Array, EffectSizes, require, study_columns
 from mnstudy.stats.pooled_parts import between_fields, mean_fields, method_notes
@@ -90,7 +90,7 @@ def pool(
     level = check_level(confidence_level)
     y, v, names = _studies(effects, variances, labels)
     adjusted = False if method == "common" or len(y) == 1 else knapp_hartung
-    tau2 = heterogeneity.ESTIMATORS[method](y, v) if len(y) > 1 else math.nan
+    tau2 = between_studies.ESTIMATORS[method](y, v) if len(y) > 1 else math.nan
     w = 1.0 / (v if len(y) == 1 else v + tau2)
     return Pooled(
         **mean_fields(y, w, tau2, adjusted, level),
