@@ -128,15 +128,22 @@ def _read(
         study = parse_study(study, source="study")
     if isinstance(source, pd.DataFrame):
         raw, study, name = intake.number_rows(source), study or Study(), "table"
+        location = ""
         digest = hashlib.sha256(source.to_csv(index=False).encode()).hexdigest()
     else:
         path, found, name = _locate(source)
+        location = name if name in shipped() else str(Path(source).resolve())
         study = study or found
         raw = intake.read_table(path, delimiter=study.delimiter)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     data, problems, notes = contract.check(raw, study)
     provenance = Provenance(
-        name=name, source=study.source, sha256=digest, synthetic=study.synthetic, rows=len(raw)
+        name=name,
+        source=study.source,
+        sha256=digest,
+        synthetic=study.synthetic,
+        rows=len(raw),
+        location=location,
     )
     cohort = Cohort(data=data, study=study, provenance=provenance, notes=tuple(notes))
     shown = name if isinstance(source, pd.DataFrame) else path.name
@@ -167,7 +174,7 @@ def _locate(source: str | os.PathLike[str]) -> tuple[Path, Study, str]:
 
 def _study_of(path: Path) -> Study:
     if not path.is_file():
-        intake.refuse(path, rule="a study.toml in the folder", remedy="run: mnstudy init SHEET")
+        intake.refuse(path, rule="a study.toml in the folder", remedy="write one beside the sheet; README shows how")
     study = read_study(path)
     if not study.file:
         intake.refuse(path, rule="file = ...", remedy="name the data file in the study file")

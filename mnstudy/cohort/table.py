@@ -26,6 +26,9 @@ class Provenance:
         True for invented data: never evidence.
     rows : int
         Rows in the file; none is ever dropped.
+    location : str
+        What ``load`` finds the data by; empty for a table. It stays on this machine: no report
+        shows it.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Provenance:
     sha256: str
     synthetic: bool
     rows: int
+    location: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -66,6 +70,11 @@ class Cohort:
         """True for invented data."""
         return self.provenance.synthetic
 
+    @property
+    def person(self) -> str:
+        """What one patient_id stands for, as a noun: a patient, or one side of one."""
+        return "patient" if self.study.limit("pairs") is None else "patient-site"
+
     def sites(self) -> pd.DataFrame:
         """Return one row per treated site: its final assessment.
 
@@ -95,7 +104,7 @@ class Cohort:
         data, study = self.data, self.study
         mark = "SYNTHETIC" if self.synthetic else "real"
         design = study.design.replace("_", " ") + ("" if study.design_declared else " (assumed)")
-        size = [_count(data["patient_id"].nunique(), "patient"), _count(_n_sites(data), "site")]
+        size = [_count(data["patient_id"].nunique(), self.person), _count(_n_sites(data), "site")]
         size.append(_count(len(data), "assessment"))
         if "clinic_id" in data:
             size.append(_count(data["clinic_id"].nunique(), "clinic"))

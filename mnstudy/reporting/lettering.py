@@ -8,6 +8,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 LEADING = 1.32  # line height as a multiple of the size of the letters
+SLACK = 1.01  # renderers differ a little in the widths of letters
 CAPITAL = 0.73  # height of a capital, likewise
 
 
@@ -16,7 +17,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Return the width of one line in inches at this size in points."""
     font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
     points, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return float(points) / 72
+    return SLACK * float(points) / 72
 
 
 def line_height(size: float) -> float:

@@ -15,7 +15,8 @@ from mnstudy.reporting.captions import alt_text, caption
 from mnstudy.reporting.cells import cell
 from mnstudy.reporting.disclosure import safe, shown_count, shown_size
 from mnstudy.reporting.methods import MEANINGS, RULES, may_be_said, paragraphs, what_ran
-from mnstudy.reporting.scorecard import HELP, articles, claims_of
+from mnstudy.reporting.scorecard import claims_of
+from mnstudy.reporting.scorecard_layout import HELP, articles
 from mnstudy.verdicts.findings import VERDICTS, Finding
 from mnstudy.verdicts.registry import ARTICLES, GROUPS, Claim
 
@@ -43,6 +44,7 @@ def render(
     *,
     versions: Mapping[str, str],
     register_sha256: str,
+    notebooks: Sequence[str] = (),
 ) -> str:
     """Return the page.
 
@@ -56,6 +58,8 @@ def render(
         Name to version of what computed the numbers.
     register_sha256 : str
         Fingerprint of the register of claims.
+    notebooks : sequence of str
+        Addresses of the notebooks beside the page.
 
     Returns
     -------

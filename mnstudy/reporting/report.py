@@ -12,7 +12,7 @@ from typing import Any
 
 from joblib import Parallel, cpu_count, delayed
 
-from mnstudy.cohort.datasets import load
+from mnstudy.cohort.datasets import load, shipped
 from mnstudy.cohort.published import load_published
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting import captions, figures, page, theme
@@ -25,7 +25,7 @@ from mnstudy.verdicts.evidence import evidence
 from mnstudy.verdicts.findings import Finding
 
 SHIPPED = ("published_patients", "demo_clinic")
-SCORECARD_DPI = 144
+SCORECARD_DPI = 118
 FIGURES_PER_JOB = 10  # fewer are drawn before a second process has started
 PACKAGES = ("mnstudy", "numpy", "pandas", "scipy", "statsmodels", "matplotlib")
 Progress = Callable[[str, int, int], None]
@@ -53,7 +53,7 @@ def report(
     png : bool
         Write the figures as PNG too; the scorecard always is.
     notebooks : bool
-        Run the shipped notebooks on the data as well and keep them beside the figures.
+        Run the shipped notebooks on a shipped data set as well and keep them beside the figures.
     n_jobs : int, optional
         Figures drawn side by side; the processors of the machine when left out. The bytes
         written do not depend on it.
@@ -81,9 +81,8 @@ def report(
     tell = progress or (lambda stage, done, total: None)
     bodies = gather(cohort, tell)
     with whole_folder(target) as folder:
-        if notebooks:
-            _notebooks(folder, cohort, tell)
-        write_report(bodies, folder, png=png, n_jobs=n_jobs, progress=tell)
+        extra = _notebooks(folder, cohort, tell) if notebooks else []
+        write_report(bodies, folder, png=png, n_jobs=n_jobs, progress=tell, notebooks=extra)
     return target
 
 
@@ -109,6 +108,7 @@ def write_report(
     png: bool,
     progress: Progress,
     n_jobs: int | None = None,
+    notebooks: Sequence[str] = (),
 ) -> None:
     """Write everything about these bodies of data into a folder."""
     pictures = _figures(bodies, folder, png=png, n_jobs=n_jobs, progress=progress)
@@ -120,7 +120,13 @@ def write_report(
     write_csv(results_frame(b.findings for b in bodies), folder / "results.csv")
     write_csv(parts_frame(b.findings for b in bodies), folder / "parts.csv")
     progress("tables and page", 2, 4)
-    html = page.render(bodies, pictures, versions=versions(), register_sha256=register_sha256())
+    html = page.render(
+        bodies,
+        pictures,
+        versions=versions(),
+        register_sha256=register_sha256(),
+        notebooks=notebooks,
+    )
     (folder / "index.html").write_text(html, encoding="utf-8", newline="\n")
     progress("tables and page", 3, 4)
     write_manifest(folder, _about(bodies))
@@ -189,9 +195,12 @@ def _write_figure(finding: Finding, made: _Files, folder: Path, path: str) -> pa
     )
 
 
-def _notebooks(folder: Path, cohort: Cohort | None, progress: Progress) -> None:
+def _notebooks(folder: Path, cohort: Cohort | None, progress: Progress) -> list[str]:
+    """Run the notebooks on a shipped data set; they load their data by name."""
     from mnstudy.reporting import notebooks
 
+    if cohort is not None and not _is_shipped(cohort):
+        return []
     own = {} if cohort is None else {"dataset": cohort.name}
     paths = notebooks.shipped_notebooks()
     ran = notebooks.run_all(
@@ -200,6 +209,12 @@ def _notebooks(folder: Path, cohort: Cohort | None, progress: Progress) -> None:
     (folder / "notebooks").mkdir()
     for path, notebook in zip(paths, ran, strict=True):
         notebooks.write(notebook, folder / "notebooks" / path.name)
+    return [f"notebooks/{path.name}" for path in paths]
+
+
+def _is_shipped(cohort: Cohort) -> bool:
+    name, sha256 = cohort.name, cohort.provenance.sha256
+    return name in shipped() and load(name).provenance.sha256 == sha256
 
 
 def versions() -> dict[str, str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,15 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mnstudy.reporting.lettering import CAPITAL, LEADING
+from mnstudy.reporting.lettering import CAPITAL, LEADING, text_width
 
 COLUMN = 85 / 25.4  # inches: one column of a journal
 FULL = 180 / 25.4  # both columns
 PNG_DPI = 200
-PNG_COLOURS = 64  # flat colours and grey edges: nothing is lost to the eye, files stay small
 
 INK = "#1f1f1f"
 MUTED = "#595959"
@@ -31,6 +33,10 @@ LINE = "#9a9a9a"
 ZONE = "#e6f1ec"
 PART = "#3d5a80"  # further numbers, which carry no verdict of their own
 PAPER = "#ffffff"
+BAND = "#faf7f2"  # behind whatever is synthetic
+HATCH = "#ece5da"
+WATERMARK = "#eae3d8"
+RULE = "#dcdcdc"
 SYNTHETIC = "SYNTHETIC"
 
 
@@ -60,6 +66,7 @@ RC: dict[Any, Any] = {
     "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
     "text.color": INK,
     "text.parse_math": False,
+    "text.hinting": "no_hinting",  # widths as measured, at every resolution
     "axes.edgecolor": LINE,
     "axes.facecolor": "none",
     "axes.linewidth": 0.6,
@@ -128,23 +135,19 @@ def inch_text(
     picture.text(*place, text, fontsize=fontsize, va="baseline", **style)
 
 
-def watermark(picture: Figure, *, repeat: int = 1) -> None:
-    """Write SYNTHETIC across the picture, behind everything else."""
+def watermark(picture: Figure) -> None:
+    """Write SYNTHETIC across the picture, behind everything else, as large as fits."""
     width, height = picture.get_size_inches()
-    size = min(64.0, 72 * width / 8, 72 * height / repeat / 2.2)
-    for i in range(repeat):
-        picture.text(
-            0.5,
-            (i + 0.5) / repeat,
-            SYNTHETIC,
-            fontsize=size,
-            fontweight="bold",
-            color="#eee9e1",
-            rotation=min(24.0, 60 * height / repeat / width),
-            ha="center",
-            va="center",
-            zorder=-10,
-        )
+    turn = min(24.0, 50 * height / width)
+    along, up = text_width(SYNTHETIC, 1, bold=True), CAPITAL / 72
+    sine, cosine = math.sin(math.radians(turn)), math.cos(math.radians(turn))
+    fits_up = 0.92 * height / (along * sine + up * cosine)
+    fits_along = 0.92 * width / (along * cosine + up * sine)
+    style: dict[str, Any] = {"color": WATERMARK, "fontweight": "bold", "rotation": turn}
+    picture.text(
+        0.5, 0.5, SYNTHETIC, fontsize=min(64.0, fits_up, fits_along),
+        ha="center", va="center", zorder=-10, **style,
+    )  # fmt: skip
 
 
 _FAMILY = b" font-family: 'DejaVu Sans', 'Verdana', sans-serif;"
@@ -164,6 +167,24 @@ def svg_bytes(picture: Figure) -> bytes:
     return content.replace(_FAMILY, b"").replace(b"</style>", _ONCE, 1)
 
 
+SHADES = (1.0, 0.8, 0.6, 0.4, 0.2)  # of each colour, towards paper: the edges of letters and lines
+
+
+@cache
+def _palette() -> Image.Image:
+    """Return the colours of a PNG: a few flat ones, so that the files stay small."""
+    styles = VERDICT_STYLES.values()
+    inks = [INK, MUTED, LINE, PART, *(s.colour for s in styles), *(s.edge for s in styles)]
+    flat = [PAPER, ZONE, BAND, HATCH, WATERMARK, RULE]
+    white = np.ones(3)
+    shades = [white + (np.array(to_rgb(ink)) - white) * x for ink in inks for x in SHADES]
+    colours = [*(np.array(to_rgb(c)) for c in flat), *shades]
+    whole = np.unique(np.round(255 * np.array(colours)).astype(int), axis=0)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(whole.ravel().tolist())
+    return palette
+
+
 def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
     """Return the picture as PNG with few colours; the same picture gives the same bytes."""
     before, canvas = picture.dpi, FigureCanvasAgg(picture)
@@ -174,7 +195,7 @@ def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     finally:
         picture.dpi = before
-    small = image.quantize(PNG_COLOURS, method=Image.Quantize.FASTOCTREE)
+    small = image.quantize(palette=_palette(), dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     small.save(buffer, format="png", optimize=True, dpi=(dpi, dpi))
     return buffer.getvalue()

@@ -10,6 +10,7 @@ _PUBLIC = {
     "random_intercept": "mixed",
     "random_intercept_batch": "mixed",
     "mixed_model": "mixed_formula",
+    "nested_intercepts": "mixed_nested",
     "arm_difference": "mixed_contrasts",
     "paired_difference": "mixed_contrasts",
     "before_after": "mixed_contrasts",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mnstudy.verdicts.findings import Estimate
 from mnstudy.verdicts.registry import Claim
 
-RULES = ("superiority", "noninferiority", "below", "above")
+RULES = ("superiority", "difference", "noninferiority", "below", "above")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ def judge(
         Oriented so that a higher value favours the claim for ``superiority``,
         ``noninferiority`` and ``above``, a lower one for ``below``.
     rule : str
-        superiority, noninferiority, below or above.
+        superiority, difference (superiority in either direction), noninferiority, below or above.
     margin : float
         The smallest difference worth having, or the level that must not be crossed.
     comparison : str
@@ -49,8 +49,10 @@ def judge(
 
 def _against_margin(estimate: Estimate, rule: str, margin: float, null: float) -> Verdict:
     low, high = estimate.ci_low, estimate.ci_high
-    if rule == "below":
-        low, high, margin, null = -high, -low, -margin, -null
+    if rule == "below" or (rule == "difference" and estimate.value < null):
+        low, high, null = -high, -low, -null
+        margin = -margin if rule == "below" else margin
+    rule = "superiority" if rule == "difference" else rule
     if low >= margin and not (rule == "superiority" and low <= null):
         return Verdict(word="supported", reason=_SUPPORTED[rule])
     if high < margin:

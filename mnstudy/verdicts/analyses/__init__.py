@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mnstudy.verdicts.analyses import arms, course, dose, improvement, levels, rates
+from mnstudy.verdicts.analyses import (
+    arms,
+    course,
+    dose,
+    events,
+    improvement,
+    levels,
+    rates,
+    slopes,
+)
 from mnstudy.verdicts.analyses.question import Answer, NotTestable, Question
 
 __all__ = ["ANALYSES", "Answer", "NotTestable", "Question"]
@@ -16,9 +25,12 @@ ANALYSES: dict[str, Callable[[Question], Answer]] = {
     "session_slope": dose.session_slope,
     "depth_contrast": dose.depth_contrast,
     "heterogeneity": levels.heterogeneity,
+    "slope": slopes.slope,
+    "event_difference": events.event_difference,
     "event_rate": rates.event_rate,
     "share": rates.share,
     "level": rates.level,
     "ratio": rates.ratio,
     "durability": course.durability,
+    "maintenance": course.maintenance,
 }

@@ -12,7 +12,8 @@ from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NotTestable, Questi
 from mnstudy.verdicts.findings import Estimate, Part
 
 PATIENTS_PER_COVARIATE = 10  # fewer overfit: Harrell 2015, doi 10.1007/978-3-319-19425-7
-ADJUST_FOR = ("scar_type", "baseline_severity", "clinic_id")
+# severity first: it drives the choice of treatment, depth and number of sessions
+ADJUST_FOR = ("baseline_severity", "scar_type", "clinic_id")
 
 
 def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> MixedFit:

@@ -1,0 +1,134 @@
+"""Is one kind of treatment gentler than another: difference of risks, patients as the unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.stats.proportions import Proportion, proportion, risk_difference
+from mnstudy.stats.risk_differences import RiskDifference
+from mnstudy.verdicts.analyses.arms import INDICATION
+from mnstudy.verdicts.analyses.question import (
+    MIN_PATIENTS,
+    Answer,
+    NotTestable,
+    Question,
+    n_sites,
+    require_patients,
+    select_arm,
+)
+from mnstudy.verdicts.findings import Estimate, Part
+
+
+def event_difference(question: Question) -> Answer:
+    """Estimate the risk of any of the events in the treated group minus the reference group.
+
+    A patient has the event when any assessment after treatment shows it. Patients with both kinds
+    of site are compared with themselves where the study is a split body, and count in each group
+    where they are a few of many.
+    """
+    question.require_comparable_groups()
+    seen, events = _seen(question)
+    groups = [_group(seen, question.params[arm]) for arm in ("treated", "reference")]
+    treated, reference = (_any_event(group, events) for group in groups)
+    require_patients(groups[0], "in the treated group with events recorded")
+    require_patients(groups[1], "in the reference group with events recorded")
+    both = treated.index.intersection(reference.index)
+    if question.cohort.study.design == "split_body":
+        if len(both) < MIN_PATIENTS:
+            raise NotTestable("the study is declared as split body, but hardly a patient has both")
+        treated, reference = treated[both], reference[both]
+    found = _difference(question, treated, reference)
+    return Answer(
+        estimate=_estimate(question, found),
+        comparison=question.comparison,
+        n_patients=len(treated.index.union(reference.index)),
+        n_sites=n_sites(pd.concat(groups)),
+        parts=(_part("treated", treated, question), _part("reference", reference, question)),
+        notes=_notes(question, events, treated, reference, 0 if found.paired else len(both)),
+    )
+
+
+def _seen(question: Question) -> tuple[pd.DataFrame, list[str]]:
+    data = question.cohort.data
+    events = [e for e in question.params["events"] if e in data and data[e].notna().any()]
+    if not events:
+        wanted = ", ".join(question.params["events"])
+        raise NotTestable(f"none of the adverse events is recorded ({wanted})")
+    after = data[data["session_count"].fillna(1) >= 1]
+    return after[after[events].notna().any(axis=1)], events
+
+
+def _group(seen: pd.DataFrame, arm: Mapping[str, Any]) -> pd.DataFrame:
+    """Select a group by words (``select_arm``) and by depth."""
+    words = {k: v for k, v in arm.items() if not k.startswith("needle_depth")}
+    group = select_arm(seen, words)
+    if "needle_depth_at_most" in arm:
+        group = group[group["needle_depth_mm"] <= arm["needle_depth_at_most"]]
+    if "needle_depth_over" in arm:
+        group = group[group["needle_depth_mm"] > arm["needle_depth_over"]]
+    return group
+
+
+def _any_event(group: pd.DataFrame, events: Sequence[str]) -> pd.Series:
+    happened = group[list(events)].fillna(False).any(axis=1)
+    return happened.groupby(group["patient_id"]).any()
+
+
+def _difference(question: Question, treated: pd.Series, reference: pd.Series) -> RiskDifference:
+    level = question.confidence_level
+    if question.cohort.study.design == "split_body":
+        table = [
+            [int((treated & reference).sum()), int((treated & ~reference).sum())],
+            [int((~treated & reference).sum()), int((~treated & ~reference).sum())],
+        ]
+        return risk_difference(table=table, paired=True, confidence_level=level)
+    counts = int(treated.sum()), len(treated), int(reference.sum()), len(reference)
+    return risk_difference(*counts, confidence_level=level)
+
+
+def _estimate(question: Question, found: RiskDifference) -> Estimate:
+    return Estimate(
+        value=100 * found.estimate,
+        ci_low=100 * found.ci_low,
+        ci_high=100 * found.ci_high,
+        confidence_level=found.confidence_level,
+        p_value=found.p_value,
+        unit=question.claim.unit,
+        method=f"difference of risks, {found.method}; patients as the unit",
+    )
+
+
+def _part(label: str, group: pd.Series, question: Question) -> Part:
+    rate: Proportion = proportion(
+        int(group.sum()), len(group), confidence_level=question.confidence_level
+    )
+    return Part(
+        kind="arm",
+        label=label,
+        value=100 * rate.estimate,
+        ci_low=100 * rate.ci_low,
+        ci_high=100 * rate.ci_high,
+        n=len(group),
+        unit="percent",
+    )
+
+
+def _notes(
+    question: Question,
+    events: Sequence[str],
+    treated: pd.Series,
+    reference: pd.Series,
+    in_both: int,
+) -> tuple[str, ...]:
+    counts = [f"{int(g.sum()):,} of {len(g):,}" for g in (treated, reference)]
+    names = ", ".join("hyperpigmentation" if e == "pih" else e.replace("_", " ") for e in events)
+    notes = [f"{counts[0]} against {counts[1]} patients with any of: {names}"]
+    if in_both:
+        notes.append(f"{fmt.count(in_both, 'patient')} with both kinds of site count in each group")
+    if not question.cohort.study.randomised:
+        notes.append(f"not adjusted; {INDICATION}")
+    return tuple(notes)
