@@ -82,6 +82,30 @@ def test_severity_says_that_it_is_coupled_to_the_outcome(clinic_findings):
     assert "regress to the mean" in notes
 
 
+def test_time_to_response_lies_between_the_visits():
+    rows = []
+    for i in range(20):
+        first_seen = 4 if i < 12 else 12
+        for visit, weeks in ((1, 4), (2, 8), (3, 12)):
+            score = 30 if weeks >= first_seen else 2
+            rows.append([f"P{i:02}", "burn", 1.0, visit, score, weeks])
+    columns = ["patient_id", "scar_type", "needle_depth_mm", "session_count"]
+    sheet = pd.DataFrame(rows, columns=[*columns, "improvement_score", "weeks"])
+    found = mn.evaluate(mn.load(sheet), "weeks-to-results")[0]
+    assert found.estimate.value == pytest.approx(60)
+    assert found.n_patients == 20
+    assert "median time between 0 and 4 weeks" in found.notes[0]
+
+
+def test_redness_whose_end_was_not_seen_stays_open():
+    sheet = two_arms(20).drop(columns="pih")
+    sheet["erythema_days"] = [1] * 5 + [5] * 10 + [7] * 5
+    sheet["erythema_resolved"] = [True] * 15 + [False] * 5
+    found = mn.evaluate(mn.load(sheet), "short-downtime")[0]
+    assert found.estimate.value == pytest.approx(25)
+    assert "not seen after 5 sessions" in " ".join(found.notes)
+
+
 def late(maintenance, change, start):
     base = two_arms(12, start=start).drop(columns="pih")
     base["improvement_score"] = 40.0 + np.arange(12) % 3
@@ -105,7 +129,7 @@ def test_maintenance_compares_the_late_changes():
 @pytest.mark.parametrize(
     "claim",
     ["gentler-than-laser", "gentler-than-peel", "home-riskier", "deeper-more-collagen",
-     "severity-matters", "spaced-sessions", "maintenance"],
+     "severity-matters", "spaced-sessions", "maintenance", "short-downtime"],
 )  # fmt: skip
 def test_intervals_on_the_demonstration_clinic_hold_the_documented_truth(
     clinic, clinic_findings, claim

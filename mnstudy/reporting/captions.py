@@ -78,6 +78,7 @@ def figure_data(finding: Finding) -> pd.DataFrame:
         rows.append(
             {
                 "kind": "estimate",
+                "group": "",
                 "label": finding.verdict,
                 "value": finding.estimate.value,
                 "ci_low": finding.estimate.ci_low,
@@ -105,8 +106,7 @@ def figure_data(finding: Finding) -> pd.DataFrame:
     ]
     named = {"claim": finding.claim.id, "dataset": finding.dataset, "synthetic": finding.synthetic}
     columns = [*named, "kind", "group", "label", "x", "value", "ci_low", "ci_high", "n", "weight"]
-    table = pd.DataFrame([{**named, **row} for row in rows], columns=[*columns, "unit", "margin"])
-    return table.fillna({"group": ""})
+    return pd.DataFrame([{**named, **row} for row in rows], columns=[*columns, "unit", "margin"])
 
 
 def _capital(text: str) -> str:

@@ -59,20 +59,17 @@ def _lines(axes: Axes, panel: Panel, layout: Layout) -> None:
                 axes.plot(
                     [panel.null] * 2, tops[i : i + 2], color=theme.LINE, linewidth=0.8, zorder=1
                 )
-    if panel.margin is None:
-        return
     judged = [i for i, row in enumerate(panel.rows) if row.judged]
     first, last = (tops[judged[0]], tops[judged[-1] + 1]) if judged else (0, tops[-1])
     low, high = axes.get_xlim()
-    ends = (low, panel.margin) if panel.favours_lower else (panel.margin, high)
-    axes.fill_betweenx([first, last], *ends, color=theme.ZONE, linewidth=0, zorder=-5)
-    line: dict[str, Any] = {
-        "color": theme.INK,
-        "linewidth": 0.8,
-        "linestyle": (0, (4, 2)),
-        "zorder": 1.5,
-    }
-    axes.plot([panel.margin] * 2, [first, last], **line)
+    sides = ((panel.margin, panel.favours_lower), (panel.other_margin, not panel.favours_lower))
+    for margin, lower in sides:
+        if margin is None:
+            continue
+        ends = (low, margin) if lower else (margin, high)
+        axes.fill_betweenx([first, last], *ends, color=theme.ZONE, linewidth=0, zorder=-5)
+        line: dict[str, Any] = {"color": theme.INK, "linewidth": 0.8, "linestyle": (0, (4, 2))}
+        axes.plot([margin] * 2, [first, last], zorder=1.5, **line)
 
 
 def _ticks(axes: Axes, panel: Panel, layout: Layout) -> None:

@@ -48,6 +48,7 @@ def _deciding_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
         null=axis.null,
         null_label="no effect",
         margin=axis.margin,
+        other_margin=axis.other_margin,
         margin_label=axis.margin_label,
         zone_label=ZONE_LABEL,
         favours_lower=axis.favours_lower,

@@ -24,6 +24,7 @@ MEANINGS = (
 )
 RULES = {
     "superiority": "the effect must exceed",
+    "difference": "the effect must exceed, in either direction,",
     "noninferiority": "the effect must not fall below",
     "below": "the value must lie below",
     "above": "the value must lie above",

@@ -83,6 +83,7 @@ def render(
             articles=list(ARTICLES.items()),
             versions=list(versions.items()),
             register_sha256=register_sha256,
+            notebooks=notebooks,
         )
     )
 

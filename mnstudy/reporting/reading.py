@@ -15,28 +15,31 @@ class Reading:
     Attributes
     ----------
     rule : str
-        superiority, noninferiority, below or above.
+        superiority, difference, noninferiority, below or above.
     margin : float
         The line the interval is held against.
+    other_margin : float or None
+        Its mirror image, where a difference in either direction counts.
     null : float or None
         The value of no effect; None for levels and rates, where there is none.
+    favours_lower : bool
+        True where values below the margin speak for the claim.
     log : bool
         True for ratios.
     """
 
     rule: str
     margin: float
+    other_margin: float | None
     null: float | None
+    favours_lower: bool
     log: bool
-
-    @property
-    def favours_lower(self) -> bool:
-        """True where lower values speak for the claim."""
-        return self.rule == "below"
 
     @property
     def margin_label(self) -> str:
         """Name of the line of the margin."""
+        if self.other_margin is not None:
+            return f"margin ±{fmt.given(abs(self.margin))}"
         number = fmt.given(self.margin)
         if self.margin == self.null:
             return f"no difference ({number})"
@@ -46,8 +49,16 @@ class Reading:
 
 def reading(finding: Finding) -> Reading:
     """Return how the finding is read; levels and rates have no value of no effect."""
-    unit = finding.estimate.unit if finding.estimate else finding.claim.unit
-    ratio = "ratio" in unit
-    difference = finding.rule in ("superiority", "noninferiority") or finding.margin == 0
-    null = 1.0 if ratio else finding.null if difference else None
-    return Reading(rule=finding.rule, margin=finding.margin, null=null, log=ratio)
+    estimate, margin = finding.estimate, finding.margin
+    either = finding.rule == "difference"
+    ratio = "ratio" in (estimate.unit if estimate else finding.claim.unit)
+    turned = either and estimate is not None and estimate.value < finding.null
+    has_null = finding.rule in ("superiority", "difference", "noninferiority") or margin == 0
+    return Reading(
+        rule=finding.rule,
+        margin=-margin if turned else margin,
+        other_margin=(margin if turned else -margin) if either else None,
+        null=1.0 if ratio else finding.null if has_null else None,
+        favours_lower=finding.rule == "below" or turned,
+        log=ratio,
+    )

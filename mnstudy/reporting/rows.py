@@ -52,6 +52,7 @@ class Panel:
     null: float | None = None
     null_label: str = ""
     margin: float | None = None
+    other_margin: float | None = None
     margin_label: str = ""
     zone_label: str = ""
     favours_lower: bool = False
@@ -213,20 +214,22 @@ LOG_ROOM = 1.2
 def extent(panel: Panel) -> tuple[float, float]:
     """Return the ends of the axis: every value, margin and null lie inside.
 
-    Whole intervals may widen it by some spans of these; other intervals by one span, or the width
-    of the middle interval where that is more; beyond, they run off.
+    Whole intervals may widen it by some spans of these; other intervals by one span, or one and a
+    half times the width of the middle one where that is more; beyond, they run off.
     """
     log, change = panel.log, math.log10 if panel.log else float
     base = [row.value for row in panel.rows]
-    base += [x for x in (panel.null, panel.margin, *panel.keep) if x is not None]
+    base += [
+        x for x in (panel.null, panel.margin, panel.other_margin, *panel.keep) if x is not None
+    ]
     inner = [change(x) for x in base if _drawable(x, log=log)] or [0.0, 1.0]
     low, high = min(inner), max(inner)
     span = high - low
     whole = [x for row in panel.rows if row.whole for x in (row.low, row.high)]
     low, high = _widened(low, high, whole, span * (LOG_ROOM if log else ROOM), log=log)
     known = [r for r in panel.rows if _drawable(r.low, log=log) and _drawable(r.high, log=log)]
-    widths = sorted(change(r.high) - change(r.low) for r in known) or [0.0]
-    room = max(span, min(widths[len(widths) // 2], 3 * span or math.inf))
+    widths = sorted(change(r.high) - change(r.low) for r in known if not r.whole) or [0.0]
+    room = max(span, 1.5 * widths[len(widths) // 2])
     low, high = _widened(low, high, [x for r in panel.rows for x in (r.low, r.high)], room, log=log)
     pad = 0.06 * ((high - low) or max(abs(high), 1.0))
     low, high = low - pad, high + pad

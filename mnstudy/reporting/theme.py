@@ -16,6 +16,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -101,6 +102,11 @@ class Picture(Figure):
 
     alt: str = ""
 
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw with the settings it was laid out for, whoever asks for it."""
+        with themed():
+            super().draw(renderer)
+
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
         png = base64.b64encode(png_bytes(self)).decode("ascii")
         return {"image/png": png, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
@@ -153,10 +159,18 @@ def watermark(picture: Figure) -> None:
 _FAMILY = b" font-family: 'DejaVu Sans', 'Verdana', sans-serif;"
 _ONCE = b"text{font-family: 'DejaVu Sans', 'Verdana', sans-serif}</style>"
 _NO_TURN = re.compile(rb' transform="rotate\(-0 [^)]*\)"')
+_TAG = re.compile(rb"<[^>]+>")  # what a reader wrote stands between tags, never inside one
+_DIGITS = re.compile(rb"(\.\d\d)\d+")
+_UNSEEN = re.compile(
+    rb'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>| id="[a-zA-Z]\w*_\d+"', re.S
+)
 
 
 def svg_bytes(picture: Figure) -> bytes:
-    """Return the picture as SVG, type named once; the same picture gives the same bytes."""
+    """Return the picture as SVG; the same picture gives the same bytes.
+
+    Type is named once and places are given to a hundredth of a point.
+    """
     buffer = io.BytesIO()
     metadata: dict[str, Any] = {"Date": None, "Creator": None}
     if isinstance(picture, Picture) and picture.alt:
@@ -164,7 +178,8 @@ def svg_bytes(picture: Figure) -> bytes:
     with themed():
         picture.savefig(buffer, format="svg", metadata=metadata)
     content = _NO_TURN.sub(b"", buffer.getvalue())
-    return content.replace(_FAMILY, b"").replace(b"</style>", _ONCE, 1)
+    content = content.replace(_FAMILY, b"").replace(b"</style>", _ONCE, 1)
+    return _TAG.sub(lambda tag: _DIGITS.sub(rb"\1", tag[0]), content)
 
 
 SHADES = (1.0, 0.8, 0.6, 0.4, 0.2)  # of each colour, towards paper: the edges of letters and lines
@@ -203,8 +218,8 @@ def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
 
 def data_address(svg: bytes) -> str:
     """Return an SVG as an address that an ``img`` of a self-contained page can hold."""
-    small = re.sub(rb"\s*\n\s*", b" ", svg)
-    return "data:image/svg+xml;base64," + base64.b64encode(small).decode("ascii")
+    small = re.sub(rb"\s*\n\s*", b" ", _UNSEEN.sub(b"", svg)).replace(b"> <", b"><")
+    return "data:image/svg+xml;base64," + base64.b64encode(small.strip()).decode("ascii")
 
 
 def save(picture: Figure, path: Path, *, png: bool = True, dpi: int = PNG_DPI) -> list[Path]:

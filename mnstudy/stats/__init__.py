@@ -40,6 +40,8 @@ _PUBLIC = {
     "risk_difference_effect": "effect_sizes",
     "logit_proportion": "effect_sizes",
     "arcsine_proportion": "effect_sizes",
+    "turnbull": "interval_censored",
+    "share_by": "interval_censored",
     "holm": "multiplicity",
     "bonferroni_level": "multiplicity",
     "sidak_level": "multiplicity",

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed_design import Array, as_float, column_names, read
+from mnstudy.stats.mixed_design import Array, Design, as_float, column_names, read
 from mnstudy.stats.mixed_results import COLUMNS, inference
-from mnstudy.stats.mixed_solve import Df, check_df, solve
+from mnstudy.stats.mixed_solve import Df, Variance, check_df, check_variance, solve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -63,6 +63,7 @@ def random_intercept_batch(
     *,
     confidence_level: float = 0.95,
     df: Df = "satterthwaite",
+    variance: Variance = "bounded",
 ) -> BatchFit:
     """Fit every column of Y on one design and grouping in one vectorised call.
 
@@ -80,6 +81,7 @@ def random_intercept_batch(
     together, so many different patterns cost as much as single fits.
     """
     check_df(df)
+    check_variance(variance)
     table, x = as_float(Y, "Y"), as_float(X, "X")
     if table.ndim != 2 or x.ndim != 2:
         raise ValueError("Y and X must be tables; use random_intercept for a single outcome")
@@ -87,7 +89,8 @@ def random_intercept_batch(
     values, problems = _empty(table.shape[1], x.shape[1]), [""] * table.shape[1]
     for columns, complete in _missing_patterns(table):
         try:
-            found, reasons = _fit(table[:, columns], x, groups, chosen, confidence_level, df)
+            design = read(table[:, columns], x, groups, chosen)
+            found, reasons = _fit(design, confidence_level, df, variance)
         except ValueError as error:
             if complete:
                 raise
@@ -129,11 +132,10 @@ def _missing_patterns(table: Array) -> Iterator[tuple[np.ndarray, bool]]:
 
 
 def _fit(
-    table: Array, x: Array, groups: Any, names: Sequence[str], confidence_level: float, df: Df
+    design: Design, confidence_level: float, df: Df, variance: Variance
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    design = read(table, x, groups, names)
-    solved = solve(design, df)
-    found = inference(solved.precision, solved.beta, np.eye(x.shape[1]), confidence_level)
+    solved = solve(design, df, variance)
+    found = inference(solved.precision, solved.beta, np.eye(design.x.shape[1]), confidence_level)
     return {
         **found,
         "covariance": solved.precision.covariance,

@@ -47,11 +47,13 @@ class Intercepts:
 class MixedFit:
     """A linear model with a random intercept per group, fitted by REML.
 
-    ``boundary`` marks a between-group variance estimated as exactly zero; df are then those of
-    ordinary least squares. When every group has one row the two variances cannot be told apart:
-    ``variance_between`` is nan, ``variance_within`` holds their sum and ``df_method`` is
-    "residual". ``variance_subgroups`` and ``n_subgroups`` belong to nested intercepts (sites of
-    a patient) and are None without them. The fit refers to the arrays it was given, uncopied.
+    ``boundary`` marks a between-group variance held at zero; df are then those of ordinary least
+    squares. An unbounded fit is never marked; its ``variance_between`` may be negative, which says
+    that rows of one group are less alike than rows of different groups. When every group has one
+    row the two variances cannot be told apart: ``variance_between`` is nan, ``variance_within``
+    holds their sum and ``df_method`` is "residual". ``variance_subgroups`` and ``n_subgroups``
+    belong to nested intercepts (sites of a patient) and are None without them. The fit refers to
+    the arrays it was given, uncopied.
     """
 
     coefficients: pd.DataFrame
@@ -79,7 +81,7 @@ class MixedFit:
 
     @property
     def icc(self) -> float:
-        """Share of the variance that lies between groups."""
+        """Share of the variance that lies between groups; correlation of two rows of one group."""
         rest = self.variance_within + (self.variance_subgroups or 0.0)
         return self.variance_between / (self.variance_between + rest)
 
@@ -135,7 +137,11 @@ class MixedFit:
 
     @property
     def group_effects(self) -> pd.Series:
-        """Predicted deviation of each group from the population line (BLUP), by group label."""
+        """Predicted deviation of each group from the population line (BLUP), by group label.
+
+        It is what one more row of the group is expected to deviate by; with a negative variance
+        that is opposite in sign to the rows seen.
+        """
         effects = self._intercepts.effects(self._marginal())[0]
         return pd.Series(effects, index=pd.Index(self._intercepts.labels), name="group_effect")
 
@@ -200,6 +206,8 @@ class MixedFit:
         if not np.isnan(self.variance_between):
             between = f"between groups {self.variance_between:.4g}"
         note = " (boundary: a variance is estimated as zero)" if self.boundary else ""
+        if self.variance_between < 0:
+            note = " (negative: rows of one group are less alike than rows of different groups)"
         if self.variance_subgroups is not None:
             between += f", between their subgroups {self.variance_subgroups:.4g}"
         return [

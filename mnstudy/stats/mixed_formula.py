@@ -8,7 +8,7 @@ import pandas as pd
 
 from mnstudy.stats.mixed import random_intercept
 from mnstudy.stats.mixed_fit import MixedFit
-from mnstudy.stats.mixed_solve import Df
+from mnstudy.stats.mixed_solve import Df, Variance
 
 
 def mixed_model(
@@ -18,6 +18,7 @@ def mixed_model(
     *,
     confidence_level: float = 0.95,
     df: Df = "satterthwaite",
+    variance: Variance = "bounded",
 ) -> MixedFit:
     """Fit a formula with a random intercept per group, by REML.
 
@@ -30,7 +31,7 @@ def mixed_model(
         Holds every name the formula uses; nothing is looked up elsewhere.
     groups : str or sequence
         Name of the column with the patient of each row, or the labels themselves.
-    confidence_level, df
+    confidence_level, df, variance
         As in `random_intercept`.
 
     Returns
@@ -66,7 +67,9 @@ def mixed_model(
         if groups not in data.columns:
             raise ValueError(f"data has no column {groups!r} to use as groups")
         groups = data[groups]
-    return random_intercept(y, x, groups, confidence_level=confidence_level, df=df)
+    return random_intercept(
+        y, x, groups, confidence_level=confidence_level, df=df, variance=variance
+    )
 
 
 def _matrices(formula: str, data: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:

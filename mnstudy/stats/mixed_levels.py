@@ -13,7 +13,7 @@ from mnstudy.stats.mixed_design import Codes, factorize
 from mnstudy.stats.mixed_fit import MixedFit
 from mnstudy.stats.mixed_results import Contrast, FTest
 from mnstudy.stats.mixed_rows import complete
-from mnstudy.stats.mixed_solve import Df
+from mnstudy.stats.mixed_solve import Df, Variance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +43,7 @@ def heterogeneity(
     *,
     confidence_level: float = 0.95,
     df: Df = "satterthwaite",
+    variance: Variance = "bounded",
 ) -> Heterogeneity:
     """Test whether the mean differs between levels and estimate every pairwise difference.
 
@@ -77,7 +78,7 @@ def heterogeneity(
     if q < 2:
         raise ValueError(f"only level {', '.join(names)} has complete rows; two are needed")
     dummies = {name: (index == j).astype(float) for j, name in enumerate(names)}
-    fit = rows.fit(dummies, confidence_level, df)
+    fit = rows.fit(dummies, confidence_level, df, variance)
     weights = np.eye(q, len(fit.names))
     means = fit.contrasts(weights, names=names)
     means["n_rows"] = np.bincount(index)

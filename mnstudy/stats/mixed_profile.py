@@ -108,18 +108,18 @@ def minimise(sums: SizeSums) -> tuple[Point, Mask]:
     rounding where minimising the criterion itself would give half the digits.
     """
     nbar = sums.n / sums.counts.sum()
-    best = np.argmin(_on_grid(sums, np.expm1(GRID) / nbar), axis=0)
+    best = np.argmin(on_grid(sums, np.expm1(GRID) / nbar), axis=0)
     low, high = GRID[np.maximum(best - 1, 0)], GRID[np.minimum(best + 1, len(GRID) - 1)]
     zero = evaluate(sums, np.zeros(len(best)))
     start = np.where(best == 0, high / 2, GRID[best])
-    found = _newton(sums, start, low, high, nbar)
+    found = newton(sums, start, low, high, nbar)
     boundary = ((best == 0) & (zero.slope >= 0)) | (found.deviance >= zero.deviance)
     if boundary.any():
         found = evaluate(sums, np.where(boundary, 0.0, found.theta))
     return found, boundary
 
 
-def _on_grid(sums: SizeSums, thetas: Array) -> Array:
+def on_grid(sums: SizeSums, thetas: Array) -> Array:
     """Profiled deviance at shared thetas: shape (len(thetas), m)."""
     weight = sums.sizes / (1.0 + np.outer(thetas, sums.sizes))
     a = sums.xx + np.tensordot(weight, sums.xx_means, 1)
@@ -130,10 +130,14 @@ def _on_grid(sums: SizeSums, thetas: Array) -> Array:
     return (sums.n - sums.p) * np.log(np.maximum(rss, 1e-300)) + logs[:, None]
 
 
-def _newton(sums: SizeSums, v: Array, low: Array, high: Array, nbar: float) -> Point:
+def newton(sums: SizeSums, v: Array, low: Array, high: Array, scale: float) -> Point:
+    """Find where the derivative vanishes between ``low`` and ``high`` in v = log(1 + scale theta).
+
+    The criterion must fall at ``low`` and rise at ``high``.
+    """
     for _ in range(MAX_STEPS):
-        point = evaluate(sums, np.expm1(v) / nbar)
-        stretch = point.theta + 1.0 / nbar  # dtheta/dv
+        point = evaluate(sums, np.expm1(v) / scale)
+        stretch = np.exp(v) / scale  # dtheta/dv
         slope = point.slope * stretch
         curvature = point.curvature * stretch**2 + slope
         low, high = np.where(slope < 0, v, low), np.where(slope < 0, high, v)
@@ -142,6 +146,6 @@ def _newton(sums: SizeSums, v: Array, low: Array, high: Array, nbar: float) -> P
         inside = (curvature > 0) & (target > low) & (target < high)
         target = np.where(inside, target, (low + high) / 2)
         moved, v = np.abs(target - v), target
-        if np.all(moved <= 1e-13 * (1.0 + v)):
+        if np.all(moved <= 1e-13 * (1.0 + np.abs(v))):
             break
-    return evaluate(sums, np.expm1(v) / nbar)
+    return evaluate(sums, np.expm1(v) / scale)

@@ -11,7 +11,7 @@ import pandas as pd
 from mnstudy.stats.mixed import random_intercept
 from mnstudy.stats.mixed_design import Array, Codes, as_float, column_names, factorize
 from mnstudy.stats.mixed_fit import MixedFit
-from mnstudy.stats.mixed_solve import Df
+from mnstudy.stats.mixed_solve import Df, Variance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,7 +26,9 @@ class Rows:
     labels: Any
     n_missing: int
 
-    def fit(self, columns: dict[str, Array], confidence_level: float, df: Df) -> MixedFit:
+    def fit(
+        self, columns: dict[str, Array], confidence_level: float, df: Df, variance: Variance
+    ) -> MixedFit:
         """Fit the columns given, by name, and the covariates after them."""
         return random_intercept(
             self.y,
@@ -35,6 +37,7 @@ class Rows:
             [*columns, *self.covariate_names],
             confidence_level=confidence_level,
             df=df,
+            variance=variance,
         )
 
 

@@ -12,7 +12,7 @@ from mnstudy.errors import DesignError
 from mnstudy.stats.mixed_fit import MixedFit
 from mnstudy.stats.mixed_results import Contrast
 from mnstudy.stats.mixed_rows import complete, group_means, varies_within
-from mnstudy.stats.mixed_solve import Df
+from mnstudy.stats.mixed_solve import Df, Variance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +40,7 @@ def within_between(
     *,
     confidence_level: float = 0.95,
     df: Df = "satterthwaite",
+    variance: Variance = "bounded",
 ) -> WithinBetween:
     """Split the slope of y on x into its within-patient and between-patient parts.
 
@@ -76,7 +77,7 @@ def within_between(
     if np.ptp(mean) <= 1e-9 * np.ptp(values):
         raise DesignError("patients do not differ in their mean x; only a within slope exists")
     columns = {"mean": np.ones(len(values)), "within": values - mean, "between": mean}
-    fit = rows.fit(columns, confidence_level, df)
+    fit = rows.fit(columns, confidence_level, df, variance)
     return WithinBetween(
         within=fit.contrast(["within"], name="within"),
         between=fit.contrast(["between"], name="between"),

@@ -11,8 +11,10 @@ from mnstudy.stats.mixed_design import Array, Design, Mask
 from mnstudy.stats.mixed_df import Precision, kenward_roger, satterthwaite
 from mnstudy.stats.mixed_profile import Point, evaluate, minimise
 from mnstudy.stats.mixed_sums import SizeSums, size_sums
+from mnstudy.stats.mixed_unbounded import below_zero
 
 Df = Literal["satterthwaite", "kenward-roger"]
+Variance = Literal["bounded", "unbounded"]
 # Share of a column's variation under which it counts as constant within every group.
 CONSTANT_WITHIN = 1e-10
 # What rounding leaves of within-group variation that the columns explain, and of all variation.
@@ -26,6 +28,10 @@ NO_BETWEEN = (
 NO_WITHIN = (
     "rows of one group do not differ beyond what the columns explain; there is no variance "
     "within groups to estimate: keep one row per group"
+)
+NO_OPTIMUM = (
+    "the likelihood rises until the mean of the largest groups would have no error at all, so the "
+    "variance between groups has no unbounded estimate; use variance='bounded'"
 )
 
 
@@ -49,7 +55,13 @@ def check_df(df: str) -> None:
         raise ValueError(f"df must be 'satterthwaite' or 'kenward-roger', not {df!r}")
 
 
-def solve(design: Design, df: Df) -> Solution:
+def check_variance(variance: str) -> None:
+    """Refuse an unknown range for the variance between groups."""
+    if variance not in ("bounded", "unbounded"):
+        raise ValueError(f"variance must be 'bounded' or 'unbounded', not {variance!r}")
+
+
+def solve(design: Design, df: Df, variance: Variance) -> Solution:
     """Fit the outcomes of a design; raises what concerns the design, lists the rest."""
     if len(design.sizes) < 2:
         raise ValueError(
@@ -59,13 +71,19 @@ def solve(design: Design, df: Df) -> Solution:
     sums = size_sums(design)
     single = bool((design.sizes == 1).all())
     problems = _problems(sums, single)
-    sums = sums.only(np.array([not problem for problem in problems]))
-    m = len(sums.yy)
+    sums = sums.only(problems == "")
     if single:
-        point, boundary = evaluate(sums, np.zeros(m)), np.ones(m, dtype=bool)
+        point = evaluate(sums, np.zeros(len(sums.yy)))
+        boundary = np.ones(len(sums.yy), dtype=bool)
         precision = replace(satterthwaite(sums, point, boundary), method="residual")
     else:
         point, boundary = minimise(sums)
+        if variance == "unbounded":
+            theta = below_zero(sums, point, boundary)
+            lost = np.isnan(theta)
+            problems[np.flatnonzero(problems == "")[lost]] = NO_OPTIMUM
+            sums = sums.only(~lost)
+            point, boundary = evaluate(sums, theta[~lost]), np.zeros(np.sum(~lost), dtype=bool)
         exact = df == "kenward-roger"
         precision = kenward_roger(sums, point) if exact else satterthwaite(sums, point, boundary)
     within = point.rss / (sums.n - sums.p)
@@ -73,26 +91,26 @@ def solve(design: Design, df: Df) -> Solution:
         beta=(sums.offset + sums.basis @ point.beta.T).T,
         precision=precision,
         theta=point.theta,
-        variance_between=np.full(m, np.nan) if single else point.theta * within,
+        variance_between=np.where(single, np.nan, point.theta * within),
         variance_within=within,
         log_likelihood=_log_likelihood(sums, point),
         boundary=boundary & (not single),
-        problems=problems,
+        problems=tuple(problems),
     )
 
 
-def _problems(sums: SizeSums, single: bool) -> tuple[str, ...]:
+def _problems(sums: SizeSums, single: bool) -> np.ndarray:
     """Why each outcome cannot be fitted, "" if it can; raises if the design allows none."""
-    constant = np.where(sums.exact, CONSTANT, "")
+    constant = np.where(sums.exact, CONSTANT, "").astype(object)
     if single:
-        return tuple(constant)
+        return constant
     rank, left = unexplained(sums.xx, sums.xy, sums.yy)
     rank += int(sums.counts.sum())
     if rank <= sums.p:
         raise ValueError(NO_BETWEEN)
     total = sums.yy + sums.yy_means.T @ sums.sizes
     none = (left <= UNEXPLAINED * sums.yy) | (sums.yy <= NONE_WITHIN * total)
-    return tuple(np.where(sums.exact, constant, np.where(none, NO_WITHIN, "")))
+    return np.where(sums.exact, constant, np.where(none, NO_WITHIN, ""))
 
 
 def unexplained(xx: Array, xy: Array, yy: Array) -> tuple[int, Array]:

@@ -14,11 +14,13 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.special import expit, logit
 
-from mnstudy.stats.mixed_design import Array, Codes
+from mnstudy.stats.mixed_design import Array, Codes, Mask
 
 STEPS = 60
 # Newton's method converges quadratically: one step after this decrement reaches rounding.
 SMALL_DECREMENT = 1e-10
+# A step may seem to lower the log-likelihood by this much when it changes nothing.
+ROUNDING = 1e-9
 # Log odds between the ends of a column's range beyond which a finite maximum is checked for.
 SUSPICIOUS = 8.0
 
@@ -41,8 +43,8 @@ class Bounds:
 
     upper: Array  # (n, k)
     lower: Array  # (n, k)
-    top: Array  # (n,)
-    bottom: Array  # (n,)
+    top: Mask  # (n,)
+    bottom: Mask  # (n,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,21 +63,20 @@ def bounds(level: Codes, x: Array, free: Sequence[int] = ()) -> Bounds:
     A deviation is what a column's effect at the second, third, ... threshold has beyond the first.
     """
     last = int(level.max())
-    (n, p), deviating = x.shape, x[:, list(free)]
-    ends = []
-    for threshold in (level, level - 1):
-        design = np.zeros((n, last + p + (last - 1) * deviating.shape[1]))
-        within = (threshold >= 0) & (threshold < last)
-        design[within, threshold[within]] = 1.0
-        design[within, last : last + p] = -x[within]
-        blocks = design[:, last + p :].reshape(n, last - 1, -1) if last > 1 else None
-        for m in range(1, last) if blocks is not None else ():
-            rows = threshold == m
-            design[rows, last + p + (m - 1) * len(free) : last + p + m * len(free)] = -deviating[
-                rows
-            ]
-        ends.append(design)
-    return Bounds(upper=ends[0], lower=ends[1], top=level == last, bottom=level == 0)
+    return Bounds(
+        upper=_side(level, last, x, x[:, list(free)]),
+        lower=_side(level - 1, last, x, x[:, list(free)]),
+        top=level == last,
+        bottom=level == 0,
+    )
+
+
+def _side(threshold: Codes, last: int, x: Array, deviating: Array) -> Array:
+    """One end of each row; a row whose end is infinite gets zeros."""
+    marks = (threshold[:, None] == np.arange(last)).astype(float)
+    within = marks.sum(axis=1, keepdims=True)
+    deviations = [-deviating * marks[:, [m]] for m in range(1, last)]
+    return np.hstack([marks, -x * within, *deviations])
 
 
 def at(rows: Bounds, params: Array) -> Fit:
@@ -145,7 +146,7 @@ def _climb(rows: Bounds, fit: Fit) -> tuple[Fit, bool]:
         decrement = float(gradient @ step)
         share = 1.0
         while (found := at(rows, fit.params + share * step)).log_likelihood < (
-            fit.log_likelihood + 0.1 * share * decrement - 1e-9
+            fit.log_likelihood - ROUNDING
         ):
             share /= 2
             if share < 1e-9:

@@ -13,6 +13,7 @@ from mnstudy.verdicts.analyses import (
     levels,
     rates,
     slopes,
+    timing,
 )
 from mnstudy.verdicts.analyses.question import Answer, NotTestable, Question
 
@@ -31,6 +32,8 @@ ANALYSES: dict[str, Callable[[Question], Answer]] = {
     "share": rates.share,
     "level": rates.level,
     "ratio": rates.ratio,
+    "time_to_response": timing.time_to_response,
+    "time_to_clear": timing.time_to_clear,
     "durability": course.durability,
     "maintenance": course.maintenance,
 }

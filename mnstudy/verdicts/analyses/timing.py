@@ -1,0 +1,110 @@
+"""How soon: times that are known only to lie between two visits."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.stats.interval_censored import ShareBy, share_by
+from mnstudy.verdicts.analyses.question import (
+    UNIT,
+    Answer,
+    Question,
+    n_patients,
+    n_sites,
+    require_patients,
+    select_arm,
+)
+from mnstudy.verdicts.findings import Estimate
+from mnstudy.verdicts.registry import claim
+
+NEEDLED = {"treatment": ["needling"]}
+
+
+def time_to_response(question: Question) -> Answer:
+    """Estimate the share of needled sites with worthwhile improvement by the stated week.
+
+    Worthwhile is the margin of the claim that needling reduces scars. The first visit that shows
+    it and the visit before are the ends of the interval the response lies in.
+    """
+    weeks = float(question.params["weeks"])
+    margins = question.cohort.study.plan.margins
+    worthwhile = margins.get("reduces-scarring", claim("reduces-scarring").margin)
+    needled = select_arm(question.cohort.data, NEEDLED)
+    seen = needled.dropna(subset=["weeks", "improvement_score"])
+    seen = seen[(seen["weeks"] > 0) & (seen["session_count"].fillna(1) >= 1)]
+    require_patients(seen, "needled and assessed at a known week after the first session")
+    times = _response_times(seen, worthwhile)
+    found = share_by(
+        times["left"], times["right"], times["patient_id"], weeks,
+        confidence_level=question.confidence_level,
+    )  # fmt: skip
+    notes = (
+        f"worthwhile: {worthwhile:g} points or more; median time {_span(found.median, 'weeks')}",
+        "a share after treatment; without a control it does not show a cause",
+    )
+    return _answer(question, found, times, f"share by week {weeks:g}", notes)
+
+
+def _response_times(seen: pd.DataFrame, worthwhile: float) -> pd.DataFrame:
+    ordered = seen.sort_values("weeks", kind="stable")
+    reached = ordered["improvement_score"] >= worthwhile
+    first = ordered[reached].groupby(UNIT)["weeks"].first().rename("right")
+    last = ordered.groupby(UNIT)["weeks"].max().rename("last")
+    times = pd.concat([last, first], axis=1)
+    times["right"] = times["right"].fillna(math.inf)
+    known = ordered.merge(times["right"].reset_index(), on=UNIT)
+    before = known[known["weeks"] < known["right"]].groupby(UNIT)["weeks"].max()
+    times["left"] = before.reindex(times.index).fillna(0.0)
+    return times.reset_index()
+
+
+def time_to_clear(question: Question) -> Answer:
+    """Estimate the share of needling sessions whose redness is gone by the stated day."""
+    days = float(question.params["days"])
+    needled = select_arm(question.cohort.data, NEEDLED)
+    times = needled[needled["erythema_days"].notna()].copy()
+    require_patients(times, "needled with known days of redness")
+    # redness of 2 days was gone on day 2 and not on day 1; an end that was not seen is open
+    times["left"] = (times["erythema_days"] - 1).clip(lower=-1)
+    times["right"] = times["erythema_days"]
+    if "erythema_resolved" in times:
+        open_end = times["erythema_resolved"].eq(False).fillna(False).astype(bool)
+        times.loc[open_end, "left"] = times.loc[open_end, "erythema_days"]
+        times.loc[open_end, "right"] = math.inf
+    found = share_by(
+        times["left"], times["right"], times["patient_id"], days,
+        confidence_level=question.confidence_level,
+    )  # fmt: skip
+    unseen = int(times["right"].eq(math.inf).sum())
+    notes = [f"median {_span(found.median, 'days')}; {fmt.count(len(times), 'session')} of redness"]
+    if unseen:
+        notes.append(f"the end was not seen after {fmt.count(unseen, 'session')}")
+    return _answer(question, found, times, f"share by day {days:g}", tuple(notes))
+
+
+def _span(ends: tuple[float, float], unit: str) -> str:
+    if math.isinf(ends[1]):
+        return f"beyond {ends[0]:g} {unit}"
+    return f"between {max(ends[0], 0):g} and {ends[1]:g} {unit}"
+
+
+def _answer(
+    question: Question, found: ShareBy, times: pd.DataFrame, what: str, notes: tuple[str, ...]
+) -> Answer:
+    return Answer(
+        estimate=Estimate(
+            value=100 * found.estimate,
+            ci_low=100 * found.ci_low,
+            ci_high=100 * found.ci_high,
+            confidence_level=found.confidence_level,
+            unit=question.claim.unit,
+            method=f"{what}, interval-censored (Turnbull); {found.method}",
+        ),
+        comparison="rate",
+        n_patients=n_patients(times),
+        n_sites=n_sites(times),
+        notes=notes,
+    )

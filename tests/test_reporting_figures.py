@@ -1,0 +1,228 @@
+"""Figures draw what a finding holds: nothing more, nothing cut off, the same bytes every time."""
+
+import io
+import itertools
+import math
+from dataclasses import replace
+
+import matplotlib
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+from test_reporting_cases import CONTROLLED, HOSTILE, cases, estimate, finding, studies, untestable
+
+import mnstudy as mn
+from mnstudy.reporting import theme
+
+CASES = cases()
+WIDTHS = ("full", "column")
+
+
+def texts(picture):
+    """Return what is written: also tick labels, but not those beyond the ends of an axis."""
+    found = list(picture.texts)
+    for axes in (a for a in picture.axes if a.axison):
+        found += [*axes.texts, axes.xaxis.label, axes.yaxis.label]
+        for axis in (axes.xaxis, axes.yaxis):
+            found += [tick.label1 for tick in axis._update_ticks()]
+    return [t for t in found if t.get_text() not in ("", theme.SYNTHETIC)]
+
+
+def words(picture):
+    return " ".join(t.get_text().replace("\n", " ") for t in texts(picture))
+
+
+def segments(picture):
+    lines = [line for axes in picture.axes for line in axes.lines]
+    return [tuple(map(float, line.get_xdata())) for line in lines if len(line.get_xdata()) == 2]
+
+
+def points(picture):
+    lines = [line for axes in picture.axes for line in axes.lines]
+    return [
+        (float(line.get_xdata()[0]), line.get_marker())
+        for line in lines
+        if len(line.get_xdata()) == 1
+    ]
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return {(name, w): mn.plot(case, width=w) for name, case in CASES.items() for w in WIDTHS}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", CASES)
+def test_every_text_is_whole_and_none_lies_on_another(pictures, name, width):
+    picture = pictures[name, width]
+    canvas = FigureCanvasAgg(picture)
+    with theme.themed():
+        canvas.draw()
+        renderer, (right, top) = canvas.get_renderer(), picture.bbox.size
+        boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts(picture)]
+    for text, box in boxes:
+        assert -1 <= box.x0 <= box.x1 <= right + 1, text
+        assert -1 <= box.y0 <= box.y1 <= top + 1, text
+    for (a, one), (b, other) in itertools.combinations(boxes, 2):
+        across = min(one.x1, other.x1) - max(one.x0, other.x0)
+        along = min(one.y1, other.y1) - max(one.y0, other.y0)
+        assert across < 1.5 or along < 1.5, f"{a!r} lies on {b!r}"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_estimate_is_drawn_as_it_is(pictures, name):
+    picture, shown = pictures[name, "full"], CASES[name].estimate
+    marker = theme.VERDICT_STYLES[CASES[name].verdict].marker
+    if name != "forest":
+        assert (shown.value, marker) in points(picture)
+    if math.isfinite(shown.ci_high) and name != "forest":
+        assert (shown.ci_low, shown.ci_high) in segments(picture)
+    assert CASES[name].verdict in words(picture)
+    assert CASES[name].estimate.unit in words(picture)
+
+
+def test_every_part_is_drawn_as_it_is(pictures):
+    for name in ("open end", "no event"):
+        drawn = segments(pictures[name, "full"])
+        for part in CASES[name].parts:
+            assert (part.ci_low, part.ci_high) in drawn
+
+
+def test_numbers_stand_beside_their_intervals(pictures):
+    shown = words(pictures["levels", "full"])
+    for text in ("38.1 (31.2 to 45.3)", "acne boxcar", "34.0 (26.0 to 43.0)", "30", "margin 10"):
+        assert text in shown
+    assert "no effect" in shown
+
+
+def test_groups_of_fewer_than_five_real_people_are_not_drawn(pictures):
+    picture = pictures["levels", "full"]
+    assert "<5" in words(picture)
+    assert "not shown" in words(picture)
+    assert all(value != 15.5 for value, _ in points(picture))
+    invented = mn.plot(replace(CASES["levels"], synthetic=True))
+    assert any(value == 15.5 for value, _ in points(invented))
+
+
+def test_open_ends_end_in_an_arrow(pictures):
+    picture = pictures["open end", "full"]
+    assert any(marker == 5 for _, marker in points(picture))
+    assert "∞" in words(picture)
+
+
+def test_unknown_ends_are_said(pictures):
+    assert "(no interval)" in words(pictures["unknown ends", "full"])
+
+
+def test_the_zone_lies_on_the_side_of_the_claim(pictures):
+    def zone(name):
+        axes = next(a for a in pictures[name, "full"].axes if a.collections)
+        return axes.collections[0].get_datalim(axes.transData)
+
+    assert zone("levels").x0 == pytest.approx(10)
+    assert zone("limit").x1 == pytest.approx(3)
+    assert zone("hostile name").x0 == pytest.approx(-10)
+
+
+def test_sessions_are_joined_by_a_line_with_gains_beside(pictures):
+    picture = pictures["course", "full"]
+    joined = [line for a in picture.axes for line in a.lines if len(line.get_xdata()) == 7]
+    sessions = [p for p in CASES["course"].parts if p.kind == "session"]
+    assert list(joined[0].get_ydata()) == [p.value for p in sessions]
+    assert "gain over the session before" in words(picture)
+    assert "within patients" in words(picture)
+
+
+def test_forests_hold_weights_pooled_value_and_prediction(pictures):
+    picture = pictures["forest", "full"]
+    shown = words(picture)
+    for text in ("Alam 2014", "27\N{NO-BREAK SPACE}%", "pooled", "a further study", CONTROLLED):
+        assert text in shown
+    diamonds = [p.get_xy()[:, 0] for a in picture.axes for p in a.patches if len(p.get_xy()) == 5]
+    assert any(set(d) == {-0.1, 0.45, 1.0} for d in map(list, diamonds))
+
+
+def test_controlled_and_uncontrolled_studies_never_share_an_axis(pictures):
+    picture = pictures["forest", "full"]
+    of_alam = next(a for a in picture.axes if any(0.7 in line.get_xdata() for line in a.lines))
+    assert not any(6.3 in line.get_xdata() for line in of_alam.lines)
+
+
+def test_a_single_study_is_shown_once_under_its_name():
+    alone = replace(
+        CASES["forest"], n_studies=1, n_patients=15, parts=studies()[:1],
+        estimate=estimate(0.7, 0.7 - 0.6, 0.7 + 0.6, "SD"),
+    )  # fmt: skip
+    shown = [t.get_text() for t in texts(mn.plot(alone))]
+    assert shown.count("Alam 2014") == 1
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_synthetic_figures_and_only_they_bear_the_watermark(pictures, name):
+    marks = [t for t in pictures[name, "full"].texts if t.get_text() == theme.SYNTHETIC]
+    assert bool(marks) == CASES[name].synthetic
+    assert all(mark.get_zorder() < 0 for mark in marks)
+
+
+def test_names_are_drawn_as_they_are_never_as_mathematics(pictures):
+    shown = words(pictures["hostile name", "full"]).replace(" ", "")
+    assert HOSTILE[:40].replace(" ", "") in shown
+
+
+def test_several_bodies_of_data_are_drawn_beneath_each_other():
+    other = replace(CASES["levels"], dataset="demo_clinic", synthetic=True)
+    trials = finding(
+        "reduces-scarring", estimate(0.4, -0.1, 0.9, "SD"), "inconclusive", margin=0.5,
+        dataset="published trials", n_studies=2,
+    )  # fmt: skip
+    shown = words(mn.plot([CASES["levels"], other, trials]))
+    for text in ("her clinic", "demo_clinic", "published trials", "margin 0.5", "margin 10"):
+        assert text in shown
+
+
+@pytest.mark.parametrize(
+    ("asked", "width", "says"),
+    [
+        (untestable(), "full", "not testable, there is nothing to draw: the data have no column"),
+        ([CASES["levels"], CASES["limit"]], "full", "different claims"),
+        ([], "full", "no finding was given"),
+        (CASES["levels"], "wide", "give 'full' or 'column'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_words(asked, width, says):
+    with pytest.raises(ValueError, match=says):
+        mn.plot(asked, width=width)
+
+
+def test_the_same_finding_gives_the_same_bytes_whatever_the_session_has_set():
+    first = mn.plot(CASES["course"])
+    svg, png = theme.svg_bytes(first), theme.png_bytes(first)
+    with matplotlib.rc_context({"font.size": 31, "axes.facecolor": "red", "svg.fonttype": "path"}):
+        again = mn.plot(CASES["course"])
+        assert theme.svg_bytes(again) == svg
+        assert theme.png_bytes(again) == png
+        assert matplotlib.rcParams["font.size"] == 31
+
+
+def test_files_are_small_and_carry_no_date(tmp_path):
+    written = theme.save(mn.plot(CASES["forest"]), tmp_path / "figures" / "forest")
+    assert [p.name for p in written] == ["forest.svg", "forest.png"]
+    assert all(p.stat().st_size < 150_000 for p in written)
+    svg = written[0].read_text(encoding="utf-8")
+    assert "<title>" in svg
+    assert "dc:date" not in svg
+    assert "matplotlib v" not in svg.lower()
+    assert "Software" not in Image.open(written[1]).info
+
+
+def test_pictures_show_themselves_in_a_notebook_with_their_alternative_text():
+    picture = mn.plot(CASES["limit"])
+    data, metadata = picture._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == picture.alt == data["text/plain"]
+    picture.savefig(io.BytesIO(), format="png")
+
+
+def test_verdicts_differ_in_colour_and_in_marker():
+    styles = theme.VERDICT_STYLES.values()
+    assert len({(s.colour, s.marker) for s in styles}) == len({s.colour for s in styles}) == 5
+    assert len({(s.marker, s.colour == theme.PAPER) for s in styles}) == 5

@@ -1,0 +1,281 @@
+"""The page and the folder of a report."""
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from test_reporting_cases import HOSTILE, cases, untestable
+
+import mnstudy as mn
+from mnstudy.reporting import folder as place
+from mnstudy.reporting import report as module
+from mnstudy.reporting.bodies import Body, cohort_body, slug, with_unique_keys
+from mnstudy.verdicts.findings import Findings
+
+VOID = {"meta", "img", "source", "br", "link"}
+SHAPES = {"path", "rect", "use", "circle"}
+
+
+def body(key, findings, *, heading, synthetic=False):
+    return Body(
+        key=key,
+        heading=heading,
+        findings=Findings(findings),
+        synthetic=synthetic,
+        sha256="ab" * 32,
+        banner="57 patients",
+        facts=(("Data set", heading), ("SHA-256 of the data", "ab" * 32)),
+        limits=("depth is <b>not</b> known",),
+    )
+
+
+def bodies():
+    some = cases()
+    real = [some["levels"], some["limit"], some["hostile name"], untestable()]
+    return [
+        body("clinic", real, heading=HOSTILE),
+        body("trials", [some["forest"]], heading="published trials (real)"),
+        body("demo", [some["course"]], heading="demonstration (SYNTHETIC)", synthetic=True),
+    ]
+
+
+def quiet(stage, done, total):
+    pass
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("written")
+    module.write_report(bodies(), folder, png=True, progress=quiet)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return (written / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def shipped(monkeypatch):
+    monkeypatch.setattr(module, "gather", lambda cohort, progress: bodies()[1:])
+
+
+class Outline(HTMLParser):
+    """Check that tags close in order; collect headings, ids, pictures and header cells."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.levels, self.ids, self.images, self.heads = [], [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        if re.fullmatch(r"h[1-6]", tag):
+            self.levels.append(int(tag[1]))
+        if tag == "img":
+            self.images.append(attrs)
+        if tag == "th":
+            self.heads.append(attrs)
+        if tag not in VOID | SHAPES:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        if "id" in dict(attrs):
+            self.ids.append(dict(attrs)["id"])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_in_order(page):
+    outline = Outline(page)
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert outline.levels[0] == 1
+    assert outline.levels.count(1) == 1
+    steps = zip(outline.levels, outline.levels[1:], strict=False)
+    assert all(after - before <= 1 for before, after in steps)
+    assert all("scope" in head for head in outline.heads)
+    assert page.startswith("<!doctype html>\n<html lang=")
+
+
+def test_every_link_inside_the_page_and_beside_it_leads_somewhere(page, written):
+    outline = Outline(page)
+    targets = set(re.findall(r'href="([^"]+)"', page))
+    assert {t[1:] for t in targets if t.startswith("#")} <= set(outline.ids)
+    assert all((written / t).is_file() for t in targets if not t.startswith("#"))
+
+
+def test_pictures_are_inside_the_page_and_described(page):
+    images = Outline(page).images
+    assert len(images) == 5
+    for image in images:
+        kind, _, content = image["src"].partition(",")
+        assert kind == "data:image/svg+xml;base64"
+        assert b"<svg" in base64.b64decode(content)
+        assert len(image["alt"]) > 40
+    assert "http" not in re.sub(r"data:[^\"]+", "", page).replace("http://www.w3.org", "")
+    assert "<script" not in page
+
+
+def test_names_from_data_are_escaped(page):
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in page
+    assert "depth is &lt;b&gt;not&lt;/b&gt; known" in page
+
+
+def test_synthetic_data_are_marked_wherever_they_stand(page):
+    assert "Synthetic data are invented" in page
+    assert re.search(r'<td class="body synthetic">.{0,2000}supported', page, re.S)
+    assert '<section class="card synthetic" aria-labelledby="more-sessions-demo">' in page
+
+
+def test_small_counts_are_not_on_the_page(page):
+    assert "&lt;5 sites without a known outcome left out" in page
+    assert "3 sites" not in page
+
+
+def test_an_open_question_is_not_put_as_an_answer(page):
+    pain = page.split('<section class="card" aria-labelledby="little-pain-clinic">')[1]
+    assert "that these data speak against the claim" in pain.split("</section>")[0]
+    assert page.count("WORDING of this claim") == 3
+
+
+def test_the_page_says_method_margin_reason_versions_and_hashes(page):
+    for text in (
+        "mixed model, random intercept per patient (3 claims)",
+        "the effect must exceed 10 points (convention:",
+        "not testable: the data have no column maintenance",
+        mn.__version__,
+        "ab" * 32,
+        module.register_sha256(),
+    ):
+        assert text in page
+
+
+def test_the_manifest_lists_every_file_with_its_hash(written):
+    manifest = json.loads((written / "manifest.json").read_text(encoding="utf-8"))
+    files = {p.relative_to(written).as_posix() for p in written.rglob("*") if p.is_file()}
+    assert set(manifest["files"]) == files - {"manifest.json"}
+    assert {"results.csv", "parts.csv", "scorecard.svg", "scorecard.png"} <= files
+    assert "figures/demo/more-sessions.csv" in files
+    for name, sha256 in manifest["files"].items():
+        assert hashlib.sha256((written / name).read_bytes()).hexdigest() == sha256
+
+
+def test_two_runs_give_the_same_bytes_also_side_by_side(written, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FIGURES_PER_JOB", 1)
+    module.write_report(bodies(), tmp_path, png=True, progress=quiet, n_jobs=2)
+    first = {p.relative_to(written): p.read_bytes() for p in written.rglob("*") if p.is_file()}
+    again = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert first == again
+
+
+def test_a_report_replaces_the_older_one_and_keeps_what_is_not_its_own(shipped, tmp_path):
+    out = mn.report(out=tmp_path / "report", png=False)
+    assert out == tmp_path / "report"
+    (out / "my notes.txt").write_text("mine", encoding="utf-8")
+    (out / "figures" / "trials" / "treats-acne-scars.csv").write_text("touched", encoding="utf-8")
+    mn.report(out=out, png=False)
+    assert (out / "my notes.txt").read_text(encoding="utf-8") == "mine"
+    assert "touched" not in (out / "figures" / "trials" / "treats-acne-scars.csv").read_text()
+    assert not list(out.glob("figures/*/*.png"))
+    assert (out / "scorecard.png").is_file()
+    assert [p.name for p in tmp_path.iterdir()] == ["report"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_stop_half_way_leaves_the_old_report_whole(shipped, tmp_path, monkeypatch, error):
+    out = mn.report(out=tmp_path / "report", png=False)
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+    def fail(*args, **more):
+        raise error("half way")
+
+    monkeypatch.setattr(module, "results_frame", fail)
+    with pytest.raises(error):
+        mn.report(out=out, png=False)
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_failed_move_puts_the_old_report_back(tmp_path, monkeypatch):
+    target = tmp_path / "report"
+    target.mkdir()
+    place.write_manifest(target, {})
+    rename = place.Path.rename
+
+    def break_second(self, other):
+        if self.name.endswith(".new"):
+            raise OSError("disk full")
+        return rename(self, other)
+
+    monkeypatch.setattr(place.Path, "rename", break_second)
+    with pytest.raises(OSError, match="disk full"), place.whole_folder(target) as fresh:
+        (fresh / "index.html").write_text("new", encoding="utf-8")
+    assert [p.name for p in target.iterdir()] == ["manifest.json"]
+    assert [p.name for p in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_report_caught_between_the_two_moves_is_found_again(tmp_path):
+    (tmp_path / ".report.previous").mkdir()
+    place.write_manifest(tmp_path / ".report.previous", {})
+    assert place.check_target(tmp_path / "report").is_dir()
+
+
+@pytest.mark.parametrize("manifest", [None, "{}", "[]", "not json", '{"made_by": "somebody"}'])
+def test_a_folder_that_is_no_report_is_not_overwritten(shipped, tmp_path, manifest):
+    (tmp_path / "thesis.docx").write_text("years of work", encoding="utf-8")
+    if manifest is not None:
+        (tmp_path / "manifest.json").write_text(manifest, encoding="utf-8")
+    with pytest.raises(ValueError, match="nothing was overwritten"):
+        mn.report(out=tmp_path)
+    assert (tmp_path / "thesis.docx").read_text(encoding="utf-8") == "years of work"
+
+
+def test_a_file_is_not_overwritten(shipped, tmp_path):
+    (tmp_path / "report").write_text("a file", encoding="utf-8")
+    with pytest.raises(ValueError, match="is a file"):
+        mn.report(out=tmp_path / "report")
+
+
+def test_progress_runs_from_nought_to_all_in_every_stage(shipped, tmp_path):
+    seen = {}
+    mn.report(
+        out=tmp_path / "report", png=False,
+        progress=lambda stage, done, total: seen.setdefault(stage, []).append((done, total)),
+    )  # fmt: skip
+    assert list(seen) == ["figures", "tables and page"]
+    for steps in seen.values():
+        assert [d for d, _ in steps] == sorted(d for d, _ in steps)
+        assert steps[-1][0] == steps[-1][1]
+
+
+def test_no_patient_is_in_any_output(clinic, tmp_path):
+    findings = mn.evaluate(clinic, claims=["reduces-scarring", "rare-pih", "more-sessions"])
+    module.write_report([cohort_body(clinic, findings)], tmp_path, png=False, progress=quiet)
+    ids = re.compile("|".join(map(re.escape, clinic.data["patient_id"].unique())))
+    texts = [p for p in tmp_path.rglob("*") if p.suffix in (".html", ".svg", ".csv", ".json")]
+    assert len(texts) > 8
+    for path in texts:
+        content = re.sub(r"base64,[^\"]+", "", path.read_text(encoding="utf-8"))
+        assert not ids.search(content), path.name
+
+
+def test_names_of_data_make_safe_and_different_folders():
+    assert slug("../../etc") == "etc"
+    assert slug("Narben Ä 2025") == "narben-2025"
+    assert slug("ÄÖ") == "data"
+    twice = [body("x", [untestable()], heading=h) for h in ("a", "b", "c")]
+    assert [b.key for b in with_unique_keys(twice)] == ["x", "x-2", "x-3"]
+
+
+def test_a_cohort_is_described_with_its_limits(patients):
+    described = cohort_body(patients, Findings([untestable()]))
+    assert described.heading == "published patients (real)"
+    assert dict(described.facts)["Patients"] == "1,523"
+    assert len(described.limits) >= 4

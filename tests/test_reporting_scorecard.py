@@ -1,0 +1,125 @@
+"""The scorecard and the tables."""
+
+from dataclasses import replace
+
+import matplotlib
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from test_reporting_cases import cases, untestable
+
+from mnstudy.reporting import tables, theme
+from mnstudy.reporting.scorecard import claims_of, scorecard, scorecard_table
+from mnstudy.verdicts.findings import VERDICTS, Findings
+from mnstudy.verdicts.registry import registry
+
+REAL = Findings([f for f in cases().values() if not f.synthetic and f.n_studies is None])
+TRIALS = Findings([cases()["forest"], untestable()])
+INVENTED = Findings([f for f in cases().values() if f.synthetic])
+COLUMNS = [("her clinic (real)", REAL), ("trials", TRIALS), ("demonstration (SYNTHETIC)", INVENTED)]
+
+
+def every_claim():
+    return Findings([untestable(claim_id) for claim_id in registry()])
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return scorecard(COLUMNS)
+
+
+def shown(picture):
+    return [t for t in picture.findobj(matplotlib.text.Text) if t.get_text()]
+
+
+def test_there_is_one_row_for_every_claim_in_the_order_of_the_register():
+    everything = scorecard([("nothing", every_claim())])
+    heights = {t.get_text(): t.get_position()[1] for t in shown(everything)}
+    short = [c.title for c in registry().values() if c.title in heights]
+    assert len(short) > 25
+    assert [heights[t] for t in short] == sorted(heights[t] for t in short)
+    assert len(claims_of([("nothing", every_claim())])) == 43
+
+
+def test_titles_articles_numbers_and_verdicts_are_there(picture):
+    text = [t.get_text() for t in shown(picture)]
+    for expected in ("Makes scars less noticeable", "D ≠E", "38.1 (31.2 to 45.3) points"):
+        assert expected in text
+    assert set(VERDICTS) <= set(text)
+    assert "not asked" in text
+
+
+def test_nothing_is_cut_off(picture):
+    canvas = FigureCanvasAgg(picture)
+    with theme.themed():
+        canvas.draw()
+        boxes = [(t, t.get_window_extent(canvas.get_renderer())) for t in shown(picture)]
+    width, height = picture.bbox.size
+    for text, box in boxes:
+        assert 0 <= box.x0 <= box.x1 <= width, text.get_text()
+        assert 0 <= box.y0 <= box.y1 <= height, text.get_text()
+
+
+def test_only_columns_of_invented_data_are_marked(picture):
+    marks = [t for t in shown(picture) if t.get_text() == theme.SYNTHETIC]
+    assert marks
+    assert not [t for t in shown(scorecard(COLUMNS[:2])) if t.get_text() == theme.SYNTHETIC]
+
+
+def test_the_picture_describes_itself_and_is_the_same_again(picture):
+    assert "trials: 1 inconclusive, 1 not testable" in picture.alt
+    assert theme.svg_bytes(scorecard(COLUMNS)) == theme.svg_bytes(picture)
+
+
+def test_an_empty_scorecard_is_refused():
+    with pytest.raises(ValueError, match="give at least one heading"):
+        scorecard([])
+
+
+def test_the_table_says_the_same_in_words():
+    table = scorecard_table(COLUMNS)
+    row = table.loc["rare-pih"]
+    assert row["articles"] == "D ≠E"
+    assert row["her clinic (real): estimate"] == "0.0 (0.0 to 5.2) %"
+    assert row["trials: verdict"] == "not asked"
+    assert table.loc["maintenance", "trials: reason"] == "the data have no column maintenance"
+
+
+def test_results_read_back_to_the_last_digit(tmp_path):
+    value = 0.1 + 0.2
+    case = cases()["limit"]
+    odd = replace(case, estimate=replace(case.estimate, value=value, ci_low=1 / 3))
+    table = tables.results_frame([Findings([odd]), TRIALS])
+    tables.write_csv(table, tmp_path / "results.csv")
+    raw = (tmp_path / "results.csv").read_bytes()
+    assert b"\r" not in raw
+    back = pd.read_csv(tmp_path / "results.csv")
+    assert back.loc[0, "estimate"] == value
+    assert back.loc[0, "ci_low"] == 1 / 3
+    assert back.loc[1, "n_studies"] == 3
+
+
+def test_results_hide_small_counts_of_real_cohorts_only():
+    few = replace(cases()["limit"], n_patients=4, n_missing=2, n_sites=6)
+    invented = replace(cases()["course"], n_patients=4)
+    table = tables.results_frame([Findings([few]), Findings([invented])])
+    assert table["n_patients"].tolist() == ["<5", "4"]
+    assert table["n_missing"].tolist() == ["<5", "0"]
+    assert table["n_sites"].tolist() == [6, 61]
+    noted = tables.results_frame([Findings([cases()["levels"]])])
+    assert noted.loc[0, "notes"] == "<5 sites without a known outcome left out | <5 of 57 patients"
+
+
+def test_parts_are_listed_with_their_claim_and_small_groups_withheld():
+    table = tables.parts_frame([REAL, TRIALS])
+    assert set(table["kind"]) >= {"level", "arm", "study", "pooled", "prediction"}
+    small = table[table["label"] == "stretch mark"].iloc[0]
+    assert small["n"] == "<5"
+    assert pd.isna(small["value"])
+
+
+def test_text_is_never_taken_for_a_formula(tmp_path):
+    table = pd.DataFrame({"name": ["=1+1", "@x", "plain", "-3 to 4"], "value": [-1.5, 0, 1, 2]})
+    tables.write_csv(table, tmp_path / "t.csv")
+    lines = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[1:] == ["'=1+1,-1.5", "'@x,0.0", "plain,1.0", "'-3 to 4,2.0"]
