@@ -15,7 +15,7 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.py
 	@$(PYTHON) tools/make_venv.py $(VENV)
 
 report: $(READY)  ## regenerate every figure, table and the page in reports/ (about 1 min)
-	@$(BIN)/mnstudy report --out reports
+	@$(BIN)/mnstudy report --out reports --no-png
 
 test: $(READY)  ## run the tests (about 2 min)
 	@$(BIN)/python -m pytest -m "not slow"

@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("data", nargs="?", help=data + "; the shipped ones when left out")
     report.add_argument("--out", default="report", help="folder to write (default: report)")
     report.add_argument("--no-notebooks", action="store_true", help="leave the notebooks out")
+    report.add_argument("--no-png", action="store_true", help="figures as SVG only")
 
     evaluate = _command(commands, "evaluate", _evaluate, "hold the claims against a data set")
     evaluate.add_argument("data", help=data)
@@ -90,7 +91,11 @@ def _report(arguments: argparse.Namespace) -> int:
     cohort = load(arguments.data) if arguments.data else None
     progress = _Progress()
     path = report(
-        cohort, out=arguments.out, notebooks=not arguments.no_notebooks, progress=progress
+        cohort,
+        out=arguments.out,
+        png=not arguments.no_png,
+        notebooks=not arguments.no_notebooks,
+        progress=progress,
     )
     progress.close()
     print(

@@ -197,7 +197,9 @@ def test_what_cannot_be_drawn_is_refused_in_words(asked, width, says):
 def test_the_same_finding_gives_the_same_bytes_whatever_the_session_has_set():
     first = mn.plot(CASES["course"])
     svg, png = theme.svg_bytes(first), theme.png_bytes(first)
-    with matplotlib.rc_context({"font.size": 31, "axes.facecolor": "red", "svg.fonttype": "path"}):
+    with matplotlib.rc_context(
+        {"font.size": 31, "xtick.minor.visible": True, "svg.fonttype": "path"}
+    ):
         again = mn.plot(CASES["course"])
         assert theme.svg_bytes(again) == svg
         assert theme.png_bytes(again) == png

@@ -249,7 +249,7 @@ def test_progress_runs_from_nought_to_all_in_every_stage(shipped, tmp_path):
         out=tmp_path / "report", png=False,
         progress=lambda stage, done, total: seen.setdefault(stage, []).append((done, total)),
     )  # fmt: skip
-    assert list(seen) == ["figures", "tables and page"]
+    assert list(seen) == ["data", "figures", "tables and page"]
     for steps in seen.values():
         assert [d for d, _ in steps] == sorted(d for d, _ in steps)
         assert steps[-1][0] == steps[-1][1]

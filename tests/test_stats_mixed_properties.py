@@ -264,3 +264,124 @@ def test_balanced_data_give_the_analysis_of_variance(seed):
     close(fit.variance_between, (between - within) / size)
     close(fit.coefficients["df"], [groups - 1])
     close(fit.coefficients["std_error"], [np.sqrt(between / 28)])
+
+
+@st.composite
+def unlike_studies(draw):
+    """Balanced groups whose rows may repel each other; the outcome as groups x rows."""
+    groups, size = draw(st.integers(4, 20)), draw(st.sampled_from([2, 4, 6]))
+    share = draw(st.sampled_from([-0.9, -0.5, 0.0, 3.0]))  # of theta between 0 and -1 / size
+    e = np.random.default_rng(draw(st.integers(0, 2**32 - 1))).normal(size=(groups, size))
+    return e - (1 - np.sqrt(1 + share)) * e.mean(axis=1, keepdims=True)
+
+
+def t_test_of(fit, column, expected, df):
+    row = fit.coefficients.iloc[column]
+    close([row["t"], row["df"], row["p_value"]], [expected.statistic, df, expected.pvalue])
+    close(row[["ci_low", "ci_high"]], expected.confidence_interval())
+
+
+def free_of_edge(values, residual):
+    """Whether group means vary by more than the thousandth at which digits are lost."""
+    size = values.shape[1]
+    return size * np.mean(residual**2) > 1e-3 * values.var(axis=1, ddof=1).mean()
+
+
+@FAST
+@given(unlike_studies(), METHODS)
+def test_unbounded_balanced_sides_are_the_paired_t_test(values, df):
+    """Also where sides are negatively correlated and the bounded fit is another test."""
+    groups, size = values.shape
+    assume(free_of_edge(values, values.mean(axis=1) - values.mean()))
+    side = np.tile([0.0, 1.0], groups * size // 2)
+    x, patient = np.column_stack([np.ones(values.size), side]), np.repeat(range(groups), size)
+    fit = random_intercept(values.ravel(), x, patient, df=df, variance="unbounded")
+    if size == 2:
+        t_test_of(fit, 1, stats.ttest_rel(values[:, 1], values[:, 0]), groups - 1)
+    else:
+        within = values - values.mean(axis=1, keepdims=True)
+        expected = sm.OLS(within.ravel(), side - 0.5).fit()
+        freedom = groups * (size - 1) - 1
+        close(fit.coefficients["df"].iloc[1], freedom)
+        error = expected.bse[0] * np.sqrt(expected.df_resid / freedom)
+        close(fit.coefficients["std_error"].iloc[1], error)
+
+
+@FAST
+@given(unlike_studies(), METHODS)
+def test_unbounded_balanced_arms_are_the_t_test_on_patient_means(values, df):
+    groups, size = values.shape
+    arm = np.arange(groups) % 2
+    means = values.mean(axis=1)
+    residual = means - np.where(arm == 1, means[arm == 1].mean(), means[arm == 0].mean())
+    assume(free_of_edge(values, residual))
+    x, patient = np.column_stack([np.ones(groups), arm]), np.repeat(range(groups), size)
+    fit = random_intercept(values.ravel(), x[patient], patient, df=df, variance="unbounded")
+    t_test_of(fit, 1, stats.ttest_ind(means[arm == 1], means[arm == 0]), groups - 2)
+
+
+def test_bounded_sides_with_negative_correlation_are_not_the_paired_t_test():
+    pairs = np.random.default_rng(1).multivariate_normal([0, 1], [[1, -0.7], [-0.7, 1]], size=12)
+    x, patient = np.tile([[1.0, 0.0], [1.0, 1.0]], (12, 1)), np.repeat(range(12), 2)
+    expected = stats.ttest_rel(pairs[:, 1], pairs[:, 0])
+    bounded = random_intercept(pairs.ravel(), x, patient)
+    assert bounded.boundary
+    assert bounded.coefficients["df"].iloc[1] == pytest.approx(22)
+    assert bounded.coefficients["t"].iloc[1] > 1.1 * expected.statistic
+    t_test_of(random_intercept(pairs.ravel(), x, patient, variance="unbounded"), 1, expected, 11)
+
+
+@FAST
+@given(studies(min_groups=6), METHODS)
+def test_unbounded_is_bounded_above_zero_and_better_below(study, df):
+    y, x, patient = study
+    bounded = random_intercept(y, x, patient, df=df)
+    problem = random_intercept_batch(y[:, None], x, patient, variance="unbounded").problems[0]
+    if problem:
+        assert bounded.boundary
+        assert "no unbounded estimate" in problem
+        return
+    fit = random_intercept(y, x, patient, df=df, variance="unbounded")
+    if not bounded.boundary:
+        close(table(fit), table(bounded), rel=1e-8)
+        close(fit.log_likelihood, bounded.log_likelihood, rel=1e-8)
+        return
+    assert -fit.variance_within / np.bincount(patient).max() < fit.variance_between < 0
+    same = np.equal.outer(patient, patient)
+
+    def dense(between, within):
+        return dense_log_likelihood(y, x, between * same + within * np.eye(len(y)))
+
+    between, within = fit.variance_between, fit.variance_within
+    best = dense(between, within)
+    close(fit.log_likelihood, best)
+    assert best >= bounded.log_likelihood
+    largest = 1 + np.bincount(patient).max() * between / within
+    for factor in (0.99, 1 + min(1e-2, largest / 2)):
+        assert dense(between * factor, within) <= best + 1e-9
+        assert dense(between * factor, within * factor) <= best + 1e-9
+    for part in (0.0, 0.2, 0.4, 0.6, 0.8):
+        assert dense(part * between, within) <= best + 1e-9
+
+
+@FAST
+@given(unlike_studies(), METHODS, st.sampled_from([-1000.0, 1e-4, 37.0]))
+def test_unbounded_fits_keep_the_symmetries(values, df, k):
+    groups, size = values.shape
+    assume(free_of_edge(values, values.mean(axis=1) - values.mean()))
+    side = np.tile([0.0, 1.0], groups * size // 2)
+    x, patient = np.column_stack([np.ones(values.size), side]), np.repeat(range(groups), size)
+    keep = np.arange(values.size) != 1  # the first group is smaller
+    y, x, patient = values.ravel()[keep], x[keep], patient[keep]
+    assume(groups > 4)
+    options = {"df": df, "variance": "unbounded"}
+    one = random_intercept(y, x, patient, **options)
+    two = random_intercept(k * y[::-1] + 5.0, x[::-1], patient[::-1], **options)
+    three = random_intercept(y, x * [1, -1] + [0, 1], patient, **options)
+    row, scaled, swapped = (fit.coefficients.iloc[1] for fit in (one, two, three))
+    close(scaled["estimate"] / k, row["estimate"])
+    close(scaled[["df", "p_value"]], row[["df", "p_value"]], rel=1e-6)
+    close(swapped[["t", "df"]], [-row["t"], row["df"]], rel=1e-6)
+    close(two.variance_between / k**2, one.variance_between)
+    bound = random_intercept(y - row["ci_low"] * x[:, 1], x, patient, **options)
+    assert bound.coefficients["p_value"].iloc[1] == pytest.approx(0.05, rel=1e-6)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting.disclosure import safe, shown_count, shown_size
 from mnstudy.reporting.reading import reading
-from mnstudy.verdicts.findings import Finding
+from mnstudy.verdicts.findings import Estimate, Finding, Part
 
 SYNTHETIC_WORDS = "SYNTHETIC data: invented, never evidence."
 COUNTED = {
@@ -70,43 +68,40 @@ def alt_text(finding: Finding) -> str:
     )
 
 
+DATA_COLUMNS = (
+    "claim", "dataset", "synthetic", "kind", "group", "label", "x", "value", "ci_low", "ci_high",
+    "n", "weight", "unit", "margin",
+)  # fmt: skip
+
+
 def figure_data(finding: Finding) -> pd.DataFrame:
     """Return every number that the figure shows, full precision, one row each."""
     finding = safe(finding)
-    rows = []
+    rows = [_part_data(finding, part) for part in finding.parts]
     if finding.estimate is not None:
-        rows.append(
-            {
-                "kind": "estimate",
-                "group": "",
-                "label": finding.verdict,
-                "value": finding.estimate.value,
-                "ci_low": finding.estimate.ci_low,
-                "ci_high": finding.estimate.ci_high,
-                "n": shown_count(finding, finding.n_patients).replace(",", ""),
-                "unit": finding.estimate.unit,
-                "margin": finding.margin,
-            }
-        )
-    rows += [
-        {
-            "kind": part.kind,
-            "group": part.group,
-            "label": part.label,
-            "x": part.x,
-            "value": part.value,
-            "ci_low": part.ci_low,
-            "ci_high": part.ci_high,
-            "n": shown_count(finding, part.n).replace(",", ""),
-            "weight": part.weight,
-            "unit": part.unit,
-            "margin": math.nan,
-        }
-        for part in finding.parts
-    ]
+        rows.insert(0, _estimate_data(finding, finding.estimate))
     named = {"claim": finding.claim.id, "dataset": finding.dataset, "synthetic": finding.synthetic}
-    columns = [*named, "kind", "group", "label", "x", "value", "ci_low", "ci_high", "n", "weight"]
-    return pd.DataFrame([{**named, **row} for row in rows], columns=[*columns, "unit", "margin"])
+    return pd.DataFrame([named | row for row in rows], columns=list(DATA_COLUMNS))
+
+
+def _estimate_data(finding: Finding, estimate: Estimate) -> dict[str, object]:
+    return {
+        "kind": "estimate",
+        "group": "",
+        "label": finding.verdict,
+        "value": estimate.value,
+        "ci_low": estimate.ci_low,
+        "ci_high": estimate.ci_high,
+        "n": shown_count(finding, finding.n_patients).replace(",", ""),
+        "unit": estimate.unit,
+        "margin": finding.margin,
+    }
+
+
+def _part_data(finding: Finding, part: Part) -> dict[str, object]:
+    same = ("kind", "group", "label", "x", "value", "ci_low", "ci_high", "weight", "unit")
+    n = shown_count(finding, part.n).replace(",", "")
+    return {name: getattr(part, name) for name in same} | {"n": n}
 
 
 def _capital(text: str) -> str:

@@ -87,34 +87,39 @@ def _is_difference(unit: str, groups: Sequence[str]) -> bool:
 
 
 def _row(finding: Finding, part: Part, group: Sequence[Part], digits: int, *, judged: bool) -> Row:
-    text = "not shown" if math.isnan(part.value) else write_interval(part, digits)
     if part.kind == "study":
-        weights = [p.weight for p in group if math.isfinite(p.weight)]
-        return Row(
-            label=part.label,
-            value=part.value,
-            low=part.ci_low,
-            high=part.ci_high,
-            cells=(text, shown_count(finding, part.n), _share(part.weight, weights)),
-            size=_size(part.weight, weights),
-            judged=judged,
-        )
-    if part.kind == "prediction":
-        low, high = fmt.number(part.ci_low, digits), fmt.number(part.ci_high, digits)
-        text = f"{low} to {high}"
+        return _study_row(finding, part, group, digits, judged=judged)
     style = theme.VERDICT_STYLES[finding.verdict]
-    colours = (style.colour, style.edge) if judged else (theme.PART, theme.PART)
+    pooled = part.kind == "pooled"
+    ends = f"{fmt.number(part.ci_low, digits)} to {fmt.number(part.ci_high, digits)}"
+    n = shown_count(finding, part.n) if pooled else ""
     return Row(
         label=NAMES.get(part.kind, part.label),
         value=part.value,
         low=part.ci_low,
         high=part.ci_high,
-        cells=(text, shown_count(finding, part.n) if part.kind == "pooled" else "", ""),
-        mark="diamond" if part.kind == "pooled" else "bar",
-        colour=colours[0],
-        edge=colours[1],
-        bold=part.kind == "pooled",
-        whole=part.kind == "pooled",
+        cells=(write_interval(part, digits) if pooled else ends, n, ""),
+        mark="diamond" if pooled else "bar",
+        colour=style.colour if judged else theme.PART,
+        edge=style.edge if judged else theme.PART,
+        bold=pooled,
+        whole=pooled,
+        judged=judged,
+    )
+
+
+def _study_row(
+    finding: Finding, part: Part, group: Sequence[Part], digits: int, *, judged: bool
+) -> Row:
+    weights = [p.weight for p in group if math.isfinite(p.weight)]
+    text = "not shown" if math.isnan(part.value) else write_interval(part, digits)
+    return Row(
+        label=part.label,
+        value=part.value,
+        low=part.ci_low,
+        high=part.ci_high,
+        cells=(text, shown_count(finding, part.n), _share(part.weight, weights)),
+        size=_size(part.weight, weights),
         judged=judged,
     )
 

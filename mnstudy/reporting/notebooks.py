@@ -120,6 +120,12 @@ def _last_line(error: Exception) -> str:
     return plain.splitlines()[-1] if plain else type(error).__name__
 
 
+def rename_dataset(notebook: Notebook, place: str, name: str) -> None:
+    """Show the name of a data set instead of the place it lies in on this machine."""
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(place, name)
+
+
 def tidy(notebook: Notebook) -> Notebook:
     """Remove what differs between two runs of the same notebook."""
     notebook.metadata = nbformat.from_dict(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -181,7 +182,7 @@ def _answer(body: Body, finding: Finding, pictures: Pictures) -> dict[str, Any]:
     return {
         "anchor": f"{finding.claim.id}-{body.key}",
         "estimate": f"{fmt.interval(estimate)} {estimate.unit}, {level} interval",
-        "p": "" if estimate.p_value != estimate.p_value else fmt.p_value(estimate.p_value),
+        "p": "" if math.isnan(estimate.p_value) else fmt.p_value(estimate.p_value),
         "verdict": finding.verdict,
         "wording": may_be_said(finding),
         "size": shown_size(finding) + (f"; {missing} left out" if finding.n_missing else ""),

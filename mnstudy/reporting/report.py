@@ -12,13 +12,16 @@ from typing import Any
 
 from joblib import Parallel, cpu_count, delayed
 
-from mnstudy.cohort.datasets import load, shipped
+from mnstudy.cohort.datasets import data_dir, load
+from mnstudy.cohort.manifest import check_manifest, read_manifest
+from mnstudy.cohort.problems import fail
 from mnstudy.cohort.published import load_published
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting import captions, figures, page, theme
 from mnstudy.reporting.bodies import Body, cohort_body, published_body, with_unique_keys
 from mnstudy.reporting.folder import check_target, whole_folder, write_manifest
 from mnstudy.reporting.scorecard import scorecard, scorecard_table
+from mnstudy.reporting.svg import data_address
 from mnstudy.reporting.tables import parts_frame, results_frame, write_csv
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.evidence import evidence
@@ -53,7 +56,8 @@ def report(
     png : bool
         Write the figures as PNG too; the scorecard always is.
     notebooks : bool
-        Run the shipped notebooks on a shipped data set as well and keep them beside the figures.
+        Run the shipped notebooks on the data as well and keep them beside the figures; a table
+        in memory has no place they could load it from, so they are left out.
     n_jobs : int, optional
         Figures drawn side by side; the processors of the machine when left out. The bytes
         written do not depend on it.
@@ -79,6 +83,7 @@ def report(
     """
     target = check_target(Path(out))
     tell = progress or (lambda stage, done, total: None)
+    _check_shipped(tell)
     bodies = gather(cohort, tell)
     with whole_folder(target) as folder:
         extra = _notebooks(folder, cohort, tell) if notebooks else []
@@ -186,8 +191,8 @@ def _write_figure(finding: Finding, made: _Files, folder: Path, path: str) -> pa
         target.with_suffix(".png").write_bytes(made.png)
     write_csv(captions.figure_data(finding), target.with_suffix(".csv"))
     return page.Drawn(
-        wide=theme.data_address(made.wide),
-        narrow=theme.data_address(made.narrow),
+        wide=data_address(made.wide),
+        narrow=data_address(made.narrow),
         width=round(96 * made.inches[0]),
         height=round(96 * made.inches[1]),
         path=path,
@@ -196,25 +201,35 @@ def _write_figure(finding: Finding, made: _Files, folder: Path, path: str) -> pa
 
 
 def _notebooks(folder: Path, cohort: Cohort | None, progress: Progress) -> list[str]:
-    """Run the notebooks on a shipped data set; they load their data by name."""
+    """Run the notebooks; they load the data by name or place, which the copies do not show."""
     from mnstudy.reporting import notebooks
 
-    if cohort is not None and not _is_shipped(cohort):
-        return []
-    own = {} if cohort is None else {"dataset": cohort.name}
+    place = "" if cohort is None else cohort.provenance.location
+    if cohort is not None and not place:
+        return []  # a table in memory cannot be loaded from a notebook
     paths = notebooks.shipped_notebooks()
     ran = notebooks.run_all(
-        paths, own, progress=lambda done, total: progress("notebooks", done, total)
+        paths,
+        {"dataset": place} if place else {},
+        progress=lambda done, total: progress("notebooks", done, total),
     )
     (folder / "notebooks").mkdir()
     for path, notebook in zip(paths, ran, strict=True):
+        if place:
+            notebooks.rename_dataset(notebook, place, Path(place).name)
         notebooks.write(notebook, folder / "notebooks" / path.name)
     return [f"notebooks/{path.name}" for path in paths]
 
 
-def _is_shipped(cohort: Cohort) -> bool:
-    name, sha256 = cohort.name, cohort.provenance.sha256
-    return name in shipped() and load(name).provenance.sha256 == sha256
+def _check_shipped(progress: Progress) -> None:
+    """Hold the shipped data against their fingerprints; the published tables are always used."""
+    folder = data_dir()
+    sets = len(read_manifest(folder)["dataset"])
+    progress("data", 0, sets)
+    problems = check_manifest(folder)
+    if problems:
+        fail("data/manifest.toml", *problems)
+    progress("data", sets, sets)
 
 
 def versions() -> dict[str, str]:

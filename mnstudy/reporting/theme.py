@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mnstudy.reporting.lettering import CAPITAL, LEADING, text_width
+from mnstudy.reporting.svg import compact
 
 COLUMN = 85 / 25.4  # inches: one column of a journal
 FULL = 180 / 25.4  # both columns
@@ -156,16 +156,6 @@ def watermark(picture: Figure) -> None:
     )  # fmt: skip
 
 
-_FAMILY = b" font-family: 'DejaVu Sans', 'Verdana', sans-serif;"
-_ONCE = b"text{font-family: 'DejaVu Sans', 'Verdana', sans-serif}</style>"
-_NO_TURN = re.compile(rb' transform="rotate\(-0 [^)]*\)"')
-_TAG = re.compile(rb"<[^>]+>")  # what a reader wrote stands between tags, never inside one
-_DIGITS = re.compile(rb"(\.\d\d)\d+")
-_UNSEEN = re.compile(
-    rb'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>| id="[a-zA-Z]\w*_\d+"', re.S
-)
-
-
 def svg_bytes(picture: Figure) -> bytes:
     """Return the picture as SVG; the same picture gives the same bytes.
 
@@ -177,9 +167,7 @@ def svg_bytes(picture: Figure) -> bytes:
         metadata["Title"] = picture.alt
     with themed():
         picture.savefig(buffer, format="svg", metadata=metadata)
-    content = _NO_TURN.sub(b"", buffer.getvalue())
-    content = content.replace(_FAMILY, b"").replace(b"</style>", _ONCE, 1)
-    return _TAG.sub(lambda tag: _DIGITS.sub(rb"\1", tag[0]), content)
+    return compact(buffer.getvalue())
 
 
 SHADES = (1.0, 0.8, 0.6, 0.4, 0.2)  # of each colour, towards paper: the edges of letters and lines
@@ -214,12 +202,6 @@ def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, format="png", optimize=True, dpi=(dpi, dpi))
     return buffer.getvalue()
-
-
-def data_address(svg: bytes) -> str:
-    """Return an SVG as an address that an ``img`` of a self-contained page can hold."""
-    small = re.sub(rb"\s*\n\s*", b" ", _UNSEEN.sub(b"", svg)).replace(b"> <", b"><")
-    return "data:image/svg+xml;base64," + base64.b64encode(small.strip()).decode("ascii")
 
 
 def save(picture: Figure, path: Path, *, png: bool = True, dpi: int = PNG_DPI) -> list[Path]:

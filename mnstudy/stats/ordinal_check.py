@@ -164,7 +164,8 @@ def _clustered(scores: Array, codes: Codes) -> Test:
     n_groups, df = int(codes.max()) + 1, scores.shape[1]
     summed = np.zeros((n_groups, df))
     np.add.at(summed, codes, scores)
-    if np.linalg.matrix_rank(summed) < df:
+    # With as many groups as deviations the statistic is their number whatever the data say.
+    if n_groups <= df or np.linalg.matrix_rank(summed) < df:
         return math.nan, f"{n_groups} groups do not determine the covariance of {df} deviations"
     total = summed.sum(axis=0)
     return float(total @ np.linalg.solve(summed.T @ summed, total)), ""

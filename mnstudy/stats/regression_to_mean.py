@@ -104,8 +104,8 @@ def expected_regression(
     expected change -4.575 by regression to the mean alone
       mean 65.25 at selection, 60.68 when measured again; reliability 0.7
       selected above 60, both measurements normal
-    >>> expected_regression(mean=50, reliability=0.7, selected_mean=60).expected_change
-    -3.0
+    >>> expected_regression(mean=50, reliability=0.75, selected_mean=60).expected_change
+    -2.5
     """
     check_option("selected", selected, ("above", "below"))
     _check_finite(mean=mean, reliability=reliability)

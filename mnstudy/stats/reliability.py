@@ -6,21 +6,24 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
-from scipy import special, stats
+from scipy import stats
 
+from mnstudy.stats.reliability_error import (
+    MeasurementError,
+    measurement_error,
+    smallest_detectable_change,
+)
 from mnstudy.stats.reliability_kappa import WeightedKappa, weighted_kappa
 from mnstudy.stats.reliability_noise import BeyondNoise, share_beyond_noise
-from mnstudy.stats.reliability_squares import MeanSquares, mean_squares
+from mnstudy.stats.reliability_squares import FORMS, MEANING, Form, MeanSquares, mean_squares
 from mnstudy.stats.small_result import (
     SmallResult,
     check_level,
     check_option,
     interval,
-    percent,
 )
 
 __all__ = [
@@ -34,13 +37,6 @@ __all__ = [
     "smallest_detectable_change",
     "weighted_kappa",
 ]
-
-Form = Literal["2,1", "3,1"]
-FORMS: tuple[str, ...] = get_args(Form)
-_MEANING = {
-    "2,1": "two-way, raters random, absolute agreement, one rating",
-    "3,1": "two-way, raters fixed, consistency, one rating",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -66,33 +62,6 @@ class IntraclassCorrelation(SmallResult):
             f"{self.n_subjects} subjects by {self.n_raters} raters, {self.n_missing} "
             "subjects incomplete",
             *(f"note: {note}" for note in self.notes),
-        ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class MeasurementError(SmallResult):
-    """Standard error of measurement, and the smallest change it lets one detect.
-
-    ``estimate`` is the standard error of measurement, in units of the score; ``sdc`` the change of
-    one subject that exceeds noise at ``confidence_level``.
-    """
-
-    estimate: float
-    sdc: float
-    confidence_level: float
-    form: Form
-    method: str
-    n_subjects: int
-    n_raters: int
-    n_missing: int
-
-    def _lines(self) -> list[str]:
-        return [
-            f"SEM {self.estimate:.4g}, smallest detectable change {self.sdc:.4g} "
-            f"({percent(self.confidence_level)})",
-            self.method,
-            f"{self.n_subjects} subjects by {self.n_raters} raters, {self.n_missing} "
-            "subjects incomplete",
         ]
 
 
@@ -128,8 +97,9 @@ def icc(
               \quad ICC(3,1) = \frac{MS_R - MS_E}{MS_R + (k - 1) MS_E}.
 
     These are ICC(A,1) and ICC(C,1) of McGraw & Wong, whose F-intervals are used: exact for (3,1),
-    with Satterthwaite's df for (2,1). Ratings need a scale on which a mean makes sense, and the
-    value depends on how much the subjects differ: it does not carry over to another population.
+    with Satterthwaite's df for (2,1), which break down for negative estimates (noted).
+    Ratings need a scale on which a mean makes sense, and the value depends on how much the subjects
+    differ: it does not carry over to another population.
 
     References
     ----------
@@ -156,91 +126,26 @@ def icc(
         raise ValueError("subjects do not differ at all: the share of their variance is undefined")
     tail = (1.0 - level) / 2.0
     found = _agreement(squares, tail) if form == "2,1" else _consistency(squares, tail)
-    perfect = squares.error == 0 and (form == "3,1" or squares.raters == 0)
     return IntraclassCorrelation(
         estimate=found[0],
         ci_low=found[1],
         ci_high=found[2],
         confidence_level=level,
         form=form,
-        method=_MEANING[form],
+        method=MEANING[form],
         n_subjects=squares.n,
         n_raters=squares.k,
         n_missing=squares.n_missing,
-        notes=("raters never differ: the interval has no width",) if perfect else (),
+        notes=_notes(squares, form, found[0]),
     )
 
 
-def measurement_error(
-    ratings: Any, *, form: Form = "2,1", confidence_level: float = 0.95
-) -> MeasurementError:
-    r"""Noise of one rating, and the smallest change of a subject that exceeds it.
-
-    Parameters
-    ----------
-    ratings, form
-        As for ``icc``.
-    confidence_level : float
-        Of the smallest detectable change.
-
-    Notes
-    -----
-    :math:`SEM = \sqrt{MS_E}` for (3,1), and with the raters' own variance
-    :math:`\sqrt{MS_E + \max(0, (MS_C - MS_E) / n)}` for (2,1);
-    :math:`SDC = z\,\sqrt{2}\,SEM`, 1.96 at 95 %. The SEM is in units of the score and, unlike
-    the ICC, does not depend on how much subjects differ.
-
-    References
-    ----------
-    de Vet et al. (2006), doi 10.1016/j.jclinepi.2005.10.015.
-
-    Examples
-    --------
-    >>> measurement_error([[40, 45], [55, 50], [62, 66], [30, 31], [75, 70]], form="3,1")
-    SEM 3.391, smallest detectable change 9.4 (95 %)
-      two-way, raters fixed, consistency, one rating
-      5 subjects by 2 raters, 0 subjects incomplete
-    """
-    check_option("form", form, FORMS)
-    squares = mean_squares(ratings)
-    between_raters = max(0.0, (squares.raters - squares.error) / squares.n)
-    sem = math.sqrt(squares.error + (between_raters if form == "2,1" else 0.0))
-    return MeasurementError(
-        estimate=sem,
-        sdc=smallest_detectable_change(sem, confidence_level=confidence_level),
-        confidence_level=confidence_level,
-        form=form,
-        method=_MEANING[form],
-        n_subjects=squares.n,
-        n_raters=squares.k,
-        n_missing=squares.n_missing,
-    )
-
-
-def smallest_detectable_change(sem: float, *, confidence_level: float = 0.95) -> float:
-    r"""Change of one subject that measurement noise exceeds with chance 1 - level only.
-
-    .. math:: SDC = z\,\sqrt{2}\,SEM
-
-    Parameters
-    ----------
-    sem : float
-        Standard error of measurement, such as :math:`SD \sqrt{1 - ICC}` from a publication.
-    confidence_level : float
-
-    References
-    ----------
-    de Vet et al. (2006), doi 10.1016/j.jclinepi.2005.10.015.
-
-    Examples
-    --------
-    >>> round(smallest_detectable_change(3.0), 3)
-    8.315
-    """
-    if not (math.isfinite(sem) and sem >= 0):
-        raise ValueError(f"sem must be a number from 0 up, not {sem}")
-    z = -float(special.ndtri((1.0 - check_level(confidence_level)) / 2.0))
-    return z * math.sqrt(2.0) * sem
+def _notes(squares: MeanSquares, form: Form, estimate: float) -> tuple[str, ...]:
+    if squares.error == 0 and (form == "3,1" or squares.raters == 0):
+        return ("raters never differ: the interval has no width",)
+    if form == "2,1" and estimate < 0:
+        return ("negative estimate: the approximate interval fails there, read it as no agreement",)
+    return ()
 
 
 def _consistency(squares: MeanSquares, tail: float) -> tuple[float, float, float]:
@@ -269,6 +174,7 @@ def _agreement(squares: MeanSquares, tail: float) -> tuple[float, float, float]:
     low, high = float(stats.f.isf(tail, n - 1, df)), float(stats.f.isf(tail, df, n - 1))
     return (
         estimate,
-        n * (between - low * error) / (low * rest + n * between),
+        # Divided by the F value, which has no bound where a negative estimate leaves next to no df.
+        n * (between / low - error) / (rest + n * between / low),
         n * (high * between - error) / (rest + n * high * between),
     )

@@ -131,7 +131,7 @@ def weighted_kappa(
         n_levels=len(order),
         n=n,
         n_missing=n_missing,
-        notes=("ratings never differ: the interval has no width",) if observed > 1 - 1e-12 else (),
+        notes=("the standard error is zero: the interval has no width",) if error == 0 else (),
     )
 
 
@@ -162,4 +162,7 @@ def _standard_error(weight: Array, share: Array, observed: float, expected: floa
     mean_weights = np.add.outer(weight @ share.sum(axis=0), share.sum(axis=1) @ weight)
     spread = share * (weight * (1 - expected) - mean_weights * (1 - observed)) ** 2
     centre = observed * expected - 2 * expected + observed
-    return math.sqrt(max(0.0, float(spread.sum()) - centre**2) / n) / (1 - expected) ** 2
+    total = float(spread.sum())
+    # Below this share the difference is rounding, and its root would pass for an error.
+    variance = total - centre**2 if total - centre**2 > 1e-13 * total else 0.0
+    return math.sqrt(variance / n) / (1 - expected) ** 2

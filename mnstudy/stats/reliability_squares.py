@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from mnstudy.stats.mixed_design import Array, as_float
 
+Form = Literal["2,1", "3,1"]
+FORMS: tuple[str, ...] = get_args(Form)
+MEANING = {
+    "2,1": "two-way, raters random, absolute agreement, one rating",
+    "3,1": "two-way, raters fixed, consistency, one rating",
+}
 # What centring leaves of equal ratings is rounding, and would pass for disagreement.
 ROUNDING = 1e-12
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def _sums(parts: Sequence[Array]) -> Array:
 
 
 def subset_sums(values: Array, size: int) -> Array:
-    """Sums of all subsets of one size.
+    """Add up all subsets of one size.
 
     Examples
     --------
@@ -76,7 +76,9 @@ def subset_sums(values: Array, size: int) -> Array:
 
 def subsets(n: int, size: int) -> Array:
     """All subsets of 0 to n - 1 of one size, a row of ones and zeros each."""
-    chosen = np.array(list(combinations(range(n), size)))
-    marks = np.zeros((math.comb(n, size), n))
+    count = math.comb(n, size)
+    listed = chain.from_iterable(combinations(range(n), size))
+    chosen = np.fromiter(listed, np.intp, count * size).reshape(count, size)
+    marks = np.zeros((count, n))
     np.put_along_axis(marks, chosen, 1.0, axis=1)
     return marks

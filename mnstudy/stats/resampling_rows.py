@@ -46,17 +46,18 @@ def clusters(y: Any, groups: Any, arm: Any = None) -> Clusters:
     rows = complete(y, {} if arm is None else {"arm": arm}, groups)
     if np.isinf(rows.y).any():
         raise ValueError("y holds infinite values; replace them or mark them as missing (nan)")
-    # By label, so that what the random numbers fall on does not depend on the order of rows.
-    place = np.argsort(np.argsort([str(label) for label in rows.labels], kind="stable"))
-    codes = place[rows.codes]
     treated = None if arm is None else _arm(rows.columns[0])
-    keys = [rows.y, codes] if treated is None else [rows.y, treated, codes]
-    order = np.lexsort(keys)
+    keys = [rows.y] if treated is None else [rows.y, treated]
+    n_groups = len(rows.labels)
+    # By label, so that what the random numbers fall on does not depend on the order of rows.
+    names = [str(label) for label in rows.labels]
+    codes = np.argsort(np.argsort(names, kind="stable"))[rows.codes]
+    order = np.lexsort(keys if groups is None else [*keys, codes])
     return Clusters(
         y=rows.y[order],
         treated=None if treated is None else treated[order],
-        codes=codes[order],
-        n_groups=len(place),
+        codes=np.arange(n_groups) if groups is None else codes[order],
+        n_groups=n_groups,
         n_missing=rows.n_missing,
     )
 
@@ -77,7 +78,7 @@ def generator(rng: Rng | None, why: str) -> np.random.Generator:
 
 def check_resamples(n_resamples: int) -> int:
     """Return a whole number of resamples from 1 up."""
-    if int(n_resamples) != n_resamples or n_resamples < 1:
+    if not isinstance(n_resamples, int | np.integer) or n_resamples < 1:
         raise ValueError(f"n_resamples must be a whole number from 1 up, not {n_resamples}")
     return int(n_resamples)
 

@@ -1,0 +1,43 @@
+"""SVG as matplotlib writes it, made smaller without a visible change."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+_FAMILY = b" font-family: 'DejaVu Sans', 'Verdana', sans-serif;"
+_ONCE = b"text{font-family: 'DejaVu Sans', 'Verdana', sans-serif}</style>"
+_NO_TURN = re.compile(rb' transform="rotate\(-0 [^)]*\)"')
+_TAG = re.compile(rb"<[^>]+>")  # what a reader wrote stands between tags, never inside one
+_STYLE = re.compile(rb' style="([^"]*)"')
+_DIGITS = re.compile(rb"(\.\d\d)\d+")
+_UNSEEN = re.compile(
+    rb'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>| id="[a-zA-Z]\w*_\d+"', re.S
+)
+
+
+def compact(svg: bytes) -> bytes:
+    """Return an SVG with its type named once and places to a hundredth of a point."""
+    content = _NO_TURN.sub(b"", svg).replace(_FAMILY, b"").replace(b"</style>", _ONCE, 1)
+    return _TAG.sub(lambda tag: _DIGITS.sub(rb"\1", tag[0]), content)
+
+
+def data_address(svg: bytes) -> str:
+    """Return an SVG as an address that an ``img`` of a self-contained page can hold."""
+    small = _classed(_UNSEEN.sub(b"", svg))
+    small = re.sub(rb"\s*\n\s*", b" ", small).replace(b"> <", b"><")
+    return "data:image/svg+xml;base64," + base64.b64encode(small.strip()).decode("ascii")
+
+
+def _classed(svg: bytes) -> bytes:
+    """Name every style once in place of repeating it: a third of the size of a picture."""
+    names: dict[bytes, bytes] = {}
+
+    def named(tag: re.Match[bytes]) -> bytes:
+        return _STYLE.sub(
+            lambda m: b' class="%b"' % names.setdefault(m[1], b"c%d" % len(names)), tag[0]
+        )
+
+    content = _TAG.sub(named, svg)
+    rules = b"".join(b".%b{%b}" % (name, style) for style, name in names.items())
+    return content.replace(b"</style>", rules + b"</style>", 1)
