@@ -1,9 +1,11 @@
 """Figures draw what a finding holds: nothing more, nothing cut off, the same bytes every time."""
 
+import base64
 import io
 import itertools
 import math
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import matplotlib
 import pytest
@@ -13,6 +15,7 @@ from test_reporting_cases import CONTROLLED, HOSTILE, cases, estimate, finding, 
 
 import mnstudy as mn
 from mnstudy.reporting import theme
+from mnstudy.reporting.svg import data_address
 
 CASES = cases()
 WIDTHS = ("full", "column")
@@ -183,7 +186,6 @@ def test_several_bodies_of_data_are_drawn_beneath_each_other():
 @pytest.mark.parametrize(
     ("asked", "width", "says"),
     [
-        (untestable(), "full", "not testable, there is nothing to draw: the data have no column"),
         ([CASES["levels"], CASES["limit"]], "full", "different claims"),
         ([], "full", "no finding was given"),
         (CASES["levels"], "wide", "give 'full' or 'column'"),
@@ -192,6 +194,10 @@ def test_several_bodies_of_data_are_drawn_beneath_each_other():
 def test_what_cannot_be_drawn_is_refused_in_words(asked, width, says):
     with pytest.raises(ValueError, match=says):
         mn.plot(asked, width=width)
+
+
+def test_a_claim_that_is_not_testable_says_why():
+    assert "the data have no column" in " ".join(words(mn.plot(untestable())).split())
 
 
 def test_the_same_finding_gives_the_same_bytes_whatever_the_session_has_set():
@@ -215,6 +221,18 @@ def test_files_are_small_and_carry_no_date(tmp_path):
     assert "dc:date" not in svg
     assert "matplotlib v" not in svg.lower()
     assert "Software" not in Image.open(written[1]).info
+
+
+@pytest.mark.parametrize("name", ["hostile name", "forest"])
+def test_the_picture_inside_a_page_says_the_same(pictures, name):
+    svg = theme.svg_bytes(pictures[name, "full"])
+    address = data_address(svg)
+    inside = base64.b64decode(address.partition(",")[2])
+    kept = [ElementTree.fromstring(x) for x in (svg, inside)]
+    said = [[t.text for t in tree.iter("{http://www.w3.org/2000/svg}text")] for tree in kept]
+    assert said[0] == said[1]
+    assert len(said[0]) > 8
+    assert len(address) < 1.05 * len(svg)
 
 
 def test_pictures_show_themselves_in_a_notebook_with_their_alternative_text():

@@ -174,7 +174,11 @@ def _locate(source: str | os.PathLike[str]) -> tuple[Path, Study, str]:
 
 def _study_of(path: Path) -> Study:
     if not path.is_file():
-        intake.refuse(path, rule="a study.toml in the folder", remedy="write one beside the sheet; README shows how")
+        intake.refuse(
+            path,
+            rule="a study.toml in the folder",
+            remedy="write one beside the sheet; README shows how",
+        )
     study = read_study(path)
     if not study.file:
         intake.refuse(path, rule="file = ...", remedy="name the data file in the study file")

@@ -46,7 +46,11 @@ def plot(finding: Finding | Sequence[Finding], *, width: str = "full") -> Pictur
     Raises
     ------
     ValueError
-        Nothing can be drawn: the claim is not testable, or several claims were given.
+        No finding was given, or findings about several claims.
+
+    Notes
+    -----
+    Of a claim that is not testable the figure says why, and draws what further numbers there are.
 
     Examples
     --------
@@ -82,13 +86,7 @@ def _drawable(findings: Sequence[Finding]) -> list[Finding]:
         raise ValueError(
             "these findings answer different claims: draw them one by one, or use the scorecard"
         )
-    shown = [f for f in findings if f.estimate is not None]
-    if not shown:
-        raise ValueError(
-            f"{findings[0].claim.id} is not testable, there is nothing to draw: "
-            f"{findings[0].reason}"
-        )
-    return shown
+    return [f for f in findings if f.estimate is not None] or list(findings[:1])
 
 
 def _alt(findings: Sequence[Finding]) -> str:
@@ -150,7 +148,7 @@ def _head(findings: Sequence[Finding], canvas: _Canvas) -> _Head:
     marks = []
     for finding in findings:
         mark = " · SYNTHETIC DATA" if finding.synthetic else ""
-        source = f"{finding.dataset}{mark} · {shown_size(finding)}"
+        source = " · ".join(x for x in (finding.dataset + mark, shown_size(finding)) if x)
         lines += [(t, size - 0.5, theme.MUTED, "normal") for t in _wrapped(source, canvas, -0.5)]
         marks.append((len(lines), finding.verdict))
         words = wrap(f"{finding.verdict}: {finding.reason}", canvas.inner - 0.16, size)
@@ -182,7 +180,8 @@ def _blocks(findings: Sequence[Finding], canvas: _Canvas) -> list[_RowBlock | co
         return [_RowBlock(panel, canvas) for panel in panels]
     finding = findings[0]
     forest = forest_panels(finding)
-    main = [] if _forest_says_it(finding) else [estimate_panel(finding)]
+    untold = finding.estimate is not None and not _forest_says_it(finding)
+    main = [estimate_panel(finding)] if untold else []
     sessions = [p for p in finding.parts if p.kind == "session"]
     blocks: list[_RowBlock | course.CourseBlock] = [_RowBlock(p, canvas) for p in (*main, *forest)]
     parts = part_panels(finding)

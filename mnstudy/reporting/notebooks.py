@@ -161,8 +161,6 @@ def _tidy_output(out: Notebook, number: int) -> Notebook:
     for kind, value in out.get("data", {}).items():
         if isinstance(value, str) and kind.startswith("text/"):
             out.data[kind] = _ADDRESS.sub("", value)
-    if "metadata" in out:
-        out.metadata = nbformat.from_dict({})
     return out
 
 

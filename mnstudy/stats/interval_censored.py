@@ -97,7 +97,8 @@ def turnbull(left: ArrayLike, right: ArrayLike) -> TurnbullFit:
     Notes
     -----
     The masses :math:`p_j` of the innermost intervals maximise
-    :math:`\sum_i \log \sum_j a_{ij} p_j`, where :math:`a_{ij}` tells whether observation i holds interval j.
+    :math:`\sum_i \log \sum_j a_{ij} p_j`, where :math:`a_{ij}` tells whether observation i holds
+    interval j.
 
     References
     ----------
@@ -146,7 +147,7 @@ def share_by(
 
     Examples
     --------
-    >>> share_by([0, 0, 4, 8], [4, 8, 8, float("inf")], [1, 2, 3, 4], 8).estimate
+    >>> round(share_by([0, 0, 4, 8], [4, 8, 8, float("inf")], [1, 2, 3, 4], 8).estimate, 6)
     0.75
     """
     level = check_level(confidence_level)
@@ -161,8 +162,8 @@ def share_by(
     estimate = float(np.clip(mass @ covered, 0, 1))
     count, n_groups = np.random.default_rng(rng), len(labels)
     drawn = count.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_resamples)
-    masses = _self_consistent(holds, drawn[:, codes].astype("float64"))
-    ends = np.quantile(masses @ covered, [(1 - level) / 2, (1 + level) / 2])
+    shares = _resampled_shares(holds, drawn[:, codes].astype("float64"), covered)
+    ends = np.quantile(shares, [(1 - level) / 2, (1 + level) / 2])
     method = f"percentiles of {n_resamples} samples of patients, seed {rng}"
     if min(estimate, 1 - estimate) < 1e-6:
         exact = proportion(n_groups if estimate > 0.5 else 0, n_groups, confidence_level=level)
@@ -237,22 +238,26 @@ def _longest_step(kinds: Array, share: Array, mass: Array, target: Array) -> Arr
     return mass
 
 
-def _self_consistent(holds: Array, weights: Array) -> Array:
-    """Iterate to the masses of many weighted samples at once, to the digits a limit needs."""
+def _resampled_shares(holds: Array, weights: Array, covered: Array) -> Array:
+    """Return the share of many weighted samples at once, each iterated until it stands still."""
     kinds, which = np.unique(holds, axis=0, return_inverse=True)
     per_kind = np.zeros((len(weights), len(kinds)))
     np.add.at(per_kind.T, which.ravel(), weights.T)
     share = per_kind / per_kind.sum(axis=1, keepdims=True)
     mass = np.full((len(weights), kinds.shape[1]), 1 / kinds.shape[1])
+    result = mass @ covered
+    moving = np.arange(len(weights))
     for _ in range(MAX_ITERATIONS):
         held = mass @ kinds.T
         ratio = np.divide(share, held, out=np.zeros_like(share), where=share > 0)
-        new = mass * (ratio @ kinds)
-        moved = np.abs(new - mass).max()
-        mass = new
-        if moved < LIMIT_TOLERANCE:
+        mass = mass * (ratio @ kinds)
+        new = mass @ covered
+        still = np.abs(new - result[moving]) < LIMIT_TOLERANCE
+        result[moving] = new
+        moving, mass, share = moving[~still], mass[~still], share[~still]
+        if not len(moving):
             break
-    return mass
+    return result
 
 
 def _covered(left: Array, right: Array, time: float) -> Array:
