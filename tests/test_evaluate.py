@@ -84,6 +84,24 @@ def test_split_face_equals_the_paired_t_test(split_face):
     assert estimate.df == pytest.approx(len(both) - 1, rel=1e-6)
 
 
+def test_split_face_equals_the_paired_t_test_when_sides_go_opposite_ways():
+    rng = np.random.default_rng(8)
+    shared = rng.normal(0, 10, 12)
+    arms = {"prp": 40 + shared + rng.normal(0, 2, 12), "none": 30 - shared}
+    rows = [
+        [f"P{i:02}", arm, arm, "burn", 1.0, 3, float(score)]
+        for arm, scores in arms.items()
+        for i, score in enumerate(scores)
+    ]
+    columns = ["patient_id", "site_id", "adjunct", "scar_type", "needle_depth_mm"]
+    sheet = pd.DataFrame(rows, columns=[*columns, "session_count", "improvement_score"])
+    study = {"design": "split_body", "randomised": True}
+    found = mn.evaluate(mn.load(sheet, study=study), "topical-adjunct")[0].estimate
+    t = stats.ttest_rel(arms["prp"], arms["none"])
+    assert found.p_value == pytest.approx(t.pvalue, rel=1e-6)
+    assert found.df == pytest.approx(11, rel=1e-6)
+
+
 def test_one_row_a_patient_equals_the_one_sample_t_test(sheet):
     finding = mn.evaluate(mn.load(sheet), "reduces-scarring")[0]
     scores = sheet.loc[sheet["session_count"] > 0, "improvement_score"]

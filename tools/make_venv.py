@@ -82,7 +82,8 @@ def main() -> None:
     (target / ".ready").touch()
     version = ".".join(map(str, sys.version_info[:2]))
     seconds = time.monotonic() - start
-    installed = len(list((target).glob("lib*/python*/site-packages/*.dist-info")))
+    found = target.glob("[Ll]ib*/**/site-packages/*.dist-info")
+    installed = len({path.name for path in found})
     end = "\r" if sys.stdout.isatty() else ""
     print(
         f"{end}environment ........ {target} (python {version}, {installed} packages, locked)"

@@ -70,14 +70,16 @@ def random_intercept(
     the paired t-test whenever the between-group variance is estimated above zero, and always when
     unbounded.
 
-    The bound at zero shifts the rate of false positives when groups hardly differ: in simulations
-    at a true variance of zero to 5.9 % at most for a column that varies within groups, and down to
-    2.9 % for one that does not. Unbounded keeps 5 % exactly in balanced designs. It is the same
-    fit where the bounded variance is above zero; else theta = between / within goes down from zero
-    to the first maximum of the likelihood, no further than 0.9999 of the way to -1 / (rows of the
-    largest group), where rows of one group would no longer be free. With few groups of unequal
-    size its tests of columns that are constant within groups are worse than the bounded ones
-    (table in benchmarks/README.md).
+    The bound at zero shifts the rate of false positives when groups hardly differ: where 5 % is
+    promised, up to 5.8 % for a column that varies within groups and down to 2.9 % for one that
+    does not. Unbounded gives exactly 5 % in balanced designs, but with few groups of unequal size
+    up to 7 % for a column that is constant within groups; keep the bound there (table in
+    benchmarks/README.md).
+
+    Unbounded is the bounded fit wherever that has a variance above zero. Otherwise the ratio
+    between / within goes from zero down to the first maximum of the likelihood, short of -1 / (rows
+    of the largest group), where the model's covariance becomes singular.
+
     Variances are assumed equal across groups and normal; with ordinal scores of few steps look
     at the residuals or use ranks beside it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -32,15 +33,25 @@ def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFr
         y, design = _average(y, design, groups)
         groups = pd.Series(range(len(y)))
     try:
-        return random_intercept(
-            y.to_numpy(dtype="float64"),
-            design.to_numpy(dtype="float64"),
-            groups.to_numpy(),
-            names=list(design.columns),
-            confidence_level=question.confidence_level,
-        )
+        return _engine(question, y, design, groups)
     except ValueError as error:
         raise NotTestable(f"the model cannot be fitted: {error}") from error
+
+
+def _engine(question: Question, y: pd.Series, design: pd.DataFrame, groups: pd.Series) -> MixedFit:
+    """Fit; in a split body the sides of a person may also be less alike than strangers.
+
+    Then, and only then, the fit of complete pairs is the paired t-test whatever their correlation.
+    Where such a fit has no maximum, the ordinary one is used.
+    """
+    data = y.to_numpy(dtype="float64"), design.to_numpy(dtype="float64"), groups.to_numpy()
+    names, level = list(design.columns), question.confidence_level
+    if question.cohort.study.design == "split_body":
+        with suppress(ValueError):
+            return random_intercept(
+                *data, names=names, confidence_level=level, variance="unbounded"
+            )
+    return random_intercept(*data, names=names, confidence_level=level)
 
 
 def _average(
