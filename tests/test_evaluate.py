@@ -182,6 +182,12 @@ def test_findings_are_found_by_claim_and_position(clinic_findings):
         clinic_findings["nonsense"]
 
 
+def test_a_list_of_findings_says_what_the_data_are(clinic_findings, patients):
+    for text in (repr(clinic_findings), clinic_findings._repr_html_()):
+        assert "43 findings · demo_clinic · SYNTHETIC DATA" in text
+    assert "SYNTHETIC" not in repr(mn.evaluate(patients, "treats-acne-scars"))
+
+
 def test_a_finding_shows_the_estimate_first(clinic_findings):
     text = repr(clinic_findings["more-sessions"])
     assert text.index("points per session") < text.index("supported")

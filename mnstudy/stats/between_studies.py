@@ -19,12 +19,6 @@ GRID = np.concatenate([[0.0], np.geomspace(1e-6, 1e2, 49)])
 ROOT_TOLERANCE = 4 * float(np.finfo(float).eps)
 
 
-def weighted_mean(y: Array, v: Array, tau2: float) -> float:
-    """Mean of the effects, weighted by the inverse of their total variance."""
-    w = 1.0 / (v + tau2)
-    return float(w @ y / w.sum())
-
-
 def q_statistic(y: Array, v: Array, tau2: float = 0.0) -> float:
     """Weighted squared distance of the effects from their mean; Cochran's Q at tau2 = 0."""
     w = 1.0 / (v + tau2)

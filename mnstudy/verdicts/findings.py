@@ -213,7 +213,11 @@ class Findings(Sequence[Finding]):
 
     def __repr__(self) -> str:
         shown = [f"{f.claim.id:<24}{f.verdict:<18}{f.estimate or ''}" for f in self._findings]
-        return "\n".join([fmt.count(len(self), "finding"), *shown])
+        return "\n".join([self._heading(), *shown])
+
+    def _heading(self) -> str:
+        marked = {f.dataset + (" · SYNTHETIC DATA" if f.synthetic else "") for f in self._findings}
+        return " · ".join([fmt.count(len(self), "finding"), *sorted(marked)])
 
     def _repr_html_(self) -> str:
         rows = [
@@ -222,7 +226,8 @@ class Findings(Sequence[Finding]):
             for f in self._findings
         ]
         head = "<tr><th>claim</th><th>estimate</th><th>verdict</th><th>reason</th></tr>"
-        return f"<table>{head}{''.join(rows)}</table>"
+        caption = f"<caption>{escape(self._heading())}</caption>"
+        return f"<table>{caption}{head}{''.join(rows)}</table>"
 
 
 def _row(finding: Finding) -> list[object]:

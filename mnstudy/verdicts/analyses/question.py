@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.contract import columns as contract_columns
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.findings import Estimate, Part
 from mnstudy.verdicts.registry import Claim
@@ -115,8 +114,3 @@ def select_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> pd.Data
 
 PLAIN_NEEDLING = {"treatment": ["needling"], "adjunct": ["none"]}
 UNTREATED = {"treatment": ["untreated", "sham"]}
-
-
-def meaning(column: str) -> str:
-    """Return the unit of a contract column."""
-    return contract_columns()[column].unit

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.stats.proportions import proportion
+from mnstudy.stats.proportions import Proportion, proportion
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
     Answer,
@@ -56,9 +55,9 @@ def event_rate(question: Question) -> Answer:
     )
 
 
-def _rate_notes(rate: object, visits_with: int, visits: int) -> tuple[str, ...]:
-    events, n = rate.events, rate.n  # type: ignore[attr-defined]
-    high = fmt.number(100 * rate.ci_high, 1)  # type: ignore[attr-defined]
+def _rate_notes(rate: Proportion, visits_with: int, visits: int) -> tuple[str, ...]:
+    events, n = rate.events, rate.n
+    high = fmt.number(100 * rate.ci_high, 1)
     first = f"{events:,} of {n:,} patients, at {visits_with:,} of {visits:,} assessments"
     if events == 0:
         first += f"; none seen is not none: the true rate may be up to {high} percent"
@@ -70,12 +69,12 @@ def _rate_notes(rate: object, visits_with: int, visits: int) -> tuple[str, ...]:
     )
 
 
-def _percent(rate: object, method: str) -> Estimate:
+def _percent(rate: Proportion, method: str) -> Estimate:
     return Estimate(
-        value=100 * rate.estimate,  # type: ignore[attr-defined]
-        ci_low=100 * rate.ci_low,  # type: ignore[attr-defined]
-        ci_high=100 * rate.ci_high,  # type: ignore[attr-defined]
-        confidence_level=rate.confidence_level,  # type: ignore[attr-defined]
+        value=100 * rate.estimate,
+        ci_low=100 * rate.ci_low,
+        ci_high=100 * rate.ci_high,
+        confidence_level=rate.confidence_level,
         unit="percent",
         method=method,
     )
@@ -155,8 +154,3 @@ def _measured_note(measured: int, treated: int) -> tuple[str, ...]:
     if measured == treated:
         return ()
     return (f"measured in {measured:,} of {treated:,} patients",)
-
-
-def by_patient(values: pd.Series, patients: pd.Series) -> pd.Series:
-    """Return one value a patient: the mean of all assessments."""
-    return values.groupby(patients).mean()
