@@ -133,11 +133,7 @@ def contrast(
     for column in baseline:
         design[column] = frame[column] - frame[column].mean()
     paired = _pairs(frame, base["treated"])
-    if question.cohort.study.design == "split_body" and paired < MIN_PATIENTS:
-        raise NotTestable(
-            "the study is declared as split body, but fewer than "
-            f"{MIN_PATIENTS} patients have both sides known"
-        )
+    _refuse_other_design(question.cohort.study.design, paired)
     fitted = model.fit(question, frame, frame[outcome], design)
     notes = []
     if paired:
@@ -153,6 +149,20 @@ def contrast(
         n_sites=n_sites(frame),
         notes=tuple(notes),
     )
+
+
+def _refuse_other_design(design: str, paired: int) -> None:
+    """Refuse a comparison whose patients are not those of the declared design."""
+    if design == "split_body" and paired < MIN_PATIENTS:
+        raise NotTestable(
+            "the study is declared as split body, but fewer than "
+            f"{MIN_PATIENTS} patients have both sides known"
+        )
+    if design == "parallel" and paired >= MIN_PATIENTS:
+        raise NotTestable(
+            f"the study is declared as parallel, but {paired:,} patients have sites in both arms: "
+            'halves of one body are a split body (design = "split_body")'
+        )
 
 
 def _pairs(frame: pd.DataFrame, arm: pd.Series) -> int:
