@@ -1,7 +1,7 @@
 """Studies that would mislead: none may end in a supported claim about a cause, each says why.
 
-Every scenario is a small clinic written out by hand, with no effect of what is claimed, analysed the
-way its author hopes for.
+Every scenario is a small clinic written out by hand, without an effect of what is claimed,
+analysed the way its author hopes for.
 """
 
 import numpy as np
