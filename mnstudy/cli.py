@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mnstudy import __version__
-from mnstudy.errors import DataError, DesignError, NotBuiltError
+from mnstudy.errors import DataError, DesignError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (DataError, DesignError, NotBuiltError) as error:
+    except (DataError, DesignError) as error:
         print(error, file=sys.stderr)
     except (KeyError, ValueError, FileExistsError) as error:
         print(error.args[0] if error.args else error, file=sys.stderr)
@@ -221,11 +221,12 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    raise NotBuiltError(
-        "mnstudy init is not built yet: it will look at a sheet, propose which of its columns is "
-        "which column of the contract, and write a study.toml to correct. Until then write the "
-        "[columns] by hand; README shows how"
-    )
+    from mnstudy.cohort.propose import write_study
+
+    target, proposals = write_study(Path(arguments.sheet))
+    print("\n".join(f"  {p}" for p in proposals))
+    print(f"wrote {target.name}; correct it, then: mnstudy validate {target}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -15,7 +15,3 @@ class DataError(ValueError):
 
 class DesignError(ValueError):
     """The analysis asked for is one that the declared design cannot carry."""
-
-
-class NotBuiltError(NotImplementedError):
-    """A public name that is reserved; the message says what it will do."""

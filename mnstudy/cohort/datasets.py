@@ -177,7 +177,7 @@ def _study_of(path: Path) -> Study:
         intake.refuse(
             path,
             rule="a study.toml in the folder",
-            remedy="write one beside the sheet; README shows how",
+            remedy="run: mnstudy init SHEET",
         )
     study = read_study(path)
     if not study.file:
