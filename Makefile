@@ -20,7 +20,7 @@ report: $(READY)  ## regenerate every figure, table and the page in reports/ (ab
 test: $(READY)  ## run the tests (about 2 min)
 	@$(BIN)/python -m pytest -m "not slow"
 
-slow: $(READY)  ## run the simulations too (about 15 min)
+slow: $(READY)  ## run the simulations too (about 4 min)
 	@$(BIN)/python -m pytest
 
 check: format lint types layers test notebooks-check  ## everything that has to hold before a commit
@@ -58,7 +58,7 @@ lock: pyproject.toml  ## resolve requirements.lock again (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q pyproject.toml -o requirements.lock
 
 witness:  ## compute the pinned reference numbers again (needs R, see tests/reference/README.md)
-	@for f in tests/reference/*.R; do Rscript $$f || exit 1; done
+	@cd tests/reference && for f in *.R; do echo $$f; Rscript $$f >/dev/null || exit 1; done
 
 clean:  ## remove the environment and what tools left behind
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
