@@ -18,7 +18,7 @@ _PUBLIC = {
     "datasets": ("mnstudy.cohort.datasets", "datasets"),
     "load": ("mnstudy.cohort.datasets", "load"),
     "validate": ("mnstudy.cohort.datasets", "validate"),
-    "dictionary": ("mnstudy.cohort.contract", "dictionary"),
+    "dictionary": ("mnstudy.cohort.columns", "dictionary"),
     "simulate": ("mnstudy.cohort.simulate", "simulate"),
     "Cohort": ("mnstudy.cohort.table", "Cohort"),
     "claims": ("mnstudy.verdicts.evaluate", "claims"),

@@ -3,7 +3,7 @@
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.contract import columns
+from mnstudy.cohort.columns import columns
 from mnstudy.cohort.published import contrast_counts, load_published
 from mnstudy.verdicts.analyses import ANALYSES
 from mnstudy.verdicts.judge import RULES

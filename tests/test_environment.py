@@ -39,3 +39,23 @@ def test_the_lock_pins_every_declared_dependency_with_hashes():
 def test_no_index_address(name):
     text = (ROOT / name).read_text()
     assert not re.search(r"--(extra-)?index-url|--find-links|https?://|file:", text)
+
+
+def test_no_module_imports_itself_through_others():
+    """Imports at the top of modules run in no circle, within a room either."""
+    from graphlib import TopologicalSorter
+
+    imports = {}
+    for path in sorted((ROOT / "mnstudy").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        top = re.findall(
+            r"^(?:from|import) (mnstudy[\w.]*)(?: import ([^\n(]+|\([^)]*\)))?",
+            path.read_text(),
+            re.M,
+        )
+        named = [
+            f"{module}.{n.strip()}" for module, names in top for n in re.split(r"[,()\n]", names)
+        ]
+        imports[name] = {n for n in [*named, *(m for m, _ in top)] if n != name}
+    known = {n: {m for m in found if m in imports} for n, found in imports.items()}
+    assert len(list(TopologicalSorter(known).static_order())) == len(known)

@@ -93,10 +93,10 @@ def test_results_read_back_to_the_last_digit(tmp_path):
     tables.write_csv(table, tmp_path / "results.csv")
     raw = (tmp_path / "results.csv").read_bytes()
     assert b"\r" not in raw
-    back = pd.read_csv(tmp_path / "results.csv", float_precision="round_trip")
-    assert back.loc[0, "estimate"] == value
-    assert back.loc[0, "ci_low"] == 1 / 3
-    assert back.loc[1, "n_studies"] == 3
+    back = pd.read_csv(tmp_path / "results.csv", dtype="str")
+    assert float(back.loc[0, "estimate"]) == value
+    assert float(back.loc[0, "ci_low"]) == 1 / 3
+    assert int(back.loc[1, "n_studies"]) == 3
 
 
 def test_results_hide_small_counts_of_real_cohorts_only():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnstudy.cohort.contract import columns
+from mnstudy.cohort.columns import columns
 from mnstudy.cohort.datasets import load
 from mnstudy.cohort.simulate import simulate
 from mnstudy.cohort.simulate_design import DESIGNS

@@ -5,16 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mnstudy.cohort.columns import ColumnSpec
 from mnstudy.cohort.problems import Problem
 from mnstudy.cohort.study import Study
-
-if TYPE_CHECKING:
-    from mnstudy.cohort.contract import ColumnSpec
 
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none given", "<na>"})
 _TRUE = frozenset({"true", "yes", "y", "1", "ja", "oui", "si"})

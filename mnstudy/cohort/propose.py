@@ -16,7 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.cohort import contract, convert, intake, privacy
+from mnstudy.cohort import convert, intake, privacy
+from mnstudy.cohort.columns import columns
 
 NEAR = 0.8  # how alike two headings must be to be proposed as the same
 
@@ -64,7 +65,7 @@ def propose(sheet: pd.DataFrame) -> list[Proposal]:
     list of Proposal
         In the order of the sheet. No cell of an id column is ever shown.
     """
-    refused = {p.column for p in privacy.identifying_headers(sheet, known=list(contract.columns()))}
+    refused = {p.column for p in privacy.identifying_headers(sheet, known=list(columns()))}
     taken: set[str] = set()
     found = {}
     for exact in (True, False):
@@ -108,7 +109,7 @@ def _plain(word: str) -> str:
 
 def _column_of(heading: str, *, exact: bool, taken: set[str]) -> str:
     words: dict[str, str] = {}
-    for column in contract.columns():
+    for column in columns():
         if column not in taken:
             names = [column, *_aliases()["columns"].get(column, [])]
             words |= {_plain(name): column for name in reversed(names)}
@@ -121,7 +122,7 @@ def _column_of(heading: str, *, exact: bool, taken: set[str]) -> str:
 
 def _levels(cells: pd.Series, column: str) -> tuple[dict[str, str], int]:
     """Propose levels for words that are none; the adverse and free columns have no levels."""
-    spec = contract.columns()[column]
+    spec = columns()[column]
     if not spec.levels or column == "phototype":
         return {}, 0
     known = {_plain(level): level for level in spec.levels}

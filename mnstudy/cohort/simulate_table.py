@@ -9,7 +9,7 @@ import pandas as pd
 
 from mnstudy.cohort import simulate_safety as safety
 from mnstudy.cohort import simulate_scores as scores
-from mnstudy.cohort.contract import columns
+from mnstudy.cohort.columns import columns
 from mnstudy.cohort.simulate_design import ARMS
 from mnstudy.cohort.simulate_scores import Drawn
 from mnstudy.cohort.simulate_sites import Ints

@@ -1,170 +1,19 @@
-"""What was found: the estimate with its interval, the verdict and the reasons, for each claim."""
+"""Findings in the order of the register: what was found for each claim."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import overload
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.verdicts.registry import Claim, registry
+from mnstudy.verdicts.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
+from mnstudy.verdicts.registry import registry
+from mnstudy.verdicts.robustness import over_margins
 
-VERDICTS = ("supported", "partly supported", "inconclusive", "contradicted", "not testable")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A number with its interval, in the unit of the claim; nothing is rounded.
-
-    Attributes
-    ----------
-    value, ci_low, ci_high : float
-        Point estimate and the ends of the interval; an open end is infinite or nan.
-    confidence_level : float
-        Level of the interval.
-    std_error, df, p_value : float
-        nan where the method has none. The p-value is two-sided, against no effect (against the
-        margin for claims about a level or a rate).
-    unit, method : str
-        Unit of the value and the method that gave it, in words.
-    """
-
-    value: float
-    ci_low: float
-    ci_high: float
-    confidence_level: float
-    unit: str
-    method: str
-    std_error: float = float("nan")
-    df: float = float("nan")
-    p_value: float = float("nan")
-
-    def __str__(self) -> str:
-        digits = fmt.decimals_for(self.value, self.ci_low, self.ci_high)
-        value, low, high = (fmt.number(x, digits) for x in (self.value, self.ci_low, self.ci_high))
-        return f"{value} {self.unit}, {fmt.level(self.confidence_level)} CI {low} to {high}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One further number behind a finding: a scar type, a session, a study, the pooled value.
-
-    ``kind`` says how it is drawn: level, session, gain, slope, arm, study, pooled, prediction.
-    """
-
-    kind: str
-    label: str
-    value: float
-    ci_low: float
-    ci_high: float
-    n: int | None = None
-    unit: str = ""
-    x: float = float("nan")
-    weight: float = float("nan")
-    group: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Finding:
-    """The answer of one body of data to one claim.
-
-    Attributes
-    ----------
-    claim : Claim
-    dataset : str
-        Where the answer comes from; ``synthetic`` marks invented data.
-    estimate : Estimate or None
-        None where the claim could not be tested.
-    verdict : str
-        supported, partly supported, inconclusive, contradicted or not testable.
-    reason : str
-        Why this verdict, in words.
-    wording : str
-        How far a sentence about this result may go, given the design.
-    comparison : str
-        uncontrolled, observational, randomised, within or rate.
-    rule, margin, null : str, float, float
-        How the interval was judged: see ``claims.toml``; margin and null (the value of no effect)
-        in the unit of the estimate.
-    planned : bool
-        True for a primary claim of the plan; everything else is post hoc.
-    n_patients, n_sites, n_missing : int
-        Patients and sites behind the estimate; sites left out for a missing value.
-    n_studies : int or None
-        Studies behind the estimate, where it is pooled.
-    parts : tuple of Part
-        Further numbers: levels, sessions, studies.
-    notes : tuple of str
-        Every automatic decision and every caution, in words.
-    """
-
-    claim: Claim
-    dataset: str
-    synthetic: bool
-    verdict: str
-    reason: str
-    wording: str = ""
-    comparison: str = ""
-    estimate: Estimate | None = None
-    rule: str
-    margin: float
-    null: float = 0.0
-    planned: bool = False
-    n_patients: int = 0
-    n_sites: int = 0
-    n_missing: int = 0
-    n_studies: int | None = None
-    parts: tuple[Part, ...] = ()
-    notes: tuple[str, ...] = ()
-    sha256: str = ""
-    plan_sha256: str = ""
-
-    @property
-    def size(self) -> str:
-        """How much is behind the estimate: patients, sites, studies."""
-        counts = [] if self.n_studies is None else [fmt.count(self.n_studies, "study", "studies")]
-        if self.n_patients:
-            counts.append(fmt.count(self.n_patients, "patient"))
-        if self.n_sites:
-            counts.append(fmt.count(self.n_sites, "site"))
-        return ", ".join(counts)
-
-    def lines(self) -> list[str]:
-        """Return the finding as lines of text, the estimate first."""
-        mark = " · SYNTHETIC DATA" if self.synthetic else ""
-        head = f"{self.claim.title} (articles {', '.join(self.claim.articles)}) · {self.dataset}"
-        lines = [head + mark]
-        if self.estimate is not None:
-            margin = fmt.number(self.margin, fmt.decimals_for(self.margin))
-            lines.append(f"{self.estimate}; margin {margin}")
-        lines.append(f"{self.verdict}: {self.reason}")
-        if self.estimate is not None:
-            lines.append(f"{self.estimate.method} · {self.size}")
-        return [*lines, *(f"· {note}" for note in self.notes)]
-
-    def __repr__(self) -> str:
-        head, *rest = self.lines()
-        return "\n".join([head, *(f"  {line}" for line in rest)])
-
-    def _repr_html_(self) -> str:
-        head, *rest = (escape(line) for line in self.lines())
-        return f"<p><strong>{head}</strong><br>{'<br>'.join(rest)}</p>"
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the finding as a table of one row, full precision."""
-        return Findings((self,)).to_frame()
-
-
-COLUMNS = (
-    "claim", "title", "articles", "dataset", "synthetic", "verdict", "reason", "estimate",
-    "ci_low", "ci_high", "confidence_level", "std_error", "df", "p_value", "unit", "margin",
-    "margin_source", "rule", "comparison", "wording", "method", "planned", "n_patients",
-    "n_sites", "n_missing", "n_studies", "contrary", "notes", "sha256", "plan_sha256",
-)  # fmt: skip
+__all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]
 
 
 class Findings(Sequence[Finding]):
@@ -200,15 +49,13 @@ class Findings(Sequence[Finding]):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a claim, full precision, columns ``COLUMNS``."""
-        return pd.DataFrame([_row(f) for f in self._findings], columns=list(COLUMNS))
+        return pd.DataFrame([row(f) for f in self._findings], columns=list(COLUMNS))
 
     def sensitivity(self) -> pd.DataFrame:
         """Return the verdict of every finding over a range of margins.
 
         Columns: claim, dataset, share (of the margin used), margin, verdict, reason.
         """
-        from mnstudy.verdicts.robustness import over_margins
-
         return over_margins(self)
 
     def __repr__(self) -> str:
@@ -228,20 +75,3 @@ class Findings(Sequence[Finding]):
         head = "<tr><th>claim</th><th>estimate</th><th>verdict</th><th>reason</th></tr>"
         caption = f"<caption>{escape(self._heading())}</caption>"
         return f"<table>{caption}{head}{''.join(rows)}</table>"
-
-
-def _row(finding: Finding) -> list[object]:
-    claim, estimate = finding.claim, finding.estimate
-    cells: dict[str, object] = {
-        "claim": claim.id,
-        "title": claim.title,
-        "articles": " ".join(claim.articles),
-        "contrary": claim.contrary,
-        "unit": claim.unit,
-        "margin_source": claim.margin_source,
-        "notes": " | ".join(finding.notes),
-        "estimate": float("nan") if estimate is None else estimate.value,
-    }
-    if estimate is not None:
-        cells |= {f.name: getattr(estimate, f.name) for f in dataclasses.fields(estimate)}
-    return [cells[c] if c in cells else getattr(finding, c, None) for c in COLUMNS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnstudy.verdicts.findings import Estimate
+from mnstudy.verdicts.finding import Estimate
 from mnstudy.verdicts.registry import Claim
 
 RULES = ("superiority", "difference", "noninferiority", "below", "above")

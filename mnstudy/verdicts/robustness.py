@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from mnstudy.verdicts.findings import Finding
+from mnstudy.verdicts.finding import Finding
 from mnstudy.verdicts.judge import Verdict, judge
 
 SHARES = (0.5, 0.75, 1.0, 1.5, 2.0)
