@@ -25,6 +25,10 @@ def test_a_good_sheet_has_no_problem(sheet):
     assert cohort.sites()["improvement_score"].tolist() == [20, 35, 40, 55, 30, 45]
 
 
+def test_a_sheet_without_rows_says_so(sheet):
+    assert only(problems(sheet.head(0)))["rule"] == "at least one row of data"
+
+
 def test_the_sheet_is_not_changed(sheet):
     before = sheet.copy()
     mn.load(sheet)

@@ -33,6 +33,8 @@ def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem],
         What was assumed.
     """
     renamed, problems = _rename(raw, study)
+    if raw.empty:
+        problems.append(Problem(rule="at least one row of data", remedy="the sheet has no rows"))
     problems += [_missing(c) for c in columns().values() if c.core and c.name not in renamed]
     problems += privacy.identifying_headers(renamed, known=list(columns()))
     data = renamed.copy()

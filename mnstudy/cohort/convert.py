@@ -28,7 +28,7 @@ def column(cells: pd.Series, spec: ColumnSpec, study: Study) -> Cells:
 
     Returns the typed column (same index) and a problem for every cell that could not be read.
     """
-    text = cells.map(as_text)
+    text = cells.map(as_text).astype("str")
     missing = text.str.lower().isin(MISSING)
     convert: Callable[..., Cells] = {
         "id": _texts,
