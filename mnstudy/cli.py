@@ -212,7 +212,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     print(f"confidence level {fmt.level(plan.confidence_level)}")
     for claim_id in plan.primary or ():
         planned = claim(claim_id)
-        margin = plan.margins.get(claim_id, planned.margin)
+        margin = plan.margin(claim_id, planned.margin)
         print(f"primary: {claim_id}, margin {margin:g} {planned.unit} ({planned.rule})")
     if not plan.primary:
         print("no primary claim declared: every result is post hoc")

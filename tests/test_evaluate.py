@@ -143,6 +143,14 @@ def test_the_plan_sets_level_margin_and_what_is_planned(split_face):
     assert not findings["reduces-scarring"].planned
 
 
+def test_the_p_value_of_a_level_is_against_the_margin_of_the_plan(clinic):
+    level = mn.evaluate(clinic, "little-pain")[0].estimate
+    plan = {"margins": {"little-pain": level.value}}
+    found = mn.evaluate(mn.load(clinic.data, study={"plan": plan}), "little-pain")[0]
+    assert found.margin == level.value
+    assert found.estimate.p_value == pytest.approx(1)
+
+
 def test_zero_events_are_said_in_plain_words(clinic):
     data = clinic.data.assign(pih=False)
     finding = mn.evaluate(mn.load(data, study={"design": "registry"}), "rare-pih")[0]

@@ -49,6 +49,16 @@ def test_split_bodies_are_compared_within_the_person():
     assert found.n_sites == 80
 
 
+def test_split_bodies_declared_as_parallel_are_refused():
+    sheet = pd.concat(
+        [two_arms(site_id="left"), two_arms(site_id="right", treatment="laser", seed=2)]
+    )
+    study = {"design": "parallel", "randomised": True}
+    found = mn.evaluate(mn.load(sheet, study=study), "gentler-than-laser")[0]
+    assert found.verdict == "not testable"
+    assert "40 patients have sites in both arms" in found.reason
+
+
 def test_a_group_that_is_missing_is_named():
     found = mn.evaluate(mn.load(two_arms()), "gentler-than-laser")[0]
     assert found.verdict == "not testable"

@@ -34,6 +34,10 @@ class Plan:
     confidence_level: float = 0.95
     margins: Mapping[str, float] = field(default_factory=dict)
 
+    def margin(self, claim_id: str, usual: float) -> float:
+        """Return the declared margin of a claim, or the usual one where none is declared."""
+        return self.margins.get(claim_id, usual)
+
     @property
     def sha256(self) -> str:
         """Fingerprint of the plan; it goes into every result."""

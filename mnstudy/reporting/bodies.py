@@ -78,7 +78,7 @@ def cohort_body(cohort: Cohort, findings: Findings) -> Body:
         findings=findings,
         synthetic=cohort.synthetic,
         sha256=cohort.provenance.sha256,
-        banner=f"{patients} patients, {rows} assessments; {allocation}",
+        banner=f"{patients} {cohort.person}s, {rows} assessments; {allocation}",
         facts=tuple((name, value) for name, value in facts if value),
         limits=(*(limit.says for limit in study.limits), *cohort.notes),
     )

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from mnstudy import formatting as fmt
 from mnstudy.reporting import theme
 from mnstudy.reporting.disclosure import shown_count
-from mnstudy.reporting.panels import ZONE_LABEL, common_digits, is_estimate, write_interval
-from mnstudy.reporting.reading import reading
+from mnstudy.reporting.panels import common_digits, is_estimate, judged_axis, write_interval
 from mnstudy.reporting.rows import Panel, Row
 from mnstudy.verdicts.findings import Finding, Part
 
@@ -39,21 +38,12 @@ def deciding_group(finding: Finding) -> str | None:
 
 
 def _deciding_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
-    axis = reading(finding)
     return Panel(
         title=parts[0].group,
         rows=_rows(finding, parts, judged=True),
         headers=HEADERS,
         axis_label=parts[0].unit,
-        null=axis.null,
-        null_label="no effect",
-        margin=axis.margin,
-        other_margin=axis.other_margin,
-        margin_label=axis.margin_label,
-        zone_label=ZONE_LABEL,
-        favours_lower=axis.favours_lower,
-        log=axis.log,
-        keep=() if axis.log else (0.0,),
+        **judged_axis(finding),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting import theme
@@ -37,7 +38,7 @@ def comparison_panel(
     """Return a panel with the estimates of several findings that share unit and margin."""
     first = findings[0]
     assert first.estimate is not None
-    axis, estimate = reading(first), first.estimate
+    estimate = first.estimate
     digits = fmt.decimals_for(estimate.value, estimate.ci_low, estimate.ci_high)
     rows = [_estimate_row(f, label) for f, label in zip(findings, labels, strict=True)]
     return Panel(
@@ -45,16 +46,24 @@ def comparison_panel(
         rows=(*rows, *(part_row(first, p, digits, judged=True) for p in extra)),
         headers=HEADERS,
         axis_label=estimate.unit,
-        null=axis.null,
-        null_label="no effect",
-        margin=axis.margin,
-        other_margin=axis.other_margin,
-        margin_label=axis.margin_label,
-        zone_label=ZONE_LABEL,
-        favours_lower=axis.favours_lower,
-        log=axis.log,
-        keep=() if axis.log else (0.0,),
+        **judged_axis(first),
     )
+
+
+def judged_axis(finding: Finding) -> dict[str, Any]:
+    """Return the fields of a panel on whose axis the finding is judged: margin, null and zone."""
+    axis = reading(finding)
+    return {
+        "null": axis.null,
+        "null_label": "no effect",
+        "margin": axis.margin,
+        "other_margin": axis.other_margin,
+        "margin_label": axis.margin_label,
+        "zone_label": ZONE_LABEL,
+        "favours_lower": axis.favours_lower,
+        "log": axis.log,
+        "keep": () if axis.log else (0.0,),
+    }
 
 
 def part_panels(finding: Finding) -> list[Panel]:

@@ -94,7 +94,7 @@ def _finding(claim: Claim, cohort: Cohort, sites: pd.DataFrame, level: float) ->
         verdict="not testable",
         reason="",
         rule=claim.rule,
-        margin=plan.margins.get(claim.id, claim.margin),
+        margin=plan.margin(claim.id, claim.margin),
         planned=claim.id in plan.primary,
         sha256=cohort.provenance.sha256,
         plan_sha256=plan.sha256,

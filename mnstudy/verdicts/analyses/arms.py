@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from mnstudy.verdicts.analyses import improvement as effect
@@ -11,11 +13,6 @@ from mnstudy.verdicts.analyses.question import (
     known,
     require_patients,
     select_arm,
-)
-
-INDICATION = (
-    "who got which treatment was a choice: differences may come from the choice "
-    "(confounding by indication)"
 )
 
 
@@ -34,13 +31,6 @@ def arm_contrast(question: Question) -> Answer:
         effect.arm_mean(question, frame, outcome, label)
         for frame, label in ((treated, "treated"), (reference, "reference"))
     )
-    notes = answer.notes if question.cohort.study.randomised else (*answer.notes, INDICATION)
-    return Answer(
-        estimate=answer.estimate,
-        comparison=answer.comparison,
-        n_patients=answer.n_patients,
-        n_sites=answer.n_sites,
-        n_missing=gone + lost,
-        parts=means,
-        notes=notes,
+    return replace(
+        answer, n_missing=gone + lost, parts=means, notes=(*answer.notes, *question.indication)
     )

@@ -8,8 +8,8 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.verdicts.analyses import improvement, model
-from mnstudy.verdicts.analyses.arms import INDICATION
 from mnstudy.verdicts.analyses.question import (
+    NEEDLED,
     UNIT,
     Answer,
     Question,
@@ -65,14 +65,12 @@ def maintenance(question: Question) -> Answer:
     pairs["change"] = pairs["late"] - pairs["end"]
     arm = maintained.to_numpy(dtype="float64")
     answer = improvement.contrast(question, pairs, arm, "change", [])
-    if question.cohort.study.randomised:
-        return answer
-    return replace(answer, notes=(*answer.notes, INDICATION))
+    return replace(answer, notes=(*answer.notes, *question.indication))
 
 
 def _ended(question: Question) -> pd.DataFrame:
     """Return the assessments of needled sites after the last session they had."""
-    needled = select_arm(question.cohort.data, {"treatment": ["needling"]})
+    needled = select_arm(question.cohort.data, NEEDLED)
     kept = needled.dropna(subset=["improvement_score", "weeks_since_last_session"])
     kept = kept[kept["session_count"].fillna(0) >= 1]
     total = kept.groupby(UNIT, observed=True)["session_count"].transform("max")

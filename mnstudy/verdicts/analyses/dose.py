@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pandas as pd
@@ -10,9 +11,9 @@ from mnstudy import formatting as fmt
 from mnstudy.stats.mixed import MixedFit
 from mnstudy.verdicts.analyses import improvement as effect
 from mnstudy.verdicts.analyses import model
-from mnstudy.verdicts.analyses.arms import INDICATION
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
+    NEEDLED,
     UNIT,
     Answer,
     NotTestable,
@@ -23,9 +24,8 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
+from mnstudy.verdicts.analyses.slopes import adjusted_slope
 from mnstudy.verdicts.findings import Part
-
-NEEDLED = {"treatment": ["needling"]}
 
 
 def session_slope(question: Question) -> Answer:
@@ -147,22 +147,19 @@ def depth_contrast(question: Question) -> Answer:
     arm = deep.to_numpy(dtype="float64")
     answer = effect.contrast(question, rows, arm, "improvement_score", [])
     crude = _crude(question, rows, arm)
-    slope = _per_mm(question, rows)
-    notes = [
-        *answer.notes,
-        f"without adjustment the difference is {fmt.interval(crude)} points",
-        f"slope: {fmt.interval(slope)} points per mm, adjusted",
-    ]
-    if not question.cohort.study.randomised:
-        notes.append(INDICATION + "; deeper needles are often chosen for worse scars")
-    return Answer(
-        estimate=answer.estimate,
-        comparison=answer.comparison,
-        n_patients=answer.n_patients,
-        n_sites=answer.n_sites,
+    _, per_mm, _ = adjusted_slope(question, rows, "needle_depth_mm", "improvement_score")
+    slope = model.part("slope", "per mm", per_mm, n=n_patients(rows), unit="points per mm")
+    worse = "; deeper needles are often chosen for worse scars"
+    return replace(
+        answer,
         n_missing=missing,
         parts=(*_depth_arms(question, rows, deep.to_numpy(), threshold), crude, slope),
-        notes=tuple(notes),
+        notes=(
+            *answer.notes,
+            f"without adjustment the difference is {fmt.interval(crude)} points",
+            f"slope: {fmt.interval(slope)} points per mm, adjusted",
+            *(note + worse for note in question.indication),
+        ),
     )
 
 
@@ -171,15 +168,6 @@ def _crude(question: Question, rows: pd.DataFrame, arm: object) -> Part:
     fitted = model.fit(question, rows, rows["improvement_score"], design)
     crude = model.pick(fitted, {"deep": 1.0})
     return model.part("contrast", "not adjusted", crude, n=n_patients(rows), unit="points")
-
-
-def _per_mm(question: Question, rows: pd.DataFrame) -> Part:
-    base = pd.DataFrame({"intercept": 1.0, "depth": rows["needle_depth_mm"]})
-    extra, _ = model.covariates(rows, model.ADJUST_FOR, beside=base)
-    design = pd.concat([base, extra], axis=1)
-    fitted = model.fit(question, rows, rows["improvement_score"], design)
-    slope = model.pick(fitted, {"depth": 1.0})
-    return model.part("slope", "per mm", slope, n=n_patients(rows), unit="points per mm")
 
 
 def _depth_arms(

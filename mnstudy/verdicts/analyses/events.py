@@ -8,18 +8,18 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.stats.proportions import Proportion, proportion, risk_difference
+from mnstudy.stats.proportions import proportion, risk_difference
 from mnstudy.stats.risk_differences import RiskDifference
-from mnstudy.verdicts.analyses.arms import INDICATION
 from mnstudy.verdicts.analyses.question import (
-    MIN_PATIENTS,
     Answer,
     NotTestable,
     Question,
+    after_a_session,
     n_sites,
     require_patients,
     select_arm,
 )
+from mnstudy.verdicts.analyses.rates import percent_part
 from mnstudy.verdicts.findings import Estimate, Part
 
 
@@ -37,9 +37,8 @@ def event_difference(question: Question) -> Answer:
     require_patients(groups[0], "in the treated group with events recorded")
     require_patients(groups[1], "in the reference group with events recorded")
     both = treated.index.intersection(reference.index)
+    question.require_declared_design(len(both))
     if question.cohort.study.design == "split_body":
-        if len(both) < MIN_PATIENTS:
-            raise NotTestable("the study is declared as split body, but hardly a patient has both")
         treated, reference = treated[both], reference[both]
     found = _difference(question, treated, reference)
     return Answer(
@@ -58,7 +57,7 @@ def _seen(question: Question) -> tuple[pd.DataFrame, list[str]]:
     if not events:
         wanted = ", ".join(question.params["events"])
         raise NotTestable(f"none of the adverse events is recorded ({wanted})")
-    after = data[data["session_count"].fillna(1) >= 1]
+    after = after_a_session(data)
     return after[after[events].notna().any(axis=1)], events
 
 
@@ -103,18 +102,9 @@ def _estimate(question: Question, found: RiskDifference) -> Estimate:
 
 
 def _part(label: str, group: pd.Series, question: Question) -> Part:
-    rate: Proportion = proportion(
-        int(group.sum()), len(group), confidence_level=question.confidence_level
-    )
-    return Part(
-        kind="arm",
-        label=label,
-        value=100 * rate.estimate,
-        ci_low=100 * rate.ci_low,
-        ci_high=100 * rate.ci_high,
-        n=len(group),
-        unit="percent",
-    )
+    level = question.confidence_level
+    rate = proportion(int(group.sum()), len(group), confidence_level=level)
+    return percent_part(label, rate, n=len(group))
 
 
 def _notes(
@@ -129,6 +119,4 @@ def _notes(
     notes = [f"{counts[0]} against {counts[1]} patients with any of: {names}"]
     if in_both:
         notes.append(f"{fmt.count(in_both, 'patient')} with both kinds of site count in each group")
-    if not question.cohort.study.randomised:
-        notes.append(f"not adjusted; {INDICATION}")
-    return tuple(notes)
+    return (*notes, *(f"not adjusted; {note}" for note in question.indication))

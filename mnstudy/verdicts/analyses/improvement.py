@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from mnstudy import formatting as fmt
@@ -13,7 +15,6 @@ from mnstudy.verdicts.analyses.question import (
     UNIT,
     UNTREATED,
     Answer,
-    NotTestable,
     Question,
     known,
     n_patients,
@@ -108,11 +109,8 @@ def _controlled(
         arm_mean(question, frame, outcome, label)
         for frame, label in ((treated, "needling alone"), (control, "untreated"))
     ]
-    return Answer(
-        estimate=answer.estimate,
-        comparison=answer.comparison,
-        n_patients=answer.n_patients,
-        n_sites=answer.n_sites,
+    return replace(
+        answer,
         n_missing=missing,
         parts=(*means, *by_level(question, treated, outcome, "scar_type")),
         notes=(*answer.notes, *_missing_note(missing)),
@@ -133,7 +131,7 @@ def contrast(
     for column in baseline:
         design[column] = frame[column] - frame[column].mean()
     paired = _pairs(frame, base["treated"])
-    _refuse_other_design(question.cohort.study.design, paired)
+    question.require_declared_design(paired)
     fitted = model.fit(question, frame, frame[outcome], design)
     notes = []
     if paired:
@@ -149,20 +147,6 @@ def contrast(
         n_sites=n_sites(frame),
         notes=tuple(notes),
     )
-
-
-def _refuse_other_design(design: str, paired: int) -> None:
-    """Refuse a comparison whose patients are not those of the declared design."""
-    if design == "split_body" and paired < MIN_PATIENTS:
-        raise NotTestable(
-            "the study is declared as split body, but fewer than "
-            f"{MIN_PATIENTS} patients have both sides known"
-        )
-    if design == "parallel" and paired >= MIN_PATIENTS:
-        raise NotTestable(
-            f"the study is declared as parallel, but {paired:,} patients have sites in both arms: "
-            'halves of one body are a split body (design = "split_body")'
-        )
 
 
 def _pairs(frame: pd.DataFrame, arm: pd.Series) -> int:

@@ -15,6 +15,10 @@ from mnstudy.verdicts.registry import Claim
 
 MIN_PATIENTS = 5  # a smaller arm gives no usable interval, and its counts could identify people
 UNIT = ["patient_id", "site_id"]
+INDICATION = (
+    "who got which treatment was a choice: differences may come from the choice "
+    "(confounding by indication)"
+)
 
 
 class NotTestable(Exception):
@@ -56,6 +60,29 @@ class Question:
     def comparison(self) -> str:
         """What a contrast between groups of this cohort can carry."""
         return "randomised" if self.cohort.study.randomised else "observational"
+
+    def margin(self, claim: Claim) -> float:
+        """Return the margin of a claim in this study: the plan's, or the usual one."""
+        return self.cohort.study.plan.margin(claim.id, claim.margin)
+
+    @property
+    def indication(self) -> list[str]:
+        """The caution of a comparison that was not randomised; empty where it was."""
+        return [] if self.cohort.study.randomised else [INDICATION]
+
+    def require_declared_design(self, paired: int) -> None:
+        """Refuse a comparison in which more, or fewer, patients have both arms than declared."""
+        design = self.cohort.study.design
+        if design == "split_body" and paired < MIN_PATIENTS:
+            raise NotTestable(
+                "the study is declared as split body, but fewer than "
+                f"{MIN_PATIENTS} patients have both sides known"
+            )
+        if design == "parallel" and paired >= MIN_PATIENTS:
+            raise NotTestable(
+                f"the study is declared as parallel, but {paired:,} patients have sites in both "
+                'arms: halves of one body are a split body (design = "split_body")'
+            )
 
     def require_comparable_groups(self) -> None:
         """Refuse a contrast between groups where the study file says they are confounded."""
@@ -112,5 +139,11 @@ def select_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> pd.Data
     return kept
 
 
+def after_a_session(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the assessments after a session; one of unknown count is taken as such."""
+    return frame[frame["session_count"].fillna(1) >= 1]
+
+
+NEEDLED = {"treatment": ["needling"]}
 PLAIN_NEEDLING = {"treatment": ["needling"], "adjunct": ["none"]}
 UNTREATED = {"treatment": ["untreated", "sham"]}

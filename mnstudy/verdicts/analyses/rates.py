@@ -8,8 +8,10 @@ from mnstudy import formatting as fmt
 from mnstudy.stats.proportions import Proportion, proportion
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
+    NEEDLED,
     Answer,
     Question,
+    after_a_session,
     known,
     n_patients,
     n_sites,
@@ -18,14 +20,11 @@ from mnstudy.verdicts.analyses.question import (
 )
 from mnstudy.verdicts.findings import Estimate, Part
 
-NEEDLED = {"treatment": ["needling"]}
-
 
 def event_rate(question: Question) -> Answer:
     """Estimate the share of needled patients with the event at any assessment after a session."""
     events = [e for e in question.params["events"] if e in question.cohort.data]
-    needled = select_arm(question.cohort.data, NEEDLED)
-    treated = needled[needled["session_count"].fillna(1) >= 1]
+    treated = after_a_session(select_arm(question.cohort.data, NEEDLED))
     seen = treated[treated[events].notna().any(axis=1)]
     require_patients(seen, "needled with this event recorded as present or absent")
     happened = seen[events].fillna(False).any(axis=1)
@@ -40,17 +39,7 @@ def event_rate(question: Question) -> Answer:
         n_patients=len(by_patient),
         n_sites=n_sites(seen),
         n_missing=n_patients(treated) - len(by_patient),
-        parts=(
-            Part(
-                kind="arm",
-                label="per assessment",
-                value=100 * visits.estimate,
-                ci_low=100 * visits.ci_low,
-                ci_high=100 * visits.ci_high,
-                n=len(by_patient),
-                unit="percent",
-            ),
-        ),
+        parts=(percent_part("per assessment", visits, n=len(by_patient)),),
         notes=_rate_notes(rate, int(happened.sum()), len(seen)),
     )
 
@@ -80,6 +69,19 @@ def _percent(rate: Proportion, method: str) -> Estimate:
     )
 
 
+def percent_part(label: str, rate: Proportion, *, n: int) -> Part:
+    """Return the rate of one group as a further number of a finding."""
+    return Part(
+        kind="arm",
+        label=label,
+        value=100 * rate.estimate,
+        ci_low=100 * rate.ci_low,
+        ci_high=100 * rate.ci_high,
+        n=n,
+        unit="percent",
+    )
+
+
 def share(question: Question) -> Answer:
     """Estimate the share of needled patients whose final value reaches the threshold."""
     outcome, least = question.params["outcome"], question.params["at_least"]
@@ -101,14 +103,13 @@ def share(question: Question) -> Answer:
 def level(question: Question) -> Answer:
     """Estimate the mean of a measure over needled patients, all assessments of a patient kept."""
     outcome = question.params["outcome"]
-    needled = select_arm(question.cohort.data, NEEDLED)
-    treated = needled[needled["session_count"].fillna(1) >= 1]
+    treated = after_a_session(select_arm(question.cohort.data, NEEDLED))
     rows, _ = known(treated, [outcome])
     require_patients(rows, f"needled with a known {outcome}")
     values = -rows[outcome] if question.params.get("better") == "lower" else rows[outcome]
     fitted = model.mean(question, rows, values)
     before_after = bool(question.params.get("before_after"))
-    null = 0.0 if before_after else question.claim.margin
+    null = 0.0 if before_after else question.margin(question.claim)
     return Answer(
         estimate=model.estimate(
             model.pick(fitted, {"mean": 1.0}),

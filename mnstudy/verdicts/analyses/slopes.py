@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mnstudy.stats.mixed import Contrast, MixedFit
 from mnstudy.verdicts.analyses import model
-from mnstudy.verdicts.analyses.arms import INDICATION
 from mnstudy.verdicts.analyses.question import (
+    NEEDLED,
     PLAIN_NEEDLING,
     Answer,
     NotTestable,
@@ -35,16 +36,11 @@ def slope(question: Question) -> Answer:
     require_patients(rows, f"needled with {x} and {y} known")
     if rows[x].nunique() < 2:
         raise NotTestable(f"{x} is the same in all of them")
-    base = pd.DataFrame({"intercept": 1.0, "slope": rows[x].astype("float64")})
-    names = [n for n in model.ADJUST_FOR if n != x]
-    extra, used = model.covariates(rows, names, beside=base)
-    fitted = model.fit(question, rows, rows[y], pd.concat([base, extra], axis=1))
-    notes = [] if question.cohort.study.randomised else [INDICATION]
-    if x == "baseline_severity":
-        notes = [COUPLING]
+    fitted, found, used = adjusted_slope(question, rows, x, y)
+    notes = [COUPLING] if x == "baseline_severity" else question.indication
     return Answer(
         estimate=model.estimate(
-            model.pick(fitted, {"slope": 1.0}),
+            found,
             unit=question.claim.unit,
             method=f"slope; {model.describe(question, fitted, used)}",
         ),
@@ -56,11 +52,22 @@ def slope(question: Question) -> Answer:
     )
 
 
+def adjusted_slope(
+    question: Question, rows: pd.DataFrame, x: str, y: str
+) -> tuple[MixedFit, Contrast, list[str]]:
+    """Fit the slope of y on x; return the model, the slope and what it is adjusted for."""
+    base = pd.DataFrame({"intercept": 1.0, "slope": rows[x].astype("float64")})
+    names = [n for n in model.ADJUST_FOR if n != x]
+    extra, used = model.covariates(rows, names, beside=base)
+    fitted = model.fit(question, rows, rows[y], pd.concat([base, extra], axis=1))
+    return fitted, model.pick(fitted, {"slope": 1.0}), used
+
+
 def _rows(question: Question, x: str, y: str) -> tuple[pd.DataFrame, int]:
     if y == "improvement_score":
         source = select_arm(question.sites, PLAIN_NEEDLING)
     else:
-        source = select_arm(question.cohort.data, {"treatment": ["needling"]})
+        source = select_arm(question.cohort.data, NEEDLED)
         source = source[source[y].notna()]
     rows, missing = known(source, [x, y])
     return rows.reset_index(drop=True), missing

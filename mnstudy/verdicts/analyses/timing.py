@@ -9,9 +9,11 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.stats.interval_censored import ShareBy, share_by
 from mnstudy.verdicts.analyses.question import (
+    NEEDLED,
     UNIT,
     Answer,
     Question,
+    after_a_session,
     n_patients,
     n_sites,
     require_patients,
@@ -19,8 +21,6 @@ from mnstudy.verdicts.analyses.question import (
 )
 from mnstudy.verdicts.findings import Estimate
 from mnstudy.verdicts.registry import claim
-
-NEEDLED = {"treatment": ["needling"]}
 
 
 def time_to_response(question: Question) -> Answer:
@@ -30,11 +30,10 @@ def time_to_response(question: Question) -> Answer:
     it and the visit before are the ends of the interval the response lies in.
     """
     weeks = float(question.params["weeks"])
-    margins = question.cohort.study.plan.margins
-    worthwhile = margins.get("reduces-scarring", claim("reduces-scarring").margin)
+    worthwhile = question.margin(claim("reduces-scarring"))
     needled = select_arm(question.cohort.data, NEEDLED)
-    seen = needled.dropna(subset=["weeks", "improvement_score"])
-    seen = seen[(seen["weeks"] > 0) & (seen["session_count"].fillna(1) >= 1)]
+    seen = after_a_session(needled.dropna(subset=["weeks", "improvement_score"]))
+    seen = seen[seen["weeks"] > 0]
     require_patients(seen, "needled and assessed at a known week after the first session")
     times = _response_times(seen, worthwhile)
     found = share_by(
