@@ -69,6 +69,25 @@ class Proportion(SmallResult):
         low, high = _outwards(self.ci_low, up=False), _outwards(self.ci_high, up=True)
         return f"{counted} ({100 * self.estimate:.3g} %): {sure} {low} to {high} {how}"
 
+    def p_against(self, rate: float) -> float:
+        r"""Two-sided exact p-value against a stated rate, the counterpart of the exact limits.
+
+        :math:`2 \min\{P(X \le e), P(X \ge e)\}` for binomial X with n and the stated rate, at
+        most 1; it equals one minus the level at the ends of the Clopper-Pearson interval.
+
+        Examples
+        --------
+        >>> round(proportion(3, 40).p_against(0.01), 4)
+        0.015
+        """
+        from scipy.stats import binom
+
+        if not 0.0 <= rate <= 1.0:
+            raise ValueError(f"rate must lie between 0 and 1, not {rate:g}")
+        lower = float(binom.cdf(self.events, self.n, rate))
+        upper = float(binom.sf(self.events - 1, self.n, rate))
+        return min(1.0, 2.0 * min(lower, upper))
+
     def _lines(self) -> list[str]:
         main = interval(self.estimate, self.ci_low, self.ci_high, self.confidence_level)
         return [main, self.sentence]

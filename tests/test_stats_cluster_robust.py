@@ -1,0 +1,247 @@
+"""Least squares with CR2 errors against clubSandwich, known tests, and simulated studies."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import linalg, stats
+
+import mnstudy as mn
+from mnstudy.stats.cluster_robust_model import cluster_robust
+from mnstudy.stats.mixed_results import COLUMNS, Contrast
+
+REFERENCE = json.loads((Path(__file__).parent / "reference" / "cluster_robust.json").read_text())
+LAYOUTS = REFERENCE["layouts"]
+RTOL = {"std_error": 1e-8, "df": 1e-6}
+# Columns that one cluster determines: clubSandwich leaves that cluster out of their error.
+ALONE = {
+    "one_alone": ["fourth"],
+    "own_level_each": ["mean", *(f"factor.g.{g}" for g in range(2, 7))],
+}
+FAST = settings(max_examples=25, deadline=None)
+
+TRIALS = 2_000
+ALPHA = 0.05
+# Three Monte-Carlo errors of a rate of 5 %.
+TOLERANCE = 3 * np.sqrt(ALPHA * (1 - ALPHA) / TRIALS)
+
+
+def fit_layout(name):
+    layout = LAYOUTS[name]
+    return cluster_robust(layout["y"], np.array(layout["x"]), layout["group"], layout["columns"])
+
+
+@st.composite
+def studies(draw):
+    """Clusters of unequal size with a treatment that varies within them and a covariate."""
+    sizes = draw(st.lists(st.integers(2, 6), min_size=4, max_size=10))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    n = len(group)
+    x = np.column_stack([np.ones(n), np.arange(n) % 2, rng.normal(size=n)])
+    return x @ [3, 0.5, -1] + rng.normal(size=len(sizes))[group] + rng.normal(size=n), x, group
+
+
+def table(fit):
+    return fit.coefficients.to_numpy()
+
+
+def dense(y, x, group, weights):
+    """Variance and df of a contrast from full matrices, without any shortcut."""
+    bread = np.linalg.inv(x.T @ x)
+    rest = np.eye(len(y)) - x @ bread @ x.T
+    columns = []
+    for g in np.unique(group):
+        own = group == g
+        root = linalg.fractional_matrix_power(rest[np.ix_(own, own)], -0.5)
+        columns.append(rest[:, own] @ root @ x[own] @ bread @ weights)
+    a = np.column_stack(columns)
+    p = a.T @ a
+    return np.sum((a.T @ y) ** 2), np.trace(p) ** 2 / np.sum(p**2)
+
+
+def test_reference_grid_is_complete():
+    assert set(LAYOUTS) == {
+        "balanced_pairs", "unbalanced", "arms_single_rows", "covariates", "very_unequal",
+        "few_carry", "one_alone", "own_level_each",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_coefficients_agree_with_clubsandwich(name):
+    found, expected = fit_layout(name).coefficients, LAYOUTS[name]["expected"]
+    known = ~found.index.isin(ALONE.get(name, []))
+    for column in COLUMNS:
+        theirs = np.array(expected[column], float)[known]
+        rtol = RTOL.get(column, 1e-7)
+        np.testing.assert_allclose(found.loc[known, column], theirs, rtol=rtol, err_msg=column)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if LAYOUTS[name]["contrasts"]])
+def test_contrasts_agree_with_clubsandwich(name):
+    fit = fit_layout(name)
+    for expected in LAYOUTS[name]["contrasts"]:
+        found = fit.contrast(expected["weights"])
+        for field in ("estimate", "std_error", "df", "p_value", "ci_low", "ci_high"):
+            rtol = RTOL.get(field, 1e-7)
+            assert getattr(found, field) == pytest.approx(expected[field], rel=rtol), field
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_column_of_one_cluster_gets_no_error(name):
+    fit = fit_layout(name)
+    found = fit.coefficients
+    assert list(fit.without_error) == ALONE[name]
+    assert found.loc[ALONE[name], "estimate"].notna().all()
+    assert np.isnan(found.loc[ALONE[name], list(COLUMNS[1:])].to_numpy()).all()
+    assert np.isfinite(fit.covariance).sum() == (len(found) - len(ALONE[name])) ** 2
+    assert ALONE[name][0] in repr(fit).splitlines()[-1]
+    with pytest.raises(ValueError, match="a single group determines 'it'"):
+        fit.contrast(ALONE[name][0], name="it")
+
+
+@FAST
+@given(studies())
+def test_blocks_give_what_full_matrices_give(study):
+    y, x, group = study
+    fit = cluster_robust(y, x, group)
+    for weights in (np.eye(3)[1], np.array([1.0, 0.5, -2.0])):
+        found = fit.contrast(weights)
+        variance, df = dense(y, x, group, weights)
+        assert found.std_error**2 == pytest.approx(variance, rel=1e-8)
+        assert found.df == pytest.approx(df, rel=1e-6)
+    assert np.diag(fit.covariance) == pytest.approx(fit.coefficients["std_error"] ** 2)
+
+
+def test_one_row_per_cluster_and_a_mean_is_the_t_test():
+    y = np.random.default_rng(1).normal(1, 2, 12)
+    found = cluster_robust(y, np.ones((12, 1)), np.arange(12)).contrast([1])
+    theirs = stats.ttest_1samp(y, 0)
+    assert (found.t, found.p_value) == pytest.approx((theirs.statistic, theirs.pvalue))
+    assert found.df == pytest.approx(11)
+    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(theirs.confidence_interval()))
+
+
+def test_complete_pairs_are_the_paired_t_test():
+    rng = np.random.default_rng(2)
+    pairs = rng.normal(size=(11, 2)) + rng.normal(size=(11, 1))
+    x = np.column_stack([np.ones(22), np.tile([1.0, 0.0], 11)])
+    found = cluster_robust(pairs.ravel(), x, np.repeat(np.arange(11), 2)).contrast([0, 1])
+    theirs = stats.ttest_rel(pairs[:, 0], pairs[:, 1])
+    assert (found.t, found.df) == pytest.approx((theirs.statistic, 10))
+
+
+def test_two_arms_of_single_rows_have_welch_s_error_and_bell_mccaffrey_df():
+    y, arm = np.random.default_rng(3).normal(size=15), np.repeat([1.0, 0.0], [6, 9])
+    x = np.column_stack([np.ones(15), arm])
+    found = cluster_robust(y, x, np.arange(15)).contrast([0, 1])
+    assert found.t == pytest.approx(stats.ttest_ind(y[:6], y[6:], equal_var=False).statistic)
+    df = (1 / 6 + 1 / 9) ** 2 / (1 / (36 * 5) + 1 / (81 * 8))
+    assert found.df == pytest.approx(df)
+
+
+@FAST
+@given(studies(), st.floats(0.01, 100))
+def test_signs_units_and_order_pass_through(study, factor):
+    y, x, group = study
+    fit = cluster_robust(y, x, group)
+    scaled = cluster_robust(-factor * y, x, group).coefficients
+    np.testing.assert_allclose(scaled["estimate"], -factor * fit.coefficients["estimate"])
+    np.testing.assert_allclose(scaled["std_error"], factor * fit.coefficients["std_error"])
+    np.testing.assert_allclose(scaled["ci_low"], -factor * fit.coefficients["ci_high"], rtol=1e-6)
+    np.testing.assert_allclose(scaled["df"], fit.coefficients["df"])
+    shifted = cluster_robust(y, x @ np.diag([1, factor, 1]), group)
+    np.testing.assert_allclose(shifted.coefficients["t"], fit.coefficients["t"], rtol=1e-6)
+    order = np.random.default_rng(0).permutation(len(y))
+    moved = cluster_robust(y[order], x[order], group[order])
+    np.testing.assert_allclose(table(moved), table(fit), rtol=1e-6, atol=1e-12)
+
+
+@FAST
+@given(studies())
+def test_p_at_the_end_of_the_interval_is_its_error_rate(study):
+    y, x, group = study
+    end = cluster_robust(y, x, group, confidence_level=0.9).contrast([0, 1, 0]).ci_low
+    assert cluster_robust(y - end * x[:, 1], x, group).contrast([0, 1, 0]).p_value == (
+        pytest.approx(0.1)
+    )
+
+
+def test_missing_rows_are_left_out_and_counted():
+    y, x, group = np.arange(9.0) ** 2, np.ones((9, 1)), [*"aabbccdd", None]
+    y[0] = np.nan
+    fit = cluster_robust(y, x, group, ["mean"])
+    assert (fit.n_missing, fit.n_obs, fit.n_groups) == (2, 7, 4)
+    rest = cluster_robust(y[1:8], x[1:8], group[1:8])
+    np.testing.assert_array_equal(table(fit), table(rest))
+    assert "n = 7 rows in 4 groups; 2 left out (missing)" in repr(fit)
+
+
+def test_the_result_is_used_like_a_mixed_fit():
+    fit = fit_layout("covariates")
+    one = fit.contrast({"treated": 1.0}, name="effect", confidence_level=0.9)
+    assert isinstance(one, Contrast)
+    assert (one.name, one.confidence_level) == ("effect", 0.9)
+    assert one.estimate == fit.coefficients.loc["treated", "estimate"]
+    two = fit.contrasts(["treated", "age"], names=["a", "b"])
+    np.testing.assert_allclose(
+        two.to_numpy(), fit.coefficients.loc[["treated", "age"]].to_numpy(), rtol=1e-12
+    )
+    pd.testing.assert_frame_equal(fit.to_frame(), fit.coefficients)
+    assert list(fit.coefficients.columns) == list(COLUMNS)
+    assert fit.names == ("mean", "treated", "severity", "age")
+    assert fit._repr_html_().startswith("<table")
+    assert mn.stats.cluster_robust is cluster_robust
+
+
+def test_clusters_that_agree_exactly_get_no_error():
+    y = np.repeat([1.0, 4.0, 2.0, 7.0], 2) + np.tile([0.1, 0.0], 4)
+    fit = cluster_robust(y, np.column_stack([np.ones(8), np.tile([1, 0], 4)]), np.arange(8) // 2)
+    assert fit.without_error == ("x1",)
+    with pytest.raises(ValueError, match="the groups agree on 'it' without any difference"):
+        fit.contrast([0, 1], name="it")
+
+
+X2 = np.column_stack([np.ones(6), [1, 0, 1, 0, 1, 0]])
+Y6, G6 = np.array([1.0, 3, 2, 5, 3, 1]), np.repeat([1, 2, 3], 2)
+ERRORS = [
+    (lambda: cluster_robust(Y6, X2, np.ones(6)), "all rows belong to one group"),
+    (lambda: cluster_robust(np.ones(6), X2, G6), "the outcome is constant"),
+    (lambda: cluster_robust(Y6[:, None], X2, G6), "y must be one-dimensional"),
+    (lambda: cluster_robust(Y6, X2[:, [0, 1, 1]], G6, list("abc")), "columns 'b', 'c' are linear"),
+    (lambda: cluster_robust(Y6, X2, G6, confidence_level=95), "confidence_level must lie"),
+    (lambda: cluster_robust(Y6, X2, G6[:4]), "y has 6 rows, X has 6 and groups has 4"),
+    (lambda: cluster_robust(Y6, X2, G6).contrast("age"), "no column named age; there are x0, x1"),
+    (lambda: cluster_robust(Y6, X2, G6).contrast([1]), "1 weights for 2 columns"),
+    (lambda: cluster_robust(Y6, X2, G6).contrast([0, 0]), "weights must be finite"),
+    (lambda: cluster_robust(Y6, X2, G6).contrast(np.eye(2)), "contrast() takes one row"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), ERRORS, ids=[message for _, message in ERRORS])
+def test_errors_say_what_is_wrong(call, message):
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        call()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", ["within", "between"])
+@pytest.mark.parametrize("clusters", [10, 20])
+def test_false_positives_are_what_is_promised(clusters, factor):
+    """Clusters of two to seven rows, half of the variance between them."""
+    sizes = np.resize([2, 3, 4, 7], clusters)
+    group = np.repeat(np.arange(clusters), sizes)
+    n = len(group)
+    column = np.arange(n) % 2 if factor == "within" else group % 2
+    x = np.column_stack([np.ones(n), column])
+    rng = np.random.default_rng([clusters, len(factor)])
+    rejected = 0
+    for _ in range(TRIALS):
+        y = rng.normal(size=clusters)[group] + rng.normal(size=n)
+        rejected += cluster_robust(y, x, group).contrast([0, 1]).p_value < ALPHA
+    assert rejected / TRIALS == pytest.approx(ALPHA, abs=TOLERANCE)
