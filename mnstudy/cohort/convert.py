@@ -54,7 +54,8 @@ def as_text(value: Any) -> str:
 
 
 def _texts(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study) -> Cells:
-    typed = text.astype("str").mask(missing)
+    own = _own_words(spec, study) if spec.kind == "text" else {}
+    typed = text.map(lambda cell: own.get(cell.lower(), cell)).astype("str").mask(missing)
     problems = []
     if spec.core:
         problems = [
@@ -65,7 +66,7 @@ def _texts(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study) 
 
 
 def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study) -> Cells:
-    words = {k.strip().lower(): v for k, v in study.levels.get(spec.name, {}).items()}
+    words = _own_words(spec, study)
     plain = {_plain(level): level for level in spec.levels}
     if spec.name == "phototype":
         plain |= _ROMAN
@@ -88,6 +89,10 @@ def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study)
         for r, c in text[bad].items()
     ]
     return pd.Series(typed, index=text.index), problems
+
+
+def _own_words(spec: ColumnSpec, study: Study) -> dict[str, str]:
+    return {k.strip().lower(): v for k, v in study.levels.get(spec.name, {}).items()}
 
 
 def _plain(word: str) -> str:
