@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "validate", _validate, "list what has to be mended").add_argument(
         "data", help=data
     )
-    claims = _command(commands, "claims", _claims, "list the 43 claims")
+    claims = _command(commands, "claims", _claims, "list the 43 claims, and a study's own")
     claims.add_argument("data", nargs="?", help=data + "; says which it can answer")
     _command(commands, "datasets", _datasets, "list the shipped data sets")
 
@@ -159,24 +159,33 @@ def _validate(arguments: argparse.Namespace) -> int:
     from mnstudy.cohort.datasets import validate
 
     report = validate(arguments.data)
+    if report.ok:
+        from mnstudy.cohort.datasets import load
+        from mnstudy.verdicts.plan_check import check_study
+
+        check_study(load(arguments.data).study)
     print(report, file=sys.stdout if report.ok else sys.stderr)
     return 0 if report.ok else 2
 
 
 def _claims(arguments: argparse.Namespace) -> int:
-    from mnstudy.verdicts.registry import GROUPS, registry
+    from mnstudy.verdicts.registry import GROUPS, select
 
-    why_not = {}
+    own, why_not = {}, {}
     if arguments.data:
         from mnstudy.cohort.datasets import load
         from mnstudy.verdicts.evaluate import claims
+        from mnstudy.verdicts.plan_check import check_study
 
-        why_not = claims(load(arguments.data))["why_not"].to_dict()
-    for group, heading in GROUPS.items():
-        print(f"\n{heading}")
-        for claim in (c for c in registry().values() if c.group == group):
-            said = f"{claim.title} ({', '.join(claim.articles)})"
-            print(f"  {claim.id:<22}{said}")
+        cohort = load(arguments.data)
+        own = check_study(cohort.study)
+        why_not = claims(cohort)["why_not"].to_dict()
+    listed = select(None, own)
+    for group in dict.fromkeys(c.group for c in listed):
+        print(f"\n{GROUPS[group]}")
+        for claim in (c for c in listed if c.group == group):
+            said = f" ({', '.join(claim.articles)})" if claim.articles else ""
+            print(f"  {claim.id:<21} {claim.title}{said}")
             if why_not.get(claim.id):
                 print(f"  {'':<22}not testable: {why_not[claim.id]}")
     return 0
@@ -204,19 +213,11 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from mnstudy import formatting as fmt
     from mnstudy.cohort.datasets import load
-    from mnstudy.verdicts.registry import claim
+    from mnstudy.verdicts.plan_check import check_study, plan_in_words
 
-    plan = load(arguments.data).study.plan
-    print(f"confidence level {fmt.level(plan.confidence_level)}")
-    for claim_id in plan.primary or ():
-        planned = claim(claim_id)
-        margin = plan.margin(claim_id, planned.margin)
-        print(f"primary: {claim_id}, margin {margin:g} {planned.unit} ({planned.rule})")
-    if not plan.primary:
-        print("no primary claim declared: every result is post hoc")
-    print(f"sha256 of the plan: {plan.sha256}")
+    study = load(arguments.data).study
+    print("\n".join(plan_in_words(study, check_study(study))))
     return 0
 
 

@@ -48,11 +48,11 @@ def test_load_from_folder_study_file_and_sheet_agree(tmp_path):
     assert mn.load(sheet).study.design == "split_body"
 
 
-def test_without_a_study_file_the_design_is_said_to_be_assumed(tmp_path, sheet):
+def test_without_a_study_file_the_design_is_inferred_and_said_to_be(tmp_path, sheet):
     path = tmp_path / "sheet.csv"
     sheet.to_csv(path, index=False)
     cohort = mn.load(path)
-    assert "(assumed)" in repr(cohort)
+    assert "(inferred)" in repr(cohort)
     assert any("no design declared" in note for note in cohort.notes)
 
 

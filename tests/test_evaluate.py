@@ -205,7 +205,7 @@ def test_a_finding_shows_the_estimate_first(clinic_findings):
 
 
 def test_sensitivity_covers_smaller_and_larger_margins(clinic_findings):
-    table = clinic_findings.sensitivity()
+    table = clinic_findings.sensitivity("margins")
     sessions = table[table["claim"] == "more-sessions"].set_index("share")["verdict"]
     assert sessions[1.0] == clinic_findings["more-sessions"].verdict
     assert list(sessions.index) == [0.5, 0.75, 1.0, 1.5, 2.0]

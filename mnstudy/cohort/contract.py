@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
-from mnstudy.cohort import convert, privacy, rules
+from mnstudy.cohort import convert, privacy, rules, scale_scores
 from mnstudy.cohort.columns import ColumnSpec, columns
 from mnstudy.cohort.problems import Problem
 from mnstudy.cohort.study import Study
@@ -33,17 +34,23 @@ def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem],
         What was assumed.
     """
     renamed, problems = _rename(raw, study)
+    renamed, assumed = _room_for_improvement(renamed)
     if raw.empty:
         problems.append(Problem(rule="at least one row of data", remedy="the sheet has no rows"))
     problems += [_missing(c) for c in columns().values() if c.core and c.name not in renamed]
     problems += privacy.identifying_headers(renamed, known=list(columns()))
+    measures, strange = _measures(raw, renamed, study)
+    problems += strange
     data = renamed.copy()
-    for spec in _present(renamed):
+    for spec in (*_present(renamed), *measures):
         data[spec.name], found = convert.column(renamed[spec.name], spec, study)
         problems += found
     data, notes = _defaults(data, study)
-    problems += _out_of_range(data)
+    notes = [*assumed, *notes]
+    problems += [*_out_of_range(data, measures), *scale_scores.out_of_range(data)]
     if not any(p.row is None for p in problems):
+        data, converted = scale_scores.derive(data)
+        notes += converted
         problems += privacy.identifying_ids(data["patient_id"])
         problems += rules.check(data)
     problems.sort(key=lambda p: (-1 if p.row is None else p.row, p.column, p.rule))
@@ -64,6 +71,32 @@ def _rename(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem
         for c in twice
     ]
     return named.loc[:, ~named.columns.duplicated()], problems
+
+
+def _room_for_improvement(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Make the improvement column of a sheet that gives raw scores on a scale instead."""
+    if "improvement_score" in frame or not {"scale", "scale_score"} <= set(frame.columns):
+        return frame, []
+    made = "no improvement_score column: it holds what follows from scale and scale_score"
+    return frame.assign(improvement_score=np.nan), [made]
+
+
+def _measures(
+    raw: pd.DataFrame, renamed: pd.DataFrame, study: Study
+) -> tuple[list[ColumnSpec], list[Problem]]:
+    """Return the study's own measures that may be read; none whose heading names a person."""
+    heading = {new: old for old, new in study.columns.items() if old in raw.columns}
+    own = renamed[[m for m in study.measures if m in renamed]]
+    original = own.rename(columns=heading)
+    refused = privacy.identifying_headers(original, known=list(own))
+    names = {p.column for p in (*refused, *privacy.identifying_headers(own, known=()))}
+    readable = [m for m in own if not {m, heading.get(m, m)} & names]
+    absent = [
+        Problem(column=m, rule="a column of the sheet", remedy="[measures] in study.toml names it")
+        for m in study.measures
+        if m not in renamed
+    ]
+    return [study.measures[m] for m in readable], [*refused, *absent]
 
 
 def _missing(spec: ColumnSpec) -> Problem:
@@ -88,16 +121,14 @@ def _defaults(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[str]
         levels = list(columns()["treatment"].levels)
         data["treatment"] = pd.Categorical(["needling"] * len(data), categories=levels)
         notes.append("no treatment column: every site is taken as needled")
-    if not study.design_declared:
-        notes.append(f"no design declared: {study.design.replace('_', ' ')} is assumed")
     return data, notes
 
 
-def _out_of_range(data: pd.DataFrame) -> list[Problem]:
+def _out_of_range(data: pd.DataFrame, measures: Sequence[ColumnSpec]) -> list[Problem]:
     """Check ranges with pandera, every failure at once."""
     import pandera.pandas as pa
 
-    ranged = [c for c in _present(data) if c.low is not None]
+    ranged = [c for c in (*_present(data), *measures) if c.low is not None]
     schema = pa.DataFrameSchema(
         {c.name: pa.Column(checks=pa.Check.in_range(c.low, c.high), nullable=True) for c in ranged}
     )
@@ -105,7 +136,7 @@ def _out_of_range(data: pd.DataFrame) -> list[Problem]:
         schema.validate(data, lazy=True)
     except pa.errors.SchemaErrors as failed:
         cases = failed.failure_cases[["column", "index", "failure_case"]]
-        by_name = columns()
+        by_name = {c.name: c for c in ranged}
         return [
             _range_problem(by_name[str(name)], int(row), float(value))
             for name, row, value in cases.itertuples(index=False)

@@ -6,12 +6,14 @@ import difflib
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
 
 from mnstudy.cohort import contract, intake
+from mnstudy.cohort.design import infer_design
 from mnstudy.cohort.problems import Problem, ValidationReport
 from mnstudy.cohort.study import Study, parse_study, read_study
 from mnstudy.cohort.table import Cohort, Provenance
@@ -137,6 +139,10 @@ def _read(
         raw = intake.read_table(path, delimiter=study.delimiter)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     data, problems, notes = contract.check(raw, study)
+    if not study.design_declared and not problems:
+        design, reason = infer_design(data)
+        study = replace(study, design=design)
+        notes.append(f"no design declared: {design.replace('_', ' ')} is inferred, as {reason}")
     provenance = Provenance(
         name=name,
         source=study.source,

@@ -5,44 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mnstudy.cohort.columns import ColumnSpec
+from mnstudy.cohort.measures import measure_problems, parse_measures
+from mnstudy.cohort.plan import Plan, parse_plan, plan_problems
 from mnstudy.cohort.problems import Problem, ValidationReport, fail
+from mnstudy.cohort.selection import selection_problems
 
 DESIGNS = ("single_arm", "parallel", "split_body", "registry")
 ASSESSORS = ("blinded", "unblinded", "self", "unclear")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What was decided before looking: everything else is post hoc.
-
-    Attributes
-    ----------
-    primary : tuple of str
-        Ids of the primary claims: the family that shares the error rate.
-    confidence_level : float
-        Level of every interval, 0.95 by default.
-    margins : mapping
-        Claim id to the smallest difference worth having, in the unit of the claim.
-    """
-
-    primary: tuple[str, ...] = ()
-    confidence_level: float = 0.95
-    margins: Mapping[str, float] = field(default_factory=dict)
-
-    def margin(self, claim_id: str, usual: float) -> float:
-        """Return the declared margin of a claim, or the usual one where none is declared."""
-        return self.margins.get(claim_id, usual)
-
-    @property
-    def sha256(self) -> str:
-        """Fingerprint of the plan; it goes into every result."""
-        content = [list(self.primary), self.confidence_level, dict(sorted(self.margins.items()))]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +40,12 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """Declared design of a study, its plan and its limits; read from ``study.toml``."""
+    """Declared design of a study, its plan and its limits; read from ``study.toml``.
+
+    ``design_declared`` is false where the design was inferred from the table. ``claims`` are the
+    researcher's own, by id, as the tables of the study file; ``measures`` are columns of her sheet
+    that the contract does not know, by name; ``selection`` says how the patients were chosen.
+    """
 
     title: str = "untitled"
     design: str = "single_arm"
@@ -83,8 +63,19 @@ class Study:
     units: Mapping[str, str] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
     selection: Mapping[str, Any] = field(default_factory=dict)
+    claims: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    measures: Mapping[str, ColumnSpec] = field(default_factory=dict)
+    specifications: Mapping[str, Sequence[str]] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
     truth: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def plan_sha256(self) -> str:
+        """Fingerprint of the plan and of the study's own claims; it goes into every result."""
+        if not self.claims:
+            return self.plan.sha256
+        own = json.dumps({"plan": self.plan.sha256, "claims": self.claims}, sort_keys=True)
+        return hashlib.sha256(own.encode()).hexdigest()
 
     def limit(self, scope: str) -> Limit | None:
         """Return the first limit of that scope, or None."""
@@ -106,6 +97,8 @@ _PLAIN = {
     "levels": dict,
     "units": dict,
     "selection": dict,
+    "claims": dict,
+    "specifications": dict,
     "truth": dict,
 }
 _WORDS = {"design": DESIGNS, "assessor": ASSESSORS, "cluster": ("patient_id", "clinic_id")}
@@ -139,28 +132,23 @@ def read_study(path: Path) -> Study:
 
 def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
     """Turn the content of a study file into a ``Study``; all problems are raised at once."""
-    problems = [*_unknown_keys(raw), *_wrong_values(raw), *_plan_problems(raw.get("plan", {}))]
+    problems = [*_unknown_keys(raw), *_wrong_values(raw), *plan_problems(raw.get("plan", {}))]
+    problems += measure_problems(raw.get("measures", {}))
+    problems += selection_problems(raw.get("selection", {}), raw.get("measures", {}))
     problems += _limit_problems(raw.get("limits", []))
     ValidationReport(source=source, rows=0, problems=tuple(problems)).raise_if_bad()
     plain = {key: raw[key] for key in _PLAIN if key in raw}
     return Study(
         **plain,
         design_declared="design" in raw,
-        plan=_plan(raw.get("plan", {})),
+        measures=parse_measures(raw.get("measures", {})),
+        plan=parse_plan(raw.get("plan", {})),
         limits=tuple(Limit(**x) for x in raw.get("limits", [])),
     )
 
 
-def _plan(raw: Mapping[str, Any]) -> Plan:
-    return Plan(
-        primary=tuple(raw.get("primary", ())),
-        confidence_level=float(raw.get("confidence_level", 0.95)),
-        margins={k: float(v) for k, v in raw.get("margins", {}).items()},
-    )
-
-
 def _unknown_keys(raw: Mapping[str, Any]) -> list[Problem]:
-    known = [*_PLAIN, "plan", "limits"]
+    known = [*_PLAIN, "measures", "plan", "limits"]
     return [
         Problem(column=key, rule="a known key", remedy=f"known keys: {', '.join(known)}")
         for key in raw
@@ -181,29 +169,6 @@ def _wrong_values(raw: Mapping[str, Any]) -> list[Problem]:
 
 def _bad(key: str, value: Any, rule: str) -> Problem:
     return Problem(column=key, value=str(value), rule=rule, remedy="correct it in the study file")
-
-
-def _plan_problems(raw: Any) -> list[Problem]:
-    if not isinstance(raw, dict):
-        return [_bad("plan", raw, "a [plan] table")]
-    problems = [
-        _bad(f"plan.{key}", raw[key], "one of primary, confidence_level, margins")
-        for key in raw
-        if key not in ("primary", "confidence_level", "margins")
-    ]
-    level = raw.get("confidence_level", 0.95)
-    if not isinstance(level, float) or not 0.5 < level < 1:
-        problems.append(_bad("plan.confidence_level", level, "a number between 0.5 and 1"))
-    primary = raw.get("primary", [])
-    if not isinstance(primary, list) or not all(isinstance(x, str) for x in primary):
-        problems.append(_bad("plan.primary", primary, "a list of claim ids in quotes"))
-    margins = raw.get("margins", {})
-    numbers = isinstance(margins, dict) and all(
-        isinstance(x, int | float) and not isinstance(x, bool) for x in margins.values()
-    )
-    if not numbers:
-        problems.append(_bad("plan.margins", margins, "claim id = number"))
-    return problems
 
 
 def _limit_problems(raw: Any) -> list[Problem]:

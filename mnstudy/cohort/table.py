@@ -103,7 +103,7 @@ class Cohort:
     def _lines(self) -> list[str]:
         data, study = self.data, self.study
         mark = "SYNTHETIC" if self.synthetic else "real"
-        design = study.design.replace("_", " ") + ("" if study.design_declared else " (assumed)")
+        design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
         size = [_count(data["patient_id"].nunique(), self.person), _count(_n_sites(data), "site")]
         size.append(_count(len(data), "assessment"))
         if "clinic_id" in data:

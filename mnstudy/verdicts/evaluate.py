@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
 
 from mnstudy.cohort.table import Cohort
-from mnstudy.verdicts import judge as verdict
-from mnstudy.verdicts.analyses import ANALYSES, Answer, NotTestable, Question
+from mnstudy.stats.multiplicity import bonferroni_level, holm
+from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.ask import cautions_of, find
 from mnstudy.verdicts.findings import Finding, Findings
-from mnstudy.verdicts.registry import Claim, claims_table, select
+from mnstudy.verdicts.own_claims import own_claims
+from mnstudy.verdicts.plan_check import check_plan
+from mnstudy.verdicts.registry import Claim, claims_table, registry, select
+from mnstudy.verdicts.robustness import Checks
 
 
 def evaluate(
@@ -27,7 +31,7 @@ def evaluate(
     cohort : Cohort
         See ``mnstudy.load``.
     claims : str or iterable of str, optional
-        Claim ids; all 43 when left out.
+        Claim ids; when left out all 43, and those that the study file declares.
     confidence_level : float, optional
         Level of the intervals; that of the study's plan (0.95 by default) when left out.
 
@@ -41,6 +45,8 @@ def evaluate(
     ------
     KeyError
         An unknown claim id; the nearest are offered.
+    DataError
+        The plan or a claim of the study file cannot be read; all problems are listed.
     TypeError
         ``cohort`` is not a cohort.
     ValueError
@@ -50,6 +56,11 @@ def evaluate(
     -----
     Rows with a missing value that an analysis needs are left out of that analysis, counted in
     ``n_missing`` and said in the notes.
+
+    The intervals of the m primary claims of the plan hold together at the level of the plan: the
+    verdict of each rests on its interval at level 1 - (1 - c)/m (Bonferroni), given beside the
+    ordinary one, and ``p_holm`` is its p-value adjusted over the m (Holm 1979,
+    https://www.jstor.org/stable/4615733). Whichever claims are asked, m is that of the plan.
 
     Examples
     --------
@@ -63,8 +74,15 @@ def evaluate(
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
     if not 0.5 < level < 1:
         raise ValueError(f"confidence_level is {level}: give a number between 0.5 and 1, as 0.95")
-    sites = cohort.sites()
-    return Findings([_finding(claim, cohort, sites, level) for claim in select(claims)])
+    own = own_claims(cohort.study)
+    known = {**registry(), **own}
+    check_plan(cohort.study, known)
+    asked = select(claims, own)
+    family = [known[i] for i in cohort.study.plan.together]
+    found = _find_all(cohort, [*asked, *_needed(asked, family)], level, len(family))
+    adjusted = _holm([found[c.id] for c in family if c.id in found])
+    findings = [replace(found[c.id], p_holm=adjusted.get(c.id, float("nan"))) for c in asked]
+    return Findings(findings, checks=Checks(cohort=cohort, confidence_level=level))
 
 
 def claims(cohort: Cohort | None = None) -> pd.DataFrame:
@@ -74,79 +92,47 @@ def claims(cohort: Cohort | None = None) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by claim id: group, title, articles, estimand, columns, rule, margin, unit, ...;
-        with a cohort also ``testable`` and ``why_not``.
+        with a cohort also its own claims, ``testable`` and ``why_not``.
     """
-    table = claims_table()
     if cohort is None:
-        return table
+        return claims_table()
+    table = claims_table(own_claims(cohort.study))
     findings = evaluate(cohort)
     table["testable"] = [f.verdict != "not testable" for f in findings]
     table["why_not"] = [f.reason if f.verdict == "not testable" else "" for f in findings]
     return table
 
 
-def _finding(claim: Claim, cohort: Cohort, sites: pd.DataFrame, level: float) -> Finding:
-    plan = cohort.study.plan
-    open_question = Finding(
-        claim=claim,
-        dataset=cohort.name,
-        synthetic=cohort.synthetic,
-        verdict="not testable",
-        reason="",
-        rule=claim.rule,
-        margin=plan.margin(claim.id, claim.margin),
-        planned=claim.id in plan.primary,
-        sha256=cohort.provenance.sha256,
-        plan_sha256=plan.sha256,
-    )
-    question = Question(claim=claim, cohort=cohort, sites=sites, confidence_level=level)
-    try:
-        return _judged(open_question, _answer(question), _common_notes(question))
-    except NotTestable as reason:
-        return replace(open_question, reason=str(reason))
+def _needed(asked: Sequence[Claim], family: Sequence[Claim]) -> list[Claim]:
+    """Return the rest of the family, whose p-values are needed where one of it is asked."""
+    ids = {c.id for c in asked}
+    if len(family) < 2 or not ids & {c.id for c in family}:
+        return []
+    return [c for c in family if c.id not in ids]
 
 
-def _judged(finding: Finding, answer: Answer, notes: list[str]) -> Finding:
-    found = verdict.judge(
-        answer.estimate,
-        rule=finding.rule,
-        margin=finding.margin,
-        comparison=answer.comparison,
-    )
-    return replace(
-        finding,
-        verdict=found.word,
-        reason=found.reason,
-        wording=verdict.wording(finding.claim, answer.comparison),
-        comparison=answer.comparison,
-        estimate=answer.estimate,
-        n_patients=answer.n_patients,
-        n_sites=answer.n_sites,
-        n_missing=answer.n_missing,
-        parts=answer.parts,
-        notes=(*answer.notes, *notes),
-    )
+def _find_all(
+    cohort: Cohort, claims: Iterable[Claim], level: float, family: int
+) -> dict[str, Finding]:
+    sites = cohort.sites()
+    members = cohort.study.plan.together if family > 1 else ()
+    together = bonferroni_level(level, family) if family > 1 else None
+    cautions = cautions_of(cohort)
+    return {
+        claim.id: find(
+            Question(claim=claim, cohort=cohort, sites=sites, confidence_level=level),
+            together=together if claim.id in members else None,
+            cautions=cautions,
+        )
+        for claim in claims
+    }
 
 
-def _answer(question: Question) -> Answer:
-    claim, data = question.claim, question.cohort.data
-    absent = [c for c in claim.columns if c not in data]
-    if absent:
-        raise NotTestable(f"the data have no column {', '.join(absent)}")
-    empty = [c for c in claim.columns if data[c].isna().all()]
-    if empty:
-        raise NotTestable(f"nothing is known in the column {', '.join(empty)}")
-    for column in claim.columns:
-        limit = question.cohort.study.limit(column)
-        if limit is not None:
-            raise NotTestable(limit.says)
-    return ANALYSES[claim.analysis](question)
-
-
-def _common_notes(question: Question) -> list[str]:
-    notes = []
-    if question.claim.contrary:
-        notes.append(f"the articles disagree: {question.claim.contrary}")
-    if question.cohort.synthetic:
-        notes.append("synthetic data: invented, never evidence")
-    return notes
+def _holm(family: Sequence[Finding]) -> Mapping[str, float]:
+    """Adjust the p-values of the family; one without a p-value keeps its place in the count."""
+    if len(family) < 2:
+        return {}
+    p = pd.Series({f.claim.id: f.estimate.p_value if f.estimate else None for f in family})
+    p = p.astype("float64")
+    adjusted = pd.Series(holm(p.fillna(1.0)), index=p.index)
+    return adjusted[p.notna()].to_dict()

@@ -26,7 +26,7 @@ class Estimate:
         Level of the interval.
     std_error, df, p_value : float
         nan where the method has none. The p-value is two-sided, against no effect (against the
-        margin for claims about a level or a rate).
+        margin for claims about a level, a rate or a ratio).
     unit, method : str
         Unit of the value and the method that gave it, in words.
     """
@@ -51,7 +51,9 @@ class Estimate:
 class Part:
     """One further number behind a finding: a scar type, a session, a study, the pooled value.
 
-    ``kind`` says how it is drawn: level, session, gain, slope, arm, study, pooled, prediction.
+    ``kind`` says how it is drawn: level, session, gain, slope, arm, contrast, study, pooled,
+    prediction, together (the interval of a claim of the plan's family) or expected (the change
+    that regression to the mean alone would give).
     """
 
     kind: str
@@ -90,6 +92,13 @@ class Finding:
         in the unit of the estimate.
     planned : bool
         True for a primary claim of the plan; everything else is post hoc.
+    family : int
+        Claims of the plan whose intervals hold together with this one; 0 outside the family.
+    simultaneous : Estimate or None
+        The estimate with the interval that holds together with the family's; the verdict of a
+        claim of the family rests on it.
+    p_holm : float
+        The p-value adjusted over the family (Holm); nan outside it.
     n_patients, n_sites, n_missing : int
         Patients and sites behind the estimate; sites left out for a missing value.
     n_studies : int or None
@@ -112,6 +121,9 @@ class Finding:
     margin: float
     null: float = 0.0
     planned: bool = False
+    family: int = 0
+    simultaneous: Estimate | None = None
+    p_holm: float = float("nan")
     n_patients: int = 0
     n_sites: int = 0
     n_missing: int = 0
@@ -134,7 +146,7 @@ class Finding:
     def lines(self) -> list[str]:
         """Return the finding as lines of text, the estimate first."""
         mark = " · SYNTHETIC DATA" if self.synthetic else ""
-        head = f"{self.claim.title} (articles {', '.join(self.claim.articles)}) · {self.dataset}"
+        head = f"{self.claim.title} ({self.claim.said_in}) · {self.dataset}"
         lines = [head + mark]
         if self.estimate is not None:
             margin = fmt.number(self.margin, fmt.decimals_for(self.margin))
@@ -161,7 +173,8 @@ COLUMNS = (
     "claim", "title", "articles", "dataset", "synthetic", "verdict", "reason", "estimate",
     "ci_low", "ci_high", "confidence_level", "std_error", "df", "p_value", "unit", "margin",
     "margin_source", "rule", "comparison", "wording", "method", "planned", "n_patients",
-    "n_sites", "n_missing", "n_studies", "contrary", "notes", "sha256", "plan_sha256",
+    "n_sites", "n_missing", "n_studies", "family", "simultaneous_low", "simultaneous_high",
+    "simultaneous_level", "p_holm", "contrary", "notes", "sha256", "plan_sha256",
 )  # fmt: skip
 
 
@@ -180,4 +193,8 @@ def row(finding: Finding) -> list[object]:
     }
     if estimate is not None:
         cells |= {f.name: getattr(estimate, f.name) for f in dataclasses.fields(estimate)}
+    if finding.simultaneous is not None:
+        cells["simultaneous_low"] = finding.simultaneous.ci_low
+        cells["simultaneous_high"] = finding.simultaneous.ci_high
+        cells["simultaneous_level"] = finding.simultaneous.confidence_level
     return [cells[c] if c in cells else getattr(finding, c, None) for c in COLUMNS]

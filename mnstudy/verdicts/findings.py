@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import overload
 
@@ -11,7 +11,8 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.verdicts.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
 from mnstudy.verdicts.registry import registry
-from mnstudy.verdicts.robustness import over_margins
+from mnstudy.verdicts.robustness import CHECKS, Checks, table
+from mnstudy.verdicts.robustness.margins import over_margins
 
 __all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]
 
@@ -19,8 +20,9 @@ __all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]
 class Findings(Sequence[Finding]):
     """Findings in the order of the register; indexed by position or by claim id."""
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    def __init__(self, findings: Sequence[Finding], *, checks: Checks | None = None) -> None:
         self._findings = tuple(findings)
+        self._checks = checks
 
     @overload
     def __getitem__(self, key: int | str) -> Finding: ...
@@ -29,7 +31,7 @@ class Findings(Sequence[Finding]):
     def __getitem__(self, key: int | str | slice) -> Finding | Findings:
         """Return a finding by position or claim id, or a slice of findings."""
         if isinstance(key, slice):
-            return Findings(self._findings[key])
+            return Findings(self._findings[key], checks=self._checks)
         if isinstance(key, int):
             return self._findings[key]
         for finding in self._findings:
@@ -51,12 +53,43 @@ class Findings(Sequence[Finding]):
         """Return one row a claim, full precision, columns ``COLUMNS``."""
         return pd.DataFrame([row(f) for f in self._findings], columns=list(COLUMNS))
 
-    def sensitivity(self) -> pd.DataFrame:
-        """Return the verdict of every finding over a range of margins.
+    def sensitivity(
+        self, checks: str | Iterable[str] | None = None, *, rng: int = 0
+    ) -> pd.DataFrame:
+        """Return the verdict every finding would have had under other defensible choices.
 
-        Columns: claim, dataset, share (of the margin used), margin, verdict, reason.
+        Parameters
+        ----------
+        checks : str or iterable of str, optional
+            Some of margins (half to twice the margin), adjustment (none), cluster-robust (least
+            squares with CR2 errors), ranks (Hodges-Lehmann), missing (complete sites, multiple
+            imputation with its tipping point, worst case), clinics (each left out), scar types
+            (each alone); all when left out. Pooled evidence has margins only.
+        rng : int
+            Seed of the imputations.
+
+        Returns
+        -------
+        DataFrame
+            One row per finding and choice: claim, dataset, check, choice, share (of the margin
+            used), margin, estimate, ci_low, ci_high, confidence_level, p_value, n_patients,
+            verdict, reason. Intervals are at the level the verdict rests on. Findings that are
+            not testable, and checks that do not apply to a claim, have no row.
+
+        Examples
+        --------
+        >>> import mnstudy as mn
+        >>> findings = mn.evaluate(mn.load("demo_split_face"), "topical-adjunct")
+        >>> findings.sensitivity(["ranks", "cluster-robust"])["verdict"].tolist()
+        ['supported', 'supported']
         """
-        return over_margins(self)
+        names = list(CHECKS) if checks is None else [checks] if isinstance(checks, str) else checks
+        unknown = [n for n in names if n not in CHECKS]
+        if unknown:
+            raise ValueError(f"no check {', '.join(unknown)}: choose from {', '.join(CHECKS)}")
+        if self._checks is None:
+            return table(row for f in self._findings for row in over_margins(f))
+        return table(self._checks.rows(self._findings, list(names), rng=rng))
 
     def __repr__(self) -> str:
         shown = [f"{f.claim.id:<24}{f.verdict:<18}{f.estimate or ''}" for f in self._findings]

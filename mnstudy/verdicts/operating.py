@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.cohort.plan import Plan
 from mnstudy.cohort.simulate import simulate
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.findings import VERDICTS
@@ -59,7 +60,7 @@ def operating_characteristics(
     rng: int = 0,
     n_jobs: int = 1,
 ) -> OperatingCharacteristics:
-    """Simulate a study many times and count its verdicts.
+    """Simulate a study many times and count its verdicts, the claim its only primary one.
 
     Parameters
     ----------
@@ -129,7 +130,8 @@ def _one(
     seed: np.random.SeedSequence,
 ) -> tuple[float, float, float, str]:
     cohort = simulate(n_patients, truth=truth, design=design, rng=np.random.default_rng(seed))
-    finding = evaluate(cohort, claim)[0]
+    study = replace(cohort.study, plan=Plan(primary=(claim,)))
+    finding = evaluate(replace(cohort, study=study), claim)[0]
     found = finding.estimate
     if found is None:
         return float("nan"), float("nan"), float("nan"), finding.verdict

@@ -1,4 +1,4 @@
-"""The registry of the 43 claims: read from ``claims.toml``, looked up by id."""
+"""The registry of the 43 claims, and the place of a study's own beside them; looked up by id."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 
+OWN = "own"  # the group of the claims of a study file
 GROUPS = {
     "improvement": "Does it work",
     "modifiers": "For whom and how much",
     "comparisons": "Together with, and instead of",
     "safety": "How safe, how pleasant",
     "mechanism": "Why",
+    OWN: "Claims of this study",
 }
 ARTICLES = {
     "A": "Micro-needling For scar Reduction",
@@ -35,7 +37,8 @@ ARTICLES = {
 class Claim:
     """One statement of the articles and the comparison that would test it.
 
-    Attributes are the keys explained at the top of ``claims.toml``.
+    Attributes are the keys explained at the top of ``claims.toml``. A claim of a study file has no
+    articles and the group ``own``.
     """
 
     id: str
@@ -55,12 +58,17 @@ class Claim:
     against: tuple[str, ...] = ()
     contrary: str = ""
 
+    @property
+    def said_in(self) -> str:
+        """Where it is said: the articles, or the study file."""
+        return f"articles {', '.join(self.articles)}" if self.articles else "the study file"
+
     def lines(self) -> list[str]:
         """Return the claim as lines of text."""
         digits = fmt.decimals_for(self.margin)
         lines = [
             f"{self.title} ({self.id})",
-            f"said in articles {', '.join(self.articles)}: {self.says}",
+            f"said in {self.said_in}: {self.says}",
             f"tested by: {self.estimand}",
             f"margin: {fmt.number(self.margin, digits)} {self.unit} ({self.rule}); "
             f"{self.margin_source}",
@@ -88,8 +96,15 @@ def _claim(key: str, raw: Mapping[str, Any]) -> Claim:
     return Claim(id=key, **{**raw, **lists})
 
 
-def claim(claim_id: str) -> Claim:
+def claim(claim_id: str, own: Mapping[str, Claim] | None = None) -> Claim:
     """Return one claim.
+
+    Parameters
+    ----------
+    claim_id : str
+        Its id.
+    own : mapping, optional
+        Claims of a study file by id (see ``own_claims``), which may be asked for as well.
 
     Raises
     ------
@@ -102,7 +117,7 @@ def claim(claim_id: str) -> Claim:
     >>> mn.claim("more-sessions").articles
     ('B', 'D')
     """
-    known = registry()
+    known = with_own(own)
     if claim_id not in known:
         near = difflib.get_close_matches(claim_id, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "mn.claims() lists them all"
@@ -110,21 +125,28 @@ def claim(claim_id: str) -> Claim:
     return known[claim_id]
 
 
-def select(claim_ids: str | Iterable[str] | None) -> list[Claim]:
-    """Return the named claims in the order asked for; all of them for None."""
+def with_own(own: Mapping[str, Claim] | None) -> Mapping[str, Claim]:
+    """Return every registered claim by id, and those of a study file after them."""
+    return {**registry(), **(own or {})}
+
+
+def select(
+    claim_ids: str | Iterable[str] | None, own: Mapping[str, Claim] | None = None
+) -> list[Claim]:
+    """Return the named claims in the order asked for; all of them, own ones last, for None."""
     if claim_ids is None:
-        return list(registry().values())
+        return list(with_own(own).values())
     ids = [claim_ids] if isinstance(claim_ids, str) else list(claim_ids)
-    return [claim(i) for i in ids]
+    return [claim(i, own) for i in ids]
 
 
-def claims_table() -> pd.DataFrame:
-    """Return the register as a table indexed by id."""
+def claims_table(own: Mapping[str, Claim] | None = None) -> pd.DataFrame:
+    """Return the register, and the claims of a study file after it, as a table indexed by id."""
     fields = ["group", "title", "articles", "estimand", "columns", "rule", "margin", "unit"]
     fields += ["margin_source", "analysis", "contrary"]
     rows = {
         c.id: [", ".join(v) if isinstance(v := getattr(c, f), tuple) else v for f in fields]
-        for c in registry().values()
+        for c in with_own(own).values()
     }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=fields)
     return table.rename_axis("id")

@@ -27,10 +27,8 @@ def arm_contrast(question: Question) -> Answer:
     both = pd.concat([treated, reference], ignore_index=True)
     arm = [1.0] * len(treated) + [0.0] * len(reference)
     answer = effect.contrast(question, both, arm, outcome, [])
-    means = tuple(
-        effect.arm_mean(question, frame, outcome, label)
-        for frame, label in ((treated, "treated"), (reference, "reference"))
-    )
+    arms = () if question.brief else ((treated, "treated"), (reference, "reference"))
+    means = tuple(effect.arm_mean(question, frame, outcome, label) for frame, label in arms)
     return replace(
         answer, n_missing=gone + lost, parts=means, notes=(*answer.notes, *question.indication)
     )

@@ -44,12 +44,13 @@ def durability(question: Question) -> Answer:
         estimate=model.estimate(
             model.pick(fitted, {"mean": 1.0}),
             unit=question.claim.unit,
-            method=f"change within the site; {model.describe(question, fitted)}",
+            method=f"change within the site; {model.describe(question, fitted.result)}",
         ),
         comparison="within",
         n_patients=n_patients(pairs),
         n_sites=n_sites(pairs),
         n_missing=at_end - len(pairs) - left_out,
+        layout=fitted.layout("mean"),
         notes=tuple(notes),
     )
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.stats.mixed import MixedFit
 from mnstudy.verdicts.analyses import improvement as effect
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
@@ -25,7 +24,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.analyses.slopes import adjusted_slope
-from mnstudy.verdicts.findings import Part
+from mnstudy.verdicts.finding import Part
 
 
 def session_slope(question: Question) -> Answer:
@@ -65,13 +64,14 @@ def session_slope(question: Question) -> Answer:
         estimate=model.estimate(
             model.pick(fitted, {"within": 1.0}),
             unit=question.claim.unit,
-            method=f"slope within patients; {model.describe(question, fitted)}",
+            method=f"slope within patients; {model.describe(question, fitted.result)}",
         ),
         comparison="within",
         n_patients=n_patients(visits[repeated]),
         n_sites=n_sites(visits[repeated]),
         n_missing=missing,
         parts=(within, *between, *sessions),
+        layout=fitted.layout("within"),
         notes=tuple(notes),
     )
 
@@ -86,12 +86,12 @@ def _visits(question: Question) -> tuple[pd.DataFrame, int]:
     return known(first, ["improvement_score"])
 
 
-def _slope(fitted: MixedFit, name: str, label: str, n: int) -> Part:
+def _slope(fitted: model.Fitted, name: str, label: str, n: int) -> Part:
     slope = model.pick(fitted, {name: 1.0})
     return model.part("slope", label, slope, n=n, unit="points per session")
 
 
-def _between_note(fitted: MixedFit) -> str:
+def _between_note(fitted: model.Fitted) -> str:
     between = model.pick(fitted, {"between": 1.0})
     ends = ", ".join(fmt.number(x) for x in (between.ci_low, between.ci_high))
     return (
@@ -149,18 +149,37 @@ def depth_contrast(question: Question) -> Answer:
     crude = _crude(question, rows, arm)
     _, per_mm, _ = adjusted_slope(question, rows, "needle_depth_mm", "improvement_score")
     slope = model.part("slope", "per mm", per_mm, n=n_patients(rows), unit="points per mm")
+    within, apart = _within_patients(question, rows)
     worse = "; deeper needles are often chosen for worse scars"
     return replace(
         answer,
         n_missing=missing,
-        parts=(*_depth_arms(question, rows, deep.to_numpy(), threshold), crude, slope),
+        parts=(*_depth_arms(question, rows, deep.to_numpy(), threshold), crude, slope, *within),
         notes=(
             *answer.notes,
             f"without adjustment the difference is {fmt.interval(crude)} points",
             f"slope: {fmt.interval(slope)} points per mm, adjusted",
+            apart,
             *(note + worse for note in question.indication),
         ),
     )
+
+
+def _within_patients(question: Question, rows: pd.DataFrame) -> tuple[tuple[Part, ...], str]:
+    """Return the slope on depth within patients, free of differences between them."""
+    depth = rows["needle_depth_mm"]
+    by_patient = depth.groupby(rows["patient_id"])
+    several = n_patients(rows[by_patient.transform("nunique") > 1])
+    if several < MIN_PATIENTS:
+        return (), "depth hardly differed between the sites of a patient: all is between patients"
+    mean = by_patient.transform("mean")
+    design = pd.DataFrame({"intercept": 1.0, "within": depth - mean, "between": mean})
+    fitted = model.fit(question, rows, rows["improvement_score"], design)
+    within = model.pick(fitted, {"within": 1.0})
+    found = model.part("slope", "per mm, within patients", within, n=several, unit="points per mm")
+    return (
+        found,
+    ), f"within {several:,} patients with several depths: {fmt.interval(found)} per mm"
 
 
 def _crude(question: Question, rows: pd.DataFrame, arm: object) -> Part:

@@ -20,7 +20,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.analyses.rates import percent_part
-from mnstudy.verdicts.findings import Estimate, Part
+from mnstudy.verdicts.finding import Estimate, Part
 
 
 def event_difference(question: Question) -> Answer:
@@ -32,7 +32,7 @@ def event_difference(question: Question) -> Answer:
     """
     question.require_comparable_groups()
     seen, events = _seen(question)
-    groups = [_group(seen, question.params[arm]) for arm in ("treated", "reference")]
+    groups = [group_of(seen, question.params[arm]) for arm in ("treated", "reference")]
     treated, reference = (_any_event(group, events) for group in groups)
     require_patients(groups[0], "in the treated group with events recorded")
     require_patients(groups[1], "in the reference group with events recorded")
@@ -61,7 +61,7 @@ def _seen(question: Question) -> tuple[pd.DataFrame, list[str]]:
     return after[after[events].notna().any(axis=1)], events
 
 
-def _group(seen: pd.DataFrame, arm: Mapping[str, Any]) -> pd.DataFrame:
+def group_of(seen: pd.DataFrame, arm: Mapping[str, Any]) -> pd.DataFrame:
     """Select a group by words (``select_arm``) and by depth."""
     words = {k: v for k, v in arm.items() if not k.startswith("needle_depth")}
     group = select_arm(seen, words)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.table import is_baseline
 from mnstudy.verdicts.analyses import model
+from mnstudy.verdicts.analyses.before_after import before_after, raw_pairs
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
-    PLAIN_NEEDLING,
     UNIT,
     UNTREATED,
     Answer,
+    NotTestable,
     Question,
     known,
     n_patients,
@@ -23,11 +24,12 @@ from mnstudy.verdicts.analyses.question import (
     scar_type_filter,
     select_arm,
 )
-from mnstudy.verdicts.findings import Part
+from mnstudy.verdicts.analyses.regression import regression_beside
+from mnstudy.verdicts.finding import Part
 
-REGRESSION_TO_THE_MEAN = (
-    "part of a change without a comparison group is natural course and regression to the mean; "
-    "this study cannot separate them"
+PERCENT_CHANGE = (
+    "percent change has less power than the raw scale adjusted for baseline, which is the "
+    "recommended comparison (Vickers 2001, doi 10.1186/1471-2288-1-6)"
 )
 
 
@@ -48,14 +50,7 @@ def change(question: Question) -> Answer:
 
 
 def _changes(question: Question, outcome: str, *, percent: bool) -> pd.DataFrame:
-    data = question.cohort.data
-    measured = data[data[outcome].notna()]
-    before = measured[is_baseline(measured)].drop_duplicates(UNIT)
-    after = measured[~is_baseline(measured)]
-    keys = [c for c in ("weeks", "session_count") if c in after]
-    last = after.sort_values(keys, kind="stable").drop_duplicates(UNIT, keep="last")
-    pairs = last.merge(before[[*UNIT, outcome]], on=UNIT, suffixes=("", "_before"))
-    pairs["before"] = pairs[f"{outcome}_before"]
+    pairs = before_after(question.cohort.data, outcome)
     pairs["change"] = pairs[outcome] - pairs["before"]
     if percent:
         pairs = pairs[pairs["before"] > 0].copy()
@@ -64,7 +59,7 @@ def _changes(question: Question, outcome: str, *, percent: bool) -> pd.DataFrame
 
 
 def _effect(question: Question, sites: pd.DataFrame, outcome: str, baseline: list[str]) -> Answer:
-    treated, missing = known(select_arm(sites, PLAIN_NEEDLING), [outcome])
+    treated, missing = known(select_arm(sites, question.needled), [outcome])
     require_patients(treated, "treated with needling alone and a known outcome")
     control, missing_control = known(select_arm(sites, UNTREATED), [outcome])
     confounded = question.cohort.study.limit("between_groups") is not None
@@ -75,19 +70,21 @@ def _effect(question: Question, sites: pd.DataFrame, outcome: str, baseline: lis
 
 def _uncontrolled(question: Question, treated: pd.DataFrame, outcome: str, missing: int) -> Answer:
     fitted = model.mean(question, treated, treated[outcome])
-    notes = [REGRESSION_TO_THE_MEAN, *_cluster_note(question, treated)]
-    notes += _interval_note(treated, outcome)
+    estimate = model.estimate(
+        model.pick(fitted, {"mean": 1.0}),
+        unit=question.claim.unit,
+        method=f"mean change of needled sites; {model.describe(question, fitted.result)}",
+    )
+    expected, notes = regression_beside(question, treated, outcome, estimate)
+    notes += [*_cluster_note(question, treated), *_interval_note(treated, outcome)]
     return Answer(
-        estimate=model.estimate(
-            model.pick(fitted, {"mean": 1.0}),
-            unit=question.claim.unit,
-            method=f"mean change of needled sites; {model.describe(question, fitted)}",
-        ),
+        estimate=estimate,
         comparison="uncontrolled",
         n_patients=n_patients(treated),
         n_sites=n_sites(treated),
         n_missing=missing,
-        parts=by_level(question, treated, outcome, "scar_type"),
+        parts=(*expected, *by_level(question, treated, outcome, "scar_type")),
+        layout=fitted.layout("mean"),
         notes=(*notes, *_missing_note(missing)),
     )
 
@@ -109,12 +106,46 @@ def _controlled(
         arm_mean(question, frame, outcome, label)
         for frame, label in ((treated, "needling alone"), (control, "untreated"))
     ]
+    raw, notes = raw_contrast(question, both, arm.to_numpy(), outcome)
     return replace(
         answer,
         n_missing=missing,
-        parts=(*means, *by_level(question, treated, outcome, "scar_type")),
-        notes=(*answer.notes, *_missing_note(missing)),
+        parts=(*raw, *means, *by_level(question, treated, outcome, "scar_type")),
+        notes=(*answer.notes, *notes, *_missing_note(missing)),
     )
+
+
+def raw_contrast(
+    question: Question, frame: pd.DataFrame, arm: np.ndarray, outcome: str
+) -> tuple[tuple[Part, ...], list[str]]:
+    """Estimate the contrast on the raw scale, adjusted for baseline, beside the percent change.
+
+    Positive favours the treated, whichever way the scale runs. Empty where there is no raw scale
+    with scores before and after in both arms.
+    """
+    wanted = outcome == "improvement_score" and not question.brief
+    found = raw_pairs(question.cohort.data) if wanted else None
+    if found is None:
+        return (), []
+    scale, pairs = found
+    both = frame[UNIT].assign(arm=arm).merge(pairs.drop(columns="arm", errors="ignore"), on=UNIT)
+    if both.groupby("arm")["patient_id"].nunique().reindex([0.0, 1.0]).lt(MIN_PATIENTS).any():
+        return (), []
+    try:
+        answer = contrast(question, both, both["arm"].to_numpy(), "now", ["before"])
+    except NotTestable:
+        return (), []
+    estimate = answer.estimate
+    part = Part(
+        kind="contrast",
+        label="raw scale, adjusted for baseline (ANCOVA)",
+        value=estimate.value,
+        ci_low=estimate.ci_low,
+        ci_high=estimate.ci_high,
+        n=answer.n_patients,
+        unit=f"points of {scale.name}",
+    )
+    return (part,), [f"on the raw scale: {fmt.interval(part)} {part.unit}; {PERCENT_CHANGE}"]
 
 
 def contrast(
@@ -125,7 +156,7 @@ def contrast(
     ``frame`` holds the sites of both arms, ``arm`` 1 for treated and 0 for reference.
     """
     base = pd.DataFrame({"reference": 1.0, "treated": arm}, index=frame.index)
-    names = [] if question.cohort.study.randomised else list(model.ADJUST_FOR)
+    names = question.adjust_for([] if question.cohort.study.randomised else model.ADJUST_FOR)
     extra, used = model.covariates(frame, names, beside=base)
     design = pd.concat([base, extra], axis=1)
     for column in baseline:
@@ -140,11 +171,12 @@ def contrast(
         estimate=model.estimate(
             model.pick(fitted, {"treated": 1.0}),
             unit=question.claim.unit,
-            method=model.describe(question, fitted, [*used, *baseline]),
+            method=model.describe(question, fitted.result, [*used, *baseline]),
         ),
         comparison=question.comparison,
         n_patients=n_patients(frame),
         n_sites=n_sites(frame),
+        layout=fitted.layout("treated"),
         notes=tuple(notes),
     )
 
@@ -169,7 +201,7 @@ def by_level(
     question: Question, frame: pd.DataFrame, outcome: str, factor: str
 ) -> tuple[Part, ...]:
     """Return the mean of every level of a factor with enough patients, in clinical order."""
-    if factor not in frame or frame[factor].nunique() < 2:
+    if question.brief or factor not in frame or frame[factor].nunique() < 2:
         return ()
     parts = []
     for level in frame[factor].cat.categories:

@@ -11,7 +11,6 @@ from mnstudy.stats.mixed_contrasts import heterogeneity as compare_levels
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
-    PLAIN_NEEDLING,
     Answer,
     NotTestable,
     Question,
@@ -20,7 +19,7 @@ from mnstudy.verdicts.analyses.question import (
     n_sites,
     select_arm,
 )
-from mnstudy.verdicts.findings import Estimate, Part
+from mnstudy.verdicts.finding import Estimate, Part
 
 
 def heterogeneity(question: Question) -> Answer:
@@ -33,7 +32,7 @@ def heterogeneity(question: Question) -> Answer:
     factor = question.params["factor"]
     rows, missing, small = _rows(question, factor)
     base = pd.get_dummies(rows[factor].cat.remove_unused_categories(), dtype="float64")
-    names = [n for n in model.ADJUST_FOR if n != factor]
+    names = [n for n in question.adjust_for(model.ADJUST_FOR) if n != factor]
     extra, used = model.covariates(rows, names, beside=base)
     try:
         found = compare_levels(
@@ -64,7 +63,7 @@ def heterogeneity(question: Question) -> Answer:
 
 
 def _rows(question: Question, factor: str) -> tuple[pd.DataFrame, int, list[str]]:
-    sites = select_arm(question.sites, PLAIN_NEEDLING)
+    sites = select_arm(question.sites, question.needled)
     sites = sites[~sites[factor].isin(list(question.params.get("exclude", ())))]
     rows, missing = known(sites, [factor, "improvement_score"])
     counts = rows.groupby(factor, observed=True)["patient_id"].nunique()

@@ -4,48 +4,106 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from mnstudy.stats.cluster_robust_model import RobustFit, cluster_robust
 from mnstudy.stats.mixed import Contrast, MixedFit, random_intercept
-from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NotTestable, Question, n_patients
-from mnstudy.verdicts.findings import Estimate, Part
+from mnstudy.stats.mixed_nested import nested_intercepts
+from mnstudy.verdicts.analyses.question import (
+    MIN_PATIENTS,
+    UNIT,
+    Layout,
+    NotTestable,
+    Question,
+    n_patients,
+)
+from mnstudy.verdicts.finding import Estimate, Part
 
 PATIENTS_PER_COVARIATE = 10  # fewer overfit: Harrell 2015, doi 10.1007/978-3-319-19425-7
 # severity first: it drives the choice of treatment, depth and number of sessions
 ADJUST_FOR = ("baseline_severity", "scar_type", "clinic_id")
 
 
-def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> MixedFit:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A fitted model with the rows that went into it."""
+
+    result: MixedFit | RobustFit
+    y: pd.Series
+    design: pd.DataFrame
+    patients: pd.Series
+    sites: pd.Series | None
+
+    def layout(self, tested: str) -> Layout:
+        """Return the rows, and which coefficient answers the claim."""
+        return Layout(
+            y=self.y,
+            design=self.design,
+            patients=self.patients,
+            sites=self.sites,
+            tested=tested,
+            ratio=_ratio(self.result),
+        )
+
+
+def _ratio(result: MixedFit | RobustFit) -> float:
+    if isinstance(result, RobustFit) or not np.isfinite(result.variance_between):
+        return 0.0
+    rest = result.variance_within + (result.variance_subgroups or 0.0)
+    return max(0.0, result.variance_between / rest)
+
+
+def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> Fitted:
     """Fit y on the design with a random intercept per cluster of the question.
 
-    Where the declared clusters are studies and only one is left, its patients are the unit. Where
-    fewer than five patients have several rows, too few to tell how alike rows of one patient are,
-    their rows are averaged within the arm and all rows count as separate; for the few patients
-    with both arms this widens the interval.
+    Where several patients have several sites with several rows each, sites have intercepts of
+    their own within the patient. Where the declared clusters are studies and only one is left, its
+    patients are the unit. Where fewer than five patients have several rows, too few to tell how
+    alike rows of one patient are, their rows are averaged within the arm and all rows count as
+    separate; for the few patients with both arms this widens the interval.
     """
-    groups = question.clusters(frame)
-    if groups.nunique() == 1:
-        groups = frame["patient_id"]
+    patients = question.clusters(frame)
+    if patients.nunique() == 1:
+        patients = frame["patient_id"]
+    groups = patients
     again = groups[groups.duplicated()].nunique()
     if 0 < again < MIN_PATIENTS and question.cohort.study.cluster == "patient_id":
-        y, design = _average(y, design, groups)
-        groups = pd.Series(range(len(y)))
+        y, design, patients = _average(y, design, groups)
+        groups = pd.Series(range(len(y)), index=y.index)
+    sites = frame["site_id"] if len(y) == len(frame) else None
+    own = question.cohort.study.cluster == "patient_id" and sites is not None
+    y = y.astype("float64")
     try:
-        return _engine(question, y, design, groups)
+        result = _engine(question, y, design, groups, own and _visits_of_sites(frame), sites)
     except ValueError as error:
         raise NotTestable(f"the model cannot be fitted: {error}") from error
+    return Fitted(result=result, y=y, design=design, patients=patients, sites=sites)
 
 
-def _engine(question: Question, y: pd.Series, design: pd.DataFrame, groups: pd.Series) -> MixedFit:
-    """Fit; in a split body the sides of a person may also be less alike than strangers.
+def _engine(
+    question: Question,
+    y: pd.Series,
+    design: pd.DataFrame,
+    groups: pd.Series,
+    nested: bool,
+    sites: pd.Series | None,
+) -> MixedFit | RobustFit:
+    """Fit with the engine of the question; ``nested`` gives sites intercepts of their own.
 
-    Then, and only then, the fit of complete pairs is the paired t-test whatever their correlation.
-    Where such a fit has no maximum, the ordinary one is used.
+    In a split body the sides of a person may also be less alike than strangers. Then, and only
+    then, the fit of complete pairs is the paired t-test whatever their correlation. Where such a
+    fit has no maximum, the ordinary one is used.
     """
-    data = y.to_numpy(dtype="float64"), design.to_numpy(dtype="float64"), groups.to_numpy()
+    data = y.to_numpy(), design.to_numpy(dtype="float64"), groups.to_numpy()
     names, level = list(design.columns), question.confidence_level
+    if question.choices.engine == "cluster-robust":
+        return cluster_robust(*data, names=names, confidence_level=level)
+    if nested and sites is not None:
+        with suppress(ValueError):  # the variances of patients and sites cannot be told apart
+            return nested_intercepts(*data, sites.to_numpy(), names=names, confidence_level=level)
     if question.cohort.study.design == "split_body":
         with suppress(ValueError):
             return random_intercept(
@@ -54,16 +112,25 @@ def _engine(question: Question, y: pd.Series, design: pd.DataFrame, groups: pd.S
     return random_intercept(*data, names=names, confidence_level=level)
 
 
+def _visits_of_sites(frame: pd.DataFrame) -> bool:
+    """Tell whether several patients have several sites, with several rows to a site."""
+    rows = frame.groupby(UNIT, observed=True).size()
+    sites = rows.groupby("patient_id").agg(["size", "max"])
+    return int(((sites["size"] > 1) & (sites["max"] > 1)).sum()) >= MIN_PATIENTS
+
+
 def _average(
     y: pd.Series, design: pd.DataFrame, groups: pd.Series
-) -> tuple[pd.Series, pd.DataFrame]:
+) -> tuple[pd.Series, pd.DataFrame, pd.Series]:
+    """Average the rows of a patient within the arm; return outcomes, columns and patients."""
     arm = design["treated"] if "treated" in design else pd.Series(1.0, index=design.index)
     keys = [groups.to_numpy(), arm.to_numpy()]
     means = design.assign(_outcome=y.to_numpy(dtype="float64")).groupby(keys).mean()
-    return means.pop("_outcome"), means
+    patients = pd.Series(means.index.get_level_values(0), index=means.index)
+    return means.pop("_outcome"), means, patients
 
 
-def mean(question: Question, frame: pd.DataFrame, y: pd.Series) -> MixedFit:
+def mean(question: Question, frame: pd.DataFrame, y: pd.Series) -> Fitted:
     """Fit the mean of y alone, with a random intercept per cluster."""
     return fit(question, frame, y, pd.DataFrame({"mean": 1.0}, index=frame.index))
 
@@ -98,7 +165,7 @@ def covariates(
         dummies = pd.get_dummies(values, prefix=name, prefix_sep="=", dtype="float64")
         dummies = dummies.drop(columns=dummies.sum().idxmax())
         centred = dummies - dummies.mean()
-        new = _independent(kept, centred)
+        new = independent(kept, centred)
         if new and len(new) <= room:
             room -= len(new)
             kept = pd.concat([kept, centred[new]], axis=1)
@@ -106,7 +173,7 @@ def covariates(
     return kept.drop(columns=beside.columns), used
 
 
-def _independent(kept: pd.DataFrame, new: pd.DataFrame) -> list[str]:
+def independent(kept: pd.DataFrame, new: pd.DataFrame) -> list[str]:
     """Name the columns of ``new`` that are no combination of those before them."""
     basis, _ = np.linalg.qr(kept.to_numpy(dtype="float64"))
     names = []
@@ -151,18 +218,26 @@ def part(kind: str, label: str, contrast: Contrast, **more: object) -> Part:
     )
 
 
-def pick(model: MixedFit, weights: Mapping[str, float], name: str = "contrast") -> Contrast:
+def pick(fitted: Fitted, weights: Mapping[str, float], name: str = "contrast") -> Contrast:
     """Return the contrast with these weights on the named coefficients, 0 elsewhere."""
-    row = [weights.get(n, 0.0) for n in model.coefficients.index]
-    return model.contrast(row, name=name)
+    row = [weights.get(n, 0.0) for n in fitted.result.coefficients.index]
+    return fitted.result.contrast(row, name=name)
 
 
-def describe(question: Question, model: MixedFit, adjusted: Sequence[str] = ()) -> str:
+def describe(question: Question, result: MixedFit | RobustFit, adjusted: Sequence[str] = ()) -> str:
     """Say in words which model ran."""
-    unit = "study" if question.cohort.study.cluster == "clinic_id" else "patient"
-    single = model.n_groups == model.n_obs  # also where sites were averaged
-    kind = "linear model" if single else f"mixed model, random intercept per {unit}"
-    df = "t intervals" if single else "Satterthwaite degrees of freedom"
     words = {"scar_type": "scar type", "baseline_severity": "severity", "clinic_id": "clinic"}
     names = [words.get(n, n.replace("_", " ")) for n in adjusted]
-    return f"{kind}, {df}" + (f", adjusted for {', '.join(names)}" if names else "")
+    adjusted_for = f", adjusted for {', '.join(names)}" if names else ""
+    return _engine_in_words(question, result) + adjusted_for
+
+
+def _engine_in_words(question: Question, result: MixedFit | RobustFit) -> str:
+    unit = "study" if question.cohort.study.cluster == "clinic_id" else "patient"
+    if isinstance(result, RobustFit):
+        return f"least squares, errors robust to clustering by {unit} (CR2), Satterthwaite df"
+    if result.n_groups == result.n_obs:  # also where sites were averaged
+        return "linear model, t intervals"
+    nested = result.n_subgroups is not None
+    intercepts = f"{unit} and site" if nested else unit
+    return f"mixed model, random intercept per {intercepts}, Satterthwaite degrees of freedom"

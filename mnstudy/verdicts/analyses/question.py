@@ -10,7 +10,7 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
-from mnstudy.verdicts.findings import Estimate, Part
+from mnstudy.verdicts.finding import Estimate, Part
 from mnstudy.verdicts.registry import Claim
 
 MIN_PATIENTS = 5  # a smaller arm gives no usable interval, and its counts could identify people
@@ -26,8 +26,44 @@ class NotTestable(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The rows behind an estimate: outcome, columns, patients, and the column that answers.
+
+    Robustness checks start from here, so that they look at the same rows as the estimate.
+    ``sites`` is None where the sites of a patient were averaged. ``ratio`` is the variance between
+    over the variance within patients that the model found, 0 where it has none.
+    """
+
+    y: pd.Series
+    design: pd.DataFrame
+    patients: pd.Series
+    sites: pd.Series | None
+    tested: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """Defensible choices of an analysis that a researcher could have made differently.
+
+    Attributes
+    ----------
+    engine : str
+        mixed (random intercepts) or cluster-robust (least squares with robust errors).
+    adjust : tuple of str or None
+        Covariates, in order of priority; None for the usual ones of the design.
+    topicals : str
+        without or with: whether needling includes sites that also got a topical.
+    """
+
+    engine: str = "mixed"
+    adjust: tuple[str, ...] | None = None
+    topicals: str = "without"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an analysis found, before it is judged."""
+    """What an analysis found, before it is judged; ``layout`` where one coefficient answers."""
 
     estimate: Estimate
     comparison: str
@@ -36,21 +72,36 @@ class Answer:
     n_missing: int = 0
     parts: tuple[Part, ...] = ()
     notes: tuple[str, ...] = ()
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One claim put to one cohort at one confidence level."""
+    """One claim put to one cohort at one confidence level.
+
+    ``brief`` spares the further numbers by level: only the estimate is wanted.
+    """
 
     claim: Claim
     cohort: Cohort
     sites: pd.DataFrame
     confidence_level: float
+    choices: Choices = Choices()
+    brief: bool = False
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """Settings of the analysis, from the register."""
-        return self.claim.params
+        """Settings of the analysis: the plan's thresholds, else those of the register."""
+        return {**self.claim.params, **self.cohort.study.plan.thresholds.get(self.claim.id, {})}
+
+    @property
+    def needled(self) -> Mapping[str, Sequence[str]]:
+        """Return the arm that stands for needling."""
+        return NEEDLED if self.choices.topicals == "with" else PLAIN_NEEDLING
+
+    def adjust_for(self, usual: Sequence[str]) -> list[str]:
+        """Return the covariates to adjust for: those chosen, or the usual ones."""
+        return list(usual if self.choices.adjust is None else self.choices.adjust)
 
     def clusters(self, frame: pd.DataFrame) -> pd.Series:
         """Return what the random intercepts belong to: patients, or studies where declared."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.stats.proportions import Proportion, proportion
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
+    UNIT,
     Answer,
     Question,
     after_a_session,
@@ -18,7 +22,7 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.findings import Estimate, Part
+from mnstudy.verdicts.finding import Estimate, Part
 
 
 def event_rate(question: Question) -> Answer:
@@ -32,24 +36,37 @@ def event_rate(question: Question) -> Answer:
     rate = proportion(
         int(by_patient.sum()), len(by_patient), confidence_level=question.confidence_level
     )
-    visits = proportion(int(happened.sum()), len(seen), confidence_level=question.confidence_level)
+    by_session = happened.groupby(_sessions(seen)).any()
+    sessions = proportion(
+        int(by_session.sum()), len(by_session), confidence_level=question.confidence_level
+    )
     return Answer(
-        estimate=_percent(rate, "exact (Clopper-Pearson) limits, patients as the unit"),
+        estimate=_percent(question, rate, "exact (Clopper-Pearson) limits, patients as the unit"),
         comparison="rate",
         n_patients=len(by_patient),
         n_sites=n_sites(seen),
         n_missing=n_patients(treated) - len(by_patient),
-        parts=(percent_part("per assessment", visits, n=len(by_patient)),),
-        notes=_rate_notes(rate, int(happened.sum()), len(seen)),
+        parts=(percent_part("per session", sessions, n=len(by_patient)),),
+        notes=_rate_notes(rate, sessions),
     )
 
 
-def _rate_notes(rate: Proportion, visits_with: int, visits: int) -> tuple[str, ...]:
+def _sessions(seen: pd.DataFrame) -> list[pd.Series]:
+    """Return what tells sessions apart; assessments of an unknown session count one by one."""
+    unknown = seen["session_count"].isna()
+    row = pd.Series(range(len(seen)), index=seen.index).where(unknown, -1)
+    return [*(seen[c] for c in UNIT), seen["session_count"].fillna(0), row]
+
+
+def _rate_notes(rate: Proportion, sessions: Proportion) -> tuple[str, ...]:
     events, n = rate.events, rate.n
-    high = fmt.number(100 * rate.ci_high, 1)
-    first = f"{events:,} of {n:,} patients, at {visits_with:,} of {visits:,} assessments"
+    high, of_sessions = (fmt.number(100 * x.ci_high, 1) for x in (rate, sessions))
+    first = f"{events:,} of {n:,} patients, after {sessions.events:,} of {sessions.n:,} sessions"
     if events == 0:
-        first += f"; none seen is not none: the true rate may be up to {high} percent"
+        first += (
+            f"; none seen is not none: the true rate may be up to {high} percent of patients, and "
+            f"{of_sessions} percent of sessions if these were independent"
+        )
     detectable = fmt.number(100 * (1 - 0.05 ** (1 / n)), 1)
     return (
         first,
@@ -58,12 +75,13 @@ def _rate_notes(rate: Proportion, visits_with: int, visits: int) -> tuple[str, .
     )
 
 
-def _percent(rate: Proportion, method: str) -> Estimate:
+def _percent(question: Question, rate: Proportion, method: str) -> Estimate:
     return Estimate(
         value=100 * rate.estimate,
         ci_low=100 * rate.ci_low,
         ci_high=100 * rate.ci_high,
         confidence_level=rate.confidence_level,
+        p_value=rate.p_against(question.margin(question.claim) / 100),
         unit="percent",
         method=method,
     )
@@ -89,9 +107,10 @@ def share(question: Question) -> Answer:
     require_patients(sites, f"needled with a known {outcome}")
     reached = sites.groupby("patient_id")[outcome].mean() >= least
     rate = proportion(int(reached.sum()), len(reached), confidence_level=question.confidence_level)
-    method = f"share with {least} or more; exact (Clopper-Pearson) limits, patients as the unit"
+    limits = "exact (Clopper-Pearson) limits, patients as the unit"
+    method = f"share with {fmt.given(least)} or more; {limits}"
     return Answer(
-        estimate=_percent(rate, method),
+        estimate=_percent(question, rate, method),
         comparison="rate",
         n_patients=len(reached),
         n_sites=n_sites(sites),
@@ -114,13 +133,14 @@ def level(question: Question) -> Answer:
         estimate=model.estimate(
             model.pick(fitted, {"mean": 1.0}),
             unit=question.claim.unit,
-            method=f"mean of needled patients; {model.describe(question, fitted)}",
+            method=f"mean of needled patients; {model.describe(question, fitted.result)}",
             null=null,
         ),
         comparison="uncontrolled" if before_after else "rate",
         n_patients=n_patients(rows),
         n_sites=n_sites(rows),
         n_missing=n_patients(treated) - n_patients(rows),
+        layout=fitted.layout("mean"),
         notes=_measured_note(n_patients(rows), n_patients(treated)),
     )
 
@@ -132,17 +152,20 @@ def ratio(question: Question) -> Answer:
     rows = rows[rows[outcome] > 0]
     require_patients(rows, f"with a known {outcome} above 0")
     fitted = model.mean(question, rows, np.log(rows[outcome]))
-    log = model.pick(fitted, {"mean": 1.0})
+    method = f"geometric mean; {model.describe(question, fitted.result)}, on the log scale"
+    log = model.estimate(
+        model.pick(fitted, {"mean": 1.0}),
+        unit=question.claim.unit,
+        method=method,
+        null=float(np.log(question.margin(question.claim))),
+    )
     return Answer(
-        estimate=Estimate(
-            value=float(np.exp(log.estimate)),
+        estimate=replace(
+            log,
+            value=float(np.exp(log.value)),
             ci_low=float(np.exp(log.ci_low)),
             ci_high=float(np.exp(log.ci_high)),
-            confidence_level=log.confidence_level,
-            df=log.df,
-            p_value=log.p_value,
-            unit=question.claim.unit,
-            method=f"geometric mean; {model.describe(question, fitted)}, on the log scale",
+            std_error=float("nan"),  # that of the logarithm would be read in the wrong unit
         ),
         comparison="rate",
         n_patients=n_patients(rows),

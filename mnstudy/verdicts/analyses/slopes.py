@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mnstudy.stats.mixed import Contrast, MixedFit
+from mnstudy import formatting as fmt
+from mnstudy.stats.mixed import Contrast
 from mnstudy.verdicts.analyses import model
+from mnstudy.verdicts.analyses.before_after import raw_pairs
 from mnstudy.verdicts.analyses.question import (
+    MIN_PATIENTS,
     NEEDLED,
-    PLAIN_NEEDLING,
     Answer,
     NotTestable,
     Question,
@@ -18,6 +20,7 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
+from mnstudy.verdicts.finding import Part
 
 COUPLING = (
     "improvement in percent of baseline is tied to baseline by arithmetic, and the worst scars "
@@ -37,27 +40,61 @@ def slope(question: Question) -> Answer:
     if rows[x].nunique() < 2:
         raise NotTestable(f"{x} is the same in all of them")
     fitted, found, used = adjusted_slope(question, rows, x, y)
-    notes = [COUPLING] if x == "baseline_severity" else question.indication
+    parts, notes = _uncoupled(question) if x == "baseline_severity" else ((), question.indication)
     return Answer(
         estimate=model.estimate(
             found,
             unit=question.claim.unit,
-            method=f"slope; {model.describe(question, fitted, used)}",
+            method=f"slope; {model.describe(question, fitted.result, used)}",
         ),
         comparison=question.comparison,
         n_patients=n_patients(rows),
         n_sites=n_sites(rows),
         n_missing=missing,
+        parts=parts,
+        layout=fitted.layout("slope"),
         notes=tuple(notes),
     )
 
 
+def _uncoupled(question: Question) -> tuple[tuple[Part, ...], list[str]]:
+    """Estimate Oldham's slope: raw change on the mean of before and after, not on before.
+
+    Noise in the first score pushes a slope on it towards more change, but not one on the mean of
+    both: that is zero whenever both have the same spread (Oldham 1962, J Chronic Dis 15:969-977).
+    Choosing patients by the first score narrows its spread, and so bends this slope too.
+    """
+    found = None if question.brief else raw_pairs(question.cohort.data)
+    if found is None:
+        return (), [COUPLING]
+    scale, pairs = found
+    rows = select_arm(pairs, question.needled).reset_index(drop=True)
+    if n_patients(rows) < MIN_PATIENTS or rows["middle"].nunique() < 2:
+        return (), [COUPLING]
+    design = pd.DataFrame({"intercept": 1.0, "slope": rows["middle"]})
+    fitted = model.fit(question, rows, rows["gain"], design)
+    part = model.part(
+        "slope",
+        "Oldham: raw change on the mean of before and after",
+        model.pick(fitted, {"slope": 1.0}),
+        n=n_patients(rows),
+        unit=f"points per point of {scale.name}",
+    )
+    worse = "higher" if scale.better == "lower" else "lower"
+    note = (
+        f"Oldham's slope, free of that coupling: {fmt.interval(part, 2)} {part.unit} ({worse} "
+        "scores are worse); it holds only where patients were not chosen by their severity, and "
+        "unequal response alone moves it too"
+    )
+    return (part,), [COUPLING, note]
+
+
 def adjusted_slope(
     question: Question, rows: pd.DataFrame, x: str, y: str
-) -> tuple[MixedFit, Contrast, list[str]]:
+) -> tuple[model.Fitted, Contrast, list[str]]:
     """Fit the slope of y on x; return the model, the slope and what it is adjusted for."""
     base = pd.DataFrame({"intercept": 1.0, "slope": rows[x].astype("float64")})
-    names = [n for n in model.ADJUST_FOR if n != x]
+    names = [n for n in question.adjust_for(model.ADJUST_FOR) if n != x]
     extra, used = model.covariates(rows, names, beside=base)
     fitted = model.fit(question, rows, rows[y], pd.concat([base, extra], axis=1))
     return fitted, model.pick(fitted, {"slope": 1.0}), used
@@ -65,7 +102,7 @@ def adjusted_slope(
 
 def _rows(question: Question, x: str, y: str) -> tuple[pd.DataFrame, int]:
     if y == "improvement_score":
-        source = select_arm(question.sites, PLAIN_NEEDLING)
+        source = select_arm(question.sites, question.needled)
     else:
         source = select_arm(question.cohort.data, NEEDLED)
         source = source[source[y].notna()]

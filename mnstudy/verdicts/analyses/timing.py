@@ -19,7 +19,7 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.findings import Estimate
+from mnstudy.verdicts.finding import Estimate
 from mnstudy.verdicts.registry import claim
 
 

@@ -1,0 +1,130 @@
+"""Who was lost on the way: patients and sites at every step, by arm; counts only."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mnstudy.cohort.table import OUTCOMES, Cohort, is_baseline
+
+_UNIT = ["patient_id", "site_id"]
+_ALL = "all"
+COLUMNS = ["arm", "step", "patients", "sites", "share"]
+
+
+def attrition(cohort: Cohort) -> pd.DataFrame:
+    """Count the patients and sites left at every step of the study, by arm.
+
+    Parameters
+    ----------
+    cohort : Cohort
+
+    Returns
+    -------
+    DataFrame
+        arm (what the site received, in words; ``all`` for everybody), step, patients, sites, and
+        share: sites of the step among the sites enrolled in that arm, 0 to 1. The steps are
+        enrolled (any row); seen at baseline; assessed after k sessions, for every k that occurs;
+        result known; last assessment unknown; and, where the plan declares a final week, not
+        assessed at that week or later.
+
+    Notes
+    -----
+    Assessed means a row after baseline with a known outcome (score, interval or grades). A patient
+    with sites in several arms counts in each of them, once in all. Nothing is left out: sites
+    whose treatment or number of sessions is not known are counted under that name. See
+    ``lost_sites`` for who counts as lost.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> table = attrition(mn.load("demo_split_face"))
+    >>> table.loc[table["arm"] == "all", ["step", "patients", "sites"]].head(2)
+                   step  patients  sites
+    0          enrolled        40     80
+    1  seen at baseline        40     80
+    """
+    data, sites = cohort.data, cohort.sites()
+    steps = _steps(cohort, sites)
+    site = pd.MultiIndex.from_frame(data[_UNIT])
+    arm = pd.Series(arm_words(sites).reindex(site).to_numpy(), index=data.index)
+    arms = [_ALL, *sorted(arm.unique())] if arm.nunique() > 1 else [_ALL]
+    rows = []
+    for name in arms:
+        inside = pd.Series(True, index=data.index) if name == _ALL else arm == name
+        enrolled = len(data.loc[inside, _UNIT].drop_duplicates())
+        for step, there in steps.items():
+            kept = data.loc[there & inside, _UNIT].drop_duplicates()
+            share = len(kept) / enrolled
+            rows.append([name, step, kept["patient_id"].nunique(), len(kept), share])
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def lost_sites(cohort: Cohort) -> pd.Series:
+    """Tell which sites were lost: their planned final assessment is missing.
+
+    Returns
+    -------
+    Series of bool
+        Named ``lost``, indexed like ``cohort.sites()``.
+
+    Notes
+    -----
+    Where the plan declares ``final_week`` and the table has ``weeks``: no known outcome at that
+    week or later; a row of unknown week does not count as late. Otherwise: the last assessment of
+    the site has no known outcome, or there is none after baseline.
+    """
+    sites = cohort.sites()
+    gone = lost_by_site(cohort, sites)
+    lost = gone.reindex(pd.MultiIndex.from_frame(sites[_UNIT])).to_numpy(dtype=bool)
+    return pd.Series(lost, index=sites.index, name="lost")
+
+
+def lost_by_site(cohort: Cohort, sites: pd.DataFrame) -> pd.Series:
+    """Return ``lost_sites`` of these final assessments, indexed by patient_id and site_id."""
+    data, week = cohort.data, cohort.study.plan.final_week
+    index = pd.MultiIndex.from_frame(sites[_UNIT])
+    if week is None or "weeks" not in data:
+        nothing = ~known_outcome(sites) | is_baseline(sites)
+        return pd.Series((nothing | sites["later_unknown"].gt(0)).to_numpy(dtype=bool), index=index)
+    late = known_outcome(data) & data["weeks"].ge(week).fillna(False).astype(bool)
+    seen = pd.MultiIndex.from_frame(data.loc[late, _UNIT])
+    return pd.Series(~index.isin(seen), index=index)
+
+
+def known_outcome(data: pd.DataFrame) -> pd.Series:
+    """Tell which rows have a known improvement: score, interval or grades."""
+    return data[[c for c in OUTCOMES if c in data]].notna().any(axis=1)
+
+
+def arm_words(sites: pd.DataFrame) -> pd.Series:
+    """Say in words what each of these sites received, indexed by patient_id and site_id."""
+    words = sites["treatment"].astype("object").where(sites["treatment"].notna(), "not known")
+    words = words.astype("str").str.replace("_", " ")
+    if "adjunct" in sites:
+        adjunct = sites["adjunct"].astype("object")
+        added = " with " + adjunct.astype("str").str.replace("_", " ")
+        words = words + added.where(adjunct.notna() & adjunct.ne("none"), "")
+    return pd.Series(words.to_numpy(), index=pd.MultiIndex.from_frame(sites[_UNIT]))
+
+
+def _steps(cohort: Cohort, sites: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return for every step which rows belong to sites that reached it."""
+    data, week = cohort.data, cohort.study.plan.final_week
+    baseline = is_baseline(data)
+    assessed = known_outcome(data) & ~baseline
+    site = pd.MultiIndex.from_frame(data[_UNIT])
+    steps = {"enrolled": pd.Series(True, index=data.index), "seen at baseline": baseline}
+    count = data["session_count"]
+    for k in sorted(int(x) for x in count[assessed].dropna().unique()):
+        name = "no session" if k == 0 else "1 session" if k == 1 else f"{k} sessions"
+        steps[f"assessed after {name}"] = assessed & count.eq(k).fillna(False).astype(bool)
+    if count[assessed].isna().any():
+        steps["assessed, sessions not known"] = assessed & count.isna()
+    steps["result known"] = assessed
+    unsure = pd.MultiIndex.from_frame(sites.loc[sites["later_unknown"].gt(0), _UNIT])
+    steps["last assessment unknown"] = pd.Series(site.isin(unsure), index=data.index)
+    if week is not None and "weeks" in data:
+        lost = lost_by_site(cohort, sites)
+        name = f"not assessed at week {week:g} or later"
+        steps[name] = pd.Series(site.isin(lost.index[lost]), index=data.index)
+    return steps

@@ -1,0 +1,128 @@
+"""The same rows through another engine: robust errors, no adjustment, ranks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from mnstudy.stats.ranks import hodges_lehmann, signed_rank
+from mnstudy.stats.superiority import brunner_munzel
+from mnstudy.verdicts.analyses import NotTestable
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Choices, Layout
+from mnstudy.verdicts.ask import answer
+from mnstudy.verdicts.finding import Estimate
+from mnstudy.verdicts.robustness.row import Asked, Row, judged_row, refused_row
+
+ROBUST = "least squares with errors robust to clustering (CR2)"
+
+
+def cluster_robust(asked: Asked) -> list[Row]:
+    """Estimate again without random intercepts."""
+    return _again(asked, "cluster-robust", ROBUST, Choices(engine="cluster-robust"))
+
+
+def unadjusted(asked: Asked) -> list[Row]:
+    """Estimate again without covariates."""
+    return _again(asked, "adjustment", "not adjusted", Choices(adjust=()))
+
+
+def _again(asked: Asked, check: str, choice: str, choices: Choices) -> list[Row]:
+    try:
+        found = answer(replace(asked.question, choices=choices))
+    except NotTestable as reason:
+        return [refused_row(asked.finding, check=check, choice=choice, reason=str(reason))]
+    if asked.finding.estimate and found.estimate.method == asked.finding.estimate.method:
+        return []  # this claim has neither covariates nor random intercepts
+    row = judged_row(
+        asked.finding,
+        check=check,
+        choice=choice,
+        estimate=found.estimate,
+        n_patients=found.n_patients,
+    )
+    return [row]
+
+
+def ranks(asked: Asked) -> list[Row]:
+    """Estimate again by ranks (Hodges-Lehmann), one number a patient."""
+    layout = answer(asked.question).layout
+    if layout is None:
+        return []
+    if layout.tested == "mean":
+        values = _by_patient(layout.y, layout.patients)
+        return _one_sample(asked, values, "median of patients' means")
+    if layout.tested == "within":
+        return _one_sample(asked, _slopes(layout), "median of patients' own slopes")
+    if layout.tested == "treated":
+        return _two_arms(asked, layout)
+    return []
+
+
+def _one_sample(asked: Asked, values: pd.Series, what: str) -> list[Row]:
+    choice = f"{what}, signed ranks"
+    if len(values) < MIN_PATIENTS:
+        return []
+    level = asked.question.confidence_level
+    shift = hodges_lehmann(values.to_numpy(), confidence_level=level)
+    p = _signed_p(values.to_numpy())
+    return [_row(asked, choice, shift.estimate, shift.ci_low, shift.ci_high, p, len(values))]
+
+
+def _two_arms(asked: Asked, layout: Layout) -> list[Row]:
+    treated = layout.design["treated"] > 0.5
+    means = [_by_patient(layout.y[arm], layout.patients[arm]) for arm in (treated, ~treated)]
+    both = means[0].index.intersection(means[1].index)
+    if asked.question.cohort.study.design == "split_body":
+        difference = (means[0] - means[1]).dropna()
+        return _one_sample(asked, difference, "median difference within patients")
+    one, other = (m.drop(both).to_numpy() for m in means)
+    if min(len(one), len(other)) < MIN_PATIENTS:
+        return []
+    level = asked.question.confidence_level
+    shift = hodges_lehmann(one, other, paired=False, confidence_level=level)
+    choice = "median difference between patients, rank sums, not adjusted"
+    if len(both):
+        choice += f", {len(both):,} with both arms left out"
+    p = _unlike_p(one, other)
+    n = len(one) + len(other)
+    return [_row(asked, choice, shift.estimate, shift.ci_low, shift.ci_high, p, n)]
+
+
+def _row(asked: Asked, choice: str, value: float, low: float, high: float, p: float, n: int) -> Row:
+    estimate = Estimate(
+        value=value,
+        ci_low=low,
+        ci_high=high,
+        confidence_level=asked.question.confidence_level,
+        p_value=p,
+        unit=asked.finding.claim.unit,
+        method=choice,
+    )
+    return judged_row(asked.finding, check="ranks", choice=choice, estimate=estimate, n_patients=n)
+
+
+def _by_patient(values: pd.Series, patients: pd.Series) -> pd.Series:
+    return values.groupby(patients.to_numpy()).mean().sort_index()
+
+
+def _slopes(layout: Layout) -> pd.Series:
+    """Least-squares slope of each patient with two different values, from sums."""
+    x, y, patient = layout.design["within"], layout.y, layout.patients.to_numpy()
+    xc = x - x.groupby(patient).transform("mean")
+    spread = (xc * xc).groupby(patient).sum()
+    together = (xc * y).groupby(patient).sum()
+    return (together / spread.where(spread > 0)).dropna().sort_index()
+
+
+def _signed_p(values: np.ndarray) -> float:
+    return float("nan") if not values.any() else signed_rank(values).p_value
+
+
+def _unlike_p(one: np.ndarray, other: np.ndarray) -> float:
+    """Brunner-Munzel: ranks without assuming that both arms scatter alike."""
+    try:
+        return brunner_munzel(one, other).p_value
+    except ValueError:  # the arms do not overlap
+        return float("nan")

@@ -1,0 +1,247 @@
+"""Lost results: complete sites only, multiple imputation, and how far off it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.cohort.attrition import lost_sites
+from mnstudy.cohort.table import OUTCOMES, Cohort, is_baseline
+from mnstudy.stats.imputation import PooledImputations, pool_imputations
+from mnstudy.stats.imputation_draws import impute_clustered
+from mnstudy.stats.mixed import BatchFit, random_intercept_batch
+from mnstudy.verdicts.analyses import NotTestable, Question, model
+from mnstudy.verdicts.analyses.question import PLAIN_NEEDLING, UNIT, Layout, select_arm
+from mnstudy.verdicts.ask import answer
+from mnstudy.verdicts.finding import Estimate
+from mnstudy.verdicts.robustness.row import Asked, Row, judged_row, refused_row, verdict_of
+
+OUTCOME = OUTCOMES[0]
+ANALYSES = ("improvement", "arm_contrast", "depth_contrast", "slope")
+EXPLAINED_BY = ("treatment", "adjunct", *model.ADJUST_FOR)
+IMPUTATIONS = 50
+FURTHEST = 60.0  # points; beyond it an unseen result would be out of the plausible range
+STEP = 2.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Sites whose result is lost, by (patient, site), and the values drawn for each of them."""
+
+    sites: pd.Series
+    values: Mapping[tuple[str, str], np.ndarray]
+    problem: str = ""
+
+
+def impute_lost(cohort: Cohort, *, rng: int) -> Lost:
+    """Draw the lost results of a cohort once, for every claim to use.
+
+    They are drawn given treatment, topical, severity, scar type, clinic and the last result seen
+    before (Rubin 1987, doi 10.1002/9780470316696).
+    """
+    sites = cohort.sites()
+    lost = pd.Series(lost_sites(cohort).to_numpy(dtype=bool), index=sites.index)
+    if not lost.any():
+        return Lost(sites=lost, values={})
+    base = pd.DataFrame({"intercept": 1.0}, index=sites.index)
+    seen = _seen_before(cohort, sites, lost)
+    base["seen before"] = seen.fillna(seen.mean()) if seen.notna().any() else 0.0
+    if base["seen before"].nunique() < 2:
+        base = base[["intercept"]]
+    extra, _ = model.covariates(sites, EXPLAINED_BY, beside=base)
+    # a level seen among the lost only tells nothing: it counts with the commonest one
+    told = model.independent(base[~lost], extra[~lost])
+    y = sites[OUTCOME].astype("float64").mask(lost)
+    X = pd.concat([base, extra[told]], axis=1)
+    try:
+        drawn = impute_clustered(y, X, sites["patient_id"].to_numpy(), m=IMPUTATIONS, rng=rng)
+    except ValueError as error:
+        return Lost(sites=lost, values={}, problem=str(error))
+    keys = [tuple(x) for x in sites[UNIT].astype("str").to_numpy()[drawn.rows]]
+    return Lost(sites=lost, values=dict(zip(keys, drawn.values.T, strict=True)))
+
+
+def _seen_before(cohort: Cohort, sites: pd.DataFrame, lost: pd.Series) -> pd.Series:
+    """Return the last known score before the result: for a lost site, the last one there is."""
+    data = cohort.data
+    keys = [k for k in ("weeks", "session_count", "weeks_since_last_session") if k in data]
+    known = data[data[OUTCOME].notna() & ~is_baseline(data)]
+    ordered = known.sort_values(keys, kind="stable", na_position="first").groupby(UNIT)[OUTCOME]
+    back = {n: ordered.nth(-n) for n in (1, 2)}
+    rows = {n: known.loc[s.index, UNIT].assign(score=s) for n, s in back.items()}
+    last, one_before = (sites[UNIT].merge(rows[n], how="left", on=UNIT)["score"] for n in (1, 2))
+    return pd.Series(np.where(lost, last, one_before), index=sites.index, dtype="float64")
+
+
+def complete_sites(asked: Asked, lost: Lost) -> list[Row]:
+    """Estimate again from the sites whose planned result was seen."""
+    if not _concerned(asked, lost):
+        return []
+    choice = f"only sites seen to the end ({fmt.count(int(lost.sites.sum()), 'site')} left out)"
+    sites = asked.question.sites.copy()
+    sites[OUTCOME] = sites[OUTCOME].mask(lost.sites.to_numpy())
+    try:
+        found = answer(replace(asked.question, sites=sites))
+    except NotTestable as reason:
+        return [refused_row(asked.finding, check="missing", choice=choice, reason=str(reason))]
+    return [
+        judged_row(
+            asked.finding,
+            check="missing",
+            choice=choice,
+            estimate=found.estimate,
+            n_patients=found.n_patients,
+        )
+    ]
+
+
+def imputed(asked: Asked, lost: Lost) -> list[Row]:
+    """Estimate again with the lost results imputed, then ever better or worse than expected."""
+    if not _concerned(asked, lost):
+        return []
+    choice = f"lost results imputed ({IMPUTATIONS} times)"
+    if lost.problem:
+        return [refused_row(asked.finding, check="missing", choice=choice, reason=lost.problem)]
+    sites = asked.question.sites.copy()
+    drawn = [lost.values.get(tuple(key)) for key in sites[UNIT].astype("str").to_numpy()]
+    first = [np.nan if d is None else d[0] for d in drawn]
+    sites[OUTCOME] = sites[OUTCOME].mask(lost.sites.to_numpy(), first)
+    question = replace(asked.question, sites=sites)
+    layout = answer(question).layout
+    if layout is None or layout.sites is None:
+        reason = "sites of a patient were averaged: lost ones cannot be told apart"
+        return [refused_row(asked.finding, check="missing", choice=choice, reason=reason)]
+    shifted = _shifted(question, asked, lost)
+    estimate = _pooled(question, layout, lost, shifted, 0.0)
+    row = judged_row(
+        asked.finding,
+        check="missing",
+        choice=choice,
+        estimate=estimate,
+        n_patients=layout.patients.nunique(),
+    )
+    return [row, *_tipping(asked, question, layout, lost, shifted, str(row["verdict"]))]
+
+
+def _concerned(asked: Asked, lost: Lost) -> bool:
+    params = asked.question.params
+    about = params.get("outcome", OUTCOME) == OUTCOME
+    return bool(lost.sites.any()) and about and asked.finding.claim.analysis in ANALYSES
+
+
+def _shifted(question: Question, asked: Asked, lost: Lost) -> set[tuple[str, str]]:
+    """Return the lost sites whose results are varied: those of the arm the claim is about."""
+    arm = asked.question.params.get("treated", PLAIN_NEEDLING)
+    sites = select_arm(question.sites, arm) if isinstance(arm, dict) else question.sites
+    return {tuple(k) for k in sites[UNIT].astype("str").to_numpy()} & set(lost.values)
+
+
+def _pooled(
+    question: Question,
+    layout: Layout,
+    lost: Lost,
+    shifted: set[tuple[str, str]],
+    delta: float,
+) -> Estimate:
+    """Fit every imputed data set on one design and pool by Rubin's rules."""
+    fits = _fit_all(question, layout, _outcomes(layout, lost, shifted, delta))
+    place = fits.names.index(layout.tested)
+    fitted = np.isfinite(fits.estimate[:, place])
+    pooled = pool_imputations(
+        fits.estimate[fitted, place],
+        fits.std_error[fitted, place] ** 2,
+        df_complete=fits.df[fitted, place],
+        confidence_level=question.confidence_level,
+    )
+    return _estimate(question, pooled)
+
+
+def _outcomes(
+    layout: Layout, lost: Lost, shifted: set[tuple[str, str]], delta: float
+) -> np.ndarray:
+    """Return one column of outcomes for each imputation, those of the shifted sites moved."""
+    assert layout.sites is not None
+    outcomes = np.repeat(layout.y.to_numpy()[:, None], IMPUTATIONS, axis=1)
+    keys = zip(layout.patients.astype("str"), layout.sites.astype("str"), strict=True)
+    for place, key in enumerate(keys):
+        if key in lost.values:
+            outcomes[place] = lost.values[key] + (delta if key in shifted else 0.0)
+    return outcomes
+
+
+def _fit_all(question: Question, layout: Layout, outcomes: np.ndarray) -> BatchFit:
+    unbounded = question.cohort.study.design == "split_body"
+    return random_intercept_batch(
+        outcomes,
+        layout.design,
+        layout.patients.to_numpy(),
+        confidence_level=question.confidence_level,
+        variance="unbounded" if unbounded else "bounded",
+    )
+
+
+def _estimate(question: Question, pooled: PooledImputations) -> Estimate:
+    return Estimate(
+        value=pooled.estimate,
+        ci_low=pooled.ci_low,
+        ci_high=pooled.ci_high,
+        confidence_level=pooled.confidence_level,
+        std_error=pooled.std_error,
+        df=pooled.df,
+        p_value=pooled.p_value,
+        unit=question.claim.unit,
+        method=f"{pooled.m} imputations, Rubin's rules, Barnard-Rubin degrees of freedom",
+    )
+
+
+def _tipping(
+    asked: Asked,
+    question: Question,
+    layout: Layout,
+    lost: Lost,
+    shifted: set[tuple[str, str]],
+    usual: str,
+) -> list[Row]:
+    """Find how much worse, or better, lost results must have been to change the verdict."""
+    rows = []
+    for sign, word in ((-1.0, "worse"), (1.0, "better")) if shifted else ():
+        estimate = _pooled(question, layout, lost, shifted, sign * FURTHEST)
+        size, turned = FURTHEST, _verdict(asked, estimate) != usual
+        if turned:
+            size, estimate = _first_turn(asked, question, layout, lost, shifted, sign, usual)
+        turn = "turn the verdict" if turned else "do not turn the verdict"
+        choice = f"lost results {fmt.given(size)} points {word} than imputed {turn}"
+        row = judged_row(
+            asked.finding,
+            check="tipping point",
+            choice=choice,
+            estimate=estimate,
+            n_patients=layout.patients.nunique(),
+        )
+        rows.append(row)
+    return rows
+
+
+def _first_turn(
+    asked: Asked,
+    question: Question,
+    layout: Layout,
+    lost: Lost,
+    shifted: set[tuple[str, str]],
+    sign: float,
+    usual: str,
+) -> tuple[float, Estimate]:
+    """Return the smallest step at which the verdict is another one; it is at the last."""
+    for size in np.arange(STEP, FURTHEST + STEP / 2, STEP):
+        estimate = _pooled(question, layout, lost, shifted, sign * size)
+        if _verdict(asked, estimate) != usual:
+            break
+    return float(size), estimate
+
+
+def _verdict(asked: Asked, estimate: Estimate) -> str:
+    return verdict_of(asked.finding, estimate, asked.finding.margin).word

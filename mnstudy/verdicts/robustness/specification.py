@@ -1,0 +1,250 @@
+"""The specification curve: a claim under all combinations of defensible choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from html import escape
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.cohort.attrition import lost_sites
+from mnstudy.cohort.problems import ValidationReport
+from mnstudy.cohort.table import OUTCOMES, Cohort
+from mnstudy.stats.sign_flip_joint import JointTest, joint_sign_flip
+from mnstudy.stats.sign_flip_scores import score_parts
+from mnstudy.verdicts.analyses import Answer, NotTestable, Question
+from mnstudy.verdicts.analyses.question import Choices
+from mnstudy.verdicts.ask import answer, find
+from mnstudy.verdicts.finding import VERDICTS, Finding
+from mnstudy.verdicts.own_claims import own_claims
+from mnstudy.verdicts.registry import select
+from mnstudy.verdicts.robustness.choices import choice_problems, declared_choices
+from mnstudy.verdicts.robustness.row import judged_row
+
+COLUMNS = ("estimate", "ci_low", "ci_high", "p_value", "n_patients", "verdict", "reason")
+ADJUST = {"usual": None, "severity": ("baseline_severity",), "none": ()}
+ENGINE = {"random_intercepts": "mixed", "cluster_robust": "cluster-robust"}
+Specification = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SpecificationCurve:
+    """A claim under all combinations of the declared choices.
+
+    Attributes
+    ----------
+    finding : Finding
+        The finding under the usual choices.
+    table : DataFrame
+        One row a specification, by rising estimate: the choices, estimate, ci_low, ci_high,
+        p_value, n_patients, verdict, reason, and p_joint, its p-value adjusted over the curve.
+        Combinations that select the same rows and the same model count once.
+    joint : JointTest or None
+        The test of all specifications together; None where no single coefficient answers.
+    n_combinations : int
+        Combinations tried, those that coincide or cannot be answered included.
+    """
+
+    finding: Finding
+    table: pd.DataFrame
+    joint: JointTest | None
+    n_combinations: int
+
+    def lines(self) -> list[str]:
+        """Return the curve as lines of text."""
+        unit, found = self.finding.claim.unit, self.table["estimate"]
+        digits = fmt.decimals_for(*found)
+        low, middle, high = (fmt.number(x, digits) for x in found.quantile([0, 0.5, 1]))
+        words = self.table["verdict"].value_counts()
+        counted = ", ".join(f"{words[w]} {w}" for w in VERDICTS if w in words)
+        lines = [
+            f"{self.finding.claim.title} · {self.finding.dataset}"
+            + (" · SYNTHETIC DATA" if self.finding.synthetic else ""),
+            f"{fmt.count(len(self.table), 'specification')}: {low} to {high} {unit}, "
+            f"median {middle}",
+            f"verdicts: {counted}",
+        ]
+        if self.joint is not None:
+            lines.append(
+                f"together: {fmt.p_value(self.joint.p_median)} for the median, "
+                f"{fmt.p_value(self.joint.p_global)} for the strongest (signs of "
+                f"{self.joint.n_patients:,} patients flipped)"
+            )
+        return lines
+
+    def __repr__(self) -> str:
+        head, *rest = self.lines()
+        return "\n".join([head, *(f"  {line}" for line in rest)])
+
+    def _repr_html_(self) -> str:
+        head, *rest = (escape(line) for line in self.lines())
+        return f"<p><strong>{head}</strong><br>{'<br>'.join(rest)}</p>"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a specification, full precision."""
+        return self.table.copy()
+
+
+def specification_curve(
+    cohort: Cohort,
+    claim: str,
+    *,
+    rng: int = 0,
+    n_resamples: int = 4999,
+    confidence_level: float | None = None,
+) -> SpecificationCurve:
+    """Estimate a claim under every combination of defensible choices, and test them jointly.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    claim : str
+        Claim id.
+    rng : int
+        Seed of the sign flips.
+    n_resamples : int
+        Sign flips; all are counted where there are fewer.
+    confidence_level : float, optional
+        Level of the intervals; the plan's when left out.
+
+    Returns
+    -------
+    SpecificationCurve
+
+    Raises
+    ------
+    KeyError
+        An unknown claim id.
+    DataError
+        ``[specifications]`` of the study file names a choice that there is not.
+    ValueError
+        The cohort cannot answer the claim; the reason is given.
+
+    Notes
+    -----
+    The joint test flips the signs of patients' score contributions, the same flips for every
+    specification, so it holds with several rows a patient and however alike the specifications
+    are (Girardi et al. 2024, doi 10.1007/s11336-024-09973-6; the curve: Simonsohn et al. 2020,
+    doi 10.1038/s41562-020-0912-z). Its hypothesis is no effect; for a claim about a level, the
+    stated limit. It says nothing of causes. Choices: ``verdicts/robustness/specifications.toml``,
+    fewer where ``[specifications]`` of the study file keeps some only.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> curve = mn.specification_curve(mn.load("demo_split_face"), "topical-adjunct")
+    >>> sorted(set(curve.table["verdict"]))
+    ['supported']
+    """
+    problems = choice_problems(cohort.study)
+    ValidationReport(source="study.toml", rows=0, problems=tuple(problems)).raise_if_bad()
+    level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
+    asked = Question(
+        claim=select(claim, own_claims(cohort.study))[0],
+        cohort=cohort,
+        sites=cohort.sites(),
+        confidence_level=level,
+        brief=True,
+    )
+    finding = find(asked)
+    if finding.estimate is None:
+        raise ValueError(f"{claim} is not testable on {cohort.name}: {finding.reason}")
+    combinations = list(_combinations(cohort))
+    answers = [(chosen, found) for chosen in combinations if (found := _answer(asked, chosen))]
+    distinct = _distinct(answers)
+    joint = _joint(asked, [found for _, found in distinct], rng, n_resamples)
+    return SpecificationCurve(
+        finding=finding,
+        table=_table(finding, distinct, joint),
+        joint=joint,
+        n_combinations=len(combinations),
+    )
+
+
+def _combinations(cohort: Cohort) -> Iterator[Specification]:
+    """Yield every combination of the choices that the study file keeps and the data offer."""
+    kept = cohort.study.specifications
+    offered = {
+        kind: [o for o in options if o in kept.get(kind, options)]
+        for kind, options in declared_choices().items()
+    }
+    if not lost_sites(cohort).any():
+        offered["result"] = offered["result"][:1]
+    if "improvement_low" not in cohort.data or cohort.data["improvement_low"].isna().all():
+        offered["class"] = offered["class"][:1]
+    for options in product(*offered.values()):
+        yield dict(zip(offered, options, strict=True))
+
+
+def _answer(asked: Question, chosen: Specification) -> Answer | None:
+    choices = Choices(
+        engine=ENGINE[chosen["errors"]],
+        adjust=ADJUST[chosen["covariates"]],
+        topicals=chosen["topicals"],
+    )
+    sites = _sites(asked, chosen)
+    try:
+        return answer(replace(asked, choices=choices, sites=sites))
+    except NotTestable:
+        return None
+
+
+def _sites(asked: Question, chosen: Specification) -> pd.DataFrame:
+    sites, score = asked.sites, OUTCOMES[0]
+    if chosen["class"] != "middle":
+        end = sites[f"improvement_{chosen['class']}"]
+        sites = sites.assign(**{score: end.fillna(sites[score])})
+    if chosen["result"] == "seen_to_the_end":
+        lost = lost_sites(asked.cohort).to_numpy(dtype=bool)
+        sites = sites.assign(**{score: sites[score].mask(lost)})
+    return sites
+
+
+def _distinct(
+    answers: list[tuple[Specification, Answer]],
+) -> list[tuple[Specification, Answer]]:
+    """Keep the first of combinations that come to the same numbers, by rising estimate."""
+    first: dict[tuple[float, ...], tuple[Specification, Answer]] = {}
+    for chosen, found in answers:
+        numbers = (found.estimate.value, found.estimate.ci_low, found.estimate.ci_high)
+        key = tuple(float(f"{x:.9g}") for x in (*numbers, found.n_sites))
+        first.setdefault(key, (chosen, found))
+    return sorted(first.values(), key=lambda pair: pair[1].estimate.value)
+
+
+def _joint(asked: Question, answers: list[Answer], rng: int, n_resamples: int) -> JointTest | None:
+    layouts = [a.layout for a in answers if a.layout is not None]
+    if len(layouts) < len(answers):
+        return None
+    everyone = sorted({p for x in layouts for p in x.patients.unique()})
+    level = asked.claim.rule in ("below", "above")
+    null = asked.margin(asked.claim) if level else 0.0
+    parts = [
+        score_parts(
+            x.y, x.design, x.patients.to_numpy(), x.tested,
+            ratio=x.ratio, null=null, everyone=everyone,
+        )
+        for x in layouts
+    ]  # fmt: skip
+    scores = np.column_stack([p.scores for p in parts])
+    nuisance = [p.nuisance for p in parts]
+    return joint_sign_flip(scores, nuisance=nuisance, rng=rng, n_resamples=n_resamples)
+
+
+def _table(
+    finding: Finding, distinct: list[tuple[Specification, Answer]], joint: JointTest | None
+) -> pd.DataFrame:
+    rows = []
+    for chosen, found in distinct:
+        judged = judged_row(
+            finding, check="specification", choice="", estimate=found.estimate,
+            n_patients=found.n_patients,
+        )  # fmt: skip
+        rows.append({**chosen, **{c: judged[c] for c in COLUMNS}})
+    table = pd.DataFrame(rows)
+    table["p_joint"] = float("nan") if joint is None else joint.p_adjusted
+    return table

@@ -1,0 +1,67 @@
+"""The estimate without each clinic in turn, and in each scar type alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from mnstudy.verdicts.analyses import NotTestable, Question
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS
+from mnstudy.verdicts.ask import answer
+from mnstudy.verdicts.robustness.row import Asked, Row, judged_row, refused_row
+
+
+def without_each_clinic(asked: Asked) -> list[Row]:
+    """Leave out one clinic at a time."""
+    return _over(asked, "clinic_id", "clinics", keep=False)
+
+
+def in_each_scar_type(asked: Asked) -> list[Row]:
+    """Keep one scar type at a time, those with five patients or more.
+
+    A claim about one scar type, or about their spread, has no such rows.
+    """
+    params = asked.question.params
+    if "scar_types" in params or params.get("factor") == "scar_type":
+        return []
+    return _over(asked, "scar_type", "scar types", keep=True)
+
+
+def _over(asked: Asked, column: str, check: str, *, keep: bool) -> list[Row]:
+    sites = asked.question.sites
+    if column not in sites:
+        return []
+    patients = sites.groupby(column, observed=True)["patient_id"].nunique()
+    levels = patients.index[patients >= MIN_PATIENTS] if keep else patients.index
+    if len(patients) < 2:
+        return []
+    return [row for level in sorted(levels) for row in _one(asked, column, level, check, keep)]
+
+
+def _one(asked: Asked, column: str, level: str, check: str, keep: bool) -> list[Row]:
+    word = str(level).replace("_", " ")
+    choice = f"{word} only" if keep else f"without {word}"
+    try:
+        found = answer(_restricted(asked.question, column, level, keep))
+    except NotTestable as reason:
+        if keep:
+            return []  # this type cannot answer it alone: nothing to compare
+        return [refused_row(asked.finding, check=check, choice=choice, reason=str(reason))]
+    row = judged_row(
+        asked.finding,
+        check=check,
+        choice=choice,
+        estimate=found.estimate,
+        n_patients=found.n_patients,
+    )
+    return [row]
+
+
+def _restricted(question: Question, column: str, level: str, keep: bool) -> Question:
+    def cut(frame: pd.DataFrame) -> pd.DataFrame:
+        inside = frame[column].eq(level).fillna(False).astype(bool)
+        return frame[inside if keep else ~inside].reset_index(drop=True)
+
+    cohort = replace(question.cohort, data=cut(question.cohort.data))
+    return replace(question, cohort=cohort, sites=cut(question.sites))

@@ -1,0 +1,210 @@
+"""How far the unseen could carry a result: the verdict had all of them done badly, or well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.cohort.attrition import lost_sites
+from mnstudy.cohort.columns import columns
+from mnstudy.cohort.table import Cohort, is_baseline
+from mnstudy.verdicts.analyses import NotTestable, Question
+from mnstudy.verdicts.analyses.events import group_of
+from mnstudy.verdicts.analyses.question import (
+    NEEDLED,
+    UNTREATED,
+    after_a_session,
+    scar_type_filter,
+    select_arm,
+)
+from mnstudy.verdicts.ask import answer
+from mnstudy.verdicts.robustness.row import Asked, Row, judged_row, refused_row
+
+LOW, HIGH = 0.1, 0.9  # shares of the seen values that stand for a bad and a good result
+SCORE = "improvement_score"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A question in which everything unknown is taken to be so."""
+
+    words: str
+    question: Question
+
+
+def worst_case(asked: Asked) -> list[Row]:
+    """Judge a claim again as if all unknown patients had done badly, and as if all had done well.
+
+    Shares and events: the ends are the bounds that hold whatever the unknown are like. A site lost
+    to follow-up, or without a known value, gets the worst, then the best value of its scale; a
+    patient without any record of the event counts as having had it, then as not. In a difference
+    both arms are set against each other. A patient with some records counts by those (Horowitz &
+    Manski 2000, doi 10.1080/01621459.2000.10473902).
+
+    Means of improvement: its ends of -100 and 100 would bound nothing. Instead each unknown result
+    is set to the 10th percentile of those seen in its arm where that hurts the claim, and to the
+    90th where it helps, the other arm the other way round. These are not bounds, but results as
+    bad and as good as were seen.
+    """
+    rows = []
+    for case in worst_cases(asked.question):
+        try:
+            found = answer(case.question)
+        except NotTestable as reason:
+            why = str(reason)
+            rows.append(
+                refused_row(asked.finding, check="worst case", choice=case.words, reason=why)
+            )
+            continue
+        row = judged_row(
+            asked.finding,
+            check="worst case",
+            choice=case.words,
+            estimate=found.estimate,
+            n_patients=found.n_patients,
+        )
+        rows.append(row)
+    return rows
+
+
+def worst_cases(question: Question) -> list[Case]:
+    """Return the question with everything unknown taken as bad, then as good, for the claim."""
+    cases = _CASES.get(question.claim.analysis)
+    if cases is None or not set(question.claim.columns) <= set(question.cohort.data):
+        return []
+    try:
+        return list(cases(question))
+    except NotTestable:  # a column that tells the arms apart is missing
+        return []
+
+
+def _of_scores(question: Question) -> Iterator[Case]:
+    """Yield the two cases of a mean improvement, or of a difference of two."""
+    sites = question.sites
+    inside = scar_type_filter(sites, question.params)
+    treated = select_arm(inside, question.params.get("treated", question.needled)).index
+    reference = select_arm(inside, question.params.get("reference", UNTREATED)).index
+    unknown = _unknown(question.cohort, sites, SCORE)
+    n = int(unknown[treated.union(reference)].sum())
+    if not n:
+        return
+    for bad in (True, False):
+        score = sites[SCORE].astype("float64").copy()
+        for arm, share in ((treated, LOW if bad else HIGH), (reference, HIGH if bad else LOW)):
+            seen = score[arm][~unknown[arm]].dropna()
+            if len(seen):
+                score[arm] = score[arm].mask(unknown[arm], seen.quantile(share))
+        words = f"{fmt.count(n, 'site')} unseen: as {'bad' if bad else 'good'} for the claim as "
+        words += f"the {'worst' if bad else 'best'} tenth of those seen"
+        yield Case(words=words, question=replace(question, sites=sites.assign(**{SCORE: score})))
+
+
+def _of_shares(question: Question) -> Iterator[Case]:
+    """Yield the two bounds of a share of patients whose final value reaches a threshold."""
+    sites, outcome = question.sites, question.params["outcome"]
+    spec = {**columns(), **question.cohort.study.measures}[outcome]
+    arm = select_arm(sites, NEEDLED).index
+    unknown = _unknown(question.cohort, sites, outcome)
+    n = int(unknown[arm].sum())
+    if not n or spec.low is None or spec.high is None:
+        return
+    for end, what in ((spec.low, "lowest"), (spec.high, "highest")):
+        value = sites[outcome].astype("float64").copy()
+        value[arm] = value[arm].mask(unknown[arm], end)
+        words = f"{fmt.count(n, 'site')} unseen: at the {what} value"
+        yield Case(words=words, question=replace(question, sites=sites.assign(**{outcome: value})))
+
+
+def _unknown(cohort: Cohort, sites: pd.DataFrame, outcome: str) -> pd.Series:
+    return sites[outcome].isna() | lost_sites(cohort).reindex(sites.index)
+
+
+def _of_rates(question: Question) -> Iterator[Case]:
+    """Yield the two bounds of a rate of events."""
+    data, events = _recordable(question, [NEEDLED])
+    unseen = _unseen(data, select_arm(data, NEEDLED), events)
+    if not unseen or not events:
+        return
+    for happened in (True, False):
+        words = f"{fmt.count(len(unseen), 'patient')} without a record: {_had(happened)}"
+        yield Case(words=words, question=_with(question, data, events, {happened: unseen}))
+
+
+def _of_event_differences(question: Question) -> Iterator[Case]:
+    """Yield the two bounds of a difference of events: each arm's unknown against the other's."""
+    arms = [dict(question.params[a]) for a in ("treated", "reference")]
+    # how deep a site without any session would have been needled is not known
+    by_words = [{k: v for k, v in a.items() if not k.startswith("needle_depth")} for a in arms]
+    by_depth = by_words != arms
+    data, events = _recordable(question, [] if by_depth else by_words)
+    groups = [group_of(data, arm) for arm in arms]
+    treated, reference = (_unseen(data, g, events) for g in groups)
+    if not events or not (treated or reference):
+        return
+    for happened in (False, True):
+        words = " and ".join(
+            f"{fmt.count(len(people), 'patient')} without a record in the {arm} group: {_had(had)}"
+            for arm, people, had in (
+                ("treated", treated, happened),
+                ("reference", reference, not happened),
+            )
+        )
+        filled = {happened: treated, not happened: [p for p in reference if p not in treated]}
+        yield Case(words=words, question=_with(question, data, events, filled))
+
+
+def _had(happened: bool) -> str:
+    return "all had it" if happened else "none had it"
+
+
+def _recordable(
+    question: Question, arms: Sequence[Mapping[str, Any]]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows in which an event can be recorded, and the events that the table has.
+
+    A patient of these arms seen at baseline only gets one row more, as if after a session.
+    """
+    data = question.cohort.data
+    events = [e for e in question.params["events"] if e in data]
+    after = after_a_session(data)
+    alone = data[is_baseline(data) & ~data["patient_id"].isin(after["patient_id"])]
+    rows = [select_arm(alone, arm) for arm in arms if events]
+    added = pd.concat(rows) if rows else alone.head(0)
+    added = added[~added.index.duplicated()].assign(session_count=1)
+    added["session_count"] = added["session_count"].astype(data["session_count"].dtype)
+    return pd.concat([data, added], ignore_index=True), events
+
+
+def _unseen(data: pd.DataFrame, group: pd.DataFrame, events: Sequence[str]) -> list[str]:
+    """Return the patients of a group without any record of the events after a session."""
+    rows = after_a_session(group)
+    recorded = rows[events].notna().any(axis=1).groupby(rows["patient_id"]).any()
+    return sorted(recorded.index[~recorded])
+
+
+def _with(
+    question: Question,
+    data: pd.DataFrame,
+    events: Sequence[str],
+    filled: Mapping[bool, Sequence[str]],
+) -> Question:
+    """Return the question with the first event set for these patients, after a session."""
+    event = events[0]
+    data = data.copy()
+    after = data.index.isin(after_a_session(data).index)
+    for happened, patients in filled.items():
+        data.loc[after & data["patient_id"].isin(list(patients)), event] = happened
+    return replace(question, cohort=replace(question.cohort, data=data))
+
+
+_CASES: Mapping[str, Callable[[Question], Iterator[Case]]] = {
+    "improvement": _of_scores,
+    "arm_contrast": _of_scores,
+    "share": _of_shares,
+    "event_rate": _of_rates,
+    "event_difference": _of_event_differences,
+}

@@ -1,0 +1,406 @@
+"""The guard against regression to the mean: what a study declares, and what is said beside it."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import mnstudy as mn
+from mnstudy.cohort.selection import parse_selection, selection_problems
+from mnstudy.stats.beyond_regression import mee_chua
+from mnstudy.stats.regression_to_mean import expected_regression
+from mnstudy.stats.truncated_selection import truncated_normal
+
+REFERENCE = json.loads((Path(__file__).parent / "reference" / "mee_chua.json").read_text())
+METHODS = {"mee_chua": mee_chua, "truncated": truncated_normal}
+GBQ = "Goodman-Baron quantitative"
+
+
+# The statistics
+
+
+def test_reference_grid_is_complete():
+    kinds = [case["kind"] for case in REFERENCE["cases"]]
+    assert kinds.count("mee_chua") == 36
+    assert kinds.count("truncated") == 6
+    ends = [case["expected"] for case in REFERENCE["cases"] if case["kind"] == "truncated"]
+    assert any(end["mean_low"] == {} for end in ends), "an end that nothing bounds"
+    assert any(end["mean_high"] == {} for end in ends)
+
+
+@pytest.mark.parametrize("case", REFERENCE["cases"], ids=lambda case: case["kind"])
+def test_agrees_with_r(case):
+    found = METHODS[case["kind"]](**case["options"])
+    nothing_clear = case["expected"].get("mean_low") == case["expected"].get("mean_high") == {}
+    for name, value in case["expected"].items():
+        if value == {}:  # R found no end: there is none, or no mean at all
+            expected = {"mean_low": -math.inf, "mean_high": math.inf}[name]
+            ours = getattr(found, name)
+            assert ours == expected or (nothing_clear and math.isnan(ours))
+        else:
+            # optimize() and uniroot() find ends of a likelihood to half the digits of a double
+            rel = 1e-7 if case["kind"] == "truncated" else 1e-9
+            assert getattr(found, name) == pytest.approx(value, rel=rel, abs=1e-10), name
+
+
+pairs = st.lists(st.tuples(st.integers(30, 99), st.integers(5, 95)), min_size=4, max_size=15)
+
+
+@given(pairs, st.integers(20, 80), st.sampled_from([2.0, 0.5, -1.0]))
+def test_mee_chua_carries_over_units_and_mirrors(rows, mean, factor):
+    x, y = np.array(rows, dtype=float).T
+    assume(np.ptp(x) > 0)
+    one, other = mee_chua(x, y, mean), mee_chua(factor * x, factor * y, factor * mean)
+    assert other.estimate == pytest.approx(factor * one.estimate, abs=1e-9)
+    assert other.std_error == pytest.approx(abs(factor) * one.std_error, abs=1e-9)
+
+
+@given(pairs, st.integers(20, 80))
+def test_mee_chua_does_not_depend_on_the_order_and_keeps_p_at_the_interval(rows, mean):
+    x, y = np.array(rows, dtype=float).T
+    assume(np.ptp(x) > 0)
+    found, turned = mee_chua(x, y, mean), mee_chua(x[::-1], y[::-1], mean)
+    assert turned.estimate == pytest.approx(found.estimate, abs=1e-9)
+    assume(found.std_error > 1e-6 and 1e-4 < found.p_value < 0.4)
+    at = mee_chua(x, y, mean, confidence_level=1 - found.p_value)
+    nearer = at.ci_low if found.estimate > 0 else at.ci_high
+    assert nearer == pytest.approx(0.0, abs=1e-6 * max(1.0, abs(found.estimate)))
+
+
+def test_at_the_ends_of_the_means_the_interval_touches_zero():
+    x = np.array([60, 64, 66, 71, 75, 78.0])
+    y = np.array([52, 57, 60, 60, 66, 68.0])
+    found = mee_chua(x, y, 55)
+    for mean in (found.mean_low, found.mean_high):
+        assert mee_chua(x, y, mean).ci_high == pytest.approx(0.0, abs=1e-9)
+    assert mee_chua(x, y, (found.mean_low + found.mean_high) / 2).ci_high < 0
+    assert mee_chua(x, y, found.mean_low - 1).ci_high > 0
+
+
+def test_mee_chua_at_the_patients_own_mean_is_the_paired_change():
+    rng = np.random.default_rng(4)
+    x = rng.normal(60, 5, 30)
+    y = x - 4 + rng.normal(0, 3, 30)
+    found = mee_chua(x, y, x.mean())
+    assert found.estimate == pytest.approx((y - x).mean())
+    assert found.regression == 0
+
+
+@given(st.lists(st.integers(1, 400), min_size=6, max_size=40), st.sampled_from([3.0, 0.1]))
+def test_truncated_normal_mirrors_and_carries_over_units(values, factor):
+    x = np.array(values, dtype=float)
+    assume(np.ptp(x) > 0 and x.std() / x.mean() < 0.9)
+    one = truncated_normal(x, cut_off=0)
+    scaled = truncated_normal(5 + factor * x, cut_off=5)
+    mirrored = truncated_normal(-x, cut_off=0, selected="below")
+    assert scaled.mean == pytest.approx(5 + factor * one.mean, rel=1e-6, abs=1e-6)
+    assert mirrored.mean == pytest.approx(-one.mean, rel=1e-9, abs=1e-9)
+    assert mirrored.mean_low == pytest.approx(-one.mean_high, rel=1e-6)
+    assert one.mean_low <= one.mean <= one.mean_high
+
+
+def test_truncated_normal_finds_the_population_of_many():
+    p = (np.arange(40_000) + 0.5) / 40_000
+    from scipy.stats import norm
+
+    x = norm.isf(p * norm.sf(0.5), 50, 10)
+    found = truncated_normal(x, cut_off=55)
+    assert found.mean == pytest.approx(50, abs=0.1)
+    assert found.sd == pytest.approx(10, abs=0.05)
+    assert found.share_selected == pytest.approx(norm.sf(0.5), abs=0.005)
+
+
+def test_what_cannot_be_told_is_refused():
+    with pytest.raises(ValueError, match=r"1 of 4 values are not above 60: the cut-off was not"):
+        truncated_normal([59, 61, 62, 65], cut_off=60)
+    with pytest.raises(ValueError, match="far tail"):
+        truncated_normal([1, 1, 1, 1, 1, 90], cut_off=0)
+    with pytest.raises(ValueError, match="at least three"):
+        truncated_normal([61, 61, 61], cut_off=60)
+    with pytest.raises(ValueError, match="at least three patients"):
+        mee_chua([1, 2, np.nan], [1, np.nan, 2], 0)
+    with pytest.raises(ValueError, match="same length"):
+        mee_chua([1, 2], [1, 2, 3], 0)
+
+
+def test_missing_values_are_left_out_and_counted():
+    assert mee_chua([60, 64, 66, 71, np.nan], [50, 61, 60, 66, 1], 50).n == 4
+    assert truncated_normal([61, 63, 69, np.nan], cut_off=60).n == 3
+
+
+# What a study file may say
+
+
+def test_all_problems_of_a_selection_come_at_once():
+    raw = {"reliability": [0.8, 0.6], "measure": "iq", "sd": -1, "by": 1, "selected": "up"}
+    problems = selection_problems(raw)
+    assert {p.column for p in problems} == {f"selection.{key}" for key in raw}
+    assert all(p.remedy for p in problems)
+    with pytest.raises(mn.DataError, match="5 problems"):
+        mn.load(sheet(6), study={"selection": raw})
+
+
+@pytest.mark.parametrize(
+    ("raw", "column"),
+    [
+        ({"reliability": 0.7}, "selection.rule"),
+        ({"rule": "severe", "sd": 1.0}, "selection.sd"),
+        ({"rule": "severe", "selected": "below"}, "selection.selected"),
+        ({"rule": "severe", "reliability": True}, "selection.reliability"),
+        ({"rule": "severe", "reliability": 1.5}, "selection.reliability"),
+        ({"rule": ""}, "selection.rule"),
+    ],
+)
+def test_half_a_selection_is_said(raw, column):
+    assert [p.column for p in selection_problems(raw)] == [column]
+
+
+def test_a_good_selection_is_read():
+    raw = {"rule": "grade 3 or 4", "reliability": 0.7, "mean": 2, "measure": "own"}
+    assert selection_problems(raw, {"own": {}}) == []
+    found = parse_selection(raw)
+    assert (found.reliability, found.mean, found.cut_off) == ((0.7, 0.7), 2.0, None)
+    assert parse_selection({}) is None
+
+
+# What is said beside a single-arm change
+
+
+def sheet(n, seed=1, reliability=0.7, effect=0.0, cut_off=60.0):
+    """The first n people whose score exceeds the cut-off, scored again later."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(50, 10 * np.sqrt(reliability), 60 * n)
+    noise = 10 * np.sqrt(1 - reliability)
+    first, second = (truth + rng.normal(0, noise, len(truth)) for _ in range(2))
+    chosen = np.flatnonzero(first > cut_off)[:n]
+    before = np.minimum(first[chosen], 84)
+    after = np.clip(second[chosen] - effect, 0, 84)
+    base = pd.DataFrame(
+        {
+            "patient_id": [f"P{i:04}" for i in range(len(chosen))],
+            "scar_type": "acne_rolling",
+            "needle_depth_mm": 1.5,
+            "baseline_severity": np.where(before > 66, 4, 3),
+            "scale": GBQ,
+        }
+    )
+    start = base.assign(session_count=0, improvement_score=0.0, scale_score=before)
+    end = base.assign(
+        session_count=3, improvement_score=100 * (before - after) / before, scale_score=after
+    )
+    return pd.concat([start, end], ignore_index=True)
+
+
+def finding(data, claim="reduces-scarring", **study):
+    cohort = mn.load(data, study={"design": "single_arm", **study})
+    return mn.evaluate(cohort, claim)[claim]
+
+
+def said(found):
+    return " | ".join(found.notes)
+
+
+def expected(found):
+    return next((p for p in found.parts if p.kind == "expected"), None)
+
+
+KNOWN = {"rule": "severe only", "measure": "scale_score", "mean": 50.0, "reliability": [0.6, 0.8]}
+
+
+def test_without_a_selection_the_sentence_stays_and_says_what_to_declare():
+    found = finding(sheet(40))
+    assert "regression to the mean; this study cannot separate them" in said(found)
+    assert "declare reliability, and mean or cut_off under [selection]" in said(found)
+    assert expected(found) is None
+
+
+def test_with_mean_and_reliability_the_size_stands_beside_the_change():
+    data = sheet(40)
+    found = finding(data, selection=KNOWN)
+    part, first = expected(found), data.loc[data["session_count"] == 0, "scale_score"].mean()
+    sizes = [
+        -100
+        / first
+        * expected_regression(mean=50, reliability=r, selected_mean=first).expected_change
+        for r in (0.8, 0.6)
+    ]
+    assert (part.ci_low, part.ci_high) == pytest.approx(tuple(sizes))
+    assert part.value == pytest.approx(sum(sizes) / 2)
+    assert part.unit == found.estimate.unit
+    assert f"regression to the mean alone would give {sizes[0]:.1f} to {sizes[1]:.1f} points" in (
+        said(found)
+    )
+    assert "reliability 0.6 to 0.8" in said(found)
+    assert "cannot separate" not in said(found)
+    assert "natural course" in said(found)
+
+
+def test_a_change_without_effect_is_not_larger_and_one_with_effect_is():
+    assert "not clearly larger than that" in said(finding(sheet(60), selection=KNOWN))
+    found = said(finding(sheet(60, effect=20), selection=KNOWN))
+    assert "; the change is larger than that" in found
+
+
+def test_a_perfect_measure_does_not_regress():
+    found = expected(finding(sheet(40), selection={**KNOWN, "reliability": 1.0}))
+    assert (found.value, found.ci_low, found.ci_high) == (0, 0, 0)
+
+
+def test_the_size_falls_as_the_reliability_rises():
+    sizes = [
+        expected(finding(sheet(40), selection={**KNOWN, "reliability": r})).value
+        for r in (0.3, 0.6, 0.9)
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_from_a_cut_off_the_uncertainty_of_the_population_is_in_the_range():
+    selection = {"rule": "60 and over", "measure": "scale_score", "reliability": 0.7}
+    data = sheet(400, seed=2)
+    found = finding(data, selection={**selection, "cut_off": 60.0})
+    part = expected(found)
+    true = (
+        -100 / 65 * expected_regression(mean=50, sd=10, reliability=0.7, cut_off=60).expected_change
+    )
+    assert part.ci_low < true < part.ci_high
+    assert part.ci_low < part.value < part.ci_high
+    assert "rests on a normal distribution" in said(found)
+    broken = finding(data, selection={**selection, "cut_off": 62.0})
+    assert expected(broken) is None
+    assert "the cut-off was not kept" in said(broken)
+
+
+def test_without_a_population_mean_the_test_says_for_which_means_the_change_stands():
+    selection = {"rule": "60 and over", "measure": "scale_score", "reliability": 0.7}
+    found = finding(sheet(60, effect=10), selection=selection)
+    assert expected(found) is None
+    assert "cannot separate" in said(found)
+    assert "beyond regression to the mean" in said(found)
+    assert "Mee and Chua" in said(found)
+
+
+def test_a_grade_is_never_turned_into_points():
+    selection = {"rule": "Goodman-Baron 3 or 4", "mean": 2.5, "reliability": [0.6, 0.8]}
+    found = finding(sheet(40).drop(columns=["scale", "scale_score"]), selection=selection)
+    part = expected(found)
+    assert part.unit == "grades"
+    assert 0 < part.ci_low < part.ci_high < 1
+    assert "a grade is not a percentage" in said(found)
+    with_cut_off = {**selection, "cut_off": 3}
+    del with_cut_off["mean"]
+    assert "so few grades do not tell" in said(finding(sheet(40), selection=with_cut_off))
+
+
+def test_patients_selected_for_low_values_of_a_good_measure():
+    data = sheet(40).rename(columns={"scale_score": "texture_score"}).drop(columns="scale")
+    data["texture_score"] = 10 - data["texture_score"] / 10  # 0 rough to 10 smooth
+    selection = {"rule": "rough skin", "measure": "texture_score", "mean": 5.0, "reliability": 0.7}
+    found = finding(data, "smooths-texture", selection={**selection, "selected": "below"})
+    part = expected(found)
+    start = data.loc[data["session_count"] == 0, "texture_score"].mean()
+    assert part.value == pytest.approx(0.3 * (5 - start))
+    assert part.value > 0
+    assert part.unit == found.estimate.unit
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    data = sheet(40)
+    turned = data.iloc[::-1].reset_index(drop=True)
+    a, b = (expected(finding(x, selection=KNOWN)) for x in (data, turned))
+    assert a.value == pytest.approx(b.value)
+
+
+def test_a_measure_that_is_not_there_is_named():
+    found = finding(sheet(40), selection={**KNOWN, "measure": "tone_score"})
+    assert "tone_score, is not in the data" in said(found)
+
+
+# Percent change and severity
+
+
+def two_arms(n=30, better=8.0):
+    treated, control = sheet(n, seed=3, effect=better), sheet(n, seed=4)
+    control["patient_id"] = control["patient_id"].str.replace("P", "C")
+    control["needle_depth_mm"] = 0.0
+    control["weeks"], treated["weeks"] = (4.0 * x["session_count"] for x in (control, treated))
+    control["session_count"] = 0
+    both = [treated.assign(treatment="needling"), control.assign(treatment="untreated")]
+    return pd.concat(both, ignore_index=True)
+
+
+def raw_part(found):
+    return next(p for p in found.parts if "ANCOVA" in p.label)
+
+
+def test_a_controlled_comparison_also_stands_on_the_raw_scale():
+    found = finding(two_arms(), design="parallel", randomised=True)
+    data = two_arms()
+    end, start = (data[data["weeks"] == week].reset_index(drop=True) for week in (12, 0))
+    arm = (end["treatment"] == "needling").astype(float)
+    plain = mn.stats.arm_difference(-end["scale_score"], arm, covariates=start[["scale_score"]])
+    part = raw_part(found)
+    assert part.value == pytest.approx(plain.difference.estimate)
+    assert part.ci_low == pytest.approx(plain.difference.ci_low)
+    assert part.value > 0  # a lower score is better, and favours needling
+    assert part.unit == f"points of {GBQ}"
+    assert "percent change has less power" in said(found)
+
+
+def test_no_raw_scale_no_raw_comparison():
+    data = two_arms().drop(columns=["scale", "scale_score"])
+    found = finding(data, design="parallel", randomised=True)
+    assert not [p for p in found.parts if "ANCOVA" in p.label]
+    assert "percent change" not in said(found)
+
+
+def test_oldhams_slope_stands_beside_the_slope_on_severity():
+    rng = np.random.default_rng(5)
+    data = sheet(80, cut_off=-1000)  # nobody selected, no effect of severity
+    data["baseline_severity"] = np.tile(rng.integers(1, 5, 80), 2)
+    found = finding(data, "severity-matters")
+    part = next(p for p in found.parts if p.label.startswith("Oldham"))
+    before, after = (data.loc[data["session_count"] == k, "scale_score"] for k in (0, 3))
+    x, y = ((before.to_numpy() + after.to_numpy()) / 2, before.to_numpy() - after.to_numpy())
+    assert part.value == pytest.approx(np.polyfit(x, y, 1)[0])
+    assert part.ci_low < 0 < part.ci_high
+    coupled = np.polyfit(before.to_numpy(), y, 1)[0]
+    assert coupled > part.ci_high, "the slope on the first score would mislead"
+    assert "tied to baseline by arithmetic" in said(found)
+    assert "not chosen by their severity" in said(found)
+
+
+@pytest.mark.slow
+def test_without_an_effect_the_expected_size_is_the_observed_change():
+    observed, foretold, covered, reps = [], [], 0, 200
+    for seed in range(reps):
+        data = sheet(50, seed=1000 + seed)
+        found = finding(data, selection={**KNOWN, "reliability": 0.7})
+        observed.append(found.estimate.value)
+        foretold.append(expected(found).value)
+        covered += found.estimate.ci_low <= expected(found).value <= found.estimate.ci_high
+    error = np.std(observed) / np.sqrt(reps)
+    # percent is averaged over patients, the size taken of the mean: half a point apart
+    assert np.mean(observed) == pytest.approx(np.mean(foretold), abs=0.5 + 3 * error)
+    assert np.mean(observed) > 5
+    assert covered / reps > 0.9
+
+
+@pytest.mark.slow
+def test_mee_chua_keeps_its_level_where_the_change_is_regression_alone():
+    rng = np.random.default_rng(7)
+    wrong, naive, reps = 0, 0, 1000
+    for _ in range(reps):
+        truth = rng.normal(50, 8, 400)
+        x, y = (truth + rng.normal(0, 6, 400) for _ in range(2))
+        kept = np.argsort(-x)[:40]
+        found = mee_chua(x[kept], y[kept], 50)
+        wrong += found.p_value < 0.05
+        own = mee_chua(x[kept], y[kept], x[kept].mean())
+        naive += own.p_value < 0.05
+    assert wrong / reps < 0.07
+    assert naive / reps > 0.8
