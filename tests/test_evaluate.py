@@ -230,3 +230,22 @@ def test_operating_characteristics_do_not_depend_on_n_jobs():
     two = mn.operating_characteristics(**ask, rng=4, n_jobs=2)
     pd.testing.assert_frame_equal(one.estimates, two.estimates)
     assert one.verdicts.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["clinic", "split_face"])
+def test_verdicts_agree_with_the_documented_truth_wherever_it_is_decided(name, request):
+    cohort = request.getfixturevalue(name)
+    allowed = {
+        "true": {"supported", "partly supported", "inconclusive"},
+        "too small": {"partly supported", "inconclusive", "contradicted"},
+        "false": {"inconclusive", "contradicted"},
+    }
+    findings = mn.evaluate(cohort)
+    wrong = {
+        claim: (truth["holds"], findings[claim].verdict)
+        for claim, truth in cohort.study.truth.items()
+        if findings[claim].verdict not in allowed[truth["holds"]]
+    }
+    assert not wrong
+    decided = [findings[c].verdict for c in cohort.study.truth]
+    assert decided.count("inconclusive") < len(decided) / 2

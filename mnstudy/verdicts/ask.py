@@ -27,12 +27,27 @@ def answer(question: Question) -> Answer:
         raise NotTestable(f"the data have no column {', '.join(absent)}")
     empty = [c for c in claim.columns if data[c].isna().all()]
     if empty:
-        raise NotTestable(f"nothing is known in the column {', '.join(empty)}")
+        raise NotTestable(
+            f"nothing is known in the column {', '.join(empty)}{_but_grades(question, empty)}"
+        )
     for column in claim.columns:
         limit = question.cohort.study.limit(column)
         if limit is not None:
             raise NotTestable(limit.says)
     return ANALYSES[claim.analysis](question)
+
+
+def _but_grades(question: Question, empty: Sequence[str]) -> str:
+    """Offer a way where only grades are known: a grade is not a percentage."""
+    data = question.cohort.data
+    if "improvement_score" not in empty or "grade_change" not in data:
+        return ""
+    if data["grade_change"].isna().all():
+        return ""
+    return (
+        "; grades are, but a grade is no percentage: a claim of your own can ask about "
+        'grade_change (analysis "level")'
+    )
 
 
 def find(
@@ -65,7 +80,10 @@ def find(
 def cautions_of(cohort: Cohort) -> list[str]:
     """Return what has to be said beside every rated result: who was lost, and who rated."""
     assessor = cohort.study.assessor
-    return dropout_notes(cohort) + ([UNBLINDED[assessor]] if assessor in UNBLINDED else [])
+    blind = [UNBLINDED[assessor]] if assessor in UNBLINDED else []
+    if cohort.study.cluster == "clinic_id":  # what a study did not print is not lost to follow-up
+        return blind
+    return [*dropout_notes(cohort), *blind]
 
 
 def _open(question: Question) -> Finding:

@@ -30,5 +30,8 @@ def arm_contrast(question: Question) -> Answer:
     arms = () if question.brief else ((treated, "treated"), (reference, "reference"))
     means = tuple(effect.arm_mean(question, frame, outcome, label) for frame, label in arms)
     return replace(
-        answer, n_missing=gone + lost, parts=means, notes=(*answer.notes, *question.indication)
+        answer,
+        n_missing=gone + lost,
+        parts=(*answer.parts, *means),
+        notes=(*answer.notes, *question.indication),
     )

@@ -154,7 +154,13 @@ def depth_contrast(question: Question) -> Answer:
     return replace(
         answer,
         n_missing=missing,
-        parts=(*_depth_arms(question, rows, deep.to_numpy(), threshold), crude, slope, *within),
+        parts=(
+            *answer.parts,
+            *_depth_arms(question, rows, deep.to_numpy(), threshold),
+            crude,
+            slope,
+            *within,
+        ),
         notes=(
             *answer.notes,
             f"without adjustment the difference is {fmt.interval(crude)} points",

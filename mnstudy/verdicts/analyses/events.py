@@ -40,7 +40,7 @@ def event_difference(question: Question) -> Answer:
     question.require_declared_design(len(both))
     if question.cohort.study.design == "split_body":
         treated, reference = treated[both], reference[both]
-    found = _difference(question, treated, reference)
+    found = difference_of_risks(question, treated, reference)
     return Answer(
         estimate=_estimate(question, found),
         comparison=question.comparison,
@@ -77,7 +77,10 @@ def _any_event(group: pd.DataFrame, events: Sequence[str]) -> pd.Series:
     return happened.groupby(group["patient_id"]).any()
 
 
-def _difference(question: Question, treated: pd.Series, reference: pd.Series) -> RiskDifference:
+def difference_of_risks(
+    question: Question, treated: pd.Series, reference: pd.Series
+) -> RiskDifference:
+    """Compare who had it, one true or false a patient; in a split body the same patients twice."""
     level = question.confidence_level
     if question.cohort.study.design == "split_body":
         table = [

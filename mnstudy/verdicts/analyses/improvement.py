@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.verdicts.analyses import model
+from mnstudy.verdicts.analyses import beside, model
 from mnstudy.verdicts.analyses.before_after import before_after, raw_pairs
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
@@ -107,11 +107,18 @@ def _controlled(
         for frame, label in ((treated, "needling alone"), (control, "untreated"))
     ]
     raw, notes = raw_contrast(question, both, arm.to_numpy(), outcome)
+    graded, in_grades = beside.grades(question, treated, control)
     return replace(
         answer,
         n_missing=missing,
-        parts=(*raw, *means, *by_level(question, treated, outcome, "scar_type")),
-        notes=(*answer.notes, *notes, *_missing_note(missing)),
+        parts=(
+            *answer.parts,
+            *raw,
+            *graded,
+            *means,
+            *by_level(question, treated, outcome, "scar_type"),
+        ),
+        notes=(*answer.notes, *notes, *in_grades, *_missing_note(missing)),
     )
 
 
@@ -164,9 +171,11 @@ def contrast(
     paired = _pairs(frame, base["treated"])
     question.require_declared_design(paired)
     fitted = model.fit(question, frame, frame[outcome], design)
-    notes = []
+    parts, notes = beside.responders(question, frame, base["treated"], outcome)
     if paired:
-        notes.append(f"{fmt.count(paired, 'patient')} had both: compared within the person")
+        notes.insert(0, f"{fmt.count(paired, 'patient')} had both: compared within the person")
+    if paired and question.cohort.study.design == "split_body":
+        notes += beside.sides(frame, base["treated"], outcome)
     return Answer(
         estimate=model.estimate(
             model.pick(fitted, {"treated": 1.0}),
@@ -177,6 +186,7 @@ def contrast(
         n_patients=n_patients(frame),
         n_sites=n_sites(frame),
         layout=fitted.layout("treated"),
+        parts=parts,
         notes=tuple(notes),
     )
 
@@ -227,7 +237,10 @@ def _cluster_note(question: Question, frame: pd.DataFrame) -> list[str]:
     studies = frame["clinic_id"].nunique()
     if studies == 1:
         return ["all patients come from one study: nothing is known about other studies"]
-    return [f"{studies} studies; the interval speaks of the mean of such studies"]
+    return [
+        f"{studies} studies; the interval speaks of the mean of such studies, and with so few of "
+        "them it may leave the range of the scale"
+    ]
 
 
 def _interval_note(frame: pd.DataFrame, outcome: str) -> list[str]:
