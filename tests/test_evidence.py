@@ -3,12 +3,16 @@
 import math
 import shutil
 
+import pandas as pd
 import pytest
 
 import mnstudy as mn
 from mnstudy.cohort.datasets import data_dir
+from mnstudy.cohort.manifest import check_manifest
 from mnstudy.cohort.published import contrast_frame, load_published
 from mnstudy.verdicts.evidence_effects import effects
+from mnstudy.verdicts.evidence_groups import groups
+from mnstudy.verdicts.evidence_table import evidence_table
 
 
 def test_every_claim_has_its_row(trials):
@@ -108,3 +112,129 @@ def test_own_extraction_and_its_fingerprint(tmp_path, trials):
 def test_a_level_out_of_range():
     with pytest.raises(ValueError, match="confidence_level"):
         mn.evidence("rare-pih", confidence_level=95)
+
+
+NEVER_POOLED = {"meta_analysis", "systematic_review", "animal", "in_vitro"}
+
+
+def test_reviews_animals_laboratory_and_shared_people_are_in_no_group():
+    published = load_published()
+    frame = contrast_frame(published)
+    studies = published.studies.set_index("study_id")
+    assert set(studies["design"]) >= NEVER_POOLED
+    shared = studies.index[studies["overlaps_with"].notna()]
+    assert len(shared) >= 5
+    assert not set(frame["study_id"]) & set(shared)
+    assert not set(frame["design"]) & NEVER_POOLED
+    for _, rows in frame[frame["primary"]].groupby(["claim_id", "measure", "endpoint"]):
+        assert not rows["study_id"].duplicated().any()
+
+
+def test_a_review_in_a_contrast_is_refused(tmp_path):
+    published = load_published()
+    review = published.studies.loc[published.studies["design"] == "meta_analysis", "study_id"]
+    folder = shutil.copytree(data_dir() / "published", tmp_path / "mine")
+    for table in ("studies", "contrasts"):
+        path = folder / f"{table}.csv"
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if table == "contrasts":
+            frame.loc[0, "study_id"] = review.iloc[0]
+        frame.to_csv(path, index=False)
+    with pytest.raises(mn.DataError) as caught:
+        mn.evidence("reduces-scarring", data=folder)
+    problems = caught.value.report.to_frame()
+    assert ("contrasts.csv: study_id", "a study with use = pool") in set(
+        zip(problems["column"], problems["rule"], strict=True)
+    )
+    assert list(problems) == ["row", "column", "value", "rule", "remedy"]
+    assert problems["remedy"].str.len().gt(0).all()
+
+
+def test_a_broken_relation_gives_a_table_of_problems(tmp_path):
+    folder = shutil.copytree(data_dir() / "published", tmp_path / "mine")
+    path = folder / "contrasts.csv"
+    path.write_text(path.read_text("utf-8").replace("o0024", "o9998"), encoding="utf-8")
+    with pytest.raises(mn.DataError, match=r"outcomes\.csv") as caught:
+        mn.evidence("reduces-scarring", data=folder)
+    assert "o9998" in set(caught.value.report.to_frame()["value"])
+
+
+def test_one_changed_number_is_reported_and_changes_every_sha(tmp_path, monkeypatch, trials):
+    home = shutil.copytree(data_dir(), tmp_path / "data")
+    path = home / "published" / "outcomes.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    row = frame.index[frame["outcome_id"] == "o0024"][0]
+    frame.loc[row, "mean"] = "2.5"
+    frame.to_csv(path, index=False, lineterminator="\n")
+    monkeypatch.setenv("MNSTUDY_DATA", str(home))
+    (told,) = check_manifest(data_dir())
+    assert told.column == "published/outcomes.csv"
+    assert "restore it" in told.remedy
+    shas = {f.sha256 for f in mn.evidence(["reduces-scarring", "rare-pih", "blood-flow"])}
+    assert len(shas) == 1
+    assert not shas & {f.sha256 for f in trials}
+
+
+def test_controlled_and_uncontrolled_contrasts_of_one_endpoint_stay_apart():
+    frame = contrast_frame(load_published())
+    rows = frame[frame["primary"] & frame["claim_id"].eq("comparable-to-laser")]
+    rows = rows.assign(controlled=[True, False])
+    found = groups(mn.claim("comparable-to-laser"), rows, 0.95)
+    assert [(g.controlled, len(g.rows)) for g in found] == [(True, 1), (False, 1)]
+
+
+def test_caps_name_every_reason(trials):
+    burn = trials["treats-burn-scars"]
+    assert burn.verdict == "partly supported"
+    for part in ("no comparison group", "blinded in 0 of 1 study", "only 1 study found"):
+        assert part in burn.reason
+
+
+def test_heterogeneity_is_told_with_its_intervals(trials):
+    assert any(
+        "I² 77 % (51 to 92), tau² 0.025 (0.008 to 0.092)" in n for n in trials["rare-pih"].notes
+    )
+
+
+def test_the_table_has_a_row_for_every_claim_and_group():
+    table = evidence_table()
+    assert list(dict.fromkeys(table["claim"])) == list(mn.claims().index)
+    assert dict(table["state"].value_counts()) == {
+        "single study": 40, "pooled": 29, "direction only": 6, "nothing found": 8,
+    }  # fmt: skip
+    assert not table.duplicated(["claim", "measure", "endpoint", "controlled"]).any()
+    assert table["k"].sum() == 149
+    several = table[table["state"] == "pooled"]
+    assert (several["k"] > 1).all()
+    assert several["left_out_low"].notna().all()
+    assert (several["left_out_low"] <= several["left_out_high"]).all()
+    spread = several[several["tau2"].notna()]
+    assert (spread["tau2_low"] <= spread["tau2_high"]).all()
+    assert (spread["prediction_low"] <= spread["ci_low"]).all()
+    assert table["egger_p"].notna().sum() == (table["k"] >= 10).sum() == 1
+
+
+def test_the_table_and_the_findings_say_the_same(trials):
+    table = evidence_table()
+    decides = table[table["decides"]].set_index("claim")
+    tested = [f for f in trials if f.estimate is not None]
+    assert list(decides.index) == [f.claim.id for f in tested]
+    for finding in tested:
+        row = decides.loc[finding.claim.id]
+        assert row["estimate"] == finding.estimate.value
+        assert (row["verdict"], row["certainty"]) == (finding.verdict, finding.certainty)
+        assert row["reason"] == finding.reason
+
+
+def test_the_correlation_in_the_middle_is_the_one_shown():
+    table = evidence_table("reduces-scarring")
+    paired = table[table["r050_estimate"].notna()]
+    assert len(paired) == 2
+    assert (paired["r050_ci_low"] == paired["ci_low"]).all()
+    first = paired.iloc[0]
+    assert first["r030_ci_low"] < first["r050_ci_low"] < first["r070_ci_low"]
+
+
+def test_the_table_refuses_a_level_out_of_range():
+    with pytest.raises(ValueError, match="confidence_level"):
+        evidence_table("rare-pih", confidence_level=95)

@@ -66,6 +66,16 @@ _PUBLIC = {
     "holm": "multiplicity",
     "bonferroni_level": "multiplicity",
     "sidak_level": "multiplicity",
+    "direction_share": "vote_direction",
+    "combine_one_sided": "vote_direction",
+    "contour_n": "vote_direction",
+    "grim": "consistency_grim",
+    "grimmer": "consistency_grim",
+    "percent_agrees": "consistency",
+    "spread_is_se": "consistency",
+    "p_from_interval": "consistency_p",
+    "p_from_change": "consistency_means",
+    "p_from_arms": "consistency_means",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -44,6 +44,14 @@ class Measure:
             return 100 * math.sin(min(max(value, 0.0), math.pi / 2)) ** 2
         return 100 * value if self.scale == "percent" else value
 
+    def forward(self, value: float) -> float:
+        """Turn a value in the unit shown into the scale it is pooled on."""
+        if self.scale == "log":
+            return math.log(value)
+        if self.scale == "arcsine":
+            return math.asin(math.sqrt(value / 100))
+        return value / 100 if self.scale == "percent" else value
+
 
 @cache
 def _settings() -> Mapping[str, Any]:

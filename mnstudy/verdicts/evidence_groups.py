@@ -1,4 +1,4 @@
-"""Published contrasts that may be pooled: one claim, one measure, one endpoint."""
+"""Published contrasts that may be pooled: one claim, measure and endpoint, control or none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from mnstudy.verdicts.registry import Claim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Primary contrasts of one claim that may be pooled: one measure, one endpoint."""
+    """Primary contrasts of one claim that may be pooled: one measure, one endpoint.
+
+    Contrasts with and without a control are never in one group.
+    """
 
     claim: Claim
     name: str
@@ -58,6 +61,10 @@ class Group:
         return int((self.rows["treated_n"] + others).sum())
 
 
+# Contrasts that differ in any of these are never in one estimate.
+_APART = ("measure", "endpoint", "controlled")
+
+
 def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[Group]:
     """Return the groups that may be pooled, the deciding one first."""
     found = [
@@ -69,7 +76,7 @@ def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[Gr
             rows=part.sort_values(["year", "study_id"], na_position="last"),
             confidence_level=confidence_level,
         )
-        for (name, endpoint), part in rows.groupby(["measure", "endpoint"], sort=True)
+        for (name, endpoint, _), part in rows.groupby([*_APART], sort=True)
     ]
     return sorted(found, key=_precedence)
 
@@ -93,9 +100,9 @@ def pooled(group: Group, r: float = R_SHOWN) -> Pooled:
     return pool(effect, variance, knapp_hartung="adhoc", confidence_level=group.confidence_level)
 
 
-def estimate(group: Group) -> tuple[Estimate, Pooled]:
+def estimate(group: Group, r: float = R_SHOWN) -> tuple[Estimate, Pooled]:
     """Return the value of a group with its interval, and the pooling behind it."""
-    fitted, measure = pooled(group), group.measure
+    fitted, measure = pooled(group, r), group.measure
     value, low, high = (measure.back(x) for x in (fitted.estimate, fitted.ci_low, fitted.ci_high))
     how = "random effects (REML), Knapp-Hartung interval"
     if len(group.rows) == 1:
@@ -136,11 +143,15 @@ def _exact_share(group: Group) -> tuple[float, float, float]:
     return 100 * exact.estimate, 100 * exact.ci_low, 100 * exact.ci_high
 
 
+def single(group: Group) -> list[Group]:
+    """Return every study of a group as a group of its own."""
+    return [replace(group, rows=group.rows.iloc[[i]]) for i in range(len(group.rows))]
+
+
 def parts(group: Group) -> list[Part]:
     """Return every study of the group, its pooled value and its prediction interval."""
     shown, fitted = estimate(group)
-    alone = [replace(group, rows=group.rows.iloc[[i]]) for i in range(len(group.rows))]
-    studies = [_study(one, w) for one, w in zip(alone, fitted.weights, strict=True)]
+    studies = [_study(one, w) for one, w in zip(single(group), fitted.weights, strict=True)]
     if len(studies) == 1:
         return studies
     summary = [_summary(group, "pooled", shown.value, shown.ci_low, shown.ci_high)]

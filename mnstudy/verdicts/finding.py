@@ -68,6 +68,19 @@ class Part:
     group: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """One reason for more or less certainty: how many steps it lowers it, and why.
+
+    ``doubt`` is what it leaves open about a verdict, empty where it leaves nothing open.
+    """
+
+    name: str
+    steps: int
+    reason: str
+    doubt: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Finding:
     """The answer of one body of data to one claim.
@@ -105,6 +118,10 @@ class Finding:
         Studies behind the estimate, where it is pooled.
     parts : tuple of Part
         Further numbers: levels, sessions, studies.
+    certainty : str
+        high, moderate, low or very low for pooled evidence, see ``certainty``; else empty.
+    domains : tuple of Domain
+        What the certainty is made of.
     notes : tuple of str
         Every automatic decision and every caution, in words.
     """
@@ -130,6 +147,8 @@ class Finding:
     n_studies: int | None = None
     parts: tuple[Part, ...] = ()
     notes: tuple[str, ...] = ()
+    certainty: str = ""
+    domains: tuple[Domain, ...] = ()
     sha256: str = ""
     plan_sha256: str = ""
 
@@ -152,6 +171,8 @@ class Finding:
             margin = fmt.number(self.margin, fmt.decimals_for(self.margin))
             lines.append(f"{self.estimate}; margin {margin}")
         lines.append(f"{self.verdict}: {self.reason}")
+        if self.certainty:
+            lines.append(f"certainty (GRADE-like): {self.certainty}")
         if self.estimate is not None:
             lines.append(f"{self.estimate.method} · {self.size}")
         return [*lines, *(f"· {note}" for note in self.notes)]
@@ -172,9 +193,10 @@ class Finding:
 COLUMNS = (
     "claim", "title", "articles", "dataset", "synthetic", "verdict", "reason", "estimate",
     "ci_low", "ci_high", "confidence_level", "std_error", "df", "p_value", "unit", "margin",
-    "margin_source", "rule", "comparison", "wording", "method", "planned", "n_patients",
-    "n_sites", "n_missing", "n_studies", "family", "simultaneous_low", "simultaneous_high",
-    "simultaneous_level", "p_holm", "contrary", "notes", "sha256", "plan_sha256",
+    "margin_source", "rule", "comparison", "certainty", "wording", "method", "planned",
+    "n_patients", "n_sites", "n_missing", "n_studies", "family", "simultaneous_low",
+    "simultaneous_high", "simultaneous_level", "p_holm", "contrary", "notes", "sha256",
+    "plan_sha256",
 )  # fmt: skip
 
 
