@@ -49,6 +49,8 @@ class Published:
         Fingerprint of the files together: it changes with any byte of any of them.
     source : str
         Name of the folder.
+    printed : DataFrame
+        The outcomes as text, cell by cell as in the file: it tells how many digits were printed.
     notes : tuple of str
         What is odd in the tables without being an error.
     """
@@ -60,6 +62,7 @@ class Published:
     directions: pd.DataFrame
     sha256: str
     source: str
+    printed: pd.DataFrame
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -95,7 +98,13 @@ def load_published(path: str | os.PathLike[str] | None = None) -> Published:
     tables, report = _read(folder)
     report.raise_if_bad()
     typed = {name: extraction.typed(tables[name], extraction.specs()[name]) for name in tables}
-    return Published(**typed, sha256=_fingerprint(folder), source=report.source, notes=report.notes)
+    return Published(
+        **typed,
+        sha256=_fingerprint(folder),
+        source=report.source,
+        printed=tables["outcomes"].reset_index(drop=True),
+        notes=report.notes,
+    )
 
 
 def validate_published(path: str | os.PathLike[str] | None = None) -> ValidationReport:

@@ -15,7 +15,8 @@ from mnstudy.cohort.problems import Problem
 Tables = Mapping[str, pd.DataFrame]
 Rule = Callable[[Tables], Iterator[Problem]]
 
-# a printed percentage is often cut instead of rounded: one point apart is still the same count
+# a printed percentage is often cut instead of rounded: one point apart is still the same count;
+# what neither rounding nor cutting explains is a doubt (mnstudy.verdicts.doubts), not a note
 _PERCENT_APART = 1.0
 _PERCENT_ROUNDED = 0.5 + 1e-9
 
@@ -134,14 +135,15 @@ def _filled(tables: Tables) -> Iterator[Problem]:
             )
 
 
-def _percent_gap(outcomes: pd.DataFrame) -> pd.Series:
+def _percent_short(outcomes: pd.DataFrame) -> pd.Series:
+    """Return by how much the printed percentage falls short of events in n."""
     share = 100 * numbers(outcomes["events"]) / numbers(outcomes["n"])
-    return (numbers(outcomes["percent"]) - share).abs()
+    return share - numbers(outcomes["percent"])
 
 
 def _percent(tables: Tables) -> Iterator[Problem]:
     outcomes = tables["outcomes"]
-    for row in outcomes.index[_percent_gap(outcomes) > _PERCENT_APART]:
+    for row in outcomes.index[_percent_short(outcomes).abs() > _PERCENT_APART]:
         events, n = outcomes.at[row, "events"], outcomes.at[row, "n"]
         yield Problem(
             row=int(row),
@@ -178,7 +180,7 @@ def notes(tables: Tables) -> list[str]:
     arms = tables["arms"].drop_duplicates(["study_id", "arm_id"])
     sizes = outcomes.merge(arms, on=["study_id", "arm_id"], how="left", suffixes=("", "_arm"))
     more = numbers(sizes["n"]) > numbers(sizes["n_arm"])
-    cut = _percent_gap(outcomes) > _PERCENT_ROUNDED
+    cut = _percent_short(outcomes) > _PERCENT_ROUNDED
     bare = outcomes["events"].notna() & outcomes["n"].isna()
     silent = ~studies["study_id"].isin(outcomes["study_id"])
     found = [
