@@ -69,6 +69,19 @@ def course():
     return (*slopes, *means, *gains)
 
 
+def of_a_family():
+    return (
+        part("together", "together with the 10 primary claims", 22.0, 9.0, 35.0, unit="points"),
+        part(
+            "expected", "regression to the mean alone", 6.0, 3.0, 9.0, n=57, unit="points"
+        ),
+        part(
+            "contrast", "raw scale, adjusted for baseline (ANCOVA)", 3.1, 1.2, 5.0, n=57,
+            unit="points of POSAS",
+        ),
+    )  # fmt: skip
+
+
 CONTROLLED = "controlled: scar score (standardised difference between arms)"
 UNCONTROLLED = "uncontrolled: scar score (standardised change from before to after)"
 RESPONSE = "controlled: improved clearly (odds ratio)"
@@ -145,6 +158,14 @@ def cases():
         "either direction": finding(
             "severity-matters", estimate(-4.6, -7.6, -1.5, "points per grade"),
             "partly supported", rule="difference", comparison="observational",
+        ),
+        "family": finding(
+            "reduces-scarring", estimate(22.0, 14.0, 30.0), "partly supported", parts=of_a_family(),
+            family=10, planned=True, p_holm=0.0042, simultaneous=estimate(22.0, 9.0, 35.0),
+        ),
+        "other scale": finding(
+            "reduces-scarring", estimate(22.0, 14.0, 30.0), "partly supported",
+            parts=(replace(of_a_family()[1], unit="grade", value=0.4, ci_low=0.2, ci_high=INF),),
         ),
         "unknown ends": finding(
             "reduces-scar-depth", estimate(22.0, NAN, NAN, "percent of baseline"), "inconclusive"
@@ -270,6 +291,13 @@ def test_a_difference_in_either_direction_is_held_against_the_margin_on_its_side
     assert (track.null, track.value) == (-1.0, pytest.approx((4.6 - 5) / 5))
     other = cell(finding("severity-matters", estimate(6.0, 2, 9), "supported", rule="difference"))
     assert other.track.value == pytest.approx(1 / 5)
+
+
+def test_captions_of_a_family_give_the_interval_the_verdict_rests_on():
+    shown = captions.caption(cases()["family"])
+    assert "With the 10 primary claims together: 22.0 (9.0 to 35.0) points" in shown
+    assert "1 interval of the family" in captions.alt_text(cases()["family"])
+    assert "together" not in captions.caption(cases()["levels"])
 
 
 def test_every_rule_of_the_register_has_words():

@@ -35,9 +35,12 @@ def words(picture):
     return " ".join(t.get_text().replace("\n", " ") for t in texts(picture))
 
 
+def lines_of(axes):
+    return [tuple(map(float, x.get_xdata())) for x in axes.lines if len(x.get_xdata()) == 2]
+
+
 def segments(picture):
-    lines = [line for axes in picture.axes for line in axes.lines]
-    return [tuple(map(float, line.get_xdata())) for line in lines if len(line.get_xdata()) == 2]
+    return [ends for axes in picture.axes for ends in lines_of(axes)]
 
 
 def points(picture):
@@ -105,6 +108,29 @@ def test_groups_of_fewer_than_five_real_people_are_not_drawn(pictures):
     assert all(value != 15.5 for value, _ in points(picture))
     invented = mn.plot(replace(CASES["levels"], synthetic=True))
     assert any(value == 15.5 for value, _ in points(invented))
+
+
+def test_the_interval_of_the_family_stands_beneath_the_estimate_with_its_marker(pictures):
+    picture = pictures["family", "full"]
+    assert {(14.0, 30.0), (9.0, 35.0), (3.0, 9.0), (1.2, 5.0)} <= set(segments(picture))
+    marker = theme.VERDICT_STYLES["partly supported"].marker
+    assert [m for x, m in points(picture) if x == 22.0] == [marker, marker]
+    assert "together with the 10 primary claims" in words(picture)
+
+
+def test_regression_to_the_mean_shares_the_axis_but_not_the_margin(pictures):
+    picture = pictures["family", "full"]
+    axes = next(a for a in picture.axes if a.collections)
+    expected = next(line for line in axes.lines if tuple(line.get_xdata()) == (3.0, 9.0))
+    margin = next(line for line in axes.lines if tuple(line.get_xdata()) == (10, 10))
+    assert expected.get_ydata()[0] > max(margin.get_ydata())
+
+
+def test_another_unit_gets_an_axis_of_its_own(pictures):
+    raw = next(a for a in pictures["family", "full"].axes if (1.2, 5.0) in lines_of(a))
+    assert (14.0, 30.0) not in lines_of(raw)
+    assert raw.get_xlabel() == "points of POSAS"
+    assert "change to expect without any treatment" in words(pictures["other scale", "full"])
 
 
 def test_open_ends_end_in_an_arrow(pictures):

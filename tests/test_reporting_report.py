@@ -11,6 +11,7 @@ from test_reporting_cases import HOSTILE, cases, untestable
 
 import mnstudy as mn
 from mnstudy.reporting import folder as place
+from mnstudy.reporting import pictures
 from mnstudy.reporting import report as module
 from mnstudy.reporting.bodies import Body, cohort_body, slug, with_unique_keys
 from mnstudy.verdicts.findings import Findings
@@ -60,7 +61,7 @@ def page(written):
 
 @pytest.fixture
 def shipped(monkeypatch):
-    monkeypatch.setattr(module, "gather", lambda cohort, progress: bodies()[1:])
+    monkeypatch.setattr(module, "gather", lambda cohort, progress, n_jobs: bodies()[1:])
 
 
 class Outline(HTMLParser):
@@ -168,7 +169,7 @@ def test_the_manifest_lists_every_file_with_its_hash(written):
 
 
 def test_two_runs_give_the_same_bytes_also_side_by_side(written, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "FIGURES_PER_JOB", 1)
+    monkeypatch.setattr(pictures, "FIGURES_PER_JOB", 1)
     module.write_report(bodies(), tmp_path, png=True, progress=quiet, n_jobs=2)
     first = {p.relative_to(written): p.read_bytes() for p in written.rglob("*") if p.is_file()}
     again = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from mnstudy import formatting as fmt
 from mnstudy.cohort.published import Published
 from mnstudy.cohort.table import Cohort
+from mnstudy.reporting.checks import Checked
 from mnstudy.reporting.disclosure import THRESHOLD, is_small
 from mnstudy.verdicts.findings import Findings
 
@@ -36,6 +38,8 @@ class Body:
         Provenance, in words.
     limits : tuple of str
         What the data cannot tell.
+    checked : Checked or None
+        The findings under other choices, and who was lost, where a report asked for it.
     """
 
     key: str
@@ -46,15 +50,15 @@ class Body:
     banner: str
     facts: tuple[tuple[str, str], ...]
     limits: tuple[str, ...] = ()
+    checked: Checked | None = None
 
 
 def cohort_body(cohort: Cohort, findings: Findings) -> Body:
     """Describe a cohort."""
     data, study = cohort.data, cohort.study
     mark = "SYNTHETIC" if cohort.synthetic else "real"
-    design = study.design.replace("_", " ") + ("" if study.design_declared else " (assumed)")
+    design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
     sites = len(data[["patient_id", "site_id"]].drop_duplicates())
-    plan = f"{len(study.plan.primary)} primary claims" if study.plan.primary else "none declared"
     rows = _shown(len(data), cohort)
     patients = _shown(data["patient_id"].nunique(), cohort)
     allocation = f"{design}, {'' if study.randomised else 'not '}randomised"
@@ -66,11 +70,10 @@ def cohort_body(cohort: Cohort, findings: Findings) -> Body:
         ("Assessments", rows),
         ("Patients", patients),
         ("Sites", _shown(sites, cohort)),
-        ("Plan", plan),
+        *_plan_facts(cohort, findings),
         ("Source", cohort.provenance.source),
         ("Licence", study.licence),
         ("SHA-256 of the data", cohort.provenance.sha256),
-        ("SHA-256 of the plan", study.plan.sha256),
     )
     return Body(
         key=slug(cohort.name),
@@ -82,6 +85,24 @@ def cohort_body(cohort: Cohort, findings: Findings) -> Body:
         facts=tuple((name, value) for name, value in facts if value),
         limits=(*(limit.says for limit in study.limits), *cohort.notes),
     )
+
+
+def _plan_facts(cohort: Cohort, findings: Findings) -> list[tuple[str, str]]:
+    """Return what was decided before looking: primary claims, family, final week, fingerprint."""
+    plan, sha256 = cohort.study.plan, cohort.study.plan_sha256
+    titles = {f.claim.id: f.claim.title for f in findings}
+    facts = [("Plan", "no primary claim declared: every result is post hoc")]
+    if plan.primary:
+        named = "; ".join(titles.get(i, i) for i in plan.primary)
+        facts = [("Primary claims of the plan", f"{named} ({len(plan.primary)})")]
+    if len(plan.together) > 1:
+        which = "the primary claims" if plan.family is None else f"{len(plan.together)} of them"
+        level = fmt.level(plan.confidence_level)
+        held = f"intervals of {which} hold together at {level} (Bonferroni); p-values by Holm"
+        facts.append(("Family", held))
+    if plan.final_week is not None:
+        facts.append(("Final assessment", f"week {fmt.given(plan.final_week)}"))
+    return [*facts, ("SHA-256 of the plan", sha256)]
 
 
 def published_body(published: Published, findings: Findings) -> Body:

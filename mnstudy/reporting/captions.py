@@ -17,6 +17,8 @@ COUNTED = {
     "gain": ("gain per session", "gains per session"),
     "slope": ("slope", "slopes"),
     "contrast": ("further comparison", "further comparisons"),
+    "together": ("interval of the family", "intervals of the family"),
+    "expected": ("change to expect without treatment", "changes to expect without treatment"),
     "study": ("study", "studies"),
     "pooled": ("pooled value", "pooled values"),
     "prediction": ("prediction interval", "prediction intervals"),
@@ -35,6 +37,7 @@ def caption(finding: Finding) -> str:
     level = fmt.level(estimate.confidence_level)
     shown = f"Shown: {fmt.interval(estimate)} {estimate.unit}, {level} interval; {estimate.method}."
     axis = reading(finding)
+    shown += family_words(finding)
     line = f"{_capital(axis.margin_label)} {estimate.unit} ({finding.claim.margin_source})."
     if finding.margin != finding.claim.margin:
         line = f"{_capital(axis.margin_label)} {estimate.unit}."
@@ -43,6 +46,17 @@ def caption(finding: Finding) -> str:
         missing = f" Left out for a missing value: {shown_count(finding, finding.n_missing)}."
     verdict = f"{_capital(finding.verdict)}: {finding.reason}."
     return f"{head} {source}{mark} {shown} {line}{missing} {verdict}"
+
+
+def family_words(finding: Finding) -> str:
+    """Say what the interval that holds for the whole family is; empty outside a family."""
+    wide = finding.simultaneous
+    if wide is None:
+        return ""
+    return (
+        f" With the {finding.family} primary claims together: {fmt.interval(wide)} {wide.unit} "
+        f"({fmt.level(wide.confidence_level)} interval, Bonferroni); the verdict rests on it."
+    )
 
 
 def alt_text(finding: Finding) -> str:

@@ -174,3 +174,16 @@ def _arrows(axes: Axes, row: Row, y: float, ends: tuple[float, float]) -> None:
 def _inside(x: float, ends: tuple[float, float], value: float) -> float:
     """Return an end of an interval kept on the axis; the value where the end is not known."""
     return min(max(value if math.isnan(x) else x, ends[0]), ends[1])
+
+
+def draw_mark(picture: Picture, left: float, top: float, verdict: str, size: float = 6) -> None:
+    """Draw the marker of a verdict centred at this place in inches."""
+    style = theme.VERDICT_STYLES[verdict]
+    axes = inch_axes(picture, left - 0.07, top - 0.07, 0.14, 0.14)
+    axes.set_axis_off()
+    axes.set_xlim(-1, 1)
+    axes.set_ylim(-1, 1)
+    axes.plot(
+        [0], [0], marker=style.marker, markersize=size, color=style.colour,
+        markeredgecolor=style.edge, clip_on=False,
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 
 from mnstudy.reporting import captions, course, theme
 from mnstudy.reporting.disclosure import safe, shown_size
-from mnstudy.reporting.drawing import draw_panel
+from mnstudy.reporting.drawing import draw_mark, draw_panel
 from mnstudy.reporting.forest import forest_panels
 from mnstudy.reporting.lettering import line_height, wrap
 from mnstudy.reporting.panels import (
@@ -21,20 +21,25 @@ from mnstudy.reporting.panels import (
     same_axis,
 )
 from mnstudy.reporting.rows import Panel, lay_out
-from mnstudy.reporting.theme import Picture, inch_axes, inch_text
+from mnstudy.reporting.specification import plot_curve
+from mnstudy.reporting.theme import Picture, inch_text
 from mnstudy.verdicts.findings import Finding
+from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
 MARGIN = 0.12  # inches around everything
 BETWEEN = 0.16
 
 
-def plot(finding: Finding | Sequence[Finding], *, width: str = "full") -> Picture:
-    """Draw a finding, or what several bodies of data say about one claim.
+def plot(
+    finding: Finding | Sequence[Finding] | SpecificationCurve, *, width: str = "full"
+) -> Picture:
+    """Draw a finding, what several bodies of data say about one claim, or a specification curve.
 
     Parameters
     ----------
-    finding : Finding or sequence of Finding
-        One finding; or findings about the same claim, drawn beneath each other.
+    finding : Finding, sequence of Finding, or SpecificationCurve
+        One finding; findings about the same claim, drawn beneath each other; or a claim under all
+        combinations of choices, see ``mnstudy.specification_curve``.
     width : str
         ``full`` (180 mm, both columns of a journal) or ``column`` (85 mm).
 
@@ -59,12 +64,13 @@ def plot(finding: Finding | Sequence[Finding], *, width: str = "full") -> Pictur
     >>> mn.plot(findings["topical-adjunct"]).alt[:44]
     'Intervals on an axis. Needling with a serum '
     """
-    sizes = {"full": (theme.FULL, 8.0), "column": (theme.COLUMN, 7.0)}
-    if width not in sizes:
-        raise ValueError(f"width is {width!r}: give 'full' or 'column'")
+    if width not in theme.SIZES:
+        raise ValueError(f"width is {width!r}: give {' or '.join(map(repr, theme.SIZES))}")
+    if isinstance(finding, SpecificationCurve):
+        return plot_curve(finding, *theme.SIZES[width])
     findings = [safe(f) for f in ([finding] if isinstance(finding, Finding) else finding)]
     shown = _drawable(findings)
-    canvas = _Canvas(*sizes[width])
+    canvas = _Canvas(*theme.SIZES[width])
     head = _head(shown, canvas)
     blocks = _blocks(shown, canvas)
     height = sum(b.height for b in blocks) + BETWEEN * len(blocks) + head.height + 2 * MARGIN
@@ -124,19 +130,6 @@ class _Head:
             if i in marks:
                 draw_mark(picture, MARGIN + 0.05, at + line_height(size) / 2, marks[i])
             at += line_height(size)
-
-
-def draw_mark(picture: Picture, left: float, top: float, verdict: str, size: float = 6) -> None:
-    """Draw the marker of a verdict centred at this place in inches."""
-    style = theme.VERDICT_STYLES[verdict]
-    axes = inch_axes(picture, left - 0.07, top - 0.07, 0.14, 0.14)
-    axes.set_axis_off()
-    axes.set_xlim(-1, 1)
-    axes.set_ylim(-1, 1)
-    axes.plot(
-        [0], [0], marker=style.marker, markersize=size, color=style.colour,
-        markeredgecolor=style.edge, clip_on=False,
-    )  # fmt: skip
 
 
 def _head(findings: Sequence[Finding], canvas: _Canvas) -> _Head:

@@ -61,11 +61,37 @@ def paragraphs(bodies: Sequence[Body]) -> list[str]:
             f"Counts of fewer than {THRESHOLD} people in real cohorts are shown as <{THRESHOLD}, "
             "and values that rest on so few are not shown. No row of a patient leaves the data."
         )
+    if any(f.simultaneous for b in bodies for f in b.findings):
+        text.append(
+            "The primary claims of a plan hold together: the verdict of each rests on an interval "
+            "whose level was raised so that all of them cover together (Bonferroni); the p-value "
+            "adjusted over the family (Holm) stands beside it."
+        )
+    text += _other_choices(bodies)
     if any(f.n_studies for b in bodies for f in b.findings):
         text.append(
             "Published contrasts are pooled within claim, measure and endpoint. Controlled and "
             "uncontrolled studies stand apart; the verdict rests on the controlled ones where "
             "there are any."
+        )
+    return text
+
+
+def _other_choices(bodies: Sequence[Body]) -> list[str]:
+    checked = [b.checked for b in bodies if b.checked]
+    text = []
+    if any(c.sensitivity for c in checked):
+        text.append(
+            "Every tested claim was put again under other defensible choices: half to twice the "
+            "margin, no covariates, least squares with errors robust to clustering (CR2), ranks, "
+            "sites seen to the end only, lost results imputed and then pushed further, each clinic "
+            "left out, each scar type alone; each where it applies. A single scar type has fewer "
+            "patients, so that its verdict may change for that alone."
+        )
+    if any(c.curves for c in checked):
+        text.append(
+            "Primary claims were put to every combination of the declared choices, and these were "
+            "tested together by flipping the signs of patients' contributions."
         )
     return text
 

@@ -16,17 +16,18 @@ from mnstudy.reporting.captions import alt_text, caption
 from mnstudy.reporting.cells import cell
 from mnstudy.reporting.disclosure import safe, shown_count, shown_size
 from mnstudy.reporting.methods import MEANINGS, RULES, may_be_said, paragraphs, what_ran
+from mnstudy.reporting.page_checks import curve_figure, other_choices, who_was_lost
 from mnstudy.reporting.scorecard import claims_of
 from mnstudy.reporting.scorecard_layout import HELP, articles
 from mnstudy.verdicts.findings import VERDICTS, Finding
-from mnstudy.verdicts.registry import ARTICLES, GROUPS, Claim
+from mnstudy.verdicts.registry import ARTICLES, GROUPS, OWN, Claim
 
 TITLE = "Microneedling of scars: what the articles claim, held against data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """The figure of a finding as the page holds it: wide, narrow, and its files."""
+    """A figure as the page holds it: wide, narrow, and its files."""
 
     wide: str
     narrow: str
@@ -54,7 +55,8 @@ def render(
     bodies : sequence of Body
         The data and their findings, in the order of the columns.
     pictures : mapping
-        Figures by the key of the body and the id of the claim.
+        Figures by the key of the body and the id of the claim; specification curves by
+        ``curve_key`` of it.
     versions : mapping
         Name to version of what computed the numbers.
     register_sha256 : str
@@ -77,6 +79,7 @@ def render(
             css=_css(),
             VERDICTS=VERDICTS,
             bodies=[_body(b) for b in bodies],
+            lost=[found for b in bodies if (found := who_was_lost(b))],
             groups=_groups(claims, bodies, pictures),
             meanings=MEANINGS,
             help=HELP,
@@ -107,9 +110,11 @@ def _css() -> str:
 
 
 def _lead(claims: Sequence[Claim], bodies: Sequence[Body]) -> str:
+    own = sum(c.group == OWN for c in claims)
+    more = f", and {fmt.count(own, 'claim')} of the study itself" if own else ""
     return (
         f"Five articles say that microneedling of scars works, for whom, how much and how safely. "
-        f"{fmt.count(len(claims), 'statement')} of theirs, each held against "
+        f"{fmt.count(len(claims) - own, 'statement')} of theirs{more}, each held against "
         f"{fmt.count(len(bodies), 'body', 'bodies')} of data: the estimate with its interval, "
         "the verdict and the reason."
     )
@@ -149,7 +154,7 @@ def _claim(claim: Claim, bodies: Sequence[Body], pictures: Pictures) -> dict[str
         "id": claim.id,
         "title": claim.title,
         "articles": articles(claim),
-        "said_by": ", ".join(claim.articles),
+        "said_by": claim.said_in[:1].upper() + claim.said_in[1:],
         "says": claim.says,
         "contrary": claim.contrary,
         "estimand": claim.estimand,
@@ -188,9 +193,24 @@ def _answer(body: Body, finding: Finding, pictures: Pictures) -> dict[str, Any]:
         "size": shown_size(finding) + (f"; {missing} left out" if finding.n_missing else ""),
         "method": estimate.method,
         "plan": plan if finding.n_studies is None else "",
+        "family": _family(finding),
+        "checks": other_choices(body, finding),
+        "curve": curve_figure(body, finding, pictures),
         "picture": drawn,
         "alt": alt_text(finding),
         "caption": caption(finding),
-        "path": drawn.path if drawn else "",
-        "files": drawn.files if drawn else (),
     }
+
+
+def _family(finding: Finding) -> str:
+    """Write the interval that holds for the whole family, and the p-value adjusted over it."""
+    wide = finding.simultaneous
+    if wide is None:
+        return ""
+    text = (
+        f"{fmt.interval(wide)} {wide.unit}, {fmt.level(wide.confidence_level)} interval "
+        f"(Bonferroni over {fmt.count(finding.family, 'claim')}): the verdict rests on it"
+    )
+    if math.isnan(finding.p_holm):
+        return text
+    return f"{text}; {fmt.p_value(finding.p_holm)} after Holm"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mnstudy import formatting as fmt
@@ -20,8 +21,12 @@ TITLES = {
     "gain": "gain over the session before",
     "slope": "slope",
     "contrast": "other comparisons",
+    "expected": "change to expect without any treatment",
 }
-BESIDE_THE_ESTIMATE = ("contrast", "slope")
+# "together" is the estimate again, with the interval that holds for the whole family of the plan.
+BESIDE_THE_ESTIMATE = ("together", "contrast", "slope", "expected")
+DIFFERENCES = ("gain", "slope", "contrast", "expected")
+UNJUDGED = ("expected",)  # drawn for comparison: the margin does not apply to it
 
 
 ZONE_LABEL = "shaded: where the claim would hold"
@@ -43,7 +48,7 @@ def comparison_panel(
     rows = [_estimate_row(f, label) for f, label in zip(findings, labels, strict=True)]
     return Panel(
         title="",
-        rows=(*rows, *(part_row(first, p, digits, judged=True) for p in extra)),
+        rows=(*rows, *(_beside_row(first, p, digits) for p in extra)),
         headers=HEADERS,
         axis_label=estimate.unit,
         **judged_axis(first),
@@ -77,7 +82,7 @@ def part_panels(finding: Finding) -> list[Panel]:
 
 def _part_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
     kind, unit = parts[0].kind, parts[0].unit
-    difference = kind in ("gain", "slope", "contrast")
+    difference = kind in DIFFERENCES
     log = "ratio" in unit
     return Panel(
         title=TITLES.get(kind, kind),
@@ -85,20 +90,32 @@ def _part_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
         headers=HEADERS,
         axis_label=unit,
         null=(1.0 if log else 0.0) if difference else None,
-        null_label="no effect" if difference else "",
+        null_label="no change" if kind == "expected" else "no effect" if difference else "",
         log=log,
     )
 
 
 def _beside(finding: Finding) -> list[Part]:
-    """Return the parts that can be read against the same margin as the estimate."""
+    """Return the parts that can be read on the axis of the estimate, unjudged ones last."""
     if finding.estimate is None:
         return []
     kinds: tuple[str, ...] = BESIDE_THE_ESTIMATE
     if finding.comparison in ("rate", "uncontrolled"):
         kinds = (*kinds, "arm", "level")
     same = [p for p in finding.parts if p.kind in kinds and p.unit == finding.estimate.unit]
-    return [p for p in same if not is_estimate(finding, p)]
+    beside = [p for p in same if not is_estimate(finding, p)]
+    return sorted(beside, key=lambda p: (p.kind in UNJUDGED, p.kind != "together"))
+
+
+def _beside_row(finding: Finding, part: Part, digits: int) -> Row:
+    """Return the row of a number beside the estimate; the family's interval has its colours."""
+    row = part_row(finding, part, digits, judged=part.kind not in UNJUDGED)
+    if part.kind != "together":
+        return row
+    style = theme.VERDICT_STYLES[finding.verdict]
+    cells = (row.cells[0], size_cell(finding))
+    look: dict[str, Any] = {"marker": style.marker, "colour": style.colour, "edge": style.edge}
+    return replace(row, cells=cells, whole=True, **look)
 
 
 def is_estimate(finding: Finding, part: Part) -> bool:

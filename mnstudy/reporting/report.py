@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
-
-from joblib import Parallel, cpu_count, delayed
 
 from mnstudy.cohort.datasets import data_dir, load
 from mnstudy.cohort.manifest import check_manifest, read_manifest
 from mnstudy.cohort.problems import fail
 from mnstudy.cohort.published import load_published
 from mnstudy.cohort.table import Cohort
-from mnstudy.reporting import captions, figures, page, theme
+from mnstudy.reporting import page, theme
 from mnstudy.reporting.bodies import Body, cohort_body, published_body, with_unique_keys
+from mnstudy.reporting.checks import check_all
 from mnstudy.reporting.folder import check_target, whole_folder, write_manifest
+from mnstudy.reporting.pictures import draw_figures
 from mnstudy.reporting.scorecard import scorecard, scorecard_table
-from mnstudy.reporting.svg import data_address
-from mnstudy.reporting.tables import parts_frame, results_frame, write_csv
+from mnstudy.reporting.tables import (
+    attrition_frame,
+    dropouts_frame,
+    parts_frame,
+    results_frame,
+    sensitivity_frame,
+    specifications_frame,
+    write_csv,
+)
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.evidence import evidence
-from mnstudy.verdicts.findings import Finding
 
 SHIPPED = ("published_patients", "demo_clinic")
 SCORECARD_DPI = 118
-FIGURES_PER_JOB = 10  # fewer are drawn before a second process has started
 PACKAGES = ("mnstudy", "numpy", "pandas", "scipy", "statsmodels", "matplotlib")
 Progress = Callable[[str, int, int], None]
 
@@ -59,8 +64,8 @@ def report(
         Run the shipped notebooks on the data as well and keep them beside the figures; a table
         in memory has no place they could load it from, so they are left out.
     n_jobs : int, optional
-        Figures drawn side by side; the processors of the machine when left out. The bytes
-        written do not depend on it.
+        Claims checked, and figures drawn, side by side; the processors of the machine when left
+        out. The bytes written do not depend on it.
     progress : callable, optional
         Called with the stage, how much of it is done and how much there is.
 
@@ -84,15 +89,15 @@ def report(
     target = check_target(Path(out))
     tell = progress or (lambda stage, done, total: None)
     _check_shipped(tell)
-    bodies = gather(cohort, tell)
+    bodies = gather(cohort, tell, n_jobs=n_jobs)
     with whole_folder(target) as folder:
         extra = _notebooks(folder, cohort, tell) if notebooks else []
         write_report(bodies, folder, png=png, n_jobs=n_jobs, progress=tell, notebooks=extra)
     return target
 
 
-def gather(cohort: Cohort | None, progress: Progress) -> list[Body]:
-    """Load the data and put the claims to each body of them."""
+def gather(cohort: Cohort | None, progress: Progress, *, n_jobs: int | None = None) -> list[Body]:
+    """Load the data, put the claims to each body of them, and each answer to other choices."""
     cohorts = [load(name) for name in SHIPPED] if cohort is None else [cohort]
     published = load_published()
     total = len(cohorts) + 1
@@ -103,7 +108,12 @@ def gather(cohort: Cohort | None, progress: Progress) -> list[Body]:
     progress("findings", len(cohorts), total)
     trials = published_body(published, evidence(data=published))
     progress("findings", total, total)
-    return with_unique_keys([found[0], trials, *found[1:]])
+    bodies = [found[0], trials, *found[1:]]
+    sources = [cohorts[0], None, *cohorts[1:]]
+    asked = [(c, b.findings) for c, b in zip(sources, bodies, strict=True)]
+    checked = check_all(asked, n_jobs=n_jobs, progress=progress)
+    pairs = zip(bodies, checked, strict=True)
+    return with_unique_keys([replace(body, checked=done) for body, done in pairs])
 
 
 def write_report(
@@ -116,7 +126,7 @@ def write_report(
     notebooks: Sequence[str] = (),
 ) -> None:
     """Write everything about these bodies of data into a folder."""
-    pictures = _figures(bodies, folder, png=png, n_jobs=n_jobs, progress=progress)
+    pictures = draw_figures(bodies, folder, png=png, n_jobs=n_jobs, progress=progress)
     progress("tables and page", 0, 4)
     columns = [(b.heading, b.findings) for b in bodies]
     theme.save(scorecard(columns), folder / "scorecard", dpi=SCORECARD_DPI)
@@ -124,6 +134,10 @@ def write_report(
     write_csv(scorecard_table(columns).reset_index(), folder / "scorecard.csv")
     write_csv(results_frame(b.findings for b in bodies), folder / "results.csv")
     write_csv(parts_frame(b.findings for b in bodies), folder / "parts.csv")
+    write_csv(sensitivity_frame(bodies), folder / "sensitivity.csv")
+    write_csv(specifications_frame(bodies), folder / "specifications.csv")
+    write_csv(attrition_frame(bodies), folder / "attrition.csv")
+    write_csv(dropouts_frame(bodies), folder / "dropouts.csv")
     progress("tables and page", 2, 4)
     html = page.render(
         bodies,
@@ -136,68 +150,6 @@ def write_report(
     progress("tables and page", 3, 4)
     write_manifest(folder, _about(bodies))
     progress("tables and page", 4, 4)
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """The figure of a finding, drawn but not yet written."""
-
-    wide: bytes
-    narrow: bytes
-    png: bytes
-    inches: tuple[float, float]
-
-
-def _draw(finding: Finding, png: bool) -> _Files:
-    wide, narrow = figures.plot(finding), figures.plot(finding, width="column")
-    width, height = wide.get_size_inches()
-    return _Files(
-        theme.svg_bytes(wide),
-        theme.svg_bytes(narrow),
-        theme.png_bytes(wide) if png else b"",
-        (float(width), float(height)),
-    )
-
-
-def _draw_all(findings: Sequence[Finding], *, png: bool, n_jobs: int | None) -> Iterable[_Files]:
-    """Draw side by side where that pays; workers only draw, so that nothing is written late."""
-    jobs = min(n_jobs or cpu_count(), len(findings) // FIGURES_PER_JOB)
-    if jobs < 2:
-        return (_draw(f, png) for f in findings)
-    work = Parallel(n_jobs=jobs, return_as="generator")
-    drawn: Iterable[_Files] = work(delayed(_draw)(f, png) for f in findings)
-    return drawn
-
-
-def _figures(
-    bodies: Sequence[Body], folder: Path, *, png: bool, n_jobs: int | None, progress: Progress
-) -> dict[tuple[str, str], page.Drawn]:
-    wanted = [(b, f) for b in bodies for f in b.findings if f.estimate is not None]
-    drawn = {}
-    progress("figures", 0, len(wanted))
-    files = _draw_all([f for _, f in wanted], png=png, n_jobs=n_jobs)
-    for i, ((body, finding), made) in enumerate(zip(wanted, files, strict=True), 1):
-        path = f"figures/{body.key}/{finding.claim.id}"
-        drawn[body.key, finding.claim.id] = _write_figure(finding, made, folder, path)
-        progress("figures", i, len(wanted))
-    return drawn
-
-
-def _write_figure(finding: Finding, made: _Files, folder: Path, path: str) -> page.Drawn:
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.with_suffix(".svg").write_bytes(made.wide)
-    if made.png:
-        target.with_suffix(".png").write_bytes(made.png)
-    write_csv(captions.figure_data(finding), target.with_suffix(".csv"))
-    return page.Drawn(
-        wide=data_address(made.wide),
-        narrow=data_address(made.narrow),
-        width=round(96 * made.inches[0]),
-        height=round(96 * made.inches[1]),
-        path=path,
-        files=("svg", "png", "csv") if made.png else ("svg", "csv"),
-    )
 
 
 def _notebooks(folder: Path, cohort: Cohort | None, progress: Progress) -> list[str]:

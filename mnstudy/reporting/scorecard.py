@@ -8,12 +8,14 @@ from mnstudy.reporting import theme
 from mnstudy.reporting.scorecard_layout import Columns, Plan, articles, cell_of, draw
 from mnstudy.reporting.theme import Picture, inch_axes
 from mnstudy.verdicts.findings import VERDICTS
-from mnstudy.verdicts.registry import GROUPS, Claim, registry
+from mnstudy.verdicts.registry import GROUPS, OWN, Claim, registry
 
 
 def claims_of(columns: Columns) -> list[Claim]:
-    """Return the claims asked of any of the columns, in the order of the register."""
-    return [c for c in registry().values() if any(c.id in findings for _, findings in columns)]
+    """Return the claims asked of any of the columns: the register's in its order, then others."""
+    asked = {f.claim.id: f.claim for _, findings in columns for f in findings}
+    own = [claim for claim in asked.values() if claim.group == OWN]
+    return [*(c for c in registry().values() if c.id in asked), *own]
 
 
 def scorecard_table(columns: Columns) -> pd.DataFrame:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from mnstudy.reporting.bodies import Body
 from mnstudy.reporting.disclosure import is_guarded, is_small, safe, shown_count
+from mnstudy.reporting.lost import guarded_attrition, guarded_dropouts
+from mnstudy.reporting.specification_words import curve_data
 from mnstudy.verdicts.findings import Finding, Findings, Part
+from mnstudy.verdicts.robustness.row import COLUMNS as SENSITIVITY
 
 COUNTS = ("n_patients", "n_sites", "n_missing")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -41,6 +45,51 @@ def parts_frame(bodies: Iterable[Findings]) -> pd.DataFrame:
             values = {name: getattr(part, name) for name in names}
             rows.append(named | values | {"n": _count(finding, part.n)})
     return pd.DataFrame(rows, columns=["claim", "dataset", "synthetic", *names])
+
+
+def sensitivity_frame(bodies: Iterable[Body]) -> pd.DataFrame:
+    """Return every finding under other choices; ``withheld`` says why numbers are missing."""
+    tables = [t for b in bodies if b.checked for t in b.checked.sensitivity.values()]
+    return _stacked(tables, [*SENSITIVITY, "withheld"])
+
+
+def specifications_frame(bodies: Iterable[Body]) -> pd.DataFrame:
+    """Return every specification of the primary claims, one row each, as the figures show them."""
+    tables = [curve_data(c) for b in bodies if b.checked for c in b.checked.curves]
+    return _stacked(tables, ["claim", "dataset", "synthetic"])
+
+
+def attrition_frame(bodies: Iterable[Body]) -> pd.DataFrame:
+    """Return who was left at every step of every cohort; ``shown`` stands for withheld counts."""
+    return _of_cohorts(
+        (b, guarded_attrition(b.checked.attrition, synthetic=b.synthetic))
+        for b in bodies
+        if b.checked and b.checked.attrition is not None
+    )
+
+
+def dropouts_frame(bodies: Iterable[Body]) -> pd.DataFrame:
+    """Return completers beside drop-outs for every cohort."""
+    return _of_cohorts(
+        (b, guarded_dropouts(b.checked.dropouts, synthetic=b.synthetic))
+        for b in bodies
+        if b.checked and b.checked.dropouts is not None
+    )
+
+
+def _of_cohorts(tables: Iterable[tuple[Body, pd.DataFrame]]) -> pd.DataFrame:
+    named = []
+    for body, table in tables:
+        dataset = next((f.dataset for f in body.findings), body.key)
+        named.append(table.assign(dataset=dataset, synthetic=body.synthetic))
+    found = _stacked(named, ["dataset", "synthetic"])
+    return found[["dataset", "synthetic", *(c for c in found if c not in ("dataset", "synthetic"))]]
+
+
+def _stacked(tables: Sequence[pd.DataFrame], first: Sequence[str]) -> pd.DataFrame:
+    """Stack tables; where there is none, one with these columns and no row."""
+    filled = [t for t in tables if len(t)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(first))
 
 
 def _count(finding: Finding, n: int | None) -> str:

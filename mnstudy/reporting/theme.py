@@ -26,6 +26,7 @@ from mnstudy.reporting.svg import compact
 
 COLUMN = 85 / 25.4  # inches: one column of a journal
 FULL = 180 / 25.4  # both columns
+SIZES = {"full": (FULL, 8.0), "column": (COLUMN, 7.0)}  # width in inches, letters in points
 PNG_DPI = 200
 
 INK = "#1f1f1f"

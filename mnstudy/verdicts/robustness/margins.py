@@ -23,7 +23,7 @@ def over_margins(finding: Finding) -> list[Row]:
         if found.word == "supported" and usual.word != finding.verdict:
             # what lowered the verdict, as too few studies, lowers it at every margin
             found = Verdict(word="partly supported", reason=finding.reason)
-        choice = f"margin {fmt.given(margin)} {finding.claim.unit}"
+        choice = f"margin {fmt.given(margin)} {estimate.unit}"
         row = judged_row(finding, check="margins", choice=choice, estimate=estimate)
         changed = {"share": share, "margin": margin, "verdict": found.word, "reason": found.reason}
         rows.append({**row, **changed})

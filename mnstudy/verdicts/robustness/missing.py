@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,8 @@ def impute_lost(cohort: Cohort, *, rng: int) -> Lost:
     try:
         drawn = impute_clustered(y, X, sites["patient_id"].to_numpy(), m=IMPUTATIONS, rng=rng)
     except ValueError as error:
-        return Lost(sites=lost, values={}, problem=str(error))
+        reason = shorten(str(error), 160, placeholder=" ...")
+        return Lost(sites=lost, values={}, problem=f"the lost cannot be imputed: {reason}")
     keys = [tuple(x) for x in sites[UNIT].astype("str").to_numpy()[drawn.rows]]
     return Lost(sites=lost, values=dict(zip(keys, drawn.values.T, strict=True)))
 

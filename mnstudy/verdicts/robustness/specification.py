@@ -14,6 +14,7 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.attrition import lost_sites
 from mnstudy.cohort.problems import ValidationReport
 from mnstudy.cohort.table import OUTCOMES, Cohort
+from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.stats.sign_flip_joint import JointTest, joint_sign_flip
 from mnstudy.stats.sign_flip_scores import score_parts
 from mnstudy.verdicts.analyses import Answer, NotTestable, Question
@@ -109,7 +110,8 @@ def specification_curve(
     n_resamples : int
         Sign flips; all are counted where there are fewer.
     confidence_level : float, optional
-        Level of the intervals; the plan's when left out.
+        Level of the intervals; when left out that of the plan, for a claim of its family the one
+        at which the intervals of the family hold together.
 
     Returns
     -------
@@ -142,7 +144,7 @@ def specification_curve(
     """
     problems = choice_problems(cohort.study)
     ValidationReport(source="study.toml", rows=0, problems=tuple(problems)).raise_if_bad()
-    level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
+    level = _level(cohort, claim) if confidence_level is None else confidence_level
     asked = Question(
         claim=select(claim, own_claims(cohort.study))[0],
         cohort=cohort,
@@ -163,6 +165,14 @@ def specification_curve(
         joint=joint,
         n_combinations=len(combinations),
     )
+
+
+def _level(cohort: Cohort, claim: str) -> float:
+    """Return the level that the verdict on a claim rests on."""
+    plan = cohort.study.plan
+    if claim in plan.together:
+        return bonferroni_level(plan.confidence_level, len(plan.together))
+    return plan.confidence_level
 
 
 def _combinations(cohort: Cohort) -> Iterator[Specification]:

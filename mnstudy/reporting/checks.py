@@ -1,0 +1,124 @@
+"""Every claim of a report under other choices, side by side on the processors of the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from joblib import Parallel, cpu_count, delayed
+
+from mnstudy.cohort.attrition import attrition
+from mnstudy.cohort.table import Cohort
+from mnstudy.reporting.sensitivity import guarded
+from mnstudy.verdicts.dropout import completers_and_dropouts
+from mnstudy.verdicts.findings import Finding, Findings
+from mnstudy.verdicts.robustness.specification import SpecificationCurve, specification_curve
+
+CURVES = 10  # primary claims with a specification curve, at most
+CHECKS_PER_JOB = 8  # fewer are done before a second process has started
+Progress = Callable[[str, int, int], None]
+Task = tuple[Callable[..., Any], tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What other choices, and those who were lost, do to the findings of one body of data.
+
+    Attributes
+    ----------
+    sensitivity : dict of str to DataFrame
+        Claim id to its rows, see ``Findings.sensitivity``; small groups are withheld already.
+    curves : tuple of SpecificationCurve
+        Those of the primary claims of the plan, at most ten.
+    attrition, dropouts : DataFrame or None
+        Who was lost, as counted; what may be shown is left to ``mnstudy.reporting.lost``.
+    """
+
+    sensitivity: dict[str, pd.DataFrame]
+    curves: tuple[SpecificationCurve, ...] = ()
+    attrition: pd.DataFrame | None = None
+    dropouts: pd.DataFrame | None = None
+
+
+def check_all(
+    sources: Sequence[tuple[Cohort | None, Findings]],
+    *,
+    n_jobs: int | None = None,
+    progress: Progress,
+) -> list[Checked]:
+    """Put every tested claim to the sensitivity checks, and primary claims to all choices.
+
+    Parameters
+    ----------
+    sources : sequence of (Cohort or None, Findings)
+        The findings of each body of data; published evidence has no cohort.
+    n_jobs : int, optional
+        Claims at a time; the processors of the machine when left out. The results do not depend
+        on it.
+    progress : callable
+        Called with the stage, how much of it is done and how much there is.
+
+    Returns
+    -------
+    list of Checked
+        In the order of the sources.
+    """
+    tested = [[f for f in found if f.estimate is not None] for _, found in sources]
+    planned = [_planned(cohort, some) for (cohort, _), some in zip(sources, tested, strict=True)]
+    tasks: list[Task] = []
+    for (cohort, found), some, primary in zip(sources, tested, planned, strict=True):
+        tasks += [(_curve, (cohort, f)) for f in primary]
+        tasks += [(_rows, (_alone(found, f),)) for f in some]
+    done = iter(_run(tasks, n_jobs=n_jobs, progress=progress))
+    checked = []
+    for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):
+        curves = tuple(next(done) for _ in primary)
+        rows = {f.claim.id: guarded(f, next(done)) for f in some}
+        checked.append(
+            Checked(
+                sensitivity=rows,
+                curves=curves,
+                attrition=None if cohort is None else attrition(cohort),
+                dropouts=None if cohort is None else _dropouts(cohort),
+            )
+        )
+    return checked
+
+
+def _planned(cohort: Cohort | None, tested: Sequence[Finding]) -> list[Finding]:
+    return [f for f in tested if cohort is not None and f.planned][:CURVES]
+
+
+def _alone(findings: Findings, finding: Finding) -> Findings:
+    place = next(i for i, f in enumerate(findings) if f is finding)
+    return findings[place : place + 1]
+
+
+def _rows(findings: Findings) -> pd.DataFrame:
+    return findings.sensitivity()
+
+
+def _curve(cohort: Cohort, finding: Finding) -> SpecificationCurve:
+    """Draw the intervals at the level that the verdict of the finding rests on."""
+    basis = finding.simultaneous or finding.estimate
+    level = None if basis is None else basis.confidence_level
+    return specification_curve(cohort, finding.claim.id, confidence_level=level)
+
+
+def _dropouts(cohort: Cohort) -> pd.DataFrame:
+    return completers_and_dropouts(cohort, confidence_level=cohort.study.plan.confidence_level)
+
+
+def _run(tasks: Sequence[Task], *, n_jobs: int | None, progress: Progress) -> list[Any]:
+    """Run the tasks; the results come in their order."""
+    progress("sensitivity", 0, len(tasks))
+    jobs = max(1, min(n_jobs or cpu_count(), len(tasks) // CHECKS_PER_JOB))
+    work = Parallel(n_jobs=jobs, return_as="generator")
+    results: Iterable[Any] = work(delayed(function)(*given) for function, given in tasks)
+    found = []
+    for i, result in enumerate(results, 1):
+        found.append(result)
+        progress("sensitivity", i, len(tasks))
+    return found

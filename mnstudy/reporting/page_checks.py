@@ -1,0 +1,74 @@
+"""What the page says of other choices, and of those who were lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.disclosure import THRESHOLD
+from mnstudy.reporting.lost import (
+    attrition_table,
+    dropouts_table,
+    guarded_attrition,
+    guarded_dropouts,
+)
+from mnstudy.reporting.sensitivity import groups, summary
+from mnstudy.reporting.specification_words import curve_alt, curve_caption, is_a_curve
+from mnstudy.verdicts.findings import Finding
+
+QUESTION = "Would another choice change the verdict?"
+NOT_COMPARED = (
+    f"Completers and drop-outs are not compared: one of the two groups has fewer than {THRESHOLD} "
+    "patients with a known value."
+)
+
+
+def curve_key(claim_id: str) -> str:
+    """Return the key of the specification curve of a claim among the pictures of a body."""
+    return f"specifications/{claim_id}"
+
+
+def other_choices(body: Body, finding: Finding) -> dict[str, Any]:
+    """Return the sentences and the table of a finding under other choices; empty without them."""
+    rows = body.checked.sensitivity.get(finding.claim.id) if body.checked else None
+    if rows is None or not len(rows):
+        return {}
+    said = " ".join(summary(finding, rows))
+    return {"question": QUESTION, "summary": said, "groups": groups(finding, rows)} if said else {}
+
+
+def curve_figure(
+    body: Body, finding: Finding, pictures: Mapping[tuple[str, str], Any]
+) -> dict[str, Any]:
+    """Return the figure of the specification curve of a finding, or why there is none."""
+    curves = body.checked.curves if body.checked else ()
+    curve = next((c for c in curves if c.finding.claim.id == finding.claim.id), None)
+    if curve is None:
+        return {}
+    drawn = pictures.get((body.key, curve_key(finding.claim.id)))
+    if drawn is None or not is_a_curve(curve):
+        return {
+            "picture": None,
+            "words": f"No specification curve: all {curve.n_combinations} combinations of the "
+            "declared choices come to the same numbers, or cannot be told apart here.",
+        }
+    return {"picture": drawn, "alt": curve_alt(curve), "caption": curve_caption(curve)}
+
+
+def who_was_lost(body: Body) -> dict[str, Any]:
+    """Return the tables of those who were lost; empty for data that are no cohort."""
+    checked = body.checked
+    if checked is None or checked.attrition is None or checked.dropouts is None:
+        return {}
+    counts = guarded_attrition(checked.attrition, synthetic=body.synthetic)
+    compared = guarded_dropouts(checked.dropouts, synthetic=body.synthetic)
+    return {
+        "key": body.key,
+        "heading": body.heading,
+        "synthetic": body.synthetic,
+        "attrition": attrition_table(counts),
+        "dropouts": dropouts_table(compared),
+        "not_compared": NOT_COMPARED,
+        "hidden": not body.synthetic and bool(counts["shown"].ne("").any()),
+    }

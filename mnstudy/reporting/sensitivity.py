@@ -1,0 +1,210 @@
+"""A verdict under other choices, for readers: in one sentence, as a table, and what is withheld."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from textwrap import shorten
+from typing import Any
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.reporting.disclosure import THRESHOLD, is_guarded, is_small, safe_text
+from mnstudy.verdicts.findings import Finding
+
+MARGINS, CLINICS, TYPES = "margins", "clinics", "scar types"
+TIPPING, WORST = "tipping point", "worst case"
+NAMES = {
+    "adjustment": "covariates",
+    "cluster-robust": "other errors",
+    "missing": "lost results",
+    TIPPING: "lost results, pushed further",
+    WORST: "unseen results at both extremes",
+    CLINICS: "each clinic left out",
+    TYPES: "each scar type alone",
+}
+WITHHELD = "fewer than 5 patients apart from the main result"
+NUMBERS = ("estimate", "ci_low", "ci_high", "p_value")
+LONG = 120  # letters of a reason that the table holds; the file has all of them
+NAMED = 3  # choices named in the sentence before the rest is only counted
+_BOTH = re.compile(rf"(?<![\d.,])[1-{THRESHOLD - 1}](?= with both arms)")
+
+
+def guarded(finding: Finding, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a finding with a column ``withheld``, without what must not be shown.
+
+    In a real cohort a row that leaves out fewer than five patients would show, taken from the
+    main result, what those few had; so would a row that rests on fewer than five. Their estimate
+    and their number of patients are blank, the verdict stays. Where the clinics (or scar types)
+    withheld add up to fewer than five patients, the smallest of the others is withheld too.
+    """
+    table = rows.assign(withheld="")
+    table["n_patients"] = table["n_patients"].astype("Float64").round().astype("Int64")
+    if not is_guarded(finding):
+        return table
+    for column in ("choice", "reason"):
+        table[column] = [_BOTH.sub(f"<{THRESHOLD}", safe_text(str(t))) for t in table[column]]
+    apart = finding.n_patients - table["n_patients"]
+    hidden = _hidden(finding, table, apart)
+    table.loc[hidden, "withheld"] = WITHHELD
+    table.loc[hidden, list(NUMBERS)] = math.nan
+    # a number of patients that differs by a few tells of a few, whatever was estimated
+    near = apart.abs().between(1, THRESHOLD - 1).fillna(False).astype(bool)
+    table["n_patients"] = table["n_patients"].mask(hidden | near)
+    return table
+
+
+def _hidden(finding: Finding, table: pd.DataFrame, apart: pd.Series) -> pd.Series:
+    fewer = apart.between(1, THRESHOLD - 1) & table["check"].isin((CLINICS, TYPES, "missing"))
+    few = table["n_patients"].between(1, THRESHOLD - 1)
+    hidden = (fewer | few).fillna(False).astype(bool)
+    some_sites = apart.eq(0) & table["check"].eq(CLINICS) & ~_same(finding, table)
+    hidden |= (some_sites & table["estimate"].notna()).fillna(False).astype(bool)
+    for check, size in ((CLINICS, apart), (TYPES, table["n_patients"])):
+        group = table["check"].eq(check)
+        if group.any():
+            hidden |= _also_hidden(size[group].fillna(0), hidden[group], finding.n_patients)
+    return hidden
+
+
+def _same(finding: Finding, table: pd.DataFrame) -> pd.Series:
+    """Tell which rows have the estimate of the finding: what was left out was not in it."""
+    value = math.nan if finding.estimate is None else finding.estimate.value
+    same = [math.isclose(x, value, rel_tol=1e-9) for x in table["estimate"].astype("float64")]
+    return pd.Series(same, index=table.index)
+
+
+def _also_hidden(size: pd.Series, hidden: pd.Series, total: int) -> pd.Series:
+    """Withhold the smallest shown group while the rest of the patients are fewer than five."""
+    hidden = hidden.copy()
+    shown = size[~hidden & size.gt(0)].sort_values(kind="stable")
+    for place in shown.index:
+        if not is_small(int(total - size[~hidden].sum())):
+            break
+        hidden[place] = True
+    return hidden
+
+
+def summary(finding: Finding, rows: pd.DataFrame) -> list[str]:
+    """Return the sentences that say whether another choice would change the verdict."""
+    choices = rows[~rows["check"].isin((MARGINS, TIPPING, WORST, TYPES))]
+    choices = choices[~_not_in_it(finding, choices)]
+    alone = rows[rows["check"].eq(TYPES)]
+    sentences = []
+    if len(choices):
+        other = "other choice" if len(choices) == 1 else "other choices"
+        sentences.append(_stays(finding, choices, "under", other, "{}"))
+    if len(alone):
+        kind = "scar type taken alone" if len(alone) == 1 else "scar types taken alone"
+        sentences.append(_stays(finding, alone, "in", kind, "in {}"))
+    sentences += _pushed(rows.loc[rows["check"].eq(TIPPING), "choice"].tolist())
+    ends = rows.loc[rows["check"].eq(WORST), "verdict"].tolist()
+    if len(ends) == 2:
+        sentences.append(
+            f"Unseen results taken at one extreme: {ends[0]}; at the other: {ends[1]}."
+        )
+    return [*sentences, *over_margins(finding, rows)]
+
+
+def _not_in_it(finding: Finding, rows: pd.DataFrame) -> pd.Series:
+    """Tell which clinics had no patient in the finding, so that leaving them out is no choice."""
+    return rows["check"].eq(CLINICS) & _same(finding, rows) & rows["withheld"].eq("")
+
+
+def _pushed(choices: list[str]) -> list[str]:
+    """Say how far lost results may be off; in one sentence where neither direction matters."""
+    if len(choices) == 2 and choices[0].replace("worse", "better") == choices[1]:
+        choices = [choices[0].replace("worse", "worse or better")]
+    return [f"{c[:1].upper()}{c[1:]}." for c in choices]
+
+
+def _stays(finding: Finding, rows: pd.DataFrame, how: str, what: str, one: str) -> str:
+    other = rows[rows["verdict"] != finding.verdict]
+    same, total = len(rows) - len(other), len(rows)
+    if not len(other):
+        number = f"the {total}" if total == 1 else f"all {total}"
+        return f"The verdict stays {finding.verdict} {how} {number} {what}."
+    head = f"The verdict stays {finding.verdict} {how} {same} of {total} {what}"
+    changes = []
+    for verdict in dict.fromkeys(other["verdict"]):
+        named = [
+            one.format(str(c).removesuffix(" only"))
+            for c in other.loc[other["verdict"] == verdict, "choice"]
+        ]
+        plain = all(name.startswith(("without ", "in ")) for name in named)
+        changes.append(f"{verdict}{' ' if plain else ': '}{_listed(named)}")
+    return f"{head}; it changes to {'; to '.join(changes)}."
+
+
+def _listed(named: Sequence[str]) -> str:
+    """Join some names; the rest is counted."""
+    if len(named) <= NAMED + 1:
+        return _and(list(named))
+    return _and([*named[:NAMED], f"{len(named) - NAMED} more"])
+
+
+def _and(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def over_margins(finding: Finding, rows: pd.DataFrame) -> list[str]:
+    """Say in one sentence which verdict holds up to which margin; nothing for a single margin."""
+    table = rows[rows["check"].eq(MARGINS)].sort_values("share")
+    if len(table) < 2:
+        return []
+    pairs = list(zip(table["verdict"], table["margin"], strict=True))
+    runs = [(v, [m for _, m in same]) for v, same in groupby(pairs, key=lambda pair: pair[0])]
+    unit = finding.estimate.unit if finding.estimate else finding.claim.unit
+    first, last = (fmt.given(float(pairs[i][1])) for i in (0, -1))
+    if len(runs) == 1:
+        return [f"With every margin from {first} to {last} {unit}: {runs[0][0]}."]
+    parts = [f"{runs[0][0]} up to a margin of {fmt.given(float(runs[0][1][-1]))} {unit}"]
+    for verdict, margins in runs[1:-1]:
+        ends = dict.fromkeys(fmt.given(float(m)) for m in (margins[0], margins[-1]))
+        parts.append(f"{verdict} at {' to '.join(ends)}")
+    parts.append(f"{runs[-1][0]} from {fmt.given(float(runs[-1][1][0]))} on")
+    text = ", ".join(parts)
+    return [f"{text[:1].upper()}{text[1:]} (margins from {first} to {last} were tried)."]
+
+
+def groups(finding: Finding, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of the table of a claim, those over margins apart, by check."""
+    shown = rows[~rows["check"].eq(MARGINS)]
+    found = []
+    for check in dict.fromkeys(shown["check"]):
+        own = shown[shown["check"].eq(check)]
+        without = _not_in_it(finding, own)
+        records = own[~without].to_dict("records")
+        name = NAMES.get(check, check)
+        if without.any():
+            name += f" ({fmt.count(int(without.sum()), 'clinic')} not in this estimate: unchanged)"
+        found.append({"name": name, "rows": [_cells(finding, r) for r in records]})
+    return found
+
+
+def _cells(finding: Finding, row: dict[Any, Any]) -> dict[str, Any]:
+    n = row["n_patients"]
+    return {
+        "choice": row["choice"],
+        "estimate": _written(row),
+        "n": "" if pd.isna(n) else f"{int(n):,}",
+        "verdict": row["verdict"],
+        "changed": row["verdict"] != finding.verdict,
+        "reason": shorten(row["reason"], LONG, placeholder=" …")
+        if row["verdict"] == "not testable"
+        else "",
+    }
+
+
+def _written(row: dict[Any, Any]) -> str:
+    if row["withheld"]:
+        return "not shown"
+    ends = [float(row[name]) for name in ("estimate", "ci_low", "ci_high")]
+    if math.isnan(ends[0]):
+        return ""
+    digits = fmt.decimals_for(*ends)
+    value, low, high = (fmt.number(x, digits) for x in ends)
+    return f"{value} ({low} to {high})"

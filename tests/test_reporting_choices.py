@@ -1,0 +1,484 @@
+"""Other choices and those who were lost, as figures, tables and the page show them."""
+
+import itertools
+import math
+import pickle
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from test_reporting_cases import HOSTILE, INF, NAN, cases, estimate, finding
+from test_reporting_figures import texts, words
+from test_reporting_report import Outline, body, quiet
+
+import mnstudy as mn
+from mnstudy.reporting import checks, lost, sensitivity, theme
+from mnstudy.reporting import report as module
+from mnstudy.reporting import specification_words as said
+from mnstudy.reporting.bodies import cohort_body
+from mnstudy.reporting.checks import Checked, check_all
+from mnstudy.verdicts.findings import Findings
+from mnstudy.verdicts.robustness.choices import declared_choices
+from mnstudy.verdicts.robustness.row import COLUMNS
+from mnstudy.verdicts.robustness.specification import SpecificationCurve
+
+WIDTHS = ("full", "column")
+VERDICTS = ("partly supported", "inconclusive", "supported", "contradicted")
+
+
+def curve(case, *, n=57, values=None, kinds=None):
+    """Return a curve over these kinds of choices, by rising estimate."""
+    declared = declared_choices()
+    names = list(declared)[:3] if kinds is None else kinds
+    first = {kind: next(iter(options)) for kind, options in declared.items()}
+    chosen = [
+        first | dict(zip(names, options, strict=True))
+        for options in itertools.product(*(declared[k] for k in names))
+    ]
+    values = np.linspace(2, 30, len(chosen)) if values is None else values
+    rows = [
+        {
+            **c, "estimate": v, "ci_low": v - 9, "ci_high": v + 9, "p_value": 0.03,
+            "n_patients": n, "verdict": VERDICTS[i % 4], "reason": "r", "p_joint": 0.04,
+        }
+        for i, (c, v) in enumerate(zip(chosen, values, strict=True))
+    ]  # fmt: skip
+    return SpecificationCurve(
+        finding=case, table=pd.DataFrame(rows), joint=None, n_combinations=len(rows)
+    )
+
+
+def curves():
+    some = cases()
+    everything = list(declared_choices())
+    ratio = curve(some["ratio"], values=np.linspace(0.8, 6, 12))
+    ratio.table["ci_low"] = -1.0  # off a log axis
+    open_end = curve(some["open end"])
+    open_end.table.loc[3, ["ci_low", "ci_high"]] = [NAN, INF]
+    return {
+        "twelve": curve(some["levels"]),
+        "invented": curve(some["course"]),
+        "many": curve(some["levels"], kinds=everything),
+        "two": curve(some["hostile name"], kinds=["topicals"]),
+        "ratio": ratio,
+        "open": open_end,
+        "either": curve(some["either direction"], values=np.linspace(-9, -1, 12)),
+    }
+
+
+CURVES = curves()
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return {(name, w): mn.plot(c, width=w) for name, c in CURVES.items() for w in WIDTHS}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", CURVES)
+def test_every_text_of_a_curve_is_whole_and_none_lies_on_another(drawn, name, width):
+    picture = drawn[name, width]
+    canvas = FigureCanvasAgg(picture)
+    with theme.themed():
+        canvas.draw()
+        renderer, (right, top) = canvas.get_renderer(), picture.bbox.size
+        boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts(picture)]
+    for text, box in boxes:
+        assert -1 <= box.x0 <= box.x1 <= right + 1, text
+        assert -1 <= box.y0 <= box.y1 <= top + 1, text
+    for (a, one), (b, other) in itertools.combinations(boxes, 2):
+        across = min(one.x1, other.x1) - max(one.x0, other.x0)
+        along = min(one.y1, other.y1) - max(one.y0, other.y0)
+        assert across < 1.5 or along < 1.5, f"{a!r} lies on {b!r}"
+
+
+def marks(picture):
+    return [x for axes in picture.axes for x in axes.lines if len(x.get_xdata()) == 1]
+
+
+def test_every_specification_is_drawn_with_the_marker_of_its_verdict(drawn):
+    shown = [m for m in marks(drawn["twelve", "full"]) if m.get_zorder() >= 3]
+    table = CURVES["twelve"].table
+    styles = [theme.VERDICT_STYLES[v] for v in table["verdict"]]
+    assert [float(m.get_ydata()[0]) for m in shown] == table["estimate"].tolist()
+    assert [m.get_marker() for m in shown] == [s.marker for s in styles]
+    usual = [m.get_zorder() == 4 for m in shown]
+    assert usual == said.is_usual(table).tolist()
+    assert sum(usual) == 1
+
+
+def test_the_choices_beneath_are_those_of_the_table_in_plain_words(drawn):
+    table = CURVES["twelve"].table
+    rows = [
+        list(map(int, line.get_xdata()))
+        for axes in drawn["twelve", "full"].axes
+        for line in axes.lines
+        if line.get_linestyle() == "None" and line.get_marker() == "s"
+    ]
+    wanted = [
+        table.index[table[kind] == option].tolist()
+        for kind, options in said.varied(table).items()
+        for option in options
+    ]
+    assert rows == wanted
+    shown = words(drawn["twelve", "full"])
+    for text in ("no covariates", "usual choices", "margin 10", "no effect", "adjusted for"):
+        assert text in shown
+    assert "needling alone" not in shown  # the same in every specification
+
+
+def test_only_invented_curves_bear_the_watermark(drawn):
+    for name, width in drawn:
+        there = any(t.get_text() == theme.SYNTHETIC for t in drawn[name, width].texts)
+        assert there == CURVES[name].finding.synthetic
+
+
+def test_the_same_curve_gives_the_same_bytes(drawn):
+    again = mn.plot(pickle.loads(pickle.dumps(CURVES["many"])))
+    assert theme.svg_bytes(again) == theme.svg_bytes(drawn["many", "full"])
+    assert theme.png_bytes(again) == theme.png_bytes(drawn["many", "full"])
+
+
+def test_a_curve_describes_itself_and_holds_every_number(split_face):
+    found = mn.specification_curve(split_face, "topical-adjunct", n_resamples=199)
+    shown = said.curve_caption(found)
+    for text in ("40 patients", "Margin 5 points", "SYNTHETIC", "95 % interval", "p = 0.005"):
+        assert text in shown
+    assert "against margin 5; 5 supported" in said.curve_alt(found)
+    table = said.curve_data(found)
+    assert table["estimate"].tolist() == found.table["estimate"].tolist()
+    assert table["usual"].sum() == 1
+    assert table["joint_p_median"].iloc[0] == found.joint.p_median
+
+
+def test_specifications_a_few_patients_apart_are_withheld_in_real_data_only():
+    few = curve(cases()["levels"])
+    few.table["n_patients"] = [57, 57, 55, 57, 50, 50, 48, 57, 57, 57, 57, 57]
+    table = said.disclosed(few)
+    assert table["estimate"].isna().tolist() == [i in (2, 6) for i in range(12)]
+    assert table["n_patients"].isna().tolist() == [i in (2, 6) for i in range(12)]
+    assert len(said.shown(few)) == 10
+    assert "2 specifications not shown" in said.curve_caption(few)
+    assert "10 specifications, 2 more not shown" in words(mn.plot(few))
+    invented = replace(few, finding=replace(few.finding, synthetic=True))
+    assert said.disclosed(invented)["estimate"].notna().all()
+
+
+def rows(case, *given):
+    """Return sensitivity rows: check, choice, estimate, patients, verdict."""
+    found = []
+    for check, choice, value, n, verdict in given:
+        found.append(
+            dict.fromkeys(COLUMNS, NAN)
+            | {
+                "claim": case.claim.id, "dataset": case.dataset, "check": check, "choice": choice,
+                "estimate": value, "ci_low": value - 5, "ci_high": value + 5, "n_patients": n,
+                "verdict": verdict, "reason": "because", "p_value": 0.1,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def margins(case, verdicts, values):
+    table = rows(case, *(("margins", "m", 20.0, 57, v) for v in verdicts))
+    return table.assign(margin=values, share=np.linspace(0.5, 2, len(values)))
+
+
+def some_rows(case):
+    same = case.verdict
+    return rows(
+        case,
+        ("adjustment", "not adjusted", 37.0, 57, same),
+        ("ranks", "medians, 2 with both arms left out", 36.0, 55, same),
+        ("missing", "only sites seen to the end (3 sites left out)", 40.0, 54, same),
+        ("tipping point", "lost results 60 points worse than imputed do not turn", 1, 57, same),
+        ("tipping point", "lost results 60 points better than imputed do not turn", 1, 57, same),
+        ("clinics", "without A", 30.0, 20, "inconclusive"),
+        ("clinics", "without B", 31.0, 54, same),
+        ("clinics", "without C", 33.0, 40, same),
+        ("clinics", "without D", 38.1, 57, same),
+        ("scar types", "acne only", 39.0, 30, same),
+        ("scar types", "burn only", 12.0, 25, "inconclusive"),
+    )
+
+
+def test_small_clinics_cannot_be_worked_out_from_the_others():
+    case = cases()["levels"]
+    table = sensitivity.guarded(case, some_rows(case)).set_index("choice")
+    withheld = table.index[table["withheld"] != ""]
+    # B has 3 patients; A and C have 37 and 17, so that 57 less both would tell of B: C goes too.
+    # acne and burn leave 2 of 57: burn, the smaller, goes with them.
+    assert set(withheld) == {
+        "only sites seen to the end (<5 sites left out)", "without B", "without C", "burn only",
+    }  # fmt: skip
+    assert (
+        table.loc[withheld, ["estimate", "ci_low", "p_value", "n_patients"]].isna().all(axis=None)
+    )
+    assert table.loc["without B", "verdict"] == case.verdict
+    ranks = table.loc["medians, <5 with both arms left out"]
+    assert ranks["estimate"] == 36.0
+    assert pd.isna(ranks["n_patients"])
+    assert table.loc["without A", "n_patients"] == 20
+
+
+def test_nothing_is_withheld_of_invented_data():
+    case = replace(cases()["levels"], synthetic=True)
+    table = sensitivity.guarded(case, some_rows(case))
+    assert (table["withheld"] == "").all()
+    assert table["estimate"].notna().all()
+
+
+def test_the_sentence_counts_names_and_leaves_out_what_is_no_choice():
+    case = replace(cases()["levels"], synthetic=True)
+    text = " ".join(sensitivity.summary(case, sensitivity.guarded(case, some_rows(case))))
+    assert (
+        "The verdict stays partly supported under 5 of 6 other choices; it changes to inconclusive "
+        "without A." in text
+    )  # without D leaves out nobody, and pushed results are no choice
+    assert "in 1 of 2 scar types taken alone; it changes to inconclusive in burn." in text
+    assert "Lost results 60 points worse or better than imputed do not turn." in text
+
+
+def test_a_verdict_that_never_changes_is_said_in_one_go():
+    case = cases()["levels"]
+    table = sensitivity.guarded(case, rows(case, ("ranks", "medians", 30, 57, case.verdict)))
+    assert sensitivity.summary(case, table) == [
+        "The verdict stays partly supported under the 1 other choice."
+    ]
+    ends = rows(case, *(("worst case", "x", 3, 57, v) for v in ("inconclusive", "supported")))
+    text = sensitivity.summary(case, sensitivity.guarded(case, ends))
+    assert text == ["Unseen results taken at one extreme: inconclusive; at the other: supported."]
+
+
+def test_long_lists_of_names_are_counted():
+    case = cases()["levels"]
+    many = rows(case, *(("clinics", f"without {x}", 3, 40, "inconclusive") for x in "ABCDEF"))
+    text = sensitivity.summary(case, sensitivity.guarded(case, many))[0]
+    assert text.endswith("inconclusive without A, without B, without C and 3 more.")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "says"),
+    [
+        (["supported"] * 3, "With every margin from 5 to 20 points: supported."),
+        (
+            ["supported", "partly supported", "partly supported"],
+            "Supported up to a margin of 5 points, partly supported from 10 on (margins from 5 to "
+            "20 were tried).",
+        ),
+        (
+            ["supported", "inconclusive", "contradicted"],
+            "Supported up to a margin of 5 points, inconclusive at 10, contradicted from 20 on "
+            "(margins from 5 to 20 were tried).",
+        ),
+    ],
+)
+def test_margins_are_one_sentence(verdicts, says):
+    case = cases()["levels"]
+    assert sensitivity.over_margins(case, margins(case, verdicts, [5, 10, 20])) == [says]
+    assert sensitivity.over_margins(case, margins(case, ["supported"], [0])) == []
+
+
+def attrition(counts):
+    """Return a table of attrition: arm to sites enrolled, sites with a known result."""
+    found = []
+    for arm, (enrolled, known) in counts.items():
+        for step, n in (("enrolled", enrolled), ("assessed after 3 sessions", known)):
+            found.append([arm, step, n, n, n / enrolled])
+    return pd.DataFrame(found, columns=["arm", "step", "patients", "sites", "share"])
+
+
+def shown_counts(counts, *, synthetic=False):
+    table = lost.guarded_attrition(attrition(counts), synthetic=synthetic)
+    return table.pivot(index="arm", columns="step", values="patients")
+
+
+def test_counts_under_five_and_their_complement_are_hidden():
+    found = shown_counts(
+        {"all": (100, 63), "laser": (30, 20), "needling": (50, 40), "peel": (20, 3)}
+    )
+    step = found["assessed after 3 sessions"]
+    assert step.isna().to_dict() == {"all": False, "laser": True, "needling": False, "peel": True}
+    assert found["enrolled"].notna().all()
+
+
+def test_nearly_everybody_is_as_telling_as_nearly_nobody():
+    found = shown_counts({"all": (57, 54)})
+    assert found["assessed after 3 sessions"].isna().all()
+    assert shown_counts({"all": (57, 54)}, synthetic=True).notna().all(axis=None)
+
+
+def test_hidden_arms_that_are_few_together_take_another_with_them():
+    counts = {"all": (80, 63), "a": (10, 1), "b": (10, 2), "c": (20, 10), "d": (40, 30)}
+    step = shown_counts(counts | {"d": (60, 50)})["assessed after 3 sessions"]
+    assert step[["a", "b", "c"]].isna().all()
+    assert step[["all", "d"]].notna().all()
+
+
+def test_with_no_other_arm_to_hide_the_total_is_hidden():
+    step = shown_counts({"all": (60, 3), "a": (30, 3), "b": (30, 0)})["assessed after 3 sessions"]
+    assert step[["all", "a"]].isna().all()
+
+
+def test_a_hidden_number_of_drop_outs_hides_that_of_the_completers():
+    table = pd.DataFrame({"n_completers": [55, 40], "n_dropouts": [None, 9]}, dtype="Int64")
+    found = lost.guarded_dropouts(table, synthetic=False)
+    assert found["n_completers"].isna().tolist() == [True, False]
+    assert lost.guarded_dropouts(table, synthetic=True).equals(table)
+
+
+def checked_bodies():
+    """Return a real body whose table needs guarding, and an invented one with a curve."""
+    case = replace(cases()["levels"], planned=True)
+    family = replace(cases()["family"], synthetic=True, dataset="demo_clinic")
+    counts = attrition({"all": (100, 63), HOSTILE: (80, 60), "peel": (20, 3)})
+    dropouts = pd.DataFrame(
+        [["improvement_score", "", 20.0, 18.0, -2.0, -5.0, 1.0, "percent", 40, 9, "t"]],
+        columns=[
+            "measure", "level", "completers", "dropouts", "difference", "ci_low", "ci_high",
+            "unit", "n_completers", "n_dropouts", "method",
+        ],
+    )  # fmt: skip
+    real = Checked(
+        sensitivity={case.claim.id: sensitivity.guarded(case, some_rows(case))},
+        attrition=counts,
+        dropouts=dropouts,
+    )
+    invented = Checked(
+        sensitivity={family.claim.id: sensitivity.guarded(family, some_rows(family))},
+        curves=(curve(family),),
+        attrition=counts,
+        dropouts=dropouts.iloc[:0],
+    )
+    return [
+        replace(body("clinic", [case], heading=HOSTILE), checked=real),
+        replace(
+            body("demo", [family], heading="demonstration (SYNTHETIC)", synthetic=True),
+            checked=invented,
+        ),
+    ]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checked")
+    module.write_report(checked_bodies(), folder, png=False, progress=quiet)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return (written / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_page_with_other_choices_is_well_formed_and_its_links_lead_somewhere(page, written):
+    outline = Outline(page)
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert all("scope" in head for head in outline.heads)
+    steps = zip(outline.levels, outline.levels[1:], strict=False)
+    assert all(after - before <= 1 for before, after in steps)
+    targets = set(re.findall(r'href="([^"]+)"', page))
+    assert {t[1:] for t in targets if t.startswith("#")} <= set(outline.ids)
+    assert all((written / t).is_file() for t in targets if not t.startswith("#"))
+    assert {"sensitivity.csv", "specifications.csv", "attrition.csv", "dropouts.csv"} <= targets
+    assert len(outline.images) == 3  # two findings and a curve
+    assert (written / "figures/demo/specifications/reduces-scarring.csv").is_file()
+
+
+def test_the_page_says_what_other_choices_change_and_who_was_lost(page):
+    assert page.count("Would another choice change the verdict?") >= 2
+    assert "under 5 of 6 other choices" in page
+    assert "each clinic left out (1 clinic not in this estimate: unchanged)" in page
+    assert "Who was lost" in page
+    assert "22.0 (9.0 to 35.0) points, 95 % interval (Bonferroni over 10 claims)" in page
+    assert "p = 0.004 after Holm" in page
+    assert "primary claim of the plan" in page
+
+
+def test_withheld_numbers_are_neither_on_the_page_nor_in_the_files(page, written):
+    real = page.split('id="reduces-scarring-clinic"')[1].split("</details>")[0]
+    assert "without B" in real
+    for hidden in ("31.0 (", "33.0 (", "40.0 (", "12.0 (", ">54<", ">55<", "3 sites"):
+        assert hidden not in real, hidden
+    table = pd.read_csv(written / "sensitivity.csv")
+    small = table[(table["dataset"] == "her clinic") & table["withheld"].notna()]
+    assert len(small) == 4
+    assert small[["estimate", "n_patients"]].isna().all(axis=None)
+    counts = pd.read_csv(written / "attrition.csv")
+    few = counts[~counts["synthetic"] & counts["shown"].notna()]
+    assert few["shown"].tolist() == ["not shown", "<5"]
+    assert few["patients"].isna().all()
+
+
+def test_checks_do_not_depend_on_jobs_or_order(split_face, monkeypatch):
+    monkeypatch.setattr(checks, "CHECKS_PER_JOB", 1)
+    claims = ["topical-adjunct", "more-sessions", "rare-pih"]
+    found = mn.evaluate(split_face, claims)
+    seen = []
+    one = check_all([(split_face, found)], n_jobs=1, progress=lambda *step: seen.append(step))[0]
+    turned = Findings([found[c] for c in reversed(claims)], checks=found._checks)
+    two = check_all([(split_face, turned)], n_jobs=2, progress=quiet)[0]
+    assert list(one.sensitivity) == claims
+    for claim in claims:
+        pd.testing.assert_frame_equal(one.sensitivity[claim], two.sensitivity[claim])
+    assert [c.finding.claim.id for c in one.curves] == ["topical-adjunct"]
+    pd.testing.assert_frame_equal(one.curves[0].table, two.curves[0].table)
+    assert seen == [("sensitivity", i, 4) for i in range(5)]
+    assert len(one.attrition)
+    assert len(one.dropouts)
+
+
+def test_findings_and_curves_can_be_sent_to_another_process(clinic_findings):
+    back = pickle.loads(pickle.dumps(clinic_findings))
+    assert [repr(f) for f in back] == [repr(f) for f in clinic_findings]
+    assert len(back[:1].sensitivity("margins")) == 5
+
+
+def test_published_evidence_is_checked_over_margins_alone(trials):
+    one = Findings([trials["treats-acne-scars"]])
+    found = check_all([(None, one)], progress=quiet)[0]
+    assert set(found.sensitivity["treats-acne-scars"]["check"]) == {"margins"}
+    assert found.attrition is None
+
+
+def test_the_plan_stands_among_the_facts(clinic, clinic_findings):
+    facts = dict(cohort_body(clinic, clinic_findings).facts)
+    assert "Makes scars less noticeable" in facts["Primary claims of the plan"]
+    assert "hold together at 95 %" in facts["Family"]
+    assert facts["SHA-256 of the plan"] == clinic.study.plan_sha256
+    week = replace(
+        clinic, study=replace(clinic.study, plan=replace(clinic.study.plan, final_week=24.0))
+    )
+    assert dict(cohort_body(week, clinic_findings).facts)["Final assessment"] == "week 24"
+
+
+def test_own_claims_stand_in_their_own_group(sheet, tmp_path):
+    sheet.to_csv(tmp_path / "sheet.csv", index=False)
+    (tmp_path / "study.toml").write_text(
+        'title = "Hers"\ndesign = "single_arm"\nfile = "sheet.csv"\n'
+        '[claims.most-improve]\ntitle = "Most <b>improve</b>"\nlike = "reduces-scarring"\n',
+        encoding="utf-8",
+    )
+    cohort = mn.load(tmp_path / "study.toml")
+    found = mn.evaluate(cohort, ["reduces-scarring", "most-improve"])
+    module.write_report([cohort_body(cohort, found)], tmp_path / "r", png=False, progress=quiet)
+    page = (tmp_path / "r" / "index.html").read_text(encoding="utf-8")
+    own = page.split('<h2 id="own">')[1]
+    assert own.startswith("Claims of this study")
+    assert "Most &lt;b&gt;improve&lt;/b&gt;" in own
+    assert "The study file: " in own
+    assert "1 statement of theirs, and 1 claim of the study itself" in page
+
+
+def test_estimates_without_an_interval_or_a_value_are_written_plainly():
+    case = finding("reduces-scarring", estimate(20, 10, 30), "supported")
+    table = rows(case, ("clinics", "without A", NAN, NAN, "not testable"))
+    table["reason"] = "word " * 60
+    cells = sensitivity.groups(case, sensitivity.guarded(case, table))[0]["rows"][0]
+    assert (cells["estimate"], cells["n"], cells["changed"]) == ("", "", True)
+    assert len(cells["reason"]) <= sensitivity.LONG
+    assert not math.isnan(len(cells["choice"]))
