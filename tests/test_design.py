@@ -98,3 +98,17 @@ def test_an_endpoint_is_one_number_a_site():
     found = mn.evaluate(cohort, "topical-adjunct")[0]
     assert (found.n_patients, found.n_sites) == (12, 24)
     assert found.estimate.df == pytest.approx(11)
+
+
+@pytest.mark.parametrize(("blinded", "assessor"), [(True, "blinded"), (False, "unblinded")])
+def test_blinded_is_the_short_way_to_say_who_rated(blinded, assessor):
+    cohort = mn.load(sites(12), study={"design": "single_arm", "blinded": blinded})
+    assert cohort.study.assessor == assessor
+    notes = mn.evaluate(cohort, "reduces-scarring")[0].notes
+    assert any("rater knew" in note for note in notes) is not blinded
+
+
+@pytest.mark.parametrize("study", [{"blinded": "yes"}, {"blinded": True, "assessor": "self"}])
+def test_blinding_that_contradicts_itself_is_a_problem(study):
+    with pytest.raises(mn.DataError, match="blinded"):
+        mn.load(sites(12), study=study)

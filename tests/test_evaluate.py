@@ -181,6 +181,11 @@ def test_the_table_has_one_row_a_claim_and_full_precision(clinic_findings):
     assert row["ci_low"] == estimate.ci_low
 
 
+def test_every_column_of_the_table_is_documented():
+    for column in COLUMNS:
+        assert f"``{column}``" in mn.Findings.to_frame.__doc__
+
+
 def test_findings_are_found_by_claim_and_position(clinic_findings):
     assert clinic_findings["more-sessions"].claim.id == "more-sessions"
     assert clinic_findings[0].claim.id == "reduces-scarring"

@@ -170,7 +170,9 @@ def test_one_changed_number_is_reported_and_changes_every_sha(tmp_path, monkeypa
     (told,) = check_manifest(data_dir())
     assert told.column == "published/outcomes.csv"
     assert "restore it" in told.remedy
-    shas = {f.sha256 for f in mn.evidence(["reduces-scarring", "rare-pih", "blood-flow"])}
+    findings = mn.evidence(["reduces-scarring", "rare-pih", "blood-flow"])
+    assert all("published/outcomes.csv was changed" in f.notes[-1] for f in findings)
+    shas = {f.sha256 for f in findings}
     assert len(shas) == 1
     assert not shas & {f.sha256 for f in trials}
 

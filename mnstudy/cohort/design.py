@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
+ARMS = ("treatment", "adjunct")
+# what a trial may assign instead, where all sites get the same treatment
+DOSES = ("needle_depth_mm", "session_interval_weeks", "setting", "device", "maintenance")
 MIN_PATIENTS = 5  # fewer with both kinds of site are exceptions, not a design
 
 
@@ -35,3 +40,27 @@ def infer_design(data: pd.DataFrame) -> tuple[str, str]:
     if int((arms >= MIN_PATIENTS).sum()) > 1:
         return "registry", "patients were treated differently, and nothing says who assigned them"
     return "single_arm", "all were treated alike"
+
+
+def assignable(data: pd.DataFrame, columns: Collection[str]) -> bool:
+    """Tell whether a declared randomisation can be what decided these columns.
+
+    Parameters
+    ----------
+    data : DataFrame
+        A table under the contract, of a study declared as randomised.
+    columns : collection of str
+        Columns in which the compared sites differ.
+
+    Returns
+    -------
+    bool
+        True for treatment and adjunct. A dose (depth, interval, setting, device, maintenance) can
+        have been assigned only where all sites got the same treatment and no other dose differs:
+        else it differs between patients of a trial of something else. What a patient brings along,
+        as scar type or severity, never is.
+    """
+    if set(columns) <= set(ARMS):
+        return True
+    differ = {c for c in (*ARMS, *DOSES) if c in data and data[c].nunique() > 1}
+    return len(differ) == 1 and set(columns) == differ

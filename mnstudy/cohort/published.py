@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from mnstudy.cohort import contrast_rules, extraction, relations
+from mnstudy.cohort.manifest import check_manifest
 from mnstudy.cohort.problems import Problem, ValidationReport, fail
 
 _OF_OUTCOME = (
@@ -53,6 +54,8 @@ class Published:
         The outcomes as text, cell by cell as in the file: it tells how many digits were printed.
     notes : tuple of str
         What is odd in the tables without being an error.
+    changed : tuple of str
+        Shipped tables that are not those of the manifest; empty for an extraction of your own.
     """
 
     studies: pd.DataFrame
@@ -64,6 +67,7 @@ class Published:
     source: str
     printed: pd.DataFrame
     notes: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(getattr(self, t)):,} {t}" for t in extraction.TABLES)
@@ -104,7 +108,14 @@ def load_published(path: str | os.PathLike[str] | None = None) -> Published:
         source=report.source,
         printed=tables["outcomes"].reset_index(drop=True),
         notes=report.notes,
+        changed=_changed(folder) if path is None else (),
     )
+
+
+def _changed(folder: Path) -> tuple[str, ...]:
+    """Name the shipped tables that are not those of the manifest."""
+    found = (problem.column for problem in check_manifest(folder.parent))
+    return tuple(name for name in found if name.startswith(f"{folder.name}/"))
 
 
 def validate_published(path: str | os.PathLike[str] | None = None) -> ValidationReport:

@@ -138,6 +138,8 @@ def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
     problems += _limit_problems(raw.get("limits", []))
     ValidationReport(source=source, rows=0, problems=tuple(problems)).raise_if_bad()
     plain = {key: raw[key] for key in _PLAIN if key in raw}
+    if "blinded" in raw:  # the short way to say who rated
+        plain.setdefault("assessor", "blinded" if raw["blinded"] else "unblinded")
     return Study(
         **plain,
         design_declared="design" in raw,
@@ -148,7 +150,7 @@ def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
 
 
 def _unknown_keys(raw: Mapping[str, Any]) -> list[Problem]:
-    known = [*_PLAIN, "measures", "plan", "limits"]
+    known = [*_PLAIN, "blinded", "measures", "plan", "limits"]
     return [
         Problem(column=key, rule="a known key", remedy=f"known keys: {', '.join(known)}")
         for key in raw
@@ -164,7 +166,18 @@ def _wrong_values(raw: Mapping[str, Any]) -> list[Problem]:
             problems.append(_bad(key, raw[key], names[kind]))
         elif key in _WORDS and raw.get(key, _WORDS[key][0]) not in _WORDS[key]:
             problems.append(_bad(key, raw[key], "one of " + ", ".join(_WORDS[key])))
-    return problems
+    return [*problems, *_blinding_problems(raw)]
+
+
+def _blinding_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    blinded = raw.get("blinded")
+    if blinded is None:
+        return []
+    if not isinstance(blinded, bool):
+        return [_bad("blinded", blinded, "true or false")]
+    if (raw.get("assessor", "blinded") == "blinded") != blinded and "assessor" in raw:
+        return [_bad("blinded", blinded, f'what assessor = "{raw["assessor"]}" says')]
+    return []
 
 
 def _bad(key: str, value: Any, rule: str) -> Problem:

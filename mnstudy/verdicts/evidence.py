@@ -68,7 +68,11 @@ def evidence(
     published = data if isinstance(data, Published) else load_published(data)
     frame = contrast_frame(published)
     found = [_finding(c, frame, published, confidence_level) for c in select(claims)]
-    return Findings(found)
+    changed = [
+        f"the shipped table {name} was changed: these are not the numbers of the release"
+        for name in published.changed
+    ]
+    return Findings([replace(f, notes=(*f.notes, *changed)) for f in found])
 
 
 def _finding(

@@ -50,7 +50,31 @@ class Findings(Sequence[Finding]):
         return key in self._findings or any(f.claim.id == key for f in self._findings)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a claim, full precision, columns ``COLUMNS``."""
+        """Return one row a claim, nothing rounded; what is not known is missing.
+
+        Returns
+        -------
+        DataFrame
+            Columns, which stay as they are from version to version:
+
+            - ``claim``, ``title``, ``articles``: id, title and the articles that say it;
+            - ``dataset``, ``synthetic``: where the answer comes from, and whether it is invented;
+            - ``verdict``, ``reason``: one of five words, and why;
+            - ``estimate``, ``ci_low``, ``ci_high``, ``confidence_level``, ``std_error``, ``df``,
+              ``p_value``, ``unit``: the estimate; the p-value is against no effect, or against
+              the margin for a level, a rate or a ratio;
+            - ``margin``, ``margin_source``, ``rule``: what the interval is held against;
+            - ``comparison``, ``wording``: what the design can carry, and how far words may go;
+            - ``certainty``: of published evidence, high to very low;
+            - ``method``: what ran;
+            - ``planned``: a primary claim of the plan, all else is post hoc;
+            - ``n_patients``, ``n_sites``, ``n_missing``, ``n_studies``: what is behind it;
+            - ``family``, ``simultaneous_low``, ``simultaneous_high``, ``simultaneous_level``,
+              ``p_holm``: for a claim of the plan's family, how many claims it has, the interval
+              that holds for all of them together and the p-value adjusted over them;
+            - ``contrary``, ``notes``: where the articles disagree; every decision and caution;
+            - ``sha256``, ``plan_sha256``: fingerprints of the data and of the plan.
+        """
         return pd.DataFrame([row(f) for f in self._findings], columns=list(COLUMNS))
 
     def sensitivity(
