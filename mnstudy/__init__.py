@@ -28,6 +28,7 @@ _PUBLIC = {
     "evaluate": ("mnstudy.verdicts.evaluate", "evaluate"),
     "evidence": ("mnstudy.verdicts.evidence", "evidence"),
     "specification_curve": ("mnstudy.verdicts.robustness.specification", "specification_curve"),
+    "between_studies": ("mnstudy.verdicts.between_studies", "between_studies"),
     "doubts": ("mnstudy.verdicts.doubts", "doubts"),
     "evidence_table": ("mnstudy.verdicts.evidence_table", "evidence_table"),
     "operating_characteristics": ("mnstudy.verdicts.operating", "operating_characteristics"),

@@ -111,7 +111,7 @@ def p_value(p: float) -> str:
 
 def level(confidence_level: float) -> str:
     """Write a confidence level: ``95 %``."""
-    return f"{100 * confidence_level:.10g} %"
+    return f"{100 * confidence_level:.4g} %"
 
 
 def count(n: int, noun: str, plural: str | None = None) -> str:

@@ -100,6 +100,36 @@ def test_an_endpoint_is_one_number_a_site():
     assert found.estimate.df == pytest.approx(11)
 
 
+def dose_trial():
+    depths = [0.5] * 10 + [2.0] * 10
+    return pd.concat([sites(20, needle_depth_mm=depths, adjunct=["none", "prp"] * 10)])
+
+
+def test_what_chance_decided_can_be_declared():
+    study = {"design": "parallel", "randomised": True}
+    plan = {"plan": {"thresholds": {"deeper-needling": {"threshold_mm": 1.0}}}}
+    usual = mn.evaluate(mn.load(dose_trial(), study={**study, **plan}), "deeper-needling")[0]
+    assert usual.comparison == "observational"
+    declared = {**study, **plan, "randomised_by": ["needle_depth_mm"]}
+    findings = mn.evaluate(mn.load(dose_trial(), study=declared))
+    assert findings["deeper-needling"].comparison == "randomised"
+    assert findings["topical-adjunct"].comparison == "observational"
+
+
+@pytest.mark.parametrize(
+    ("study", "key"),
+    [
+        ({"design": "single_arm", "randomised": True}, "randomised"),
+        ({"randomised": True, "randomised_by": ["luck"]}, "luck"),
+        ({"randomised_by": ["treatment"]}, "empty unless"),
+        ({"randomised": True, "randomised_by": "treatment"}, r"a \[list\]"),
+    ],
+)
+def test_a_randomisation_that_cannot_be_is_a_problem(study, key):
+    with pytest.raises(mn.DataError, match=key):
+        mn.load(sites(12), study=study)
+
+
 @pytest.mark.parametrize(("blinded", "assessor"), [(True, "blinded"), (False, "unblinded")])
 def test_blinded_is_the_short_way_to_say_who_rated(blinded, assessor):
     cohort = mn.load(sites(12), study={"design": "single_arm", "blinded": blinded})

@@ -316,7 +316,7 @@ def test_the_order_of_the_rows_does_not_matter():
 
 
 def test_a_measure_that_is_not_there_is_named():
-    found = finding(sheet(40), selection={**KNOWN, "measure": "tone_score"})
+    found = finding(sheet(40), selection={**KNOWN, "measure": "tone_score", "mean": 5})
     assert "tone_score, is not in the data" in said(found)
 
 

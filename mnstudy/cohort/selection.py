@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mnstudy.cohort.columns import columns
 from mnstudy.cohort.problems import Problem
 
 Side = Literal["above", "below"]
@@ -102,7 +103,19 @@ def selection_problems(raw: Any, measures: Any = ()) -> list[Problem]:
         for key, (good, rule) in checks.items()
         if key in raw and not good(raw[key])
     ]
-    return problems or _incomplete(raw)
+    return problems or [*_incomplete(raw), *_beyond_the_scale(raw)]
+
+
+def _beyond_the_scale(raw: Mapping[str, Any]) -> list[Problem]:
+    """List means and cut-offs that the measure cannot take."""
+    spec = columns().get(raw.get("measure", "baseline_severity"))
+    if spec is None or spec.low is None or spec.high is None:
+        return []
+    return [
+        _bad(f"selection.{key}", raw[key], f"{spec.rule}, as {spec.name}")
+        for key in ("mean", "cut_off")
+        if key in raw and not spec.low <= raw[key] <= spec.high
+    ]
 
 
 def _incomplete(raw: Mapping[str, Any]) -> list[Problem]:

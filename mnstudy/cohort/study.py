@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mnstudy.cohort.columns import ColumnSpec
+from mnstudy.cohort.columns import ColumnSpec, columns
 from mnstudy.cohort.measures import measure_problems, parse_measures
 from mnstudy.cohort.plan import Plan, parse_plan, plan_problems
 from mnstudy.cohort.problems import Problem, ValidationReport, fail
@@ -44,13 +44,15 @@ class Study:
 
     ``design_declared`` is false where the design was inferred from the table. ``claims`` are the
     researcher's own, by id, as the tables of the study file; ``measures`` are columns of her sheet
-    that the contract does not know, by name; ``selection`` says how the patients were chosen.
+    that the contract does not know, by name; ``selection`` says how the patients were chosen;
+    ``randomised_by`` names the columns that chance decided, treatment and topical when empty.
     """
 
     title: str = "untitled"
     design: str = "single_arm"
     design_declared: bool = False
     randomised: bool = False
+    randomised_by: Sequence[str] = ()
     assessor: str = "unclear"
     synthetic: bool = False
     licence: str = ""
@@ -86,6 +88,7 @@ _PLAIN = {
     "title": str,
     "design": str,
     "randomised": bool,
+    "randomised_by": list,
     "assessor": str,
     "synthetic": bool,
     "licence": str,
@@ -162,11 +165,27 @@ def _wrong_values(raw: Mapping[str, Any]) -> list[Problem]:
     problems = []
     for key, kind in _PLAIN.items():
         if key in raw and not isinstance(raw[key], kind):
-            names = {str: "text in quotes", bool: "true or false", dict: "a [table]"}
+            names = {
+                str: "text in quotes", bool: "true or false", dict: "a [table]", list: "a [list]"
+            }  # fmt: skip
             problems.append(_bad(key, raw[key], names[kind]))
         elif key in _WORDS and raw.get(key, _WORDS[key][0]) not in _WORDS[key]:
             problems.append(_bad(key, raw[key], "one of " + ", ".join(_WORDS[key])))
-    return [*problems, *_blinding_problems(raw)]
+    return [*problems, *_blinding_problems(raw), *_chance_problems(raw)]
+
+
+def _chance_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    """List where what is said of randomisation cannot be."""
+    problems = []
+    if raw.get("randomised") is True and raw.get("design") == "single_arm":
+        problems.append(_bad("randomised", "true", "false where there is a single arm"))
+    by = raw.get("randomised_by", [])
+    unknown = [str(x) for x in by if x not in columns()] if isinstance(by, list) else []
+    if unknown:
+        problems.append(_bad("randomised_by", ", ".join(unknown), "columns of the contract"))
+    if by and not raw.get("randomised"):
+        problems.append(_bad("randomised_by", str(by), "empty unless randomised = true"))
+    return problems
 
 
 def _blinding_problems(raw: Mapping[str, Any]) -> list[Problem]:

@@ -125,7 +125,7 @@ OUTCOMES = ("improvement_score", "improvement_low", "grade_change")
 def is_baseline(data: pd.DataFrame) -> pd.Series:
     """Tell which rows were seen before any treatment: no session yet, and week 0 where known.
 
-    Without weeks, a row of an untreated site is its outcome, not its baseline.
+    Without weeks, a row of an untreated or sham site is its outcome, not its baseline.
     """
     before = data["session_count"].eq(0).fillna(False).astype(bool)
     at_start = pd.Series(True, index=data.index)
@@ -133,7 +133,7 @@ def is_baseline(data: pd.DataFrame) -> pd.Series:
         at_start = data["weeks"].fillna(0).eq(0)
     if "treatment" in data:
         no_clock = data["weeks"].isna() if "weeks" in data else True
-        at_start &= ~(data["treatment"].eq("untreated") & no_clock)
+        at_start &= ~(data["treatment"].isin(["untreated", "sham"]) & no_clock)
     return before & at_start
 
 

@@ -9,6 +9,7 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts import judge as verdict
 from mnstudy.verdicts.analyses import ANALYSES, Answer, NotTestable, Question
+from mnstudy.verdicts.analyses.unplaced import unplaced_note
 from mnstudy.verdicts.dropout import dropout_notes
 from mnstudy.verdicts.finding import Estimate, Finding, Part
 
@@ -28,21 +29,29 @@ def answer(question: Question) -> Answer:
     empty = [c for c in claim.columns if data[c].isna().all()]
     if empty:
         raise NotTestable(
-            f"nothing is known in the column {', '.join(empty)}{_but_grades(question, empty)}"
+            f"nothing is known in the column {', '.join(empty)}{_but_coarser(question, empty)}"
         )
     for column in claim.columns:
         limit = question.cohort.study.limit(column)
         if limit is not None:
             raise NotTestable(limit.says)
-    return ANALYSES[claim.analysis](question)
+    try:
+        return ANALYSES[claim.analysis](question)
+    except NotTestable as reason:
+        raise NotTestable("; ".join([str(reason), *unplaced_note(question)])) from reason
 
 
-def _but_grades(question: Question, empty: Sequence[str]) -> str:
-    """Offer a way where only grades are known: a grade is not a percentage."""
+def _but_coarser(question: Question, empty: Sequence[str]) -> str:
+    """Offer a way where only classes or grades are known: a grade is not a percentage."""
     data = question.cohort.data
-    if "improvement_score" not in empty or "grade_change" not in data:
+    if "improvement_score" not in empty:
         return ""
-    if data["grade_change"].isna().all():
+    if "improvement_low" in data and data["improvement_low"].notna().any():
+        return (
+            "; its classes are: write the middle of improvement_low and improvement_high into it, "
+            "and every result will say how far the classes could carry it"
+        )
+    if "grade_change" not in data or data["grade_change"].isna().all():
         return ""
     return (
         "; grades are, but a grade is no percentage: a claim of your own can ask about "
@@ -83,7 +92,20 @@ def cautions_of(cohort: Cohort) -> list[str]:
     blind = [UNBLINDED[assessor]] if assessor in UNBLINDED else []
     if cohort.study.cluster == "clinic_id":  # what a study did not print is not lost to follow-up
         return blind
-    return [*dropout_notes(cohort), *blind]
+    return [*_week_notes(cohort), *dropout_notes(cohort), *blind]
+
+
+def _week_notes(cohort: Cohort) -> list[str]:
+    """Say where the final week of the plan cannot be found in the table."""
+    week, data = cohort.study.plan.final_week, cohort.data
+    if week is None:
+        return []
+    plan = f"the plan names week {week:g} as the final assessment"
+    if "weeks" not in data or data["weeks"].isna().all():
+        return [f"{plan}, but the table has no weeks: the last assessment of each site counts"]
+    if not data["weeks"].ge(week).fillna(False).any():
+        return [f"{plan}, but no site was seen then or later: every result is an earlier one"]
+    return []
 
 
 def _open(question: Question) -> Finding:
@@ -152,7 +174,7 @@ def _together_note(finding: Finding, wide: Estimate) -> str:
 
 def _common_notes(question: Question, cautions: Sequence[str]) -> list[str]:
     claim, study = question.claim, question.cohort.study
-    notes = []
+    notes = unplaced_note(question)
     if claim.contrary:
         notes.append(f"the articles disagree: {claim.contrary}")
     if claim.analysis in RATED:

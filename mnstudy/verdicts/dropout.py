@@ -92,7 +92,9 @@ def dropout_notes(cohort: Cohort, sites: pd.DataFrame | None = None) -> list[str
     sites = cohort.sites() if sites is None else sites
     lost, arm = lost_by_site(cohort, sites), arm_words(sites)
     notes = []
-    if lost.mean() > MANY:
+    if lost.all():
+        notes.append("the final result of every site is missing: earlier results stand in for it")
+    elif lost.mean() > MANY:
         share = fmt.number(100 * float(lost.mean()), 0)
         notes.append(
             f"the final result of {share} percent of the sites is missing: this speaks of the "

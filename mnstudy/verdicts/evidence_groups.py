@@ -174,6 +174,8 @@ def _study(group: Group, weight: float) -> Part:
         unit=group.measure.unit,
         weight=float(weight),
         group=group.label,
+        design=str(row["design"]),
+        blinded="" if pd.isna(row["assessor_blinded"]) else str(row["assessor_blinded"]),
     )
 
 

@@ -51,9 +51,10 @@ class Estimate:
 class Part:
     """One further number behind a finding: a scar type, a session, a study, the pooled value.
 
-    ``kind`` says how it is drawn: level, session, gain, slope, arm, contrast, study, pooled,
+    ``kind`` says how it is drawn: level, session, gain, slope, arm, share, contrast, study, pooled,
     prediction, together (the interval of a claim of the plan's family) or expected (the change
-    that regression to the mean alone would give).
+    that regression to the mean alone would give). ``design`` and ``blinded`` (yes, no or unclear:
+    were the raters) are those of a published study.
     """
 
     kind: str
@@ -66,6 +67,8 @@ class Part:
     x: float = float("nan")
     weight: float = float("nan")
     group: str = ""
+    design: str = ""
+    blinded: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

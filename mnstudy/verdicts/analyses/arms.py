@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
-from mnstudy.verdicts.analyses import improvement as effect
+from mnstudy.verdicts.analyses import beside, contrasts
 from mnstudy.verdicts.analyses.question import (
     Answer,
     Question,
@@ -25,13 +26,17 @@ def arm_contrast(question: Question) -> Answer:
     require_patients(treated, "in the treated arm with a known outcome")
     require_patients(reference, "in the reference arm with a known outcome")
     both = pd.concat([treated, reference], ignore_index=True)
-    arm = [1.0] * len(treated) + [0.0] * len(reference)
-    answer = effect.contrast(question, both, arm, outcome, [])
+    arm = np.repeat([1.0, 0.0], [len(treated), len(reference)])
+    answer = contrasts.contrast(question, both, arm, outcome, [])
     arms = () if question.brief else ((treated, "treated"), (reference, "reference"))
-    means = tuple(effect.arm_mean(question, frame, outcome, label) for frame, label in arms)
+    means = tuple(contrasts.arm_mean(question, frame, outcome, label) for frame, label in arms)
     return replace(
         answer,
         n_missing=gone + lost,
         parts=(*answer.parts, *means),
-        notes=(*answer.notes, *question.indication),
+        notes=(
+            *answer.notes,
+            *beside.classes(both, arm, outcome),
+            *question.indication,
+        ),
     )

@@ -17,8 +17,8 @@ from mnstudy.verdicts.finding import Part
 from mnstudy.verdicts.registry import claim
 
 SCORE = "improvement_score"
-Beside = tuple[tuple[Part, ...], list[str]]
-NOTHING: Beside = ((), [])
+Beside = tuple[tuple[Part, ...], tuple[str, ...]]
+NOTHING: Beside = ((), ())
 
 
 def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome: str) -> Beside:
@@ -53,7 +53,7 @@ def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome:
     # a number needed to treat speaks of a cause
     rest = _needed(nnt(found)) if question.comparison == "randomised" else "not adjusted"
     note = f"{fmt.given(least)} points or more: {counts}, a difference of {fmt.interval(part)} "
-    return (part,), [f"{note}percentage points; {rest}"]
+    return (part,), (f"{note}percentage points; {rest}",)
 
 
 def _needed(number: NumberNeeded) -> str:
@@ -91,6 +91,25 @@ def sides(frame: pd.DataFrame, arm: pd.Series, outcome: str) -> list[str]:
     ]
 
 
+def classes(frame: pd.DataFrame, arm: np.ndarray, outcome: str) -> list[str]:
+    """Say how far a difference of means may be off where improvement is known to a class only."""
+    if outcome != SCORE or "improvement_low" not in frame:
+        return []
+    score = frame[SCORE].astype("float64")
+    low, high = (frame[f"improvement_{end}"].fillna(score) for end in ("low", "high"))
+    coarse = int((high > low).sum())
+    if not coarse:
+        return []
+    treated = arm == 1
+    least = fmt.number(float(low[treated].mean() - high[~treated].mean()), 0)
+    most = fmt.number(float(high[treated].mean() - low[~treated].mean()), 0)
+    return [
+        f"improvement of {fmt.count(coarse, 'site')} is known only to a class and enters at its "
+        f"middle; the difference of the means, not adjusted, lies between {least} and {most} "
+        "whatever the true values are"
+    ]
+
+
 def grades(question: Question, treated: pd.DataFrame, control: pd.DataFrame) -> Beside:
     """Return the change in grades, which is no percentage, by ordinal methods.
 
@@ -104,7 +123,7 @@ def grades(question: Question, treated: pd.DataFrame, control: pd.DataFrame) -> 
         return NOTHING
     gained = [x.groupby("patient_id")["grade_change"].mean() for x in rows]
     better = int((gained[0] >= 1).sum())
-    notes = [f"in grades: {better:,} of {len(gained[0]):,} patients better by one or more"]
+    notes = (f"in grades: {better:,} of {len(gained[0]):,} patients better by one or more",)
     if len(gained[1]) < MIN_PATIENTS or question.cohort.study.design == "split_body":
         return (), notes
     level = question.confidence_level
@@ -118,7 +137,7 @@ def grades(question: Question, treated: pd.DataFrame, control: pd.DataFrame) -> 
         n=len(gained[0]) + len(gained[1]),
         unit="chance, 0.5 is no difference",
     )
-    return (part,), [*notes, _odds(question, rows)]
+    return (part,), (*notes, _odds(question, rows))
 
 
 def _odds(question: Question, rows: list[pd.DataFrame]) -> str:

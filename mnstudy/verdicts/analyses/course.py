@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.verdicts.analyses import improvement, model
+from mnstudy.verdicts.analyses import contrasts, model
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
     UNIT,
@@ -65,7 +65,7 @@ def maintenance(question: Question) -> Answer:
     require_patients(pairs[~maintained], f"without maintenance sessions {late}")
     pairs["change"] = pairs["late"] - pairs["end"]
     arm = maintained.to_numpy(dtype="float64")
-    answer = improvement.contrast(question, pairs, arm, "change", [])
+    answer = contrasts.contrast(question, pairs, arm, "change", [])
     return replace(answer, notes=(*answer.notes, *question.indication))
 
 

@@ -8,8 +8,7 @@ from itertools import pairwise
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.verdicts.analyses import improvement as effect
-from mnstudy.verdicts.analyses import model
+from mnstudy.verdicts.analyses import contrasts, model
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     NEEDLED,
@@ -145,7 +144,7 @@ def depth_contrast(question: Question) -> Answer:
     require_patients(rows[~deep], f"needled up to {threshold:g} mm with a known outcome")
     rows = rows.reset_index(drop=True)
     arm = deep.to_numpy(dtype="float64")
-    answer = effect.contrast(question, rows, arm, "improvement_score", [])
+    answer = contrasts.contrast(question, rows, arm, "improvement_score", [])
     crude = _crude(question, rows, arm)
     _, per_mm, _ = adjusted_slope(question, rows, "needle_depth_mm", "improvement_score")
     slope = model.part("slope", "per mm", per_mm, n=n_patients(rows), unit="points per mm")
@@ -200,5 +199,5 @@ def _depth_arms(
 ) -> tuple[Part, ...]:
     named = ((rows[deep], f"over {threshold:g} mm"), (rows[~deep], f"up to {threshold:g} mm"))  # type: ignore[operator]
     return tuple(
-        effect.arm_mean(question, frame, "improvement_score", label) for frame, label in named
+        contrasts.arm_mean(question, frame, "improvement_score", label) for frame, label in named
     )

@@ -19,7 +19,7 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.analyses.rates import percent_part
+from mnstudy.verdicts.analyses.rates import half_recorded, percent_part
 from mnstudy.verdicts.finding import Estimate, Part
 
 
@@ -47,7 +47,10 @@ def event_difference(question: Question) -> Answer:
         n_patients=len(treated.index.union(reference.index)),
         n_sites=n_sites(pd.concat(groups)),
         parts=(_part("treated", treated, question), _part("reference", reference, question)),
-        notes=_notes(question, events, treated, reference, 0 if found.paired else len(both)),
+        notes=(
+            *_notes(question, events, treated, reference, 0 if found.paired else len(both)),
+            *half_recorded(pd.concat(groups), events),
+        ),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.verdicts.analyses import beside, model
+from mnstudy.verdicts.analyses import beside, contrasts, model, studies
 from mnstudy.verdicts.analyses.before_after import before_after, raw_pairs
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
@@ -69,6 +69,8 @@ def _effect(question: Question, sites: pd.DataFrame, outcome: str, baseline: lis
 
 
 def _uncontrolled(question: Question, treated: pd.DataFrame, outcome: str, missing: int) -> Answer:
+    if studies.applies(question, outcome):
+        return studies.two_stage(question, treated, missing)
     fitted = model.mean(question, treated, treated[outcome])
     estimate = model.estimate(
         model.pick(fitted, {"mean": 1.0}),
@@ -83,7 +85,7 @@ def _uncontrolled(question: Question, treated: pd.DataFrame, outcome: str, missi
         n_patients=n_patients(treated),
         n_sites=n_sites(treated),
         n_missing=missing,
-        parts=(*expected, *by_level(question, treated, outcome, "scar_type")),
+        parts=(*expected, *contrasts.by_level(question, treated, outcome, "scar_type")),
         layout=fitted.layout("mean"),
         notes=(*notes, *_missing_note(missing)),
     )
@@ -101,9 +103,9 @@ def _controlled(
     arm = pd.Series(0.0, index=both.index)
     arm.iloc[: len(treated)] = 1.0
     both = both.reset_index(drop=True)
-    answer = contrast(question, both, arm.to_numpy(), outcome, baseline)
+    answer = contrasts.contrast(question, both, arm.to_numpy(), outcome, baseline)
     means = [
-        arm_mean(question, frame, outcome, label)
+        contrasts.arm_mean(question, frame, outcome, label)
         for frame, label in ((treated, "needling alone"), (control, "untreated"))
     ]
     raw, notes = raw_contrast(question, both, arm.to_numpy(), outcome)
@@ -116,9 +118,15 @@ def _controlled(
             *raw,
             *graded,
             *means,
-            *by_level(question, treated, outcome, "scar_type"),
+            *contrasts.by_level(question, treated, outcome, "scar_type"),
         ),
-        notes=(*answer.notes, *notes, *in_grades, *_missing_note(missing)),
+        notes=(
+            *answer.notes,
+            *notes,
+            *in_grades,
+            *beside.classes(both, arm.to_numpy(), outcome),
+            *_missing_note(missing),
+        ),
     )
 
 
@@ -139,7 +147,7 @@ def raw_contrast(
     if both.groupby("arm")["patient_id"].nunique().reindex([0.0, 1.0]).lt(MIN_PATIENTS).any():
         return (), []
     try:
-        answer = contrast(question, both, both["arm"].to_numpy(), "now", ["before"])
+        answer = contrasts.contrast(question, both, both["arm"].to_numpy(), "now", ["before"])
     except NotTestable:
         return (), []
     estimate = answer.estimate
@@ -153,78 +161,6 @@ def raw_contrast(
         unit=f"points of {scale.name}",
     )
     return (part,), [f"on the raw scale: {fmt.interval(part)} {part.unit}; {PERCENT_CHANGE}"]
-
-
-def contrast(
-    question: Question, frame: pd.DataFrame, arm: object, outcome: str, baseline: list[str]
-) -> Answer:
-    """Estimate treated minus reference, adjusted, within the person where sites are paired.
-
-    ``frame`` holds the sites of both arms, ``arm`` 1 for treated and 0 for reference.
-    """
-    base = pd.DataFrame({"reference": 1.0, "treated": arm}, index=frame.index)
-    names = question.adjust_for([] if question.cohort.study.randomised else model.ADJUST_FOR)
-    extra, used = model.covariates(frame, names, beside=base)
-    design = pd.concat([base, extra], axis=1)
-    for column in baseline:
-        design[column] = frame[column] - frame[column].mean()
-    paired = _pairs(frame, base["treated"])
-    question.require_declared_design(paired)
-    fitted = model.fit(question, frame, frame[outcome], design)
-    parts, notes = beside.responders(question, frame, base["treated"], outcome)
-    if paired:
-        notes.insert(0, f"{fmt.count(paired, 'patient')} had both: compared within the person")
-    if paired and question.cohort.study.design == "split_body":
-        notes += beside.sides(frame, base["treated"], outcome)
-    return Answer(
-        estimate=model.estimate(
-            model.pick(fitted, {"treated": 1.0}),
-            unit=question.claim.unit,
-            method=model.describe(question, fitted.result, [*used, *baseline]),
-        ),
-        comparison=question.comparison,
-        n_patients=n_patients(frame),
-        n_sites=n_sites(frame),
-        layout=fitted.layout("treated"),
-        parts=parts,
-        notes=tuple(notes),
-    )
-
-
-def _pairs(frame: pd.DataFrame, arm: pd.Series) -> int:
-    return int((arm.groupby(frame["patient_id"].to_numpy()).nunique() == 2).sum())
-
-
-def arm_mean(question: Question, frame: pd.DataFrame, outcome: str, label: str) -> Part:
-    """Return the mean of one arm as a further number of the finding."""
-    fitted = model.mean(question, frame, frame[outcome])
-    return model.part(
-        "arm",
-        label,
-        model.pick(fitted, {"mean": 1.0}),
-        n=n_patients(frame),
-        unit=question.claim.unit,
-    )
-
-
-def by_level(
-    question: Question, frame: pd.DataFrame, outcome: str, factor: str
-) -> tuple[Part, ...]:
-    """Return the mean of every level of a factor with enough patients, in clinical order."""
-    if question.brief or factor not in frame or frame[factor].nunique() < 2:
-        return ()
-    parts = []
-    for level in frame[factor].cat.categories:
-        group = frame[frame[factor] == level]
-        if n_patients(group) < MIN_PATIENTS or group[outcome].nunique() < 2:
-            continue
-        fitted = model.mean(question, group, group[outcome])
-        mean = model.pick(fitted, {"mean": 1.0})
-        label = str(level).replace("_", " ")
-        parts.append(
-            model.part("level", label, mean, n=n_patients(group), unit=question.claim.unit)
-        )
-    return tuple(parts)
 
 
 def _missing_note(missing: int) -> list[str]:

@@ -23,6 +23,7 @@ from mnstudy.verdicts.analyses.question import (
 from mnstudy.verdicts.finding import Estimate, Part
 
 PATIENTS_PER_COVARIATE = 10  # fewer overfit: Harrell 2015, doi 10.1007/978-3-319-19425-7
+COVARIATES = {"scar_type": "scar type", "baseline_severity": "severity", "clinic_id": "clinic"}
 # severity first: it drives the choice of treatment, depth and number of sessions
 ADJUST_FOR = ("baseline_severity", "scar_type", "clinic_id")
 
@@ -76,6 +77,8 @@ def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFr
     sites = frame["site_id"] if len(y) == len(frame) else None
     own = question.cohort.study.cluster == "patient_id" and sites is not None
     y = y.astype("float64")
+    if y.nunique() == 1:
+        raise NotTestable("all known values are the same: nothing tells how sure the mean is")
     try:
         result = _engine(question, y, design, groups, own and _visits_of_sites(frame), sites)
     except ValueError as error:
@@ -226,8 +229,7 @@ def pick(fitted: Fitted, weights: Mapping[str, float], name: str = "contrast") -
 
 def describe(question: Question, result: MixedFit | RobustFit, adjusted: Sequence[str] = ()) -> str:
     """Say in words which model ran."""
-    words = {"scar_type": "scar type", "baseline_severity": "severity", "clinic_id": "clinic"}
-    names = [words.get(n, n.replace("_", " ")) for n in adjusted]
+    names = [COVARIATES.get(n, n.replace("_", " ")) for n in adjusted]
     adjusted_for = f", adjusted for {', '.join(names)}" if names else ""
     return _engine_in_words(question, result) + adjusted_for
 

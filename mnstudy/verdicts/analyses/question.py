@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.cohort.design import assignable
 from mnstudy.cohort.table import Cohort
+from mnstudy.verdicts.analyses.settings import column_of
 from mnstudy.verdicts.finding import Estimate, Part
 from mnstudy.verdicts.registry import Claim
 
@@ -108,9 +110,29 @@ class Question:
         return frame[self.cohort.study.cluster]
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """Return the columns in which the groups of this claim differ."""
+        params = self.params
+        if "treated" in params:
+            sides = (params["treated"], params["reference"])
+            keys = sorted({k for side in sides for k in side})
+            return tuple({column_of(k): 0 for k in keys if sides[0].get(k) != sides[1].get(k)})
+        by_analysis = {"depth_contrast": "needle_depth_mm", "maintenance": "maintenance"}
+        usual = by_analysis.get(self.claim.analysis, "treatment")
+        return (params.get("on", params.get("factor", usual)),)
+
+    @property
+    def randomised(self) -> bool:
+        """Tell whether chance decided who is in which of the compared groups."""
+        study = self.cohort.study
+        if study.randomised_by:
+            return study.randomised and set(self.compared) <= set(study.randomised_by)
+        return study.randomised and assignable(self.cohort.data, self.compared)
+
+    @property
     def comparison(self) -> str:
-        """What a contrast between groups of this cohort can carry."""
-        return "randomised" if self.cohort.study.randomised else "observational"
+        """What a contrast between the groups of this claim can carry."""
+        return "randomised" if self.randomised else "observational"
 
     def margin(self, claim: Claim) -> float:
         """Return the margin of a claim in this study: the plan's, or the usual one."""
@@ -119,7 +141,12 @@ class Question:
     @property
     def indication(self) -> list[str]:
         """The caution of a comparison that was not randomised; empty where it was."""
-        return [] if self.cohort.study.randomised else [INDICATION]
+        if self.randomised:
+            return []
+        if not self.cohort.study.randomised:
+            return [INDICATION]
+        names = " and ".join(c.removesuffix("_mm").replace("_", " ") for c in self.compared)
+        return [f"{INDICATION}; the study is randomised, but not shown to be by {names}"]
 
     def require_declared_design(self, paired: int) -> None:
         """Refuse a comparison in which more, or fewer, patients have both arms than declared."""

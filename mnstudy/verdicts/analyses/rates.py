@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,8 +48,19 @@ def event_rate(question: Question) -> Answer:
         n_sites=n_sites(seen),
         n_missing=n_patients(treated) - len(by_patient),
         parts=(percent_part("per session", sessions, n=len(by_patient)),),
-        notes=_rate_notes(rate, sessions),
+        notes=(*_rate_notes(rate, sessions), *half_recorded(seen, events)),
     )
+
+
+def half_recorded(seen: pd.DataFrame, events: Sequence[str]) -> list[str]:
+    """Count the patients without an event for whom only some of the events were recorded."""
+    named = seen[list(events)]
+    had = named.fillna(False).any(axis=1).groupby(seen["patient_id"]).any()
+    empty = named.isna().any(axis=1).groupby(seen["patient_id"]).any()
+    n = int((empty & ~had).sum())
+    if not n:
+        return []
+    return [f"{fmt.count(n, 'patient')} with only some of these recorded: the rest count as absent"]
 
 
 def _sessions(seen: pd.DataFrame) -> list[pd.Series]:

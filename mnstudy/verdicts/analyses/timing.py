@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.stats.interval_censored import ShareBy, share_by
+from mnstudy.stats.interval_censored import ShareBy, share_by, turnbull
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
     UNIT,
     Answer,
+    NotTestable,
     Question,
     after_a_session,
     n_patients,
@@ -22,12 +25,15 @@ from mnstudy.verdicts.analyses.question import (
 from mnstudy.verdicts.finding import Estimate
 from mnstudy.verdicts.registry import claim
 
+OPEN = 1e-6  # less probability than this is none
+
 
 def time_to_response(question: Question) -> Answer:
     """Estimate the share of needled sites with worthwhile improvement by the stated week.
 
     Worthwhile is the margin of the claim that needling reduces scars. The first visit that shows
-    it and the visit before are the ends of the interval the response lies in.
+    it and the visit before are the ends of the interval the response lies in. Where the stated
+    week falls between two visits, the share by then is anything between those at the two.
     """
     weeks = float(question.params["weeks"])
     worthwhile = question.margin(claim("reduces-scarring"))
@@ -36,15 +42,45 @@ def time_to_response(question: Question) -> Answer:
     seen = seen[seen["weeks"] > 0]
     require_patients(seen, "needled and assessed at a known week after the first session")
     times = _response_times(seen, worthwhile)
-    found = share_by(
-        times["left"], times["right"], times["patient_id"], weeks,
-        confidence_level=question.confidence_level,
-    )  # fmt: skip
+    found, between = _share_by_week(question, times, weeks)
     notes = (
         f"worthwhile: {worthwhile:g} points or more; median time {_span(found.median, 'weeks')}",
+        *between,
         "a share after treatment; without a control it does not show a cause",
     )
     return _answer(question, found, times, f"share by week {weeks:g}", notes)
+
+
+def _share_by_week(
+    question: Question, times: pd.DataFrame, weeks: float
+) -> tuple[ShareBy, list[str]]:
+    """Return the share by a week; from the lower end before it to the upper end after it.
+
+    What happened between two visits is not known: a share interpolated there has no sampling
+    error that would show it.
+    """
+
+    def at(week: float) -> ShareBy:
+        return share_by(
+            times["left"], times["right"], times["patient_id"], week,
+            confidence_level=question.confidence_level,
+        )  # fmt: skip
+
+    found, fit = at(weeks), turnbull(times["left"], times["right"])
+    open_at = (fit.left < weeks) & (weeks < fit.right) & (fit.mass > OPEN)
+    if not open_at.any():
+        return found, []
+    start, end = (float(x[np.argmax(open_at)]) for x in (fit.left, fit.right))
+    low, high = (fit.share_by(week) for week in (start, end))
+    gap = f"between week {start:g} and {end:g}" if math.isfinite(end) else f"after week {start:g}"
+    if low < OPEN and high > 1 - OPEN:
+        raise NotTestable(
+            f"no visit {gap} tells who had improved by week {weeks:g}: all may have, or none"
+        )
+    ends = " and ".join(fmt.number(100 * x, 0) for x in (low, high))
+    note = f"no visit {gap}: by week {weeks:g} anything between {ends} percent may have improved"
+    most = at(end).ci_high if math.isfinite(end) else 1.0
+    return replace(found, ci_low=at(start).ci_low, ci_high=most), [note]
 
 
 def _response_times(seen: pd.DataFrame, worthwhile: float) -> pd.DataFrame:
