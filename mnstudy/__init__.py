@@ -35,6 +35,7 @@ _PUBLIC = {
     "Finding": ("mnstudy.verdicts.findings", "Finding"),
     "Findings": ("mnstudy.verdicts.findings", "Findings"),
     "plot": ("mnstudy.reporting.figures", "plot"),
+    "evidence_map": ("mnstudy.reporting.evidence_map", "evidence_map"),
     "report": ("mnstudy.reporting.report", "report"),
     "stats": ("mnstudy.stats", None),
     "DataError": ("mnstudy.errors", "DataError"),

@@ -10,6 +10,7 @@ from mnstudy.cohort.published import Published
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting.checks import Checked
 from mnstudy.reporting.disclosure import THRESHOLD, is_small
+from mnstudy.reporting.trials import Trials
 from mnstudy.verdicts.findings import Findings
 
 HEADINGS = {
@@ -40,6 +41,8 @@ class Body:
         What the data cannot tell.
     checked : Checked or None
         The findings under other choices, and who was lost, where a report asked for it.
+    trials : Trials or None
+        Of published evidence: its studies, directions and doubts.
     """
 
     key: str
@@ -51,6 +54,7 @@ class Body:
     facts: tuple[tuple[str, str], ...]
     limits: tuple[str, ...] = ()
     checked: Checked | None = None
+    trials: Trials | None = None
 
 
 def cohort_body(cohort: Cohort, findings: Findings) -> Body:
@@ -105,7 +109,7 @@ def _plan_facts(cohort: Cohort, findings: Findings) -> list[tuple[str, str]]:
     return [*facts, ("SHA-256 of the plan", sha256)]
 
 
-def published_body(published: Published, findings: Findings) -> Body:
+def published_body(published: Published, findings: Findings, trials: Trials | None = None) -> Body:
     """Describe the published evidence."""
     facts = (
         ("Data set", published.source),
@@ -127,6 +131,7 @@ def published_body(published: Published, findings: Findings) -> Body:
         banner=f"{len(published.studies):,} publications, {len(published.contrasts):,} contrasts",
         facts=facts,
         limits=(*limits, *published.notes),
+        trials=trials,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.reporting.designs import LEGEND
 from mnstudy.reporting.disclosure import safe, shown_count, shown_size
 from mnstudy.reporting.reading import reading
 from mnstudy.verdicts.findings import Estimate, Finding, Part
@@ -18,6 +19,7 @@ COUNTED = {
     "slope": ("slope", "slopes"),
     "contrast": ("further comparison", "further comparisons"),
     "together": ("interval of the family", "intervals of the family"),
+    "share": ("share of patients", "shares of patients"),
     "expected": ("change to expect without treatment", "changes to expect without treatment"),
     "study": ("study", "studies"),
     "pooled": ("pooled value", "pooled values"),
@@ -33,7 +35,8 @@ def caption(finding: Finding) -> str:
     source = f"Data: {finding.dataset}{', ' + size if (size := shown_size(finding)) else ''}."
     mark = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
     if estimate is None:
-        return f"{head} {source}{mark} Not testable: {finding.reason}."
+        why = f"{head} {source}{mark} Not testable: {finding.reason}."
+        return why + studies_words(finding)
     level = fmt.level(estimate.confidence_level)
     shown = f"Shown: {fmt.interval(estimate)} {estimate.unit}, {level} interval; {estimate.method}."
     axis = reading(finding)
@@ -45,7 +48,23 @@ def caption(finding: Finding) -> str:
     if finding.n_missing:
         missing = f" Left out for a missing value: {shown_count(finding, finding.n_missing)}."
     verdict = f"{_capital(finding.verdict)}: {finding.reason}."
-    return f"{head} {source}{mark} {shown} {line}{missing} {verdict}"
+    return f"{head} {source}{mark} {shown} {line}{missing} {verdict}{studies_words(finding)}"
+
+
+def studies_words(finding: Finding) -> str:
+    """Say what the squares of a forest plot are, and how certain its result; empty for a cohort."""
+    if not any(p.kind == "study" and p.design for p in finding.parts):
+        return ""
+    text = (
+        f" Squares: single studies, their area as the weight; diamond: pooled value; broad line: "
+        f"where a further study would lie. Controlled and uncontrolled studies and different "
+        f"endpoints are never mixed. {LEGEND}."
+    )
+    if not finding.certainty:
+        return text
+    lowered = ", ".join(d.name for d in finding.domains if d.steps)
+    why = f" (lowered for: {lowered})" if lowered else ""
+    return f"{text} Certainty, GRADE-like and computed: {finding.certainty}{why}."
 
 
 def family_words(finding: Finding) -> str:
@@ -84,7 +103,7 @@ def alt_text(finding: Finding) -> str:
 
 DATA_COLUMNS = (
     "claim", "dataset", "synthetic", "kind", "group", "label", "x", "value", "ci_low", "ci_high",
-    "n", "weight", "unit", "margin",
+    "n", "weight", "unit", "design", "blinded", "margin",
 )  # fmt: skip
 
 
@@ -113,7 +132,19 @@ def _estimate_data(finding: Finding, estimate: Estimate) -> dict[str, object]:
 
 
 def _part_data(finding: Finding, part: Part) -> dict[str, object]:
-    same = ("kind", "group", "label", "x", "value", "ci_low", "ci_high", "weight", "unit")
+    same = (
+        "kind",
+        "group",
+        "label",
+        "x",
+        "value",
+        "ci_low",
+        "ci_high",
+        "weight",
+        "unit",
+        "design",
+        "blinded",
+    )
     n = shown_count(finding, part.n).replace(",", "")
     return {name: getattr(part, name) for name in same} | {"n": n}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnstudy.reporting import captions, course, theme
+from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.disclosure import safe, shown_size
 from mnstudy.reporting.drawing import draw_mark, draw_panel
 from mnstudy.reporting.forest import forest_panels
@@ -31,15 +32,16 @@ BETWEEN = 0.16
 
 
 def plot(
-    finding: Finding | Sequence[Finding] | SpecificationCurve, *, width: str = "full"
+    finding: Finding | Sequence[Finding] | SpecificationCurve | Chart, *, width: str = "full"
 ) -> Picture:
     """Draw a finding, what several bodies of data say about one claim, or a specification curve.
 
     Parameters
     ----------
-    finding : Finding, sequence of Finding, or SpecificationCurve
+    finding : Finding, sequence of Finding, SpecificationCurve or Chart
         One finding; findings about the same claim, drawn beneath each other; or a claim under all
-        combinations of choices, see ``mnstudy.specification_curve``.
+        combinations of choices, see ``mnstudy.specification_curve``; or a chart of the published
+        evidence.
     width : str
         ``full`` (180 mm, both columns of a journal) or ``column`` (85 mm).
 
@@ -66,6 +68,8 @@ def plot(
     """
     if width not in theme.SIZES:
         raise ValueError(f"width is {width!r}: give {' or '.join(map(repr, theme.SIZES))}")
+    if isinstance(finding, Chart):
+        return finding.draw(*theme.SIZES[width])
     if isinstance(finding, SpecificationCurve):
         return plot_curve(finding, *theme.SIZES[width])
     findings = [safe(f) for f in ([finding] if isinstance(finding, Finding) else finding)]

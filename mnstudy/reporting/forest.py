@@ -10,25 +10,34 @@ from collections.abc import Sequence
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting import theme
+from mnstudy.reporting.designs import design_cells
 from mnstudy.reporting.disclosure import shown_count
 from mnstudy.reporting.panels import common_digits, is_estimate, judged_axis, write_interval
 from mnstudy.reporting.rows import Panel, Row
 from mnstudy.verdicts.findings import Finding, Part
 
 KINDS = ("study", "pooled", "prediction")
-HEADERS = ("estimate (interval)", "n", "weight")
+HEADERS = ("design", "blinded", "estimate (interval)", "n", "weight")
 NAMES = {"pooled": "pooled", "prediction": "a further study"}
 
 
 def forest_panels(finding: Finding) -> list[Panel]:
-    """Return a panel for the studies behind the estimate, then one for each unit of the others."""
+    """Return a panel for the studies behind the estimate, then panels for the others.
+
+    Studies with a control and without one never share a panel, nor do different units.
+    """
     parts = [p for p in finding.parts if p.kind in KINDS and not is_estimate(finding, p)]
     deciding = deciding_group(finding)
     first = [p for p in parts if p.group == deciding]
     rest = [p for p in parts if p.group != deciding]
-    units = list(dict.fromkeys(p.unit for p in rest))
+    keys = list(dict.fromkeys(_apart(p) for p in rest))
     panels = [_deciding_panel(finding, first)] if first else []
-    return panels + [_other_panel(finding, [p for p in rest if p.unit == u]) for u in units]
+    return panels + [_other_panel(finding, [p for p in rest if _apart(p) == k]) for k in keys]
+
+
+def _apart(part: Part) -> tuple[str, str]:
+    """Return what may share an axis: with a control or without one, and the unit."""
+    return part.group.partition(":")[0], part.unit
 
 
 def deciding_group(finding: Finding) -> str | None:
@@ -57,7 +66,7 @@ def _other_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
     ratio = "ratio" in unit
     null = 1.0 if ratio else 0.0 if _is_difference(unit, groups) else None
     return Panel(
-        title="other endpoints" if len(groups) > 1 else groups[0],
+        title=_title(finding, parts) if len(groups) > 1 else groups[0],
         rows=tuple(rows),
         headers=HEADERS,
         axis_label=unit,
@@ -65,6 +74,14 @@ def _other_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
         null_label="no effect",
         log=ratio,
     )
+
+
+def _title(finding: Finding, parts: Sequence[Part]) -> str:
+    control = _apart(parts[0])[0]
+    known = control in ("controlled", "uncontrolled")
+    if not known:
+        return "other endpoints"
+    return f"{control} studies" + (", other endpoints" if finding.estimate else "")
 
 
 def _rows(finding: Finding, parts: Sequence[Part], *, judged: bool) -> tuple[Row, ...]:
@@ -88,7 +105,7 @@ def _row(finding: Finding, part: Part, group: Sequence[Part], digits: int, *, ju
         value=part.value,
         low=part.ci_low,
         high=part.ci_high,
-        cells=(write_interval(part, digits) if pooled else ends, n, ""),
+        cells=("", "", write_interval(part, digits) if pooled else ends, n, ""),
         mark="diamond" if pooled else "bar",
         colour=style.colour if judged else theme.PART,
         edge=style.edge if judged else theme.PART,
@@ -108,7 +125,12 @@ def _study_row(
         value=part.value,
         low=part.ci_low,
         high=part.ci_high,
-        cells=(text, shown_count(finding, part.n), _share(part.weight, weights)),
+        cells=(
+            *design_cells(part),
+            text,
+            shown_count(finding, part.n),
+            _share(part.weight, weights),
+        ),
         size=_size(part.weight, weights),
         judged=judged,
     )

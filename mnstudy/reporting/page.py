@@ -17,6 +17,7 @@ from mnstudy.reporting.cells import cell
 from mnstudy.reporting.disclosure import safe, shown_count, shown_size
 from mnstudy.reporting.methods import MEANINGS, RULES, may_be_said, paragraphs, what_ran
 from mnstudy.reporting.page_checks import curve_figure, other_choices, who_was_lost
+from mnstudy.reporting.page_trials import claim_evidence, doubts_section, other_notes, overview
 from mnstudy.reporting.scorecard import claims_of
 from mnstudy.reporting.scorecard_layout import HELP, articles
 from mnstudy.verdicts.findings import VERDICTS, Finding
@@ -79,6 +80,8 @@ def render(
             css=_css(),
             VERDICTS=VERDICTS,
             bodies=[_body(b) for b in bodies],
+            charts=overview(bodies, pictures),
+            doubts=doubts_section(bodies),
             lost=[found for b in bodies if (found := who_was_lost(b))],
             groups=_groups(claims, bodies, pictures),
             meanings=MEANINGS,
@@ -172,7 +175,11 @@ def _entry(body: Body, finding: Finding, pictures: Pictures) -> dict[str, Any]:
         "synthetic": body.synthetic,
         "tested": finding.estimate is not None,
         "reason": finding.reason,
-        "notes": finding.notes,
+        "notes": finding.notes if body.trials is None else other_notes(finding),
+        "trials": claim_evidence(body, finding, pictures),
+        "picture": pictures.get((body.key, finding.claim.id)),
+        "alt": alt_text(finding),
+        "caption": caption(finding),
     }
     return entry | _answer(body, finding, pictures) if finding.estimate else entry
 
@@ -180,7 +187,6 @@ def _entry(body: Body, finding: Finding, pictures: Pictures) -> dict[str, Any]:
 def _answer(body: Body, finding: Finding, pictures: Pictures) -> dict[str, Any]:
     estimate = finding.estimate
     assert estimate is not None
-    drawn = pictures.get((body.key, finding.claim.id))
     level = fmt.level(estimate.confidence_level)
     missing = shown_count(finding, finding.n_missing)
     plan = "primary claim of the plan" if finding.planned else "post hoc: not in the plan"
@@ -196,9 +202,6 @@ def _answer(body: Body, finding: Finding, pictures: Pictures) -> dict[str, Any]:
         "family": _family(finding),
         "checks": other_choices(body, finding),
         "curve": curve_figure(body, finding, pictures),
-        "picture": drawn,
-        "alt": alt_text(finding),
-        "caption": caption(finding),
     }
 
 

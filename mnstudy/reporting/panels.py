@@ -9,6 +9,7 @@ from typing import Any
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting import theme
+from mnstudy.reporting.designs import design_cells
 from mnstudy.reporting.disclosure import shown_count
 from mnstudy.reporting.reading import Reading, reading
 from mnstudy.reporting.rows import Panel, Row
@@ -21,6 +22,7 @@ TITLES = {
     "gain": "gain over the session before",
     "slope": "slope",
     "contrast": "other comparisons",
+    "share": "share of patients",
     "expected": "change to expect without any treatment",
 }
 # "together" is the estimate again, with the interval that holds for the whole family of the plan.
@@ -34,7 +36,17 @@ ZONE_LABEL = "shaded: where the claim would hold"
 
 def estimate_panel(finding: Finding) -> Panel:
     """Return the main panel: the estimate against margin and null, like numbers beneath it."""
-    return comparison_panel([finding], labels=[_own_label(finding)], extra=_beside(finding))
+    panel = comparison_panel([finding], labels=[_own_label(finding)], extra=_beside(finding))
+    study = next((p for p in finding.parts if p.kind == "study" and is_estimate(finding, p)), None)
+    return panel if study is None else _of_one_study(panel, study)
+
+
+def _of_one_study(panel: Panel, study: Part) -> Panel:
+    """Name the endpoint above the only study, and its design beside it."""
+    first, *rest = panel.rows
+    cells = (*design_cells(study), *first.cells)
+    rows = (replace(first, cells=cells), *(replace(r, cells=("", "", *r.cells)) for r in rest))
+    return replace(panel, title=study.group, rows=rows, headers=("design", "blinded", *HEADERS))
 
 
 def comparison_panel(

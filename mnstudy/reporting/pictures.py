@@ -11,6 +11,8 @@ from joblib import Parallel, cpu_count, delayed
 
 from mnstudy.reporting import captions, figures, theme
 from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.charts import Chart
+from mnstudy.reporting.claim_charts import claim_charts, overview_charts
 from mnstudy.reporting.page import Drawn
 from mnstudy.reporting.page_checks import curve_key
 from mnstudy.reporting.specification_words import curve_data, is_a_curve
@@ -21,7 +23,7 @@ from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
 FIGURES_PER_JOB = 10  # fewer are drawn before a second process has started
 Progress = Callable[[str, int, int], None]
-Shown = Finding | SpecificationCurve
+Shown = Finding | SpecificationCurve | Chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def draw_figures(
     """Draw and write every figure; return them by the key of the body and their own.
 
     The figure of a finding has the id of its claim for a key, that of a specification curve
-    ``curve_key`` of it.
+    ``curve_key`` of it, a chart of the published evidence its own key.
     """
     wanted = list(_wanted(bodies))
     drawn = {}
@@ -55,11 +57,28 @@ def draw_figures(
 def _wanted(bodies: Sequence[Body]) -> Iterator[tuple[str, str, Shown]]:
     for body in bodies:
         for finding in body.findings:
-            if finding.estimate is not None:
+            if is_drawn(finding):
                 yield body.key, finding.claim.id, finding
         for curve in body.checked.curves if body.checked else ():
             if is_a_curve(curve):
                 yield body.key, curve_key(curve.finding.claim.id), curve
+        for chart in _charts(body):
+            yield body.key, chart.key, chart
+
+
+def is_drawn(finding: Finding) -> bool:
+    """Tell whether a report has a figure of it: an estimate, or studies that only describe."""
+    return finding.estimate is not None or any(p.kind == "study" for p in finding.parts)
+
+
+def _charts(body: Body) -> Iterator[Chart]:
+    """Give the charts of published evidence, those of the claims that were put to it."""
+    if body.trials is None:
+        return
+    yield from overview_charts(body.trials, body.findings)
+    for finding in body.findings:
+        if finding.claim.id in body.trials.states:
+            yield from claim_charts(body.trials, finding.claim.id)
 
 
 def _draw(shown: Shown, png: bool) -> _Files:
@@ -103,4 +122,6 @@ def _write(shown: Shown, made: _Files, folder: Path, path: str) -> Drawn:
 def _data(shown: Shown) -> pd.DataFrame:
     if isinstance(shown, SpecificationCurve):
         return curve_data(shown)
+    if isinstance(shown, Chart):
+        return shown.data()
     return captions.figure_data(shown)

@@ -30,6 +30,8 @@ from mnstudy.reporting.tables import (
     specifications_frame,
     write_csv,
 )
+from mnstudy.reporting.trials import gather_trials
+from mnstudy.reporting.trials_files import write_trials
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.evidence import evidence
 
@@ -106,8 +108,10 @@ def gather(cohort: Cohort | None, progress: Progress, *, n_jobs: int | None = No
         progress("findings", i, total)
         found.append(cohort_body(one, evaluate(one)))
     progress("findings", len(cohorts), total)
-    trials = published_body(published, evidence(data=published))
+    found_trials = evidence(data=published)
     progress("findings", total, total)
+    shown = gather_trials(published, n_jobs=n_jobs, progress=progress)
+    trials = published_body(published, found_trials, shown)
     bodies = [found[0], trials, *found[1:]]
     sources = [cohorts[0], None, *cohorts[1:]]
     asked = [(c, b.findings) for c, b in zip(sources, bodies, strict=True)]
@@ -138,6 +142,7 @@ def write_report(
     write_csv(specifications_frame(bodies), folder / "specifications.csv")
     write_csv(attrition_frame(bodies), folder / "attrition.csv")
     write_csv(dropouts_frame(bodies), folder / "dropouts.csv")
+    write_trials(bodies, folder)
     progress("tables and page", 2, 4)
     html = page.render(
         bodies,

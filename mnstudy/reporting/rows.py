@@ -124,8 +124,9 @@ def lay_out(panel: Panel, width: float, size: float) -> Layout:
     columns = _cell_widths(panel, size)
     beside = sum(columns) + GAP * len(columns)
     label = _label_width(panel, size, 0.34 * width)
-    if width - label - GAP - beside < max(MIN_PLOT, 0.3 * width):
-        label = max(min(label, 0.3 * width), 0.9)
+    for share, room in ((0.3, max(MIN_PLOT, 0.3 * width)), (0.24, MIN_PLOT)):
+        if width - label - GAP - beside < room:
+            label = max(min(label, share * width), 0.9)
     if width - label - GAP - beside < MIN_PLOT:
         return _stacked(panel, width, size)
     plot_left = label + GAP
@@ -189,7 +190,9 @@ def _lines(row: Row, width: float, size: float) -> tuple[str, ...]:
 
 def _joined(panel: Panel, row: Row) -> str:
     named = zip(panel.headers, row.cells, strict=False)
-    return ", ".join(f"{h}{NBSP}{c}" if h in ("n", "weight") else c for h, c in named if c)
+    return ", ".join(
+        f"{h}{NBSP}{c}" if h in ("n", "weight", "blinded") else c for h, c in named if c
+    )
 
 
 def _label_width(panel: Panel, size: float, limit: float) -> float:

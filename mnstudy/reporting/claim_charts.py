@@ -1,0 +1,29 @@
+"""Which charts of the published evidence a report shows, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mnstudy.reporting.albatross import albatross
+from mnstudy.reporting.article_shares import article_shares
+from mnstudy.reporting.charts import Chart
+from mnstudy.reporting.correlations import correlations
+from mnstudy.reporting.evidence_map import whole_map
+from mnstudy.reporting.funnel import funnel
+from mnstudy.reporting.harvest import harvest
+from mnstudy.reporting.trials import Trials
+from mnstudy.verdicts.findings import Finding
+
+
+def claim_charts(trials: Trials, claim_id: str) -> list[Chart]:
+    """Return the charts of one claim; none where there is too little to draw."""
+    directions = trials.directions[claim_id]
+    funnels = [funnel(group) for group in trials.groups[claim_id]]
+    charts = [*funnels, harvest(directions), albatross(directions)]
+    return [chart for chart in charts if chart is not None]
+
+
+def overview_charts(trials: Trials, findings: Iterable[Finding]) -> list[Chart]:
+    """Return the charts of the evidence as a whole."""
+    charts = [article_shares(findings), whole_map(trials), correlations(trials)]
+    return [chart for chart in charts if chart is not None]

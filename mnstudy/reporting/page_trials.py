@@ -1,0 +1,121 @@
+"""What the page says of the published trials: certainty, directions, studies, doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.reporting.bibliography import doi_link, doi_of, year_of
+from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.charts import Chart
+from mnstudy.reporting.claim_charts import claim_charts, overview_charts
+from mnstudy.verdicts.findings import Finding
+
+APART = ("directions of effect: ", "certainty ")  # notes that stand apart on the page
+STEPS = {-1: "1 step lower", 0: "no change"}
+ABOUT_DOUBTS = (
+    "Printed numbers that do not agree with one another. A doubt is a question, not an "
+    "accusation: most figures were read in an abstract, and the reading, the rounding or a test "
+    "that was not named may be the cause. Nothing was dropped or corrected for it."
+)
+
+
+def claim_evidence(
+    body: Body, finding: Finding, pictures: Mapping[tuple[str, str], Any]
+) -> dict[str, Any]:
+    """Return what the trials say of one claim beside the estimate; empty for other data."""
+    trials = body.trials
+    if trials is None or finding.claim.id not in trials.states:
+        return {}
+    claim = finding.claim.id
+    tests = trials.tests(claim)
+    said = trials.directions[claim].sentence
+    return {
+        "anchor": f"{claim}-{body.key}-trials",
+        "state": f"{trials.states[claim].word}: {trials.states[claim].sentence}",
+        "directions": said,
+        "certainty": finding.certainty,
+        "domains": [_domain(d.name, d.steps, d.reason) for d in finding.domains],
+        "studies": citations(trials.used(claim)),
+        "counted": fmt.count(len(trials.used(claim)), "study", "studies"),
+        "tests": len(tests),
+        "charts": _drawn(body, claim_charts(trials, claim), pictures),
+    }
+
+
+def overview(
+    bodies: Sequence[Body], pictures: Mapping[tuple[str, str], Any]
+) -> list[dict[str, Any]]:
+    """Return the charts of the published evidence as a whole."""
+    return [
+        chart
+        for body in bodies
+        if body.trials is not None
+        for chart in _drawn(body, overview_charts(body.trials, body.findings), pictures)
+    ]
+
+
+def _drawn(
+    body: Body, charts: Sequence[Chart], pictures: Mapping[tuple[str, str], Any]
+) -> list[dict[str, Any]]:
+    found = [(chart, pictures.get((body.key, chart.key))) for chart in charts]
+    return [
+        {"picture": drawn, "alt": chart.alt, "caption": chart.caption}
+        for chart, drawn in found
+        if drawn is not None
+    ]
+
+
+def _domain(name: str, steps: int, reason: str) -> dict[str, Any]:
+    words = STEPS.get(steps, f"{-steps} steps lower")
+    return {"name": name, "steps": words, "reason": reason, "lowered": steps < 0}
+
+
+def other_notes(finding: Finding) -> tuple[str, ...]:
+    """Return the notes of a finding without its directions and certainty, which stand apart."""
+    return tuple(n for n in finding.notes if not n.startswith(APART))
+
+
+def citations(studies: pd.DataFrame) -> list[dict[str, str]]:
+    """Return label, title, journal, year and DOI of studies, and what each serves for."""
+    found = []
+    for row in studies.to_dict("records"):
+        text = {k: "" if pd.isna(row[k]) else str(row[k]) for k in ("label", "title", "journal")}
+        doi = doi_of(row["doi"])
+        uses = [word for word in ("number", "direction") if row.get(word)]
+        where = ", ".join(x for x in (text["journal"], year_of(row["year"])) if x)
+        found.append(
+            text | {"where": where, "doi": doi, "link": doi_link(doi) if doi else "",
+                    "use": " and ".join(uses)}
+        )  # fmt: skip
+    return found
+
+
+def doubts_section(bodies: Sequence[Body]) -> dict[str, Any]:
+    """Return the table of doubts about printed numbers; empty without published evidence."""
+    trials = next((b.trials for b in bodies if b.trials is not None), None)
+    if trials is None:
+        return {}
+    titles = {c.id: c.title for c in trials.claims}
+    shown = {f.claim.id for b in bodies for f in b.findings}
+    rows = [_doubt(row, titles, shown) for row in trials.doubts.to_dict("records")]
+    return {"about": ABOUT_DOUBTS, "rows": rows}
+
+
+def _doubt(row: dict[Any, Any], titles: Mapping[str, str], shown: set[str]) -> dict[str, Any]:
+    doi = doi_of(row["doi"])
+    claims = [c for c in str(row["claim_ids"]).split(";") if c in titles]
+    return {
+        "study": row["label"],
+        "doi": doi,
+        "link": doi_link(doi) if doi else "",
+        "figure": row["figure"],
+        "printed": row["printed"],
+        "recomputed": row["recomputed"],
+        "explanation": row["explanation"],
+        "primary": bool(row["in_primary"]),
+        "claims": [{"id": c if c in shown else "", "title": titles[c]} for c in claims],
+    }

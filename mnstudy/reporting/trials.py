@@ -1,0 +1,140 @@
+"""What a report shows of the published trials beside the findings: studies, directions, doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from joblib import Parallel, cpu_count, delayed
+
+from mnstudy.cohort.published import Published, contrast_frame
+from mnstudy.verdicts.directions import Directions, directions_of
+from mnstudy.verdicts.directions_state import EvidenceState, evidence_state
+from mnstudy.verdicts.doubts import doubts
+from mnstudy.verdicts.evidence_groups import Group, groups
+from mnstudy.verdicts.evidence_table import COLUMNS, evidence_table
+from mnstudy.verdicts.registry import Claim, select
+
+Progress = Callable[[str, int, int], None]
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trials:
+    """The published evidence as a report shows it.
+
+    Attributes
+    ----------
+    studies : DataFrame
+        The table of studies, by ``study_id``.
+    table : DataFrame
+        ``mnstudy.evidence_table``: every group of studies that may be pooled.
+    groups : mapping
+        Claim id to its groups, the deciding one first.
+    directions : mapping
+        Claim id to the directions of effect.
+    states : mapping
+        Claim id to what its evidence consists of.
+    doubts : DataFrame
+        ``mnstudy.doubts``.
+    """
+
+    studies: pd.DataFrame
+    table: pd.DataFrame
+    groups: Mapping[str, list[Group]]
+    directions: Mapping[str, Directions]
+    states: Mapping[str, EvidenceState]
+    doubts: pd.DataFrame
+
+    @property
+    def claims(self) -> list[Claim]:
+        """The claims, in the order of the register."""
+        return [d.claim for d in self.directions.values()]
+
+    def behind(self, claim_id: str) -> pd.DataFrame:
+        """Return the rows of the groups of a claim: one a study and endpoint, ``paired`` too."""
+        frames = [g.rows.assign(endpoint=g.endpoint, label_of_group=g.label, people=_people(g))
+                  for g in self.groups[claim_id]]  # fmt: skip
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+    def tests(self, claim_id: str) -> pd.DataFrame:
+        """Return the directions that test a claim."""
+        rows = self.directions[claim_id].rows
+        return rows[rows["role"] == "tests"]
+
+    def used(self, claim_id: str) -> pd.DataFrame:
+        """Return the studies with a number or a direction that tests a claim, by year and label.
+
+        ``number`` tells that the study stands in a group, ``direction`` that it prints one.
+        """
+        own, tests = self.behind(claim_id), self.tests(claim_id)
+        number = set(own["study_id"]) if len(own) else set()
+        direction = set(tests["study_id"])
+        found = self.studies.loc[sorted(number | direction)]
+        found = found.assign(
+            number=[i in number for i in found.index],
+            direction=[i in direction for i in found.index],
+        )
+        return found.sort_values(["year", "label"], na_position="last", kind="stable")
+
+    def cited(self) -> pd.DataFrame:
+        """Return every study that the files of the report name, by ``study_id``."""
+        ids = {i for frame in (self.behind(c.id) for c in self.claims) if len(frame)
+               for i in frame["study_id"]}  # fmt: skip
+        ids |= {i for d in self.directions.values() for i in d.rows["study_id"]}
+        return self.studies.loc[sorted(ids | set(self.doubts["study_id"]))]
+
+
+def _people(group: Group) -> list[float]:
+    others = group.rows["reference_n"].where(~group.rows["paired"]).fillna(0)
+    return (group.rows["treated_n"] + others).tolist()
+
+
+def gather_trials(
+    published: Published, *, n_jobs: int | None = None, progress: Progress | None = None
+) -> Trials:
+    """Collect what a report shows of the published trials, claim by claim.
+
+    Parameters
+    ----------
+    published : Published
+    n_jobs : int, optional
+        Claims at a time; the processors of the machine when left out. The results do not depend
+        on it.
+    progress : callable, optional
+        Called with the stage, how much of it is done and how much there is.
+    """
+    tell = progress or (lambda stage, done, total: None)
+    asked = select(None)
+    jobs = max(1, min(n_jobs or cpu_count(), len(asked)))
+    tell("published trials", 0, len(asked))
+    work = Parallel(n_jobs=jobs, return_as="generator")
+    found = []
+    for i, one in enumerate(work(delayed(_claim)(c, published) for c in asked), 1):
+        found.append(one)
+        tell("published trials", i, len(asked))
+    frame = contrast_frame(published)
+    primary = frame[frame["primary"]]
+    return Trials(
+        studies=published.studies.set_index("study_id"),
+        table=_stacked([table for _, _, table in found]),
+        groups={c.id: groups(c, primary[primary["claim_id"] == c.id], LEVEL) for c in asked},
+        directions={c.id: d for c, (d, _, _) in zip(asked, found, strict=True)},
+        states={c.id: s for c, (_, s, _) in zip(asked, found, strict=True)},
+        doubts=doubts(published),
+    )
+
+
+def _claim(claim: Claim, published: Published) -> tuple[Directions, EvidenceState, pd.DataFrame]:
+    return (
+        directions_of(claim, published, confidence_level=LEVEL),
+        evidence_state(claim, published),
+        evidence_table([claim.id], data=published, confidence_level=LEVEL),
+    )
+
+
+def _stacked(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Stack the tables as one call would have built them."""
+    rows = [row for table in tables for row in table.to_dict("records")]
+    return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -1,0 +1,433 @@
+"""The published evidence in a report: charts, certainty, directions, studies and doubts."""
+
+import itertools
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from test_reporting_figures import texts, words
+from test_reporting_report import Outline, quiet
+
+import mnstudy as mn
+from mnstudy.cohort.published import load_published
+from mnstudy.reporting import bibliography, claim_charts, page_trials, theme
+from mnstudy.reporting import report as module
+from mnstudy.reporting.albatross import albatross, place
+from mnstudy.reporting.article_shares import article_shares
+from mnstudy.reporting.bodies import published_body
+from mnstudy.reporting.correlations import correlations
+from mnstudy.reporting.evidence_map import evidence_map, whole_map
+from mnstudy.reporting.evidence_map_table import COLUMNS, map_table
+from mnstudy.reporting.funnel import funnel
+from mnstudy.reporting.harvest import SIDES, harvest
+from mnstudy.reporting.trials import Trials, gather_trials
+from mnstudy.stats.vote_direction import contour_n
+from mnstudy.verdicts.findings import VERDICTS
+from mnstudy.verdicts.registry import ARTICLES
+
+WIDTHS = ("full", "column")
+FORESTS = ("rare-pih", "reduces-scarring", "severity-matters", "comparable-to-laser",
+           "topical-adjunct", "rf-combination")  # fmt: skip
+FILES = {"evidence.csv", "directions.csv", "doubts.csv", "references.bib"}
+
+
+@pytest.fixture(scope="module")
+def published():
+    return load_published()
+
+
+@pytest.fixture(scope="module")
+def trials(published):
+    return gather_trials(published)
+
+
+@pytest.fixture(scope="module")
+def findings(published):
+    return mn.evidence(data=published)
+
+
+@pytest.fixture(scope="module")
+def charts(trials, findings):
+    some = claim_charts.overview_charts(trials, findings)
+    for claim in trials.directions:
+        some += claim_charts.claim_charts(trials, claim)
+    return {chart.key: chart for chart in some}
+
+
+@pytest.fixture(scope="module")
+def written(trials, published, findings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trials")
+    asked = [f for f in findings if f.claim.id in (*FORESTS, "home-riskier", "blood-flow")]
+    body = published_body(published, type(findings)(asked), trials)
+    module.write_report([body], folder, png=False, progress=quiet)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return (written / "index.html").read_text(encoding="utf-8")
+
+
+def everything(picture):
+    """Return what is written, also in axes without ticks."""
+    return texts(picture) + [t for a in picture.axes if not a.axison for t in a.texts]
+
+
+def whole_and_apart(picture):
+    canvas = FigureCanvasAgg(picture)
+    with theme.themed():
+        canvas.draw()
+        renderer, (right, top) = canvas.get_renderer(), picture.bbox.size
+        boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in everything(picture)]
+    for text, box in boxes:
+        assert -1 <= box.x0 <= box.x1 <= right + 1, text
+        assert -1 <= box.y0 <= box.y1 <= top + 1, text
+    for (a, one), (b, other) in itertools.combinations(boxes, 2):
+        across = min(one.x1, other.x1) - max(one.x0, other.x0)
+        along = min(one.y1, other.y1) - max(one.y0, other.y0)
+        assert across < 1.5 or along < 1.5, f"{a!r} lies on {b!r}"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("claim", FORESTS)
+def test_forests_of_one_two_and_eleven_studies_are_whole(findings, claim, width):
+    whole_and_apart(mn.plot(findings[claim], width=width))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_chart_is_whole_and_described(charts, width):
+    for chart in charts.values():
+        picture = mn.plot(chart, width=width)
+        whole_and_apart(picture)
+        assert picture.get_size_inches()[0] == pytest.approx(theme.SIZES[width][0])
+        assert picture.alt == chart.alt
+        assert len(chart.alt) > 40
+        assert re.search(r"\d", chart.caption)
+        assert len(chart.data())
+
+
+def test_the_same_chart_gives_the_same_bytes(charts):
+    for key in ("article-shares", "directions/results-last", "albatross/topical-adjunct"):
+        first, again = (theme.svg_bytes(mn.plot(charts[key])) for _ in range(2))
+        assert first == again
+
+
+def test_forests_name_design_blinding_size_weight_and_certainty(findings):
+    shown = words(mn.plot(findings["rare-pih"]))
+    for text in ("design", "blinded", "one arm", "RCT", "unclear", "yes", "pooled", "a further"):
+        assert text in shown
+    table = module.page.caption(findings["rare-pih"])
+    assert "Certainty, GRADE-like and computed: very low" in table
+    assert "7\N{NO-BREAK SPACE}%" in shown
+
+
+def test_a_single_study_has_its_endpoint_and_design_beside_it(findings):
+    shown = [t.get_text() for t in texts(mn.plot(findings["reduces-scarring"]))]
+    assert shown.count("Alam 2014") == 1
+    assert "RCT, sides" in shown
+    assert any(t.startswith("controlled: scar score vs untreated") for t in shown)
+
+
+def test_controlled_studies_share_no_panel_with_uncontrolled_ones(findings):
+    from mnstudy.reporting.forest import forest_panels
+
+    found = findings["weeks-to-results"]
+    mixed = tuple(replace(p, unit="SD") for p in found.parts)
+    for panel in forest_panels(replace(found, parts=mixed)):
+        said = f"{panel.title} " + " ".join(r.label for r in panel.rows if r.mark == "heading")
+        assert ("uncontrolled" in said) != (" controlled" in f" {said}".replace("uncontrolled", ""))
+
+
+def test_every_part_of_a_study_has_a_design(findings):
+    parts = [p for f in findings for p in f.parts]
+    assert all(bool(p.design) == (p.kind == "study") for p in parts)
+    assert {p.blinded for p in parts if p.kind == "study"} <= {"yes", "no", "unclear"}
+
+
+def test_the_map_counts_each_study_once_a_claim(trials):
+    table = map_table(trials)
+    assert set(table["design"]) == set(COLUMNS)
+    for claim in ("reduces-scarring", "comparable-to-laser", "rare-pih"):
+        own = table[table["claim"] == claim]
+        assert own["studies"].sum() == len(trials.used(claim))
+    pih = table[table["claim"] == "rare-pih"]
+    assert pih["people"].sum() == 363
+    assert "home-riskier" not in set(table["claim"])
+    assert words(mn.plot(whole_map(trials))).count("nothing found") == 8
+
+
+def test_bubbles_have_areas_in_proportion_to_the_patients(trials):
+    table = map_table(trials)
+    picture = evidence_map(width="full")
+    assert isinstance(picture, theme.Picture)
+    marks = [x for a in picture.axes for x in a.lines if len(x.get_xdata()) == 1]
+    green = [x for x in marks if x.get_color() == "#009e73" and x.get_zorder() == 3]
+    people = table.loc[table["points"] == "most point towards the claim", "people"]
+    across = np.maximum(0.05, 0.2 * np.sqrt(people / table["people"].max()))
+    assert [x.get_markersize() for x in green] == pytest.approx((72 * across).tolist())
+    with pytest.raises(ValueError, match="give 'full' or 'column'"):
+        evidence_map(width="wide")
+
+
+def test_the_map_points_where_the_directions_point(trials):
+    table = map_table(trials).set_index(["claim", "design"])
+    assert table.loc[("reduces-scarring", "directions only"), "points"].startswith("most point to")
+    assert table.loc[("blood-flow", "directions only"), "points"] == "most point against it"
+    assert table.loc[("comparable-to-laser", "directions only"), "points"] == "no clear direction"
+    assert table.loc[("rare-bruising", "randomised groups"), "points"] == "no direction printed"
+
+
+def test_harvest_plots_hold_every_direction_that_tests_the_claim(trials):
+    for claim, directions in trials.directions.items():
+        tests = trials.tests(claim)
+        chart = harvest(directions)
+        assert (chart is None) == (len(tests) < 3)
+        if chart is None:
+            continue
+        table = chart.data()
+        assert len(table) == len(tests)
+        assert table["side"].isin(list(SIDES)).all()
+        for kind, own in table.groupby("kind"):
+            share = directions.share(kind)
+            assert own["side"].eq("towards the claim").sum() == share.favouring
+            assert own["side"].eq("against the claim").sum() == share.against
+
+
+def test_bars_are_as_high_as_their_people_and_randomised_ones_dark(trials):
+    chart = harvest(trials.directions["comparable-to-laser"])
+    table, picture = chart.data(), mn.plot(chart)
+    bars = [p for a in picture.axes for p in a.patches]
+    assert len(bars) == len(table)
+    heights = sorted(b.get_height() for b in bars)
+    assert heights == pytest.approx(sorted(table["n"] / table["n"].max()), abs=0.05)
+    dark = sum(matplotlib_hex(b) == theme.PART for b in bars)
+    assert dark == table["randomised"].sum()
+
+
+def matplotlib_hex(patch):
+    from matplotlib.colors import to_hex
+
+    return to_hex(patch.get_facecolor())
+
+
+def test_albatross_plots_only_where_three_exact_p_values_of_a_kind_are_printed(charts, trials):
+    keys = {k for k in charts if k.startswith("albatross/")}
+    assert keys == {
+        "albatross/reduces-scarring", "albatross/treats-acne-scars", "albatross/topical-adjunct"
+    }  # fmt: skip
+    assert albatross(trials.directions["comparable-to-laser"]) is None
+
+
+def test_points_stand_at_their_p_and_contours_at_their_effect(charts):
+    chart = charts["albatross/reduces-scarring"]
+    axes = mn.plot(chart).axes[0]
+    table = chart.data()
+    points = next(x for x in axes.lines if x.get_marker() == "o")
+    assert list(points.get_ydata()) == table["n"].tolist()
+    assert list(points.get_xdata()) == [place(p) for p in table["p_one_sided"]]
+    assert place(0.5) == 0
+    assert place(0.99) == pytest.approx(-place(0.01))
+    dashed = [x for x in axes.lines if len(x.get_xdata()) > 5]
+    right = next(x for x in dashed if x.get_xdata()[0] > 0 and x.get_linestyle() == "-")
+    x, y = right.get_xdata()[3], right.get_ydata()[3]
+    assert y == pytest.approx(float(contour_n([0.5 * 10**-x], 0.8, measure="one group")[0]))
+    kinds = charts["albatross/topical-adjunct"].data()
+    assert set(kinds["measure"]) == {"one group", "two groups"}
+
+
+def test_funnels_from_ten_studies_on(trials):
+    drawn = [f for groups in trials.groups.values() for g in groups if (f := funnel(g))]
+    assert [f.claim.id for f in drawn] == ["rare-pih"]
+    chart = drawn[0]
+    table = trials.table.set_index("claim")
+    assert chart.egger.p_value == table.loc["rare-pih", "egger_p"]
+    assert chart.group.measure.back(chart.centre) == pytest.approx(
+        table.loc["rare-pih", "estimate"]
+    )
+    assert chart.table["std_error"].to_numpy() == pytest.approx(
+        0.5 / np.sqrt(trials.behind("rare-pih")["treated_n"].to_numpy())
+    )
+    assert "p = 0.98" in chart.caption
+
+
+def test_three_estimates_for_every_group_with_paired_contrasts(trials):
+    table = correlations(trials).data()
+    paired = trials.table[trials.table["r030_estimate"].notna()]
+    assert len(table) == 3 * len(paired)
+    middle = table[table["correlation"] == 0.5]
+    assert middle["estimate"].tolist() == paired["estimate"].tolist()
+    assert correlations(replace(trials, table=trials.table.iloc[:0])) is None
+
+
+def test_shares_of_the_articles_add_up_to_their_claims(findings):
+    table = article_shares(findings).data()
+    assert list(dict.fromkeys(table["article"])) == list(ARTICLES)
+    for article, own in table.groupby("article"):
+        claims = [f for f in findings if article in f.claim.articles]
+        assert own["count"].sum() == len(claims) == own["claims"].iloc[0]
+        assert own["share"].sum() == pytest.approx(1)
+        assert tuple(own["verdict"]) == VERDICTS
+    shown = [t.get_text() for t in everything(mn.plot(article_shares(findings)))]
+    assert [t for t in shown if t.isdigit()] == [str(n) for n in table["count"] if n]
+    assert article_shares([]) is None
+
+
+def test_the_gathered_table_is_that_of_one_call_also_with_one_worker(trials, published):
+    alone = gather_trials(published, n_jobs=1)
+    pd.testing.assert_frame_equal(alone.table, trials.table)
+    pd.testing.assert_frame_equal(trials.table, mn.evidence_table(data=published))
+    assert isinstance(alone, Trials)
+
+
+def parsed(text):
+    """Parse BibTeX strictly: entries of fields in balanced braces, nothing between them."""
+    entries, at = {}, 0
+    while at < len(text):
+        head = re.compile(r"@(article|misc)\{([a-z0-9_]+),\n").match(text, at)
+        assert head, text[at : at + 60]
+        fields, at = {}, head.end()
+        while not text.startswith("}\n", at):
+            name = re.compile(r"  ([a-z]+) = ").match(text, at)
+            assert name, text[at : at + 60]
+            value, at = braced(text, name.end())
+            assert name[1] not in fields
+            fields[name[1]] = value
+            assert text.startswith(",\n", at)
+            at += 2
+        at += 2
+        at += text.startswith("\n", at)
+        assert head[2] not in entries
+        entries[head[2]] = fields | {"kind": head[1]}
+    return entries
+
+
+def braced(text, at):
+    assert text[at] == "{"
+    depth, start = 0, at
+    while True:
+        if text[at] == "\\":
+            at += 2
+            continue
+        depth += {"{": 1, "}": -1}.get(text[at], 0)
+        at += 1
+        if depth == 0:
+            return text[start + 1 : at - 1], at
+
+
+def test_the_bibliography_parses_and_names_every_study_of_the_files(written, trials):
+    entries = parsed((written / "references.bib").read_text(encoding="utf-8"))
+    frames = {n: pd.read_csv(written / f"{n}.csv") for n in ("evidence", "directions", "doubts")}
+    named = {i for ids in frames["evidence"]["studies"].dropna() for i in ids.split()}
+    named |= set(frames["directions"]["study_id"]) | set(frames["doubts"]["study_id"])
+    assert set(entries) == named
+    for key, fields in entries.items():
+        study = trials.studies.loc[key]
+        assert fields["kind"] == ("misc" if pd.isna(study["journal"]) else "article")
+        assert fields.get("doi", "") == ("" if pd.isna(study["doi"]) else study["doi"])
+        assert ("year" in fields) == pd.notna(study["year"])
+        assert "figures read from" in fields["note"]
+        plain = {n: v for n, v in fields.items() if n not in ("doi", "kind")}
+        assert not re.search(r"(?<!\\)[&%$#_~^]", " ".join(plain.values()))
+
+
+def test_specials_of_latex_are_escaped():
+    row = {"label": r"A_b & c", "title": r"50% of {x}_1 ~ a^2 \ $5 #1", "journal": None,
+           "year": 2020.0, "doi": None, "pmid": None, "source": "secondary"}  # fmt: skip
+    text = bibliography.bibtex(pd.DataFrame([row], index=["hostile1"]))
+    entry = parsed(text)["hostile1"]
+    assert entry["title"] == (
+        r"{50\% of \{x\}\_1 \textasciitilde{} a\textasciicircum{}2 \textbackslash{} \$5 \#1}"
+    )
+    assert "author" not in entry
+    assert r"cited as: A\_b \& c" in entry["note"]
+
+
+@pytest.mark.parametrize(
+    ("key", "label", "author"),
+    [
+        ("kaur2024", "Kaur 2024", "Kaur"),
+        ("garg_chaudhary51", "Garg and Chaudhary (year not seen)", "Garg and Chaudhary"),
+        ("alqarqaz_dark_skin", "Al Qarqaz (year not seen)", "Al Qarqaz"),
+        ("dalwignolda2020", "von Dalwig-Nolda 2020", "von Dalwig-Nolda"),
+        ("jpadprp", "PRP vs insulin, JPAD (authors not seen)", ""),
+        ("melasmapilot", "Melasma pilot, BMC Dermatol 2017", ""),
+        ("skinpen_nct1", "SkinPen acne scar trial NCT02646917", ""),
+    ],
+)
+def test_only_names_are_given_as_authors(key, label, author):
+    assert bibliography.author_of(key, label) == author
+
+
+@pytest.mark.parametrize("doi", [None, "", 'javascript:alert("x")', "10.1/x", "https://x"])
+def test_what_is_no_doi_is_no_link(doi):
+    assert bibliography.doi_of(doi) == ""
+
+
+def test_a_hostile_doi_stays_inside_its_attribute():
+    assert '"' not in bibliography.doi_link('10.1000/a"><script>')
+
+
+def test_the_page_shows_state_certainty_directions_and_studies_of_a_claim(page, trials):
+    article = re.search(r'<article aria-labelledby="rare-pih">.*?</article>', page, re.S)[0]
+    for text in (
+        "pooled: 11 studies pooled", "directions disagree (6 of 10", "Why is the certainty",
+        "inconsistency", "2 steps lower", "Egger", "https://doi.org/", "no DOI seen",
+    ):  # fmt: skip
+        assert text in article
+    assert article.count("<figure>") == 3
+    for study in trials.used("rare-pih")["label"]:
+        assert study.split(" (")[0] in article
+    assert "directions of effect:" not in article
+
+
+def test_a_claim_without_numbers_shows_its_state_and_directions(page):
+    article = re.search(r'<article aria-labelledby="blood-flow">.*?</article>', page, re.S)[0]
+    assert "direction only: no usable published number found" in article
+    assert "Kenkel 2021" in article
+    nothing = re.search(r'<article aria-labelledby="home-riskier">.*?</article>', page, re.S)[0]
+    assert "nothing found: no usable published number found" in nothing
+    assert "The studies" not in nothing
+    describes = re.search(r'<article aria-labelledby="rf-combination">.*?</article>', page, re.S)[0]
+    assert "<figure>" in describes
+
+
+def test_doubts_stand_on_the_page_as_questions(page, trials):
+    section = page.split('<section aria-labelledby="doubts">')[1].split("</section>")[0]
+    assert section.count('<th scope="row">') == len(trials.doubts) == 22
+    assert "a question, not an accusation" in section
+    for word in ("fraud", "fabricat", "wrong number", "misconduct"):
+        assert word not in section.lower()
+
+
+def test_the_page_stays_well_formed_and_its_links_lead_somewhere(page, written):
+    outline = Outline(page)
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    targets = set(re.findall(r'href="([^"]+)"', page))
+    outside = {t for t in targets if t.startswith("http")}
+    assert all(re.fullmatch(r"https://doi\.org/10\.\d{4,9}/[^\s\"<>]+", t) for t in outside)
+    beside = {t for t in targets - outside if not t.startswith("#")}
+    assert all((written / t).is_file() for t in beside)
+    assert beside >= FILES
+
+
+def test_the_files_hold_full_precision_and_are_in_the_manifest(written, trials):
+    manifest = (written / "manifest.json").read_text(encoding="utf-8")
+    assert all(f'"{name}"' in manifest for name in FILES)
+    table = pd.read_csv(written / "evidence.csv")
+    assert table["estimate"].dropna().tolist() == trials.table["estimate"].dropna().tolist()
+    directions = pd.read_csv(written / "directions.csv")
+    assert len(directions) == sum(len(d.rows) for d in trials.directions.values())
+    assert (written / "figures" / "published_trials" / "evidence-map.csv").is_file()
+
+
+def test_other_data_have_no_trials(findings):
+    body = published_body(load_published(), findings)
+    assert page_trials.claim_evidence(body, findings["rare-pih"], {}) == {}
+    assert page_trials.doubts_section([body]) == {}
+    assert page_trials.overview([body], {}) == []
+    assert math.isnan(findings["rare-pih"].p_holm)
