@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting import theme
@@ -17,7 +18,8 @@ from mnstudy.reporting.rows import Panel, Row
 from mnstudy.verdicts.findings import Finding, Part
 
 KINDS = ("study", "pooled", "prediction")
-HEADERS = ("design", "blinded", "estimate (interval)", "n", "weight")
+DESIGN = ("design", "blinded")
+HEADERS = ("estimate (interval)", "n", "weight")
 NAMES = {"pooled": "pooled", "prediction": "a further study"}
 
 
@@ -50,7 +52,7 @@ def _deciding_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
     return Panel(
         title=parts[0].group,
         rows=_rows(finding, parts, judged=True),
-        headers=HEADERS,
+        headers=_headers(parts),
         axis_label=parts[0].unit,
         **judged_axis(finding),
     )
@@ -62,13 +64,14 @@ def _other_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
     for group in groups:
         if len(groups) > 1:
             rows.append(Row(label=group, mark="heading"))
-        rows += _rows(finding, [p for p in parts if p.group == group], judged=False)
+        own = [p for p in parts if p.group == group]
+        rows += _rows(finding, own, judged=False, designs=_with_designs(parts))
     ratio = "ratio" in unit
     null = 1.0 if ratio else 0.0 if _is_difference(unit, groups) else None
     return Panel(
         title=_title(finding, parts) if len(groups) > 1 else groups[0],
         rows=tuple(rows),
-        headers=HEADERS,
+        headers=_headers(parts),
         axis_label=unit,
         null=null,
         null_label="no effect",
@@ -84,9 +87,23 @@ def _title(finding: Finding, parts: Sequence[Part]) -> str:
     return f"{control} studies" + (", other endpoints" if finding.estimate else "")
 
 
-def _rows(finding: Finding, parts: Sequence[Part], *, judged: bool) -> tuple[Row, ...]:
+def _rows(
+    finding: Finding, parts: Sequence[Part], *, judged: bool, designs: bool | None = None
+) -> tuple[Row, ...]:
     digits = common_digits(parts)
-    return tuple(_row(finding, p, parts, digits, judged=judged) for p in parts)
+    found = [_row(finding, p, parts, digits, judged=judged) for p in parts]
+    if _with_designs(parts) if designs is None else designs:
+        return tuple(found)
+    return tuple(replace(row, cells=row.cells[len(DESIGN) :]) for row in found)
+
+
+def _with_designs(parts: Sequence[Part]) -> bool:
+    """Tell whether the design of any study is known; reconstructed patients have none."""
+    return any(p.design or p.blinded for p in parts)
+
+
+def _headers(parts: Sequence[Part]) -> tuple[str, ...]:
+    return (*DESIGN, *HEADERS) if _with_designs(parts) else HEADERS
 
 
 def _is_difference(unit: str, groups: Sequence[str]) -> bool:
