@@ -10,7 +10,8 @@ import mnstudy as mn
 NAMES = [
     "datasets", "load", "validate", "claims", "claim", "evaluate", "evidence", "report", "simulate",
     "operating_characteristics", "stats", "plot", "DataError",
-    "scales", "attrition", "specification_curve", "evidence_table", "doubts", "between_studies", "evidence_map",
+    "scales", "attrition", "specification_curve", "evidence_table", "doubts",
+    "between_studies", "evidence_map",
 ]  # fmt: skip
 STATS = [
     "random_intercept", "mixed_model", "pool", "signed_rank", "hodges_lehmann", "proportion",

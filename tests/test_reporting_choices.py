@@ -9,9 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_reporting_cases import HOSTILE, INF, NAN, cases, estimate, finding
-from test_reporting_figures import texts, words
+from test_reporting_figures import whole_and_apart, words
 from test_reporting_report import Outline, body, quiet
 
 import mnstudy as mn
@@ -80,19 +79,7 @@ def drawn():
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", CURVES)
 def test_every_text_of_a_curve_is_whole_and_none_lies_on_another(drawn, name, width):
-    picture = drawn[name, width]
-    canvas = FigureCanvasAgg(picture)
-    with theme.themed():
-        canvas.draw()
-        renderer, (right, top) = canvas.get_renderer(), picture.bbox.size
-        boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts(picture)]
-    for text, box in boxes:
-        assert -1 <= box.x0 <= box.x1 <= right + 1, text
-        assert -1 <= box.y0 <= box.y1 <= top + 1, text
-    for (a, one), (b, other) in itertools.combinations(boxes, 2):
-        across = min(one.x1, other.x1) - max(one.x0, other.x0)
-        along = min(one.y1, other.y1) - max(one.y0, other.y0)
-        assert across < 1.5 or along < 1.5, f"{a!r} lies on {b!r}"
+    whole_and_apart(drawn[name, width])
 
 
 def marks(picture):

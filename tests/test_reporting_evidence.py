@@ -1,6 +1,5 @@
 """The published evidence in a report: charts, certainty, directions, studies and doubts."""
 
-import itertools
 import math
 import re
 from dataclasses import replace
@@ -8,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from test_reporting_figures import texts, words
+from test_reporting_figures import texts, whole_and_apart, words
 from test_reporting_report import Outline, quiet
 
 import mnstudy as mn
@@ -77,32 +75,17 @@ def everything(picture):
     return texts(picture) + [t for a in picture.axes if not a.axison for t in a.texts]
 
 
-def whole_and_apart(picture):
-    canvas = FigureCanvasAgg(picture)
-    with theme.themed():
-        canvas.draw()
-        renderer, (right, top) = canvas.get_renderer(), picture.bbox.size
-        boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in everything(picture)]
-    for text, box in boxes:
-        assert -1 <= box.x0 <= box.x1 <= right + 1, text
-        assert -1 <= box.y0 <= box.y1 <= top + 1, text
-    for (a, one), (b, other) in itertools.combinations(boxes, 2):
-        across = min(one.x1, other.x1) - max(one.x0, other.x0)
-        along = min(one.y1, other.y1) - max(one.y0, other.y0)
-        assert across < 1.5 or along < 1.5, f"{a!r} lies on {b!r}"
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("claim", FORESTS)
 def test_forests_of_one_two_and_eleven_studies_are_whole(findings, claim, width):
-    whole_and_apart(mn.plot(findings[claim], width=width))
+    whole_and_apart(mn.plot(findings[claim], width=width), everything)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_chart_is_whole_and_described(charts, width):
     for chart in charts.values():
         picture = mn.plot(chart, width=width)
-        whole_and_apart(picture)
+        whole_and_apart(picture, everything)
         assert picture.get_size_inches()[0] == pytest.approx(theme.SIZES[width][0])
         assert picture.alt == chart.alt
         assert len(chart.alt) > 40

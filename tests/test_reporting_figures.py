@@ -39,6 +39,22 @@ def lines_of(axes):
     return [tuple(map(float, x.get_xdata())) for x in axes.lines if len(x.get_xdata()) == 2]
 
 
+def whole_and_apart(picture, written=texts):
+    """Assert that all that is written lies on the canvas and nothing on anything else."""
+    canvas = FigureCanvasAgg(picture)
+    with theme.themed():
+        canvas.draw()
+        renderer, (right, top) = canvas.get_renderer(), picture.bbox.size
+        boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in written(picture)]
+    for text, box in boxes:
+        assert -1 <= box.x0 <= box.x1 <= right + 1, text
+        assert -1 <= box.y0 <= box.y1 <= top + 1, text
+    for (a, one), (b, other) in itertools.combinations(boxes, 2):
+        across = min(one.x1, other.x1) - max(one.x0, other.x0)
+        along = min(one.y1, other.y1) - max(one.y0, other.y0)
+        assert across < 1.5 or along < 1.5, f"{a!r} lies on {b!r}"
+
+
 def segments(picture):
     return [ends for axes in picture.axes for ends in lines_of(axes)]
 
@@ -60,19 +76,7 @@ def pictures():
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", CASES)
 def test_every_text_is_whole_and_none_lies_on_another(pictures, name, width):
-    picture = pictures[name, width]
-    canvas = FigureCanvasAgg(picture)
-    with theme.themed():
-        canvas.draw()
-        renderer, (right, top) = canvas.get_renderer(), picture.bbox.size
-        boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts(picture)]
-    for text, box in boxes:
-        assert -1 <= box.x0 <= box.x1 <= right + 1, text
-        assert -1 <= box.y0 <= box.y1 <= top + 1, text
-    for (a, one), (b, other) in itertools.combinations(boxes, 2):
-        across = min(one.x1, other.x1) - max(one.x0, other.x0)
-        along = min(one.y1, other.y1) - max(one.y0, other.y0)
-        assert across < 1.5 or along < 1.5, f"{a!r} lies on {b!r}"
+    whole_and_apart(pictures[name, width])
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from mnstudy.stats.cluster_robust_blocks import Blocks
 from mnstudy.stats.mixed_design import Array, Design
 from mnstudy.stats.mixed_df import t_p_value, t_quantile
-from mnstudy.stats.mixed_results import COLUMNS, Contrast
+from mnstudy.stats.mixed_results import COLUMNS, Contrast, weight_rows
 
 ALONE = (
     "a single group determines {what}, so its standard error cannot be estimated; "
@@ -157,26 +157,3 @@ def robust_fit(design: Design, beta: Array, blocks: Blocks, confidence_level: fl
         _beta=beta,
         _blocks=blocks,
     )
-
-
-def weight_rows(weights: Any, names: Sequence[str]) -> Array:
-    """Weights as rows over the columns, from numbers, names or a mapping of names."""
-    asked: list[str] = []
-    if isinstance(weights, str):
-        weights = [weights]
-    if isinstance(weights, Mapping):
-        asked = list(weights)
-        rows = np.array([[float(weights.get(name, 0.0)) for name in names]])
-    elif len(weights) and all(isinstance(item, str) for item in weights):
-        asked = list(weights)
-        rows = np.array([[float(name == item) for name in names] for item in weights])
-    else:
-        rows = np.atleast_2d(np.asarray(weights, dtype=float))
-    unknown = [name for name in asked if name not in names]
-    if unknown:
-        raise ValueError(f"no column named {', '.join(unknown)}; there are {', '.join(names)}")
-    if rows.shape[1] != len(names):
-        raise ValueError(f"{rows.shape[1]} weights for {len(names)} columns; give one each")
-    if not np.isfinite(rows).all() or not rows.any(axis=1).all():
-        raise ValueError("weights must be finite and not all zero in any row")
-    return rows

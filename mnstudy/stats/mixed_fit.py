@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from mnstudy.stats.mixed_design import Array, Codes, Design
 from mnstudy.stats.mixed_df import DfMethod, Precision, f_p_value, f_test
-from mnstudy.stats.mixed_results import Contrast, FTest, inference
+from mnstudy.stats.mixed_results import Contrast, FTest, inference, weight_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,7 +102,7 @@ class MixedFit:
             The fit's own when not given.
         """
         level = self.confidence_level if confidence_level is None else confidence_level
-        rows = self._rows(weights)
+        rows = weight_rows(weights, self.names)
         if len(rows) != 1:
             raise ValueError("contrast() takes one row of weights; use contrasts() for several")
         values = inference(self._precision, self._beta, rows, level)
@@ -118,7 +118,7 @@ class MixedFit:
     ) -> pd.DataFrame:
         """Estimate several weighted sums; one row each, with the columns of ``coefficients``."""
         level = self.confidence_level if confidence_level is None else confidence_level
-        values = inference(self._precision, self._beta, self._rows(weights), level)
+        values = inference(self._precision, self._beta, weight_rows(weights, self.names), level)
         frame = pd.DataFrame({column: array[0] for column, array in values.items()})
         if names is not None:
             frame.index = pd.Index(list(names), name="name")
@@ -132,7 +132,7 @@ class MixedFit:
         weights : array of shape (q, p), or list of column names
             Rows that depend on the others are recognised and do not count.
         """
-        f, q, df = f_test(self._precision, self._beta[0], self._rows(weights))
+        f, q, df = f_test(self._precision, self._beta[0], weight_rows(weights, self.names))
         return FTest(f=f, df_num=q, df_den=df, p_value=f_p_value(f, q, df))
 
     @property
@@ -168,27 +168,6 @@ class MixedFit:
         full = np.full(len(self._design.kept), np.nan)
         full[self._design.kept] = values
         return full
-
-    def _rows(self, weights: Any) -> Array:
-        """Weights as rows over the columns, from numbers, names or a mapping of names."""
-        names = list(self.names)
-        if isinstance(weights, str):
-            weights = [weights]
-        if isinstance(weights, Mapping):
-            unknown = [name for name in weights if name not in names]
-            rows = np.array([[float(weights.get(name, 0.0)) for name in names]])
-        elif len(weights) and all(isinstance(item, str) for item in weights):
-            unknown = [name for name in weights if name not in names]
-            rows = np.array([[float(name == item) for name in names] for item in weights])
-        else:
-            unknown, rows = [], np.atleast_2d(np.asarray(weights, dtype=float))
-        if unknown:
-            raise ValueError(f"no column named {', '.join(unknown)}; there are {', '.join(names)}")
-        if rows.shape[1] != len(names):
-            raise ValueError(f"{rows.shape[1]} weights for {len(names)} columns; give one each")
-        if not np.isfinite(rows).all() or not rows.any(axis=1).all():
-            raise ValueError("weights must be finite and not all zero in any row")
-        return rows
 
     def to_frame(self) -> pd.DataFrame:
         """Return the coefficients, nothing rounded."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mnstudy.stats.mixed_design import Array
@@ -78,3 +81,26 @@ def inference(
     half = t_quantile(df, confidence_level) * error
     values = (estimate, error, df, t, t_p_value(t, df), estimate - half, estimate + half)
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def weight_rows(weights: Any, names: Sequence[str]) -> Array:
+    """Weights as rows over the columns, from numbers, names or a mapping of names."""
+    asked: list[str] = []
+    if isinstance(weights, str):
+        weights = [weights]
+    if isinstance(weights, Mapping):
+        asked = list(weights)
+        rows = np.array([[float(weights.get(name, 0.0)) for name in names]])
+    elif len(weights) and all(isinstance(item, str) for item in weights):
+        asked = list(weights)
+        rows = np.array([[float(name == item) for name in names] for item in weights])
+    else:
+        rows = np.atleast_2d(np.asarray(weights, dtype=float))
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        raise ValueError(f"no column named {', '.join(unknown)}; there are {', '.join(names)}")
+    if rows.shape[1] != len(names):
+        raise ValueError(f"{rows.shape[1]} weights for {len(names)} columns; give one each")
+    if not np.isfinite(rows).all() or not rows.any(axis=1).all():
+        raise ValueError("weights must be finite and not all zero in any row")
+    return rows
