@@ -20,6 +20,8 @@ _PUBLIC = {
     "validate": ("mnstudy.cohort.datasets", "validate"),
     "dictionary": ("mnstudy.cohort.columns", "dictionary"),
     "scales": ("mnstudy.cohort.scales", "scales"),
+    "table_one": ("mnstudy.cohort.summary", "table_one"),
+    "missingness": ("mnstudy.cohort.missingness", "missingness"),
     "attrition": ("mnstudy.cohort.attrition", "attrition"),
     "simulate": ("mnstudy.cohort.simulate", "simulate"),
     "Cohort": ("mnstudy.cohort.table", "Cohort"),

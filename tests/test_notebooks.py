@@ -1,22 +1,40 @@
 """The notebooks are thin, committed executed, and hold nothing of one machine or one moment."""
 
 import re
+from html import escape
 
 import nbformat
 import pytest
 
-from mnstudy.reporting.notebooks import run, shipped_notebooks
+from mnstudy.reporting.notebooks import PARAMETERS, run, shipped_notebooks
+from mnstudy.verdicts.registry import registry
 
 NOTEBOOKS = shipped_notebooks()
+NAMES = [
+    "00_start_here", "01_cohort", "02_does_it_work", "03_for_whom", "04_dose",
+    "05_with_and_instead", "06_safety", "07_time_course", "08_published_evidence", "09_robustness",
+]  # fmt: skip
+ORDER = ["Question", "Data", "Method", "Result", "Sensitivity", "Verdict"]
 
 
 def code_cells(path):
     return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
 
 
-def test_the_first_notebooks_are_there():
-    assert [p.stem for p in NOTEBOOKS][:1] == ["00_start_here"]
-    assert {"04_dose", "08_published_evidence"} <= {p.stem for p in NOTEBOOKS}
+def outputs(path):
+    return [o for c in code_cells(path) for o in c.outputs]
+
+
+def test_all_notebooks_are_there_in_reading_order():
+    assert [p.stem for p in NOTEBOOKS] == NAMES
+
+
+def test_every_claim_is_answered_in_exactly_one_notebook():
+    answered = []
+    for path in NOTEBOOKS[2:8]:
+        table = code_cells(path)[-1].outputs[-1]["data"]["text/html"]
+        answered += [c.id for c in registry().values() if f">{escape(c.title)}</td>" in table]
+    assert sorted(answered) == sorted(registry())
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -48,9 +66,46 @@ class TestForm:
         prose = [c.source for c in cells if c.cell_type == "markdown" and "## Verdict" in c.source]
         assert not any(re.search(r"\d", p.split("\n", 1)[-1]) for p in prose if "\n" in p)
 
+    def test_the_data_set_is_a_parameter(self, path):
+        tagged = [c for c in code_cells(path) if PARAMETERS in c.metadata.get("tags", [])]
+        assert [c.source for c in tagged] == ['dataset = "demo_clinic"']
+
+    def test_no_table_is_cut_and_no_patient_is_shown(self, path):
+        for out in outputs(path):
+            shown = out.get("data", {}).get("text/html", "") + out.get("text", "")
+            assert "<td>...</td>" not in shown
+            assert not re.search(r"\bP\d{4}\b", shown)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda p: p.stem)
+def test_question_data_method_result_sensitivity_verdict(path):
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"]
+    heads = re.findall(r"^## (\w+)", "\n".join(c.source for c in cells), re.MULTILINE)
+    known = [h for h in heads if h in ORDER]
+    assert list(dict.fromkeys(known)) == ORDER
+    assert known == sorted(known, key=ORDER.index)
+
 
 def test_a_notebook_runs_on_another_cohort():
-    path = next(p for p in NOTEBOOKS if p.stem == "00_start_here")
-    notebook = run(path, {"dataset": "demo_split_face"})
+    notebook = run(NOTEBOOKS[0], {"dataset": "demo_split_face"})
     shown = str([c.get("outputs") for c in notebook.cells])
     assert "demo_split_face" in shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", ["demo_split_face", "published_patients"])
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_notebook_runs_on_every_cohort(path, dataset):
+    notebook = run(path, {"dataset": dataset})
+    cells = [c for c in notebook.cells if c.cell_type == "code"]
+    assert dataset in str([c.outputs for c in cells])
+    assert not any(o.get("name") == "stderr" for c in cells for o in c.outputs)
+
+
+def test_what_the_data_cannot_answer_is_a_sentence():
+    path = next(p for p in NOTEBOOKS if p.stem == "04_dose")
+    notebook = run(path, {"dataset": "published_patients"})
+    shown = [o["data"] for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
+    assert not any("image/png" in data for data in shown)
+    assert sum("not testable: " in data["text/plain"] for data in shown) == 3
+    assert any("No claim asked here can be tested" in data["text/plain"] for data in shown)

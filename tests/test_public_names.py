@@ -11,7 +11,7 @@ NAMES = [
     "datasets", "load", "validate", "claims", "claim", "evaluate", "evidence", "report", "simulate",
     "operating_characteristics", "stats", "plot", "DataError",
     "scales", "attrition", "specification_curve", "evidence_table", "doubts",
-    "between_studies", "evidence_map",
+    "between_studies", "evidence_map", "table_one", "missingness",
 ]  # fmt: skip
 STATS = [
     "random_intercept", "mixed_model", "pool", "signed_rank", "hodges_lehmann", "proportion",

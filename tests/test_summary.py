@@ -1,0 +1,196 @@
+"""Table 1 and missing cells: tableone's numbers, the small counts, and what must not matter."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import mnstudy as mn
+from mnstudy.cohort.missingness import missingness
+from mnstudy.cohort.small_counts import FEW, NOT_SHOWN, THRESHOLD, withheld
+from mnstudy.cohort.summary import table_one
+from mnstudy.reporting import disclosure
+
+# tableone 0.9.6 on demo_clinic, one row a patient or a site, groupby="treatment", overall=True:
+# TableOne(patients, categorical=["sex", "age_band", "phototype"])
+# TableOne(sites, ["scar_type", "baseline_severity", "sessions", "depth"], nonnormal=[...])
+TABLEONE_COUNTS = [
+    ("sex", "female", "all", 269, 67.2),
+    ("age_band", "under 18", "all", 15, 3.8),
+    ("phototype", "III", "all", 123, 30.8),
+    ("scar_type", "acne rolling", "all", 67, 15.0),
+    ("scar_type", "acne boxcar", "laser", 6, 13.6),
+    ("scar_type", "skin laxity", "rf needling", 5, 12.8),
+    ("scar_type", "wrinkles", "untreated", 5, 6.0),
+    ("baseline_severity", "2", "needling", 103, 42.2),
+    ("baseline_severity", "4", "laser", 12, 27.3),
+]
+TABLEONE_MEDIANS = [
+    ("session_count", "all", 3, 1, 4),
+    ("session_count", "peel", 3.5, 2.75, 4),
+    ("needle_depth_mm", "all", 0.9, 0.6, 1.4),
+    ("needle_depth_mm", "rf needling", 1.3, 1.1, 1.7),
+]
+
+
+@pytest.fixture(scope="module")
+def clinic():
+    return mn.load("demo_clinic")
+
+
+@pytest.fixture(scope="module")
+def by_treatment(clinic):
+    return table_one(clinic, by="treatment")
+
+
+def row(table, measure, level, arm="all"):
+    found = table[table["measure"].eq(measure) & table["level"].eq(level) & table["arm"].eq(arm)]
+    assert len(found) == 1, (measure, level, arm)
+    return found.iloc[0]
+
+
+def sheet(n=12, **columns):
+    rows = {
+        "patient_id": [f"P{i:03}" for i in range(n)],
+        "scar_type": "burn",
+        "needle_depth_mm": 1.0,
+        "session_count": 3,
+        "improvement_score": 20.0,
+        **columns,
+    }
+    return pd.DataFrame(rows, index=range(n))
+
+
+def real(data):
+    return mn.load(data, study={"design": "single_arm"})
+
+
+# The numbers
+
+
+@pytest.mark.parametrize(("measure", "level", "arm", "n", "percent"), TABLEONE_COUNTS)
+def test_counts_as_tableone(by_treatment, measure, level, arm, n, percent):
+    found = row(by_treatment, measure, level, arm)
+    assert found["n"] == n
+    assert round(100 * found["share"], 1) == pytest.approx(percent, abs=0.1)
+
+
+@pytest.mark.parametrize(("measure", "arm", "median", "q1", "q3"), TABLEONE_MEDIANS)
+def test_medians_as_tableone(by_treatment, measure, arm, median, q1, q3):
+    found = row(by_treatment, measure, "median (quartiles)", arm)
+    assert found[["median", "q1", "q3"]].tolist() == pytest.approx([median, q1, q3])
+
+
+def test_levels_add_up_to_the_whole_with_what_is_not_known(by_treatment):
+    for _, table in by_treatment.groupby(["unit", "measure"], sort=False):
+        total = table.groupby("arm")["n"].sum()
+        enrolled = by_treatment[
+            by_treatment["unit"].eq(table["unit"].iloc[0]) & by_treatment["level"].eq("enrolled")
+        ]
+        assert total.eq(enrolled.set_index("arm")["n"].reindex(total.index)).all()
+
+
+def test_a_patient_with_two_arms_counts_in_both_and_once_in_all():
+    table = table_one(mn.load("demo_split_face"))
+    enrolled = table[table["measure"].eq("patients")].set_index("arm")["n"]
+    assert enrolled.to_dict() == {"all": 40, "needling": 40, "needling with prp": 40}
+
+
+def test_the_earliest_known_value_counts_and_what_is_missing_is_said():
+    data = sheet(20, sex=["female"] * 14 + [None] * 6)
+    later = data.assign(session_count=4, sex="male")
+    table = table_one(real(pd.concat([later, data], ignore_index=True)))
+    assert row(table, "sex", "female")["n"] == 14
+    assert row(table, "sex", "male")["n"] == 6
+    assert row(table, "session_count", "median (quartiles)")["median"] == 4
+
+
+def test_depth_of_nought_before_treatment_is_no_depth():
+    data = sheet(10, needle_depth_mm=[np.nan] * 5 + [1.2] * 5)
+    before = data.assign(session_count=0, needle_depth_mm=0.0, improvement_score=0.0)
+    table = table_one(real(pd.concat([before, data], ignore_index=True)))
+    assert row(table, "needle_depth_mm", "not known")["n"] == 5
+    assert row(table, "needle_depth_mm", "median (quartiles)")["median"] == 1.2
+
+
+def test_no_p_value_and_an_unknown_split_is_refused(clinic, by_treatment):
+    assert not [c for c in by_treatment if c.startswith("p")]
+    with pytest.raises(ValueError, match="'arm' or 'treatment'"):
+        table_one(clinic, by="sex")
+
+
+def test_the_order_of_rows_does_not_matter(clinic):
+    shuffled = clinic.data.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(
+        table_one(clinic), table_one(replace(clinic, data=shuffled)), check_exact=True
+    )
+
+
+# What must not be shown
+
+
+def test_the_limit_is_that_of_the_report():
+    assert THRESHOLD == disclosure.THRESHOLD
+
+
+def test_small_counts_of_real_people_are_withheld_with_what_gives_them_away():
+    data = sheet(30, sex=["female"] * 27 + ["male"] * 3)
+    table = table_one(real(data))
+    assert row(table, "sex", "male")["shown"] == FEW
+    assert row(table, "sex", "female")["shown"] == NOT_SHOWN
+    assert table.loc[table["measure"].eq("sex"), ["n", "share"]].isna().all(axis=None)
+    assert row(table, "patients", "enrolled")["n"] == 30
+
+
+def test_an_arm_of_a_few_shows_nothing():
+    data = sheet(30, treatment=["needling"] * 18 + ["laser"] * 12, adjunct="none")
+    data.loc[15:17, "adjunct"] = "prp"
+    data.loc[18:, "needle_depth_mm"] = 0.0
+    table = table_one(mn.load(data, study={"design": "registry"}))
+    few = table[table["arm"].eq("needling with prp")]
+    assert few["n"].isna().all()
+    assert few["median"].isna().all()
+    assert set(few["shown"]) <= {FEW, NOT_SHOWN}
+
+
+def test_nothing_is_withheld_of_invented_people(by_treatment):
+    assert not by_treatment["shown"].isin([FEW, NOT_SHOWN]).any()
+
+
+@example([[1, 9, 9], [2, 9, 9]])
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 12), min_size=3, max_size=3), min_size=2, max_size=5))
+def test_no_small_count_follows_by_subtraction(cells):
+    inner = np.array(cells)
+    counts = np.vstack([inner, inner.sum(axis=0)])
+    counts = np.column_stack([counts.sum(axis=1), counts])
+    marks = withheld(pd.DataFrame(counts)).to_numpy()
+    hidden = marks != ""
+    assert hidden[(counts > 0) & (counts < THRESHOLD)].all()
+    for numbers, gone in [*zip(counts, hidden, strict=True), *zip(counts.T, hidden.T, strict=True)]:
+        shown = numbers[~gone]
+        alone = gone.sum() == 1 or 0 < numbers[gone].sum() < THRESHOLD
+        assert not gone.any() or not alone or not shown.any()
+
+
+# What is missing
+
+
+def test_missing_cells_are_counted_by_assessment_and_site():
+    data = sheet(20, improvement_score=[20.0] * 12 + [np.nan] * 8)
+    data = pd.concat([data, data.assign(session_count=4, improvement_score=30.0)])
+    table = missingness(real(data.reset_index(drop=True))).set_index("column")
+    assert table.loc["improvement_score", ["missing", "share", "sites"]].tolist() == [8, 0.2, 0]
+    assert table.loc["scar_type", "missing"] == 0
+
+
+@pytest.mark.parametrize("gone", [3, 17])
+def test_a_few_missing_or_a_few_known_cells_are_withheld(gone):
+    data = sheet(20, improvement_score=[np.nan] * gone + [20.0] * (20 - gone))
+    found = missingness(real(data)).set_index("column").loc["improvement_score"]
+    assert pd.isna(found["missing"])
+    assert pd.isna(found["share"])
+    assert FEW in found["shown"]
