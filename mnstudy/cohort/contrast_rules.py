@@ -19,8 +19,8 @@ Ends = Mapping[str, pd.DataFrame]
 def check(tables: Tables) -> list[Problem]:
     """Return every contrast rule that is broken; unknown ids are left to the relations."""
     contrasts = tables["contrasts"]
-    ends = _ends_of(contrasts, tables["outcomes"])
-    arms = {end: _arms_of(rows, tables["arms"]) for end, rows in ends.items()}
+    ends = ends_of(contrasts, tables["outcomes"])
+    arms = {end: arms_of(rows, tables["arms"]) for end, rows in ends.items()}
     return [
         *_present(contrasts),
         *_computable(contrasts, ends),
@@ -33,7 +33,8 @@ def check(tables: Tables) -> list[Problem]:
     ]
 
 
-def _ends_of(contrasts: pd.DataFrame, outcomes: pd.DataFrame) -> Ends:
+def ends_of(contrasts: pd.DataFrame, outcomes: pd.DataFrame) -> Ends:
+    """Return the outcomes at every end, row by row of the contrasts; missing where none is."""
     by_id = outcomes.drop_duplicates("outcome_id").set_index("outcome_id")
     return {
         end: by_id.reindex(contrasts[f"{end}_outcome_id"]).set_index(contrasts.index)
@@ -41,14 +42,15 @@ def _ends_of(contrasts: pd.DataFrame, outcomes: pd.DataFrame) -> Ends:
     }
 
 
-def _arms_of(rows: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
+def arms_of(rows: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
+    """Return the arms of outcomes, row by row."""
     key = ["study_id", "arm_id"]
     by_key = arms.drop_duplicates(key).set_index(key)
     wanted = pd.MultiIndex.from_frame(rows[key].astype("object"))
     return by_key.reindex(wanted).set_index(rows.index)
 
 
-def _each(
+def each(
     contrasts: pd.DataFrame,
     bad: pd.Series,
     column: str,
@@ -82,7 +84,7 @@ def _present(contrasts: pd.DataFrame) -> Iterator[Problem]:
                 remedy = "empty the cell, or choose the measure that uses it"
             # an empty treated end is already told as a required cell
             if end != "treated":
-                yield from _each(contrasts, bad, column, rule=rule, remedy=remedy)
+                yield from each(contrasts, bad, column, rule=rule, remedy=remedy)
 
 
 def _computable(contrasts: pd.DataFrame, ends: Ends) -> Iterator[Problem]:
@@ -92,7 +94,7 @@ def _computable(contrasts: pd.DataFrame, ends: Ends) -> Iterator[Problem]:
             column, rows = f"{end}_outcome_id", ends[end]
             known = contrasts["measure"].eq(measure) & rows["statistic"].notna()
             fits = rows["statistic"].isin(spec["statistics"])
-            yield from _each(
+            yield from each(
                 contrasts,
                 known & ~fits,
                 column,
@@ -100,7 +102,7 @@ def _computable(contrasts: pd.DataFrame, ends: Ends) -> Iterator[Problem]:
                 remedy="outcomes.csv says " + rows["statistic"] + ": take another row or measure",
             )
             for need in spec["needs"]:
-                yield from _each(
+                yield from each(
                     contrasts,
                     known & fits & rows[need].isna(),
                     column,
@@ -115,7 +117,7 @@ def _paired(contrasts: pd.DataFrame, ends: Ends, arms: Ends) -> Iterator[Problem
         if "paired" in spec:
             bad = contrasts["measure"].eq(measure) & contrasts["paired"].ne(spec["paired"])
             remedy = f"write {spec['paired']}, or correct the measure"
-            yield from _each(
+            yield from each(
                 contrasts, bad, "paired", rule=f"{spec['paired']} for {measure}", remedy=remedy
             )
     two_arms = ends["reference"]["arm_id"].ne(ends["treated"]["arm_id"])
@@ -123,7 +125,7 @@ def _paired(contrasts: pd.DataFrame, ends: Ends, arms: Ends) -> Iterator[Problem
     sides = split[0].eq("yes") & split[1].eq("yes")
     told = sides.fillna(False).map({True: "yes", False: "no"})
     known = two_arms & split[0].notna() & split[1].notna()
-    yield from _each(
+    yield from each(
         contrasts,
         known & contrasts["paired"].ne(told),
         "paired",
@@ -134,7 +136,7 @@ def _paired(contrasts: pd.DataFrame, ends: Ends, arms: Ends) -> Iterator[Problem
 
 def _orientation(contrasts: pd.DataFrame, ends: Ends) -> Iterator[Problem]:
     sign = ends["treated"]["better"].map(_SIGN)
-    yield from _each(
+    yield from each(
         contrasts,
         sign.notna() & contrasts["orientation"].ne(sign),
         "orientation",
@@ -150,7 +152,7 @@ def _modality(contrasts: pd.DataFrame, treated: pd.DataFrame) -> Iterator[Proble
         fits = treated["treatment"].eq(spec["treatment"])
         if "adjunct" in spec:
             fits &= treated["adjunct"].ne("none") == spec["adjunct"]
-        yield from _each(
+        yield from each(
             contrasts,
             contrasts["modality"].eq(modality) & treated["treatment"].notna() & ~fits,
             "modality",
@@ -167,14 +169,14 @@ def _poolable(contrasts: pd.DataFrame, studies: pd.DataFrame) -> Iterator[Proble
     """Let in only studies that may be pooled, each group of people once."""
     rows = studies.drop_duplicates("study_id").set_index("study_id")
     rows = rows.reindex(contrasts["study_id"]).set_index(contrasts.index)
-    yield from _each(
+    yield from each(
         contrasts,
         rows["use"].notna() & rows["use"].ne("pool"),
         "study_id",
         rule="a study with use = pool",
         remedy="studies.csv says " + rows["use"] + ": drop the contrast, or correct use",
     )
-    yield from _each(
+    yield from each(
         contrasts,
         rows["overlaps_with"].notna(),
         "study_id",
@@ -187,7 +189,7 @@ def _primary(contrasts: pd.DataFrame, ends: Ends) -> Iterator[Problem]:
     """Ask primary contrasts for a known spread and the modality their claim is about."""
     primary = contrasts["primary"].eq("yes")
     for end in ENDS:
-        yield from _each(
+        yield from each(
             contrasts,
             primary & ends[end]["sd_is"].eq("unclear"),
             f"{end}_outcome_id",
@@ -195,7 +197,7 @@ def _primary(contrasts: pd.DataFrame, ends: Ends) -> Iterator[Problem]:
             remedy="write primary = no: sd_is of that outcome is unclear",
         )
     wanted = contrasts["claim_id"].map(contract()["primary_modality"]).fillna("plain")
-    yield from _each(
+    yield from each(
         contrasts,
         primary & contrasts["modality"].ne(wanted),
         "modality",
@@ -207,7 +209,7 @@ def _primary(contrasts: pd.DataFrame, ends: Ends) -> Iterator[Problem]:
 def _primary_once(contrasts: pd.DataFrame) -> Iterator[Problem]:
     primary = contrasts[contrasts["primary"].eq("yes").fillna(False).astype(bool)]
     again = primary.duplicated(["claim_id", "study_id"])
-    yield from _each(
+    yield from each(
         primary,
         again,
         "primary",

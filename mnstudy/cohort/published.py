@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mnstudy.cohort import contrast_rules, extraction, relations
+from mnstudy.cohort import contrast_figures, contrast_rules, extraction, relations
 from mnstudy.cohort.manifest import check_manifest
 from mnstudy.cohort.problems import Problem, ValidationReport, fail
 
@@ -145,7 +145,8 @@ def _read(folder: Path) -> tuple[dict[str, pd.DataFrame], ValidationReport]:
     if len(tables) < len(specs) or any(p.row is None for p in problems):
         notes = ["relations between the tables were not checked: mend files and columns first"]
     else:
-        problems += [*relations.check(tables), *contrast_rules.check(tables)]
+        rules = (relations, contrast_rules, contrast_figures)
+        problems += [problem for rule in rules for problem in rule.check(tables)]
         notes = [] if problems else relations.notes(tables)
     # rows are numbered within each file, so a count of fine rows over all files would mislead
     rows = 0 if problems else sum(map(len, tables.values()))

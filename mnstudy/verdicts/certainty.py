@@ -168,7 +168,7 @@ def _agreement(group: Group, found: Checks) -> list[str]:
     low, high = (fmt.number(x, fmt.decimals_for(*ends)) for x in ends)
     alone = [grouped.estimate(g)[0].value for g in grouped.single(group)]
     sides = sum(checked.favours(group, value) for value in alone)
-    what = "no effect" if group.measure.rule == "superiority" else "the limit"
+    what = "no effect" if group.measure.rule in checked.AGAINST_NULL else "the limit"
     return [
         f"I² {i2} % (interval {i2_low} to {i2_high})",
         f"prediction interval {low} to {high} {group.measure.unit}",
@@ -179,7 +179,8 @@ def _agreement(group: Group, found: Checks) -> list[str]:
 def _further_study(group: Group, across: bool) -> str:
     if not across:
         return ""
-    what = "show no effect" if group.measure.rule == "superiority" else "lie beyond the limit"
+    null = group.measure.rule in checked.AGAINST_NULL
+    what = "show no effect" if null else "lie beyond the limit"
     return f"the prediction interval says that a further study could {what}"
 
 
@@ -215,7 +216,8 @@ def _small_study(group: Group, found: Checks) -> Domain:
         reason = f"cannot be judged with fewer than {least} studies"
         return Domain(name=name, steps=0, reason=reason)
     if found.egger is None:
-        return Domain(name=name, steps=0, reason="cannot be judged: all studies are as precise")
+        reason = "cannot be judged: all studies are as precise, or lie on one line"
+        return Domain(name=name, steps=0, reason=reason)
     reason = f"Egger's test over {_studies(group)}, {fmt.p_value(found.egger.p_value)}"
     if found.egger.p_value >= settings()["egger_p"]:
         return Domain(name=name, steps=0, reason=reason)

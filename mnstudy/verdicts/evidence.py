@@ -116,7 +116,7 @@ def _pooled_finding(nothing: Finding, groups: list[Group], directions: Direction
         nothing,
         verdict=decides.verdict.word,
         reason=decides.verdict.reason,
-        wording=verdict.wording(first.claim, first.comparison),
+        wording=first.measure.wording or verdict.wording(first.claim, first.comparison),
         comparison=first.comparison,
         estimate=decides.found.estimate,
         rule=first.measure.rule,

@@ -18,6 +18,7 @@ from mnstudy.verdicts.finding import Estimate
 HETEROGENEITY = (
     "prediction_low", "prediction_high", "tau2", "tau2_low", "tau2_high", "i2", "i2_low", "i2_high",
 )  # fmt: skip
+AGAINST_NULL = ("superiority", "difference")  # rules that ask for an effect, not for a limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +92,13 @@ def on_interval(group: Group, estimate: Estimate) -> verdict.Verdict:
 def line(group: Group) -> float:
     """Return the value that separates for and against: no effect, or the limit of the rule."""
     measure = group.measure
-    return measure.null if measure.rule == "superiority" else measure.margin
+    return measure.null if measure.rule in AGAINST_NULL else measure.margin
 
 
 def thresholds(group: Group) -> dict[str, float]:
     """Return the values an interval must not hold to settle the claim."""
     measure = group.measure
-    if measure.rule != "superiority":
+    if measure.rule not in AGAINST_NULL:
         return {"the limit": measure.margin}
     if measure.margin == measure.null:
         return {"no effect": measure.null}
@@ -115,6 +116,8 @@ def favours(group: Group, value: float) -> bool:
     """Tell whether a value lies on the claim's side of the line."""
     if group.measure.rule == "below":
         return value < line(group)
+    if group.measure.rule == "difference":
+        return value != line(group)
     return value > line(group)
 
 

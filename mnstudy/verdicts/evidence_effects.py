@@ -35,6 +35,7 @@ class Measure:
     null: float
     margin: float
     label: str
+    wording: str = ""
 
     def back(self, value: float) -> float:
         """Turn a pooled value back into the unit shown."""
@@ -86,8 +87,9 @@ def effects(frame: pd.DataFrame, measure: str, *, r: float) -> tuple[Array, Arra
     Returns
     -------
     effects, variances : arrays of shape (k,)
-        On the scale the measure is pooled on. Where the measure has a better side, positive
-        favours the claim.
+        On the scale the measure is pooled on. Standardised differences and odds ratios are
+        positive where they favour the claim; other differences are negative there where the
+        rule of the claim is "below".
     """
     paired = frame["paired"].to_numpy(dtype=bool)
     effect, variance = np.empty(len(frame)), np.empty(len(frame))
@@ -95,10 +97,23 @@ def effects(frame: pd.DataFrame, measure: str, *, r: float) -> tuple[Array, Arra
         if mask.any():
             found = _EFFECTS[measure](_ends(frame[mask]), correlation)
             effect[mask], variance[mask] = found.effect, found.variance
-    if _settings()["measure"][measure]["oriented"]:
-        lower = frame["orientation"].eq("treated_better_if_lower").to_numpy()
-        effect = np.where(lower, -effect, effect)
-    return effect, variance
+    return np.where(_turned(frame, measure), -effect, effect), variance
+
+
+_DIFFERENCES = ("md", "risk_difference")
+
+
+def _turned(frame: pd.DataFrame, measure: str) -> NDArray[np.bool_]:
+    """Tell whose sign is turned; levels of one group are never turned."""
+    lower = frame["orientation"].eq("treated_better_if_lower").to_numpy(dtype=bool)
+    base, claims = _settings()["measure"][measure], _settings()["claim"]
+    if not base["oriented"] and measure not in _DIFFERENCES:
+        return np.zeros(len(frame), dtype=bool)
+    own = [claims.get(x, {}) for x in frame["claim_id"]]
+    if not base["oriented"]:
+        rules = [x.get(measure, {}).get("rule", base["rule"]) for x in own]
+        lower = lower ^ np.array([rule == "below" for rule in rules], dtype=bool)
+    return lower ^ np.array([bool(x.get("worse")) for x in own], dtype=bool)
 
 
 def _ends(frame: pd.DataFrame) -> Ends:

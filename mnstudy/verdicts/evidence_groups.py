@@ -36,9 +36,8 @@ class Group:
     @property
     def comparison(self) -> str:
         """What the group can carry; rates and levels need no control."""
-        if self.claim.group == "safety" and self.name in ("proportion", "mean"):
-            return "rate"
-        if self.claim.id == "satisfies-patients":
+        level = self.claim.group == "safety" or self.claim.id == "satisfies-patients"
+        if level and self.name in ("proportion", "mean"):
             return "rate"
         if not self.controlled:
             return "observational" if "reference_n" in self._given() else "uncontrolled"
