@@ -236,3 +236,12 @@ def test_thresholds_are_those_of_the_sources():
     assert (found["i2_substantial"], found["i2_considerable"]) == (50, 75)
     assert (found["egger_studies"], found["egger_p"], found["few_studies"]) == (10, 0.10, 3)
     assert set(found["design"]) == {"randomised", "rate", "observational", "uncontrolled"}
+
+
+def test_doubts_are_named_beside_a_verdict_against_the_claim_too():
+    against = Verdict(word="contradicted", reason="the whole interval is short of the margin")
+    found = cap(against, ("only 1 study found",))
+    assert found.word == "contradicted"
+    assert found.reason.endswith("; besides, only 1 study found")
+    open_question = Verdict(word="inconclusive", reason="the interval holds the limit")
+    assert cap(open_question, ("only 1 study found",)) == open_question

@@ -44,6 +44,8 @@ def assess(group: Group, directions: Directions | None = None) -> Assessed:
 def cap(found: Verdict, doubts: tuple[str, ...]) -> Verdict:
     """Lower a verdict in favour to partly supported where doubts remain, and name them all.
 
+    They are named beside a verdict against the claim too; an open question stays as it is.
+
     Examples
     --------
     >>> beyond = Verdict(word="supported", reason="the whole interval lies beyond the margin")
@@ -51,8 +53,8 @@ def cap(found: Verdict, doubts: tuple[str, ...]) -> Verdict:
     Verdict(word='partly supported', reason='the whole interval lies beyond the margin, \
 but only 2 studies found; no rater was blinded')
     """
-    if not doubts or found.word not in ("supported", "partly supported"):
+    if not doubts or found.word == "inconclusive":
         return found
+    word = "partly supported" if found.word == "supported" else found.word
     joint = ", but " if found.word == "supported" else "; besides, "
-    reason = f"{found.reason}{joint}{'; '.join(doubts)}"
-    return Verdict(word="partly supported", reason=reason)
+    return Verdict(word=word, reason=f"{found.reason}{joint}{'; '.join(doubts)}")
