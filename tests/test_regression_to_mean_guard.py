@@ -293,7 +293,7 @@ def test_a_grade_is_never_turned_into_points():
     assert "a grade is not a percentage" in said(found)
     with_cut_off = {**selection, "cut_off": 3}
     del with_cut_off["mean"]
-    assert "so few grades do not tell" in said(finding(sheet(40), selection=with_cut_off))
+    assert "so few different values do not tell" in said(finding(sheet(40), selection=with_cut_off))
 
 
 def test_patients_selected_for_low_values_of_a_good_measure():

@@ -113,7 +113,7 @@ def population_of(selection: Selection, chosen: Chosen) -> Population | str:
     if selection.cut_off is None:
         return "the mean of those that patients were chosen from is not known"
     if chosen.before.nunique() < MIN_VALUES:
-        return "so few grades do not tell what population the patients come from"
+        return "so few different values do not tell what population the patients come from"
     side = 1.0 if selection.selected == "above" else -1.0
     if (side * (chosen.before - selection.cut_off) < 0).any():
         return "the cut-off was not kept by all patients"
