@@ -14,13 +14,13 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.py
 	@command -v $(PYTHON) >/dev/null || { echo "environment: $(PYTHON) is missing; install Python 3.11 to 3.13"; exit 1; }
 	@$(PYTHON) tools/make_venv.py $(VENV)
 
-report: $(READY)  ## regenerate every figure, table and the page in reports/ (about 1 min)
+report: $(READY)  ## regenerate every figure, table and the page in reports/ (about 2 min)
 	@$(BIN)/mnstudy report --out reports --no-png
 
-test: $(READY)  ## run the tests (about 2 min)
+test: $(READY)  ## run the tests (about 7 min)
 	@$(BIN)/python -m pytest -m "not slow"
 
-slow: $(READY)  ## run the simulations too (about 4 min)
+slow: $(READY)  ## run the simulations too (about 15 min)
 	@$(BIN)/python -m pytest
 
 check: format lint types layers test notebooks-check  ## everything that has to hold before a commit
