@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mnstudy.cohort.problems import Problem
+from mnstudy.cohort.problems import Check, Problem, key_problem, key_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +86,8 @@ def _level(raw: Mapping[str, Any]) -> float:
 def plan_problems(raw: Any) -> list[Problem]:
     """List what is wrong in a ``[plan]`` table."""
     if not isinstance(raw, dict):
-        return [_bad("plan", raw, "a [plan] table")]
-    checks = {
+        return [key_problem("plan", raw, "a [plan] table")]
+    checks: dict[str, Check] = {
         "primary": (_is_list_of_words, "a list of claim ids in quotes"),
         "family": (_is_list_of_words, "a list of primary claims in quotes, [] for none"),
         "confidence_level": (_is_level, "a number between 0.5 and 1"),
@@ -96,16 +96,7 @@ def plan_problems(raw: Any) -> list[Problem]:
         "thresholds": (_are_tables_of_numbers, "claim id = { setting = number }"),
         "final_week": (lambda x: _is_number(x) and x > 0, "a number of weeks above 0"),
     }
-    problems = [
-        _bad(f"plan.{key}", value, "one of " + ", ".join(checks))
-        for key, value in raw.items()
-        if key not in checks
-    ]
-    problems += [
-        _bad(f"plan.{key}", raw[key], rule)
-        for key, (good, rule) in checks.items()
-        if key in raw and not good(raw[key])
-    ]
+    problems = key_problems("plan", raw, checks)
     return problems or _disagreements(raw)
 
 
@@ -115,14 +106,16 @@ def _disagreements(raw: Mapping[str, Any]) -> list[Problem]:
         1e-9
     ):
         rule = "1 - confidence_level; give one of the two"
-        problems.append(_bad("plan.alpha", raw["alpha"], rule))
+        problems.append(key_problem("plan.alpha", raw["alpha"], rule))
     strangers = [x for x in raw.get("family", []) if x not in raw.get("primary", [])]
     if strangers:
-        problems.append(_bad("plan.family", ", ".join(strangers), "claims named under primary"))
+        problems.append(
+            key_problem("plan.family", ", ".join(strangers), "claims named under primary")
+        )
     for key in ("primary", "family"):
         twice = sorted({x for x in raw.get(key, []) if raw[key].count(x) > 1})
         if twice:
-            problems.append(_bad(f"plan.{key}", ", ".join(twice), "each claim once"))
+            problems.append(key_problem(f"plan.{key}", ", ".join(twice), "each claim once"))
     return problems
 
 
@@ -144,7 +137,3 @@ def _are_numbers(value: Any) -> bool:
 
 def _are_tables_of_numbers(value: Any) -> bool:
     return isinstance(value, dict) and all(_are_numbers(x) for x in value.values())
-
-
-def _bad(key: str, value: Any, rule: str) -> Problem:
-    return Problem(column=key, value=str(value), rule=rule, remedy="correct it in the study file")

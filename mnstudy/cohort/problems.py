@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pandas as pd
 
@@ -28,6 +28,30 @@ class Problem:
     value: str = ""
     rule: str
     remedy: str
+
+
+Check = tuple[Callable[[Any], bool], str]
+
+
+def key_problem(
+    key: str, value: Any, rule: str, remedy: str = "correct it in the study file"
+) -> Problem:
+    """Return what is wrong with a key of the study file."""
+    return Problem(column=key, value=str(value), rule=rule, remedy=remedy)
+
+
+def key_problems(table: str, raw: Mapping[str, Any], checks: Mapping[str, Check]) -> list[Problem]:
+    """List the keys of a table of the study file that are unknown, or not what they have to be."""
+    unknown = [
+        key_problem(f"{table}.{key}", value, "one of " + ", ".join(checks))
+        for key, value in raw.items()
+        if key not in checks
+    ]
+    return unknown + [
+        key_problem(f"{table}.{key}", raw[key], rule)
+        for key, (good, rule) in checks.items()
+        if key in raw and not good(raw[key])
+    ]
 
 
 _SHOWN = 20  # a terminal page; the report's table holds them all

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mnstudy.cohort.columns import columns
-from mnstudy.cohort.problems import Problem
+from mnstudy.cohort.problems import Check, Problem, key_problem, key_problems
 
 Side = Literal["above", "below"]
 SIDES = ("above", "below")
@@ -83,7 +83,7 @@ def selection_problems(raw: Any, measures: Any = ()) -> list[Problem]:
     if not isinstance(raw, dict):
         return []  # that it is no table is said with the other keys of the study file
     known = [*MEASURES, *(measures if isinstance(measures, Mapping) else ())]
-    checks = {
+    checks: dict[str, Check] = {
         "rule": (_is_text, "text in quotes"),
         "reliability": (_is_reliability, "a number from 0 to 1, or two of them, [low, high]"),
         "reliability_source": (_is_text, "text in quotes"),
@@ -93,16 +93,7 @@ def selection_problems(raw: Any, measures: Any = ()) -> list[Problem]:
         "mean": (_is_number, "a number, the mean before selection"),
         "sd": (lambda x: _is_number(x) and x > 0, "a number above 0"),
     }
-    problems = [
-        _bad(f"selection.{key}", value, "one of " + ", ".join(checks))
-        for key, value in raw.items()
-        if key not in checks
-    ]
-    problems += [
-        _bad(f"selection.{key}", raw[key], rule)
-        for key, (good, rule) in checks.items()
-        if key in raw and not good(raw[key])
-    ]
+    problems = key_problems("selection", raw, checks)
     return problems or [*_incomplete(raw), *_beyond_the_scale(raw)]
 
 
@@ -112,7 +103,7 @@ def _beyond_the_scale(raw: Mapping[str, Any]) -> list[Problem]:
     if spec is None or spec.low is None or spec.high is None:
         return []
     return [
-        _bad(f"selection.{key}", raw[key], f"{spec.rule}, as {spec.name}")
+        key_problem(f"selection.{key}", raw[key], f"{spec.rule}, as {spec.name}")
         for key in ("mean", "cut_off")
         if key in raw and not spec.low <= raw[key] <= spec.high
     ]
@@ -122,14 +113,14 @@ def _incomplete(raw: Mapping[str, Any]) -> list[Problem]:
     problems = []
     if "reliability" in raw and "rule" not in raw:
         remedy = 'say how patients were chosen, such as rule = "severe scars only"'
-        problems.append(_bad("selection.rule", "", "text in quotes", remedy))
+        problems.append(key_problem("selection.rule", "", "text in quotes", remedy))
     if "sd" in raw and "mean" not in raw:
         remedy = "give the mean before selection too, or leave sd out"
-        problems.append(_bad("selection.sd", raw["sd"], "together with mean", remedy))
+        problems.append(key_problem("selection.sd", raw["sd"], "together with mean", remedy))
     if "selected" in raw and "cut_off" not in raw and "mean" not in raw:
         remedy = "give cut_off or mean too, or leave selected out"
         rule = "together with cut_off or mean"
-        problems.append(_bad("selection.selected", raw["selected"], rule, remedy))
+        problems.append(key_problem("selection.selected", raw["selected"], rule, remedy))
     return problems
 
 
@@ -146,7 +137,3 @@ def _is_reliability(value: Any) -> bool:
     return (
         len(ends) == 2 and all(_is_number(x) and 0 <= x <= 1 for x in ends) and ends[0] <= ends[1]
     )
-
-
-def _bad(key: str, value: Any, rule: str, remedy: str = "correct it in the study file") -> Problem:
-    return Problem(column=key, value=str(value), rule=rule, remedy=remedy)

@@ -13,7 +13,7 @@ from typing import Any
 from mnstudy.cohort.columns import ColumnSpec, columns
 from mnstudy.cohort.measures import measure_problems, parse_measures
 from mnstudy.cohort.plan import Plan, parse_plan, plan_problems
-from mnstudy.cohort.problems import Problem, ValidationReport, fail
+from mnstudy.cohort.problems import Problem, ValidationReport, fail, key_problem
 from mnstudy.cohort.selection import selection_problems
 
 DESIGNS = ("single_arm", "parallel", "split_body", "registry")
@@ -168,9 +168,9 @@ def _wrong_values(raw: Mapping[str, Any]) -> list[Problem]:
             names = {
                 str: "text in quotes", bool: "true or false", dict: "a [table]", list: "a [list]"
             }  # fmt: skip
-            problems.append(_bad(key, raw[key], names[kind]))
+            problems.append(key_problem(key, raw[key], names[kind]))
         elif key in _WORDS and raw.get(key, _WORDS[key][0]) not in _WORDS[key]:
-            problems.append(_bad(key, raw[key], "one of " + ", ".join(_WORDS[key])))
+            problems.append(key_problem(key, raw[key], "one of " + ", ".join(_WORDS[key])))
     return [*problems, *_blinding_problems(raw), *_chance_problems(raw)]
 
 
@@ -178,13 +178,13 @@ def _chance_problems(raw: Mapping[str, Any]) -> list[Problem]:
     """List where what is said of randomisation cannot be."""
     problems = []
     if raw.get("randomised") is True and raw.get("design") == "single_arm":
-        problems.append(_bad("randomised", "true", "false where there is a single arm"))
+        problems.append(key_problem("randomised", "true", "false where there is a single arm"))
     by = raw.get("randomised_by", [])
     unknown = [str(x) for x in by if x not in columns()] if isinstance(by, list) else []
     if unknown:
-        problems.append(_bad("randomised_by", ", ".join(unknown), "columns of the contract"))
+        problems.append(key_problem("randomised_by", ", ".join(unknown), "columns of the contract"))
     if by and not raw.get("randomised"):
-        problems.append(_bad("randomised_by", str(by), "empty unless randomised = true"))
+        problems.append(key_problem("randomised_by", str(by), "empty unless randomised = true"))
     return problems
 
 
@@ -193,18 +193,14 @@ def _blinding_problems(raw: Mapping[str, Any]) -> list[Problem]:
     if blinded is None:
         return []
     if not isinstance(blinded, bool):
-        return [_bad("blinded", blinded, "true or false")]
+        return [key_problem("blinded", blinded, "true or false")]
     if (raw.get("assessor", "blinded") == "blinded") != blinded and "assessor" in raw:
-        return [_bad("blinded", blinded, f'what assessor = "{raw["assessor"]}" says')]
+        return [key_problem("blinded", blinded, f'what assessor = "{raw["assessor"]}" says')]
     return []
-
-
-def _bad(key: str, value: Any, rule: str) -> Problem:
-    return Problem(column=key, value=str(value), rule=rule, remedy="correct it in the study file")
 
 
 def _limit_problems(raw: Any) -> list[Problem]:
     good = isinstance(raw, list) and all(
         isinstance(x, dict) and set(x) == {"scope", "says"} for x in raw
     )
-    return [] if good else [_bad("limits", raw, "[[limits]] with scope and says")]
+    return [] if good else [key_problem("limits", raw, "[[limits]] with scope and says")]

@@ -15,11 +15,18 @@ from mnstudy.cohort.table import OUTCOMES, Cohort, is_baseline
 from mnstudy.stats.imputation import PooledImputations, pool_imputations
 from mnstudy.stats.imputation_draws import impute_clustered
 from mnstudy.stats.mixed import BatchFit, random_intercept_batch
-from mnstudy.verdicts.analyses import NotTestable, Question, model
+from mnstudy.verdicts.analyses import Question, model
 from mnstudy.verdicts.analyses.question import PLAIN_NEEDLING, UNIT, Layout, select_arm
 from mnstudy.verdicts.ask import answer
 from mnstudy.verdicts.finding import Estimate
-from mnstudy.verdicts.robustness.row import Asked, Row, judged_row, refused_row, verdict_of
+from mnstudy.verdicts.robustness.row import (
+    Asked,
+    Row,
+    asked_again,
+    judged_row,
+    refused_row,
+    verdict_of,
+)
 
 OUTCOME = OUTCOMES[0]
 ANALYSES = ("improvement", "arm_contrast", "depth_contrast", "slope")
@@ -86,19 +93,8 @@ def complete_sites(asked: Asked, lost: Lost) -> list[Row]:
     choice = f"only sites seen to the end ({fmt.count(int(lost.sites.sum()), 'site')} left out)"
     sites = asked.question.sites.copy()
     sites[OUTCOME] = sites[OUTCOME].mask(lost.sites.to_numpy())
-    try:
-        found = answer(replace(asked.question, sites=sites))
-    except NotTestable as reason:
-        return [refused_row(asked.finding, check="missing", choice=choice, reason=str(reason))]
-    return [
-        judged_row(
-            asked.finding,
-            check="missing",
-            choice=choice,
-            estimate=found.estimate,
-            n_patients=found.n_patients,
-        )
-    ]
+    question = replace(asked.question, sites=sites)
+    return [asked_again(asked, question, check="missing", choice=choice)]
 
 
 def imputed(asked: Asked, lost: Lost) -> list[Row]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.analyses import NotTestable, Question
+from mnstudy.verdicts.ask import answer
 from mnstudy.verdicts.finding import Estimate, Finding
 from mnstudy.verdicts.judge import Verdict, judge
 
@@ -44,6 +45,21 @@ def judged_row(
         "verdict": found.word,
         "reason": found.reason,
     }
+
+
+def asked_again(asked: Asked, question: Question, *, check: str, choice: str) -> Row:
+    """Ask another question for the same finding: the estimate judged, or why there is none."""
+    try:
+        found = answer(question)
+    except NotTestable as reason:
+        return refused_row(asked.finding, check=check, choice=choice, reason=str(reason))
+    return judged_row(
+        asked.finding,
+        check=check,
+        choice=choice,
+        estimate=found.estimate,
+        n_patients=found.n_patients,
+    )
 
 
 def refused_row(finding: Finding, *, check: str, choice: str, reason: str) -> Row:

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from mnstudy.verdicts.analyses import NotTestable, Question
+from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
-from mnstudy.verdicts.ask import answer
-from mnstudy.verdicts.robustness.row import Asked, Row, judged_row, refused_row
+from mnstudy.verdicts.robustness.row import Asked, Row, asked_again
 
 
 def without_each_clinic(asked: Asked) -> list[Row]:
@@ -45,20 +44,10 @@ def _over(asked: Asked, column: str, check: str, *, keep: bool) -> list[Row]:
 def _one(asked: Asked, column: str, level: str, check: str, keep: bool) -> list[Row]:
     word = str(level).replace("_", " ")
     choice = f"{word} only" if keep else f"without {word}"
-    try:
-        found = answer(_restricted(asked.question, column, level, keep))
-    except NotTestable as reason:
-        if keep:
-            return []  # this type cannot answer it alone: nothing to compare
-        return [refused_row(asked.finding, check=check, choice=choice, reason=str(reason))]
-    row = judged_row(
-        asked.finding,
-        check=check,
-        choice=choice,
-        estimate=found.estimate,
-        n_patients=found.n_patients,
-    )
-    return [row]
+    question = _restricted(asked.question, column, level, keep)
+    row = asked_again(asked, question, check=check, choice=choice)
+    # a type that cannot answer the claim alone leaves nothing to compare
+    return [] if keep and row["verdict"] == "not testable" else [row]
 
 
 def _restricted(question: Question, column: str, level: str, keep: bool) -> Question:

@@ -21,8 +21,7 @@ from mnstudy.verdicts.analyses.question import (
     scar_type_filter,
     select_arm,
 )
-from mnstudy.verdicts.ask import answer
-from mnstudy.verdicts.robustness.row import Asked, Row, judged_row, refused_row
+from mnstudy.verdicts.robustness.row import Asked, Row, asked_again
 
 LOW, HIGH = 0.1, 0.9  # shares of the seen values that stand for a bad and a good result
 SCORE = "improvement_score"
@@ -50,25 +49,10 @@ def worst_case(asked: Asked) -> list[Row]:
     90th where it helps, the other arm the other way round. These are not bounds, but results as
     bad and as good as were seen.
     """
-    rows = []
-    for case in worst_cases(asked.question):
-        try:
-            found = answer(case.question)
-        except NotTestable as reason:
-            why = str(reason)
-            rows.append(
-                refused_row(asked.finding, check="worst case", choice=case.words, reason=why)
-            )
-            continue
-        row = judged_row(
-            asked.finding,
-            check="worst case",
-            choice=case.words,
-            estimate=found.estimate,
-            n_patients=found.n_patients,
-        )
-        rows.append(row)
-    return rows
+    return [
+        asked_again(asked, case.question, check="worst case", choice=case.words)
+        for case in worst_cases(asked.question)
+    ]
 
 
 def worst_cases(question: Question) -> list[Case]:
