@@ -1,0 +1,227 @@
+"""Dose and outcome: means by dose, and the slopes of the finding within and between patients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mnstudy.cohort.table import Cohort
+from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NEEDLED, known, select_arm
+from mnstudy.verdicts.displays.dose_means import MEANS, means_by_dose
+from mnstudy.verdicts.displays.rows import layout_of, people, question_of
+from mnstudy.verdicts.finding import Estimate, Finding, Part
+
+DOSES = {
+    "session_count": ("sessions", "session"),
+    "needle_depth_mm": ("needle depth (mm)", "mm"),
+    "session_interval_weeks": ("weeks between sessions", "week"),
+}
+DOSE_OF = {"session_slope": "session_count", "depth_contrast": "needle_depth_mm", "slope": ""}
+BY_MODEL = "mean after each session, from the model of the finding"
+BY_PATIENT = "mean of the patients at each dose, t intervals, patients as the unit"
+INDICATION = (
+    "who got which dose was a choice: the slope between patients mixes the dose with the reasons "
+    "for it (confounding by indication)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DoseLine:
+    """One slope of the finding as a line through the middle of the means.
+
+    ``points`` holds dose, value, low and high: the line and the range of its slope, which is
+    narrow in the middle because the slope alone is uncertain there.
+    """
+
+    label: str
+    slope: float
+    low: float
+    high: float
+    n: int
+    unit: str
+    points: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DoseCurve:
+    """Means by dose with the slopes of a finding; every mean rests on five patients or more.
+
+    Attributes
+    ----------
+    claim_id, title, dataset : str
+    synthetic : bool
+    confidence_level : float
+    dose, outcome : str
+        Names for the axes, with their units.
+    means : DataFrame
+        ``dose``, ``value``, ``low``, ``high`` (interval, nan where there is none) and ``n``, the
+        patients behind each mean.
+    lines : tuple of DoseLine
+        The slopes of the finding, not fitted again.
+    mark : float
+        The dose that the claim names; nan where it names none.
+    method : str
+        How the means came about.
+    caution : str
+        What a slope that was not randomised cannot tell.
+    n_patients, n_sites : int
+    """
+
+    claim_id: str
+    title: str
+    dataset: str
+    synthetic: bool
+    confidence_level: float
+    dose: str
+    outcome: str
+    means: pd.DataFrame
+    lines: tuple[DoseLine, ...]
+    mark: float
+    method: str
+    caution: str
+    n_patients: int
+    n_sites: int
+
+
+def dose_curve(cohort: Cohort, finding: Finding) -> DoseCurve | None:
+    """Return outcome by dose for a finding about a dose.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The data that the finding is about.
+    finding : Finding
+
+    Returns
+    -------
+    DoseCurve or None
+        None for other claims, for one that is not testable, and where fewer than two doses have
+        five patients.
+
+    Notes
+    -----
+    Slopes and their intervals are those of the finding. Its model has an intercept that is not
+    part of the answer, so the lines are put through the mean of the shown means, weighted by
+    patients. Rows without dose or outcome are those the finding leaves out.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> cohort = mn.load("demo_split_face")
+    >>> found = mn.evaluate(cohort, "more-sessions")["more-sessions"]
+    >>> [line.label for line in dose_curve(cohort, found).lines][:1]
+    ['within patients']
+    """
+    if finding.claim.analysis not in DOSE_OF:
+        return None
+    column = str(finding.claim.params.get("on", DOSE_OF[finding.claim.analysis]))
+    question = question_of(cohort, finding) if column in DOSES else None
+    if question is None or finding.estimate is None:
+        return None
+    if finding.claim.analysis == "session_slope":
+        return _curve(cohort, finding, column, _session_means(finding), _slopes(finding), BY_MODEL)
+    rows = _rows(question, finding)
+    if rows is None:
+        return None
+    slopes = _slopes(finding) or [_own_slope(finding, finding.estimate)]
+    means = means_by_dose(rows, confidence_level=finding.estimate.confidence_level)
+    return _curve(cohort, finding, column, means, slopes, BY_PATIENT)
+
+
+def _session_means(finding: Finding) -> pd.DataFrame:
+    parts = [p for p in finding.parts if p.kind == "session" and (p.n or 0) >= MIN_PATIENTS]
+    rows = [(p.x, p.value, p.ci_low, p.ci_high, p.n) for p in parts]
+    return pd.DataFrame(rows, columns=list(MEANS))
+
+
+def _slopes(finding: Finding) -> list[Part]:
+    """Return the slopes per dose among the parts, the one within patients first."""
+    found = [p for p in finding.parts if p.kind == "slope" and (p.n or 0) >= MIN_PATIENTS]
+    return sorted(found, key=lambda p: "within" not in p.label)
+
+
+def _own_slope(finding: Finding, estimate: Estimate) -> Part:
+    return Part(
+        kind="slope", label="between patients, adjusted", value=estimate.value,
+        ci_low=estimate.ci_low, ci_high=estimate.ci_high, n=finding.n_patients, unit=estimate.unit,
+    )  # fmt: skip
+
+
+def _rows(question: Question, finding: Finding) -> pd.DataFrame | None:
+    """Return dose, outcome and patient of the rows behind the estimate."""
+    if finding.claim.analysis == "depth_contrast":
+        return _sites_by_depth(question, finding)
+    layout = layout_of(question, finding)
+    persons = None if layout is None else people(layout, question.cohort)
+    if layout is None or persons is None:
+        return None
+    dose = layout.design["slope"].to_numpy()
+    return pd.DataFrame({"dose": dose, "y": layout.y.to_numpy(), "person": persons.to_numpy()})
+
+
+def _sites_by_depth(question: Question, finding: Finding) -> pd.DataFrame | None:
+    """Return the rows of a contrast of depths, whose design does not hold the depth itself."""
+    if question.cohort.study.cluster != "patient_id":
+        return None
+    needled = select_arm(question.sites, NEEDLED)
+    sites, _ = known(needled, ["needle_depth_mm", "improvement_score"])
+    columns = {"needle_depth_mm": "dose", "improvement_score": "y", "patient_id": "person"}
+    rows = sites.rename(columns=columns)[list(columns.values())].reset_index(drop=True)
+    return rows if rows["person"].nunique() == finding.n_patients else None
+
+
+def _curve(
+    cohort: Cohort,
+    finding: Finding,
+    column: str,
+    means: pd.DataFrame,
+    slopes: Sequence[Part],
+    method: str,
+) -> DoseCurve | None:
+    if len(means) < 2 or not slopes or finding.estimate is None:
+        return None
+    params = {**finding.claim.params, **cohort.study.plan.thresholds.get(finding.claim.id, {})}
+    name, each = DOSES[column]
+    unit = finding.estimate.unit.split(" per ")[0]
+    if finding.claim.analysis == "slope" and "outcome" in params:
+        words = str(params["outcome"]).removesuffix("_percent").replace("_", " ")
+    else:
+        words = "improvement"
+    apart = finding.comparison != "randomised"
+    return DoseCurve(
+        claim_id=finding.claim.id,
+        title=finding.claim.title,
+        dataset=finding.dataset,
+        synthetic=finding.synthetic,
+        confidence_level=finding.estimate.confidence_level,
+        dose=name,
+        outcome=f"{words} ({unit})",
+        means=means,
+        lines=tuple(_line(part, means, each) for part in slopes),
+        mark=float(params.get("threshold_mm", math.nan)),
+        method=method,
+        caution=INDICATION if apart else "",
+        n_patients=finding.n_patients,
+        n_sites=finding.n_sites,
+    )
+
+
+def _line(part: Part, means: pd.DataFrame, each: str) -> DoseLine:
+    weight = means["n"] / means["n"].sum()
+    x0, y0 = float(weight @ means["dose"]), float(weight @ means["value"])
+    at = np.array([means["dose"].min(), x0, means["dose"].max()])
+    ends = np.array([part.ci_low, part.ci_high])[:, None] * (at - x0)
+    label = part.label
+    if label.startswith("per mm"):
+        label = label.removeprefix("per mm").lstrip(", ") or "all patients, adjusted"
+    points = {"dose": at, "value": y0 + part.value * (at - x0)}
+    points |= {"low": y0 + ends.min(axis=0), "high": y0 + ends.max(axis=0)}
+    return DoseLine(
+        label=label, slope=part.value, low=part.ci_low, high=part.ci_high, n=part.n or 0,
+        unit=part.unit or f"points per {each}", points=pd.DataFrame(points),
+    )  # fmt: skip

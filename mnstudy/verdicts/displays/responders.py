@@ -1,0 +1,233 @@
+"""Responders at every threshold: the share of patients who improved by at least so much."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mnstudy.cohort.small_counts import THRESHOLD, is_small
+from mnstudy.cohort.table import Cohort
+from mnstudy.stats.proportions import proportion, risk_difference
+from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS
+from mnstudy.verdicts.displays.rows import (
+    by_person,
+    layout_of,
+    one_group,
+    people,
+    question_of,
+    two_arms,
+)
+from mnstudy.verdicts.finding import Finding
+from mnstudy.verdicts.registry import claim
+
+ABOUT_THE_SCORE = ("improvement", "arm_contrast", "depth_contrast")
+STEP = 1.0  # points between two thresholds
+COARSE = 5.0  # the same in a real cohort
+FEWEST = 3  # thresholds that make a curve
+SHARES = ("threshold", "arm", "n", "responders", "share", "low", "high")
+DIFFERENCES = ("threshold", "difference", "low", "high")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResponderCurve:
+    """Shares of patients whose improvement reaches each threshold, safe to show.
+
+    Attributes
+    ----------
+    claim_id, title, dataset : str
+    synthetic : bool
+    confidence_level : float
+    arms : tuple of str
+        One group, or treated before reference.
+    usual : float
+        The threshold of the responder note of the finding: what counts as worthwhile.
+    shares : DataFrame
+        One row a threshold (points) and arm: ``n``, ``responders``, and ``share``, ``low``,
+        ``high`` in percent (Wilson).
+    differences : DataFrame
+        Treated minus reference in percentage points (Newcombe); empty for one group.
+    paired : bool
+        The same patients in both arms, compared with themselves.
+    coarse : bool
+        A real cohort: neighbouring thresholds differ by no patient or by five or more.
+    n_patients : int
+    """
+
+    claim_id: str
+    title: str
+    dataset: str
+    synthetic: bool
+    confidence_level: float
+    arms: tuple[str, ...]
+    usual: float
+    shares: pd.DataFrame
+    differences: pd.DataFrame
+    paired: bool
+    coarse: bool
+    n_patients: int
+
+
+def responder_curve(cohort: Cohort, finding: Finding) -> ResponderCurve | None:
+    """Return the share of patients at or above every threshold of improvement, for each arm.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The data that the finding is about.
+    finding : Finding
+
+    Returns
+    -------
+    ResponderCurve or None
+        None for claims that are not about the improvement score, for one that is not testable,
+        and for arms of fewer than five patients.
+
+    Notes
+    -----
+    The rows are those behind the estimate. A patient counts by the mean of the sites in the arm;
+    in a split body only patients with both sides count. The intervals hold at each threshold by
+    itself. In a real cohort a threshold is left out where fewer than five patients of an arm are
+    on either side of it, or where it would set one to four patients apart from its neighbour.
+
+    References
+    ----------
+    Farrar, Dworkin & Max (2006), doi 10.1016/j.jpainsymman.2005.10.018. Wilson (1927),
+    doi 10.1080/01621459.1927.10502953.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> cohort = mn.load("demo_split_face")
+    >>> curve = responder_curve(cohort, mn.evaluate(cohort, "topical-adjunct")[0])
+    >>> curve.paired, curve.usual, set(curve.shares["n"])
+    (True, 10.0, {40})
+    """
+    if finding.claim.analysis not in ABOUT_THE_SCORE:
+        return None
+    question = question_of(cohort, finding)
+    if question is None:
+        return None
+    arms = _arms(question, finding)
+    if not arms or min(len(values) for values in arms.values()) < MIN_PATIENTS:
+        return None
+    paired = len(arms) == 2 and cohort.study.design == "split_body"
+    usual = float(question.margin(claim("reduces-scarring")))
+    values = list(arms.values())
+    guarded, level = not cohort.synthetic, question.confidence_level
+    thresholds = _thresholds(values, usual, coarse=guarded)
+    if max(map(len, thresholds)) < FEWEST:
+        return None
+    common = sorted(set.intersection(*map(set, thresholds))) if len(arms) == 2 else []
+    differences = _differences(values, common, paired=paired, guarded=guarded, level=level)
+    return ResponderCurve(
+        claim_id=finding.claim.id,
+        title=finding.claim.title,
+        dataset=finding.dataset,
+        synthetic=finding.synthetic,
+        confidence_level=level,
+        arms=tuple(arms),
+        usual=usual,
+        shares=pd.DataFrame(_shares(arms, thresholds, level), columns=list(SHARES)),
+        differences=pd.DataFrame(differences, columns=list(DIFFERENCES)),
+        paired=paired,
+        coarse=guarded,
+        n_patients=len(set().union(*(v.index for v in values))),
+    )
+
+
+def _arms(question: Question, finding: Finding) -> dict[str, pd.Series]:
+    """Return one value a patient for each arm; empty where patients are not known."""
+    layout = layout_of(question, finding)
+    persons = None if layout is None else people(layout, question.cohort)
+    if layout is None or persons is None:
+        return {}
+    if layout.tested == "mean":
+        return {one_group(question): by_person(layout.y, persons)}
+    if layout.tested != "treated":
+        return {}
+    treated = layout.design["treated"] == 1
+    sides = [by_person(layout.y[side], persons[side]) for side in (treated, ~treated)]
+    if question.cohort.study.design == "split_body":
+        both = sides[0].index.intersection(sides[1].index)
+        sides = [side[both] for side in sides]
+    return dict(zip(two_arms(question), sides, strict=True))
+
+
+def _reached(values: pd.Series, threshold: float) -> pd.Series:
+    return values >= threshold
+
+
+def _thresholds(arms: Sequence[pd.Series], usual: float, *, coarse: bool) -> list[list[float]]:
+    """Return the thresholds to show of each arm, in ascending order."""
+    low, high = min(float(a.min()) for a in arms), max(float(a.max()) for a in arms)
+    step = COARSE if coarse else STEP
+    down = np.arange(usual, math.floor(low) - step, -step)
+    up = np.arange(usual + step, math.ceil(high) + step, step)
+    grid = sorted(t for t in (*down, *up) if -100 <= t <= 100)
+    return [_far_apart(a, grid, usual) if coarse else [float(t) for t in grid] for a in arms]
+
+
+def _far_apart(values: pd.Series, grid: Sequence[float], usual: float) -> list[float]:
+    """Keep thresholds with no patient or five and more between them, the usual one first."""
+    counts = {t: int(_reached(values, t).sum()) for t in grid}
+    usable = [t for t in grid if THRESHOLD <= counts[t] <= len(values) - THRESHOLD]
+    kept: list[float] = []
+    for t in sorted(usable, key=lambda t: (abs(t - usual), t)):
+        if not any(is_small(abs(counts[t] - counts[k])) for k in kept):
+            kept.append(float(t))
+    return sorted(kept)
+
+
+def _shares(
+    arms: dict[str, pd.Series], thresholds: Sequence[Sequence[float]], level: float
+) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for (label, values), own in zip(arms.items(), thresholds, strict=True):
+        for t in own:
+            e, n = int(_reached(values, t).sum()), len(values)
+            rate = proportion(e, n, method="wilson", confidence_level=level)
+            ends = (100 * rate.estimate, 100 * rate.ci_low, 100 * rate.ci_high)
+            rows.append((t, label, n, e, *ends))
+    return rows
+
+
+def _differences(
+    arms: Sequence[pd.Series],
+    thresholds: Sequence[float],
+    *,
+    paired: bool,
+    guarded: bool,
+    level: float,
+) -> list[tuple[float, float, float, float]]:
+    rows, seen = [], {}
+    for t in thresholds:
+        one, other = (_reached(a, t) for a in arms)
+        both = int((one & other).sum()) if paired else -1
+        key = (both, int(one.sum()), int(other.sum()))
+        if paired and guarded and _tells_a_pair(*key, len(one)):
+            continue
+        if key not in seen:
+            seen[key] = _difference(key, len(one), len(other), level)
+        rows.append((t, *seen[key]))
+    return rows
+
+
+def _tells_a_pair(both: int, one: int, other: int, n: int) -> bool:
+    return any(is_small(c) for c in (both, one - both, other - both, n - one - other + both))
+
+
+def _difference(
+    counts: tuple[int, int, int], n1: int, n0: int, level: float
+) -> tuple[float, float, float]:
+    both, one, other = counts
+    if both >= 0:
+        table = [[both, one - both], [other - both, n1 - one - other + both]]
+        found = risk_difference(table=table, paired=True, confidence_level=level)
+    else:
+        found = risk_difference(one, n1, other, n0, confidence_level=level)
+    return 100 * found.estimate, 100 * found.ci_low, 100 * found.ci_high

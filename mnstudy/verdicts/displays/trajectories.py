@@ -1,0 +1,186 @@
+"""Improvement from session to session, patient by patient, with the line of the fitted model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mnstudy.cohort.small_counts import THRESHOLD
+from mnstudy.cohort.table import Cohort
+from mnstudy.verdicts.analyses import NotTestable, Question, model
+from mnstudy.verdicts.analyses.question import (
+    MIN_PATIENTS,
+    NEEDLED,
+    UNIT,
+    known,
+    n_patients,
+    select_arm,
+)
+from mnstudy.verdicts.disclosure import safe, shown_count
+from mnstudy.verdicts.displays.groups_of_five import Floats
+from mnstudy.verdicts.displays.rows import by_person, is_of, question_of
+from mnstudy.verdicts.finding import Finding
+
+SCORE = "improvement_score"
+Line = tuple[Floats, Floats]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trajectories:
+    """The course over sessions of a claim about them, safe to show.
+
+    Attributes
+    ----------
+    finding : Finding
+        Holds the estimate, which is the slope of the line.
+    lines : tuple of (sessions, improvements)
+        One a patient, in a synthetic cohort only; those with several sites at their mean.
+    sessions : DataFrame
+        One row a number of sessions with five patients or more: session, n (patients, as it may
+        be shown), mean of
+        their improvement, quarter_low and quarter_high (nan below ten patients).
+    model : DataFrame
+        x (sessions), value, ci_low, ci_high: the fitted model of a patient with the mean number
+        of sessions, and its pointwise interval.
+    mean_sessions : float
+        That number.
+    several : bool
+        True where a patient has several sites, whose mean is taken.
+    """
+
+    finding: Finding
+    lines: tuple[Line, ...]
+    sessions: pd.DataFrame
+    model: pd.DataFrame
+    mean_sessions: float
+    several: bool
+
+
+def trajectories(cohort: Cohort, finding: Finding) -> Trajectories | None:
+    """Gather the course over sessions behind a slope within patients.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The one that the finding speaks of.
+    finding : Finding
+
+    Returns
+    -------
+    Trajectories or None
+        None for other claims, for rows known only by their study, and where fewer than two
+        numbers of sessions have five patients.
+
+    Notes
+    -----
+    The rows are those of the estimate: the first known assessment of each site after each session.
+    The line is the model behind the estimate at the mean over patients of their mean number of
+    sessions; its slope is the estimate. Its interval is pointwise, at the level of the finding.
+
+    The band of a real cohort runs from the mean of the five patients about the lower quartile to
+    the mean of the five about the upper one, so that neither end is a patient.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> cohort = mn.load("demo_split_face")
+    >>> finding = mn.evaluate(cohort, claims="more-sessions")[0]
+    >>> found = trajectories(cohort, finding)
+    >>> len(found.lines), found.sessions["n"].tolist()
+    (40, ['40', '40', '40', '37'])
+    """
+    if finding.claim.analysis != "session_slope" or cohort.study.cluster != "patient_id":
+        return None
+    question = question_of(cohort, finding)
+    if question is None:
+        return None
+    visits = _visits(question)
+    fitted = _fit(question, visits)
+    if fitted is None or not _same(finding, fitted, visits):
+        return None
+    sessions = pd.DataFrame(list(_by_session(visits)))
+    if len(sessions) < 2:
+        return None
+    centre = float(visits.groupby("patient_id")["session_count"].mean().mean())
+    return Trajectories(
+        finding=safe(finding),
+        lines=tuple(_lines(visits)) if cohort.synthetic else (),
+        sessions=sessions.assign(n=[shown_count(finding, int(n)) for n in sessions["n"]]),
+        model=_line(fitted, sessions["session"], centre),
+        mean_sessions=centre,
+        several=bool(visits.duplicated(["patient_id", "session_count"]).any()),
+    )
+
+
+def _visits(question: Question) -> pd.DataFrame:
+    """Return the assessments that ``session_slope`` rests on; ``_same`` holds them to it."""
+    needled = select_arm(question.cohort.data, NEEDLED)
+    treated = needled[needled["session_count"].fillna(0) >= 1]
+    keys = [k for k in ("weeks", "weeks_since_last_session") if k in treated]
+    ordered = treated.sort_values(keys, kind="stable") if keys else treated
+    first = ordered.drop_duplicates([*UNIT, "session_count"]).copy()
+    first["session_count"] = first["session_count"].astype("float64")
+    return known(first, [SCORE])[0]
+
+
+def _fit(question: Question, visits: pd.DataFrame) -> model.Fitted | None:
+    mean = visits.groupby("patient_id")["session_count"].transform("mean")
+    design = pd.DataFrame(
+        {"intercept": 1.0, "within": visits["session_count"] - mean, "between": mean}
+    )
+    if design["between"].nunique() < 2:
+        design = design.drop(columns="between")
+    try:
+        return model.fit(question, visits, visits[SCORE], design)
+    except NotTestable:
+        return None
+
+
+def _same(finding: Finding, fitted: model.Fitted, visits: pd.DataFrame) -> bool:
+    """Tell whether this is the model and these are the patients behind the finding."""
+    repeated = visits.groupby("patient_id")["session_count"].transform("nunique") > 1
+    slope = model.pick(fitted, {"within": 1.0}).estimate
+    return is_of(finding, slope, n_patients(visits[repeated]))
+
+
+def _line(fitted: model.Fitted, sessions: pd.Series, centre: float) -> pd.DataFrame:
+    rows = []
+    for x in np.linspace(float(sessions.min()), float(sessions.max()), 25):
+        at = model.pick(fitted, {"intercept": 1.0, "within": x - centre, "between": centre})
+        rows.append({"x": float(x), "value": at.estimate, "ci_low": at.ci_low,
+                     "ci_high": at.ci_high})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _by_session(visits: pd.DataFrame) -> Iterator[dict[str, float]]:
+    """Give the numbers of each number of sessions that five patients or more were seen after."""
+    for session, own in visits.groupby("session_count"):
+        values = np.sort(by_person(own[SCORE], own["patient_id"]).to_numpy("float64"))
+        if len(values) < MIN_PATIENTS:
+            continue
+        low, high = (_about(values, q) for q in (0.25, 0.75))
+        yield {"session": float(str(session)), "n": len(values), "mean": float(values.mean()),
+               "quarter_low": low, "quarter_high": high}  # fmt: skip
+
+
+def _about(values: Floats, share: float) -> float:
+    """Return the mean of the five sorted values about a quantile; nan below twice as many."""
+    if len(values) < 2 * THRESHOLD:
+        return float("nan")
+    middle = round(share * (len(values) - 1))
+    start = min(max(middle - THRESHOLD // 2, 0), len(values) - THRESHOLD)
+    return float(values[start : start + THRESHOLD].mean())
+
+
+def _lines(visits: pd.DataFrame) -> Iterator[Line]:
+    """Give the course of every patient, sites averaged, the same whatever the order of rows."""
+    ordered = visits.sort_values(["patient_id", "session_count", SCORE])
+    means = ordered.groupby(["patient_id", "session_count"])[SCORE].mean().reset_index()
+    courses = [
+        (own["session_count"].to_numpy("float64"), own[SCORE].to_numpy("float64"))
+        for _, own in means.groupby("patient_id")
+    ]
+    yield from sorted(courses, key=lambda c: (*c[0].tolist(), *c[1].tolist()))

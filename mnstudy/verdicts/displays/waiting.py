@@ -1,0 +1,187 @@
+"""Time to a response: the share that has it by each visit, and how many are still watched."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mnstudy.cohort.table import Cohort
+from mnstudy.stats.interval_censored import turnbull
+from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.analyses.question import NEEDLED, after_a_session, select_arm
+from mnstudy.verdicts.analyses.timing import OPEN, _response_times
+from mnstudy.verdicts.displays.rows import question_of
+from mnstudy.verdicts.displays.waiting_steps import share_steps, still_watched
+from mnstudy.verdicts.finding import Estimate, Finding
+from mnstudy.verdicts.registry import claim
+
+FAR = 2.5  # times the time of the claim, or of nine tenths: what is later is cut off
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Waiting:
+    """The cumulative share with a response, safe to show.
+
+    Attributes
+    ----------
+    claim_id, title, dataset : str
+    synthetic : bool
+    unit : str
+        weeks or days.
+    what : str
+        What has happened by then, as it stands on the axis.
+    counted : str
+        What the share is of: sites or sessions.
+    by : float
+        The week or day that the claim names.
+    margin : float
+        Percent that the claim has to exceed.
+    estimate : Estimate
+        That of the finding: the share by then with its interval.
+    steps : DataFrame
+        Intervals in which responses lie, ``left`` to ``right``, with the share (percent) surely
+        reached ``before`` and ``after``; between the two ends it is not known.
+    never : float
+        Percent not seen to respond by the end; nan where that is not shown.
+    end : float
+        End of the axis: late visits of a few patients do not press the rest together.
+    last : float
+        Last time that anything is known of.
+    watched : DataFrame
+        ``time``, and ``n`` patients with a site or session still watched without a response then;
+        ``shown`` is its text.
+    coarse : bool
+        A real cohort: steps of fewer than five patients are put together.
+    n_patients, n_units : int
+    """
+
+    claim_id: str
+    title: str
+    dataset: str
+    synthetic: bool
+    unit: str
+    what: str
+    counted: str
+    by: float
+    margin: float
+    estimate: Estimate
+    steps: pd.DataFrame
+    never: float
+    end: float
+    last: float
+    watched: pd.DataFrame
+    coarse: bool
+    n_patients: int
+    n_units: int
+
+
+def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
+    """Return the share that has responded by each time, as the finding estimates it.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The data that the finding is about.
+    finding : Finding
+
+    Returns
+    -------
+    Waiting or None
+        None for claims that are not about a time, and where nothing may be shown.
+
+    Notes
+    -----
+    Nonparametric maximum likelihood for times known to lie between two visits; a time that was
+    never seen is open to the right. The interval is that of the finding at the time of its claim.
+    In a real cohort neighbouring steps go together until each stands for five patients or more.
+
+    References
+    ----------
+    Turnbull (1976), doi 10.1111/j.2517-6161.1976.tb01597.x.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> cohort = mn.load("demo_split_face")
+    >>> found = waiting(cohort, mn.evaluate(cohort, "short-downtime")[0])
+    >>> found.unit, found.by, found.margin
+    ('days', 2.0, 50.0)
+    """
+    if finding.claim.analysis not in ("time_to_response", "time_to_clear"):
+        return None
+    question = question_of(cohort, finding)
+    if question is None or finding.estimate is None:
+        return None
+    in_weeks = finding.claim.analysis == "time_to_response"
+    times = _weeks(question) if in_weeks else _days(question)
+    n = int(times["patient_id"].nunique())
+    if n != finding.n_patients:
+        return None
+    fit = turnbull(times["left"], times["right"])
+    guarded = not cohort.synthetic
+    table = fit.to_frame()
+    table = table[table["mass"] > OPEN]
+    steps, never = share_steps(table, times, guarded=guarded)
+    if steps.empty:
+        return None
+    by = float(question.params["weeks" if in_weeks else "days"])
+    last = float(steps["right"].max()) if guarded else _last(times)
+    end = _end(steps, last, by)
+    return Waiting(
+        claim_id=finding.claim.id,
+        title=finding.claim.title,
+        dataset=finding.dataset,
+        synthetic=finding.synthetic,
+        unit="weeks" if in_weeks else "days",
+        what=_worthwhile(question) if in_weeks else "redness gone",
+        counted="sites" if in_weeks else "sessions",
+        by=by,
+        margin=float(finding.margin),
+        estimate=finding.estimate,
+        steps=steps,
+        never=never,
+        end=end,
+        last=last,
+        watched=still_watched(times, end, guarded=guarded),
+        coarse=guarded,
+        n_patients=n,
+        n_units=len(times),
+    )
+
+
+def _worthwhile(question: Question) -> str:
+    return f"improved by {question.margin(claim('reduces-scarring')):g} points or more"
+
+
+def _weeks(question: Question) -> pd.DataFrame:
+    """Return the intervals of ``time_to_response``, one row a site."""
+    needled = select_arm(question.cohort.data, NEEDLED)
+    seen = after_a_session(needled.dropna(subset=["weeks", "improvement_score"]))
+    seen = seen[seen["weeks"] > 0]
+    return _response_times(seen, question.margin(claim("reduces-scarring")))
+
+
+def _days(question: Question) -> pd.DataFrame:
+    """Return the intervals of ``time_to_clear``, one row a session."""
+    needled = select_arm(question.cohort.data, NEEDLED)
+    times = needled[needled["erythema_days"].notna()].copy()
+    days = times["erythema_days"].astype("float64")
+    times["left"], times["right"] = (days - 1).clip(lower=-1), days
+    if "erythema_resolved" in times:
+        unseen = times["erythema_resolved"].eq(False).fillna(False).astype(bool)
+        times.loc[unseen, "left"], times.loc[unseen, "right"] = days[unseen], math.inf
+    return times
+
+
+def _last(times: pd.DataFrame) -> float:
+    seen = np.concatenate([times["left"], times["right"]])
+    return float(seen[np.isfinite(seen)].max())
+
+
+def _end(steps: pd.DataFrame, last: float, by: float) -> float:
+    late = steps.loc[steps["after"] >= 90, "right"]
+    enough = float(late.iloc[0]) if len(late) else last
+    return max(min(last, FAR * max(by, enough)), by)
