@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Protocol
 
 HUGE = 1e6  # beyond it only the order of magnitude means anything here
@@ -19,6 +20,15 @@ class Interval(Protocol):
     def ci_low(self) -> float: ...  # noqa: D102
     @property
     def ci_high(self) -> float: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """A value with its interval, to be written."""
+
+    value: float
+    ci_low: float
+    ci_high: float
 
 
 def number(value: float, decimals: int = 1) -> str:
@@ -87,6 +97,8 @@ def short_unit(unit: str) -> str:
 
 def interval(estimate: Interval, decimals: int | None = None) -> str:
     """Write value and interval: ``3.1 (2.4 to 3.8)``; says so where no interval is known."""
+    if math.isnan(estimate.value):
+        return _withheld(estimate)
     if math.isnan(estimate.ci_low) and math.isnan(estimate.ci_high):
         digits = decimals_for(estimate.value) if decimals is None else decimals
         return f"{number(estimate.value, digits)} (no interval)"
@@ -94,6 +106,15 @@ def interval(estimate: Interval, decimals: int | None = None) -> str:
     digits = decimals_for(*ends) if decimals is None else decimals
     value, low, high = (number(x, digits) for x in ends)
     return f"{value} ({low} to {high})"
+
+
+def _withheld(estimate: Interval) -> str:
+    """Write what may be said of a value that is withheld."""
+    low, high = estimate.ci_low, estimate.ci_high
+    if math.isnan(low) or math.isnan(high):
+        return "not shown"
+    digits = decimals_for(low, high)
+    return f"at least {number(low, digits)}" if low > 0 else f"at most {number(high, digits)}"
 
 
 def p_value(p: float) -> str:

@@ -48,6 +48,7 @@ _PUBLIC = {
     "probability_of_superiority": "ranks",
     "proportion": "proportions",
     "risk_difference": "proportions",
+    "risk_ratio": "risk_ratios",
     "nnt": "proportions",
     "exact_mcnemar": "proportions",
     "zero_event_limit": "proportions",

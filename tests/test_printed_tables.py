@@ -1,0 +1,385 @@
+"""Tables for a paper: four formats that say the same, hostile text, small counts, same bytes."""
+
+import csv
+import io
+import re
+import zipfile
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from docx import Document
+from docx.enum.section import WD_ORIENT
+
+import mnstudy as mn
+from mnstudy.cohort.summary import table_one
+from mnstudy.reporting import table_latex
+from mnstudy.reporting.baseline_table import baseline_table
+from mnstudy.reporting.evidence_printed import evidence_printed
+from mnstudy.reporting.harms_table import harms_table
+from mnstudy.reporting.outcome_table import outcome_table
+from mnstudy.reporting.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
+from mnstudy.reporting.report_tables import cohort_tables, trials_tables
+from mnstudy.reporting.table_formats import to_csv, to_docx, to_html, to_latex, write_tables
+
+HOSTILE = (
+    "<script>alert('x')</script>",
+    r"\input{x} \end{longtable}",
+    "=1+1",
+    "_%&#$~^{}|",
+    "[b]*",
+    '"quoted" -- ``ticks``',
+    "line\nbreak\x00\x07",
+    "\u22123 \u00d7 \N{GREATER-THAN OR EQUAL TO} 5\N{DEGREE SIGN} < µ \u03c4²",
+    "Müller \u4e2d\u6587 \U0001f600",
+)
+
+
+def made(cells=HOSTILE, **more):
+    heads = tuple(Column(head=c, over="over " + c if i > 1 else "") for i, c in enumerate(cells))
+    basis = {
+        "key": "../x <b>",
+        "title": HOSTILE[0] + HOSTILE[1],
+        "dataset": "=cmd()",
+        "synthetic": False,
+        "columns": heads,
+        "groups": (
+            RowGroup(title=HOSTILE[3], rows=(Row(cells=tuple(cells)),)),
+            RowGroup(title="", rows=(Row(cells=tuple(reversed(cells)), indent=1),)),
+        ),
+        "lettered": (("a", HOSTILE[1]),),
+        "notes": (HOSTILE[0],),
+    }
+    return PrintedTable(**(basis | more))
+
+
+@pytest.fixture(scope="module")
+def face_tables(split_face):
+    findings = mn.evaluate(split_face, ["topical-adjunct", "rare-infection", "rare-bruising"])
+    return cohort_tables(split_face, findings)
+
+
+class Read(HTMLParser):
+    """What a browser makes of a page: tags, and the text of cells."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.cells, self.scopes, self._open = [], [], [], False
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag in ("td", "th"):
+            self.cells.append("")
+            self.scopes.append(dict(attrs).get("scope"))
+            self._open = True
+
+    def handle_endtag(self, tag):
+        self._open = self._open and tag not in ("td", "th")
+
+    def handle_data(self, data):
+        if self._open:
+            self.cells[-1] += data
+
+
+def read_html(table):
+    page = Read()
+    page.feed(to_html(table, standalone=True))
+    return page
+
+
+def test_hostile_text_stays_text_in_html():
+    page = read_html(made())
+    assert "script" not in page.tags
+    for cell in HOSTILE:
+        assert cell in [c.strip("\xa0") for c in page.cells]
+
+
+def test_heads_of_a_table_say_what_they_stand_for():
+    page = read_html(made())
+    assert page.tags.count("caption") == 1
+    assert page.scopes.count("col") == len(HOSTILE)
+    assert page.scopes.count("colgroup") == len(HOSTILE) - 2
+    assert page.scopes.count("row") == 2
+    assert page.scopes.count("rowgroup") == 1
+
+
+def test_hostile_text_stays_text_in_latex():
+    text = to_latex(made())
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+    assert r"\input" not in body
+    assert body.count(r"\end{longtable}") == 1
+    assert r"\textbackslash{}input\{x\}" in body
+    assert r"\_\%\&\#\$\textasciitilde{}\textasciicircum{}\{\}\textbar{}" in body
+    assert r"$-$3 $\times$ $\geq$ 5$^{\circ}$ $<$ $\mu$ $\tau$$^{2}$" in body
+    assert "Müller {[}U+4E2D{]}{[}U+6587{]} {[}U+1F600{]}" in body
+    assert "U+0000" in body
+    assert "`" not in table_latex.escape("`")
+    assert not re.search(r"\\\\\s*[\[*](?!\s*$)", re.sub(r"\\\\\*\n", "", body))
+    assert all(ord(c) < 0x180 for c in text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_braces_of_latex_are_closed(text):
+    shown = re.sub(r"\\[{}]", "", table_latex.escape(text))
+    assert shown.count("{") == shown.count("}")
+    assert shown.replace(r"\$", "").count("$") % 2 == 0
+
+
+def test_hostile_text_stays_text_in_a_spreadsheet(tmp_path):
+    path = tmp_path / "t.csv"
+    to_csv(made(), path)
+    with path.open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [c for c in cells if c.lstrip(" ").startswith(("=", "+", "-", "@", "\t"))]
+    assert "'=1+1" in cells
+    to_csv(made(("=1+1", "x"), groups=(one_row("=1+1", "x", indent=2),)), path)
+    assert "    '=1+1" in path.read_text()
+
+
+def one_row(*cells, **more):
+    return RowGroup(title="", rows=(Row(cells=cells, **more),))
+
+
+def test_hostile_text_stays_text_in_word():
+    document = Document(io.BytesIO(to_docx(made())))
+    grid = document.tables[0]
+    shown = [cell.text for cell in grid.rows[3].cells]
+    assert shown[:6] == list(HOSTILE[:6])
+    assert shown[6] == "line\nbreak"  # what XML cannot hold is left out
+    assert shown[7:] == list(HOSTILE[7:])
+
+
+def test_a_word_table_has_heads_on_every_page_and_turns_when_wide():
+    narrow = Document(io.BytesIO(to_docx(made(("a", "b")))))
+    wide = Document(io.BytesIO(to_docx(made())))
+    assert narrow.sections[0].orientation == WD_ORIENT.PORTRAIT
+    assert wide.sections[0].orientation == WD_ORIENT.LANDSCAPE
+    assert wide.sections[0].page_width > wide.sections[0].page_height
+    rows = wide.tables[0]._tbl.tr_lst
+    repeated = [row.xpath("./w:trPr/w:tblHeader") for row in rows]
+    assert [bool(x) for x in repeated] == [True, True, False, False, False]
+    assert all(row.xpath("./w:trPr/w:cantSplit") for row in rows)
+    assert wide.paragraphs[0].text == HOSTILE[0] + HOSTILE[1]
+    assert wide.paragraphs[-1].text == HOSTILE[0] + "."
+
+
+def test_a_word_file_has_the_same_bytes_each_time(face_tables, monkeypatch):
+    first = [to_docx(table) for table in face_tables]
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    assert [to_docx(table) for table in face_tables] == first
+    with zipfile.ZipFile(io.BytesIO(first[0])) as packed:
+        assert {part.date_time for part in packed.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert packed.testzip() is None
+    assert Document(io.BytesIO(first[0])).core_properties.created.year == 2000
+
+
+def test_synthetic_data_are_named_in_every_format(face_tables, tmp_path):
+    for path in write_tables(tmp_path, face_tables):
+        assert "synthetic" in path.name
+        if path.suffix == ".docx":
+            document = Document(path)
+            assert "SYNTHETIC" in document.core_properties.title
+            assert "SYNTHETIC" in document.sections[0].header.paragraphs[0].text
+            assert "SYNTHETIC" in document.paragraphs[0].text
+        elif path.suffix == ".csv":
+            assert pd.read_csv(path)["synthetic"].all()
+        else:
+            assert "SYNTHETIC DATA, not evidence" in path.read_text(encoding="utf-8")
+
+
+def test_all_formats_show_the_same_cells(face_tables):
+    for table in face_tables:
+        page = [cell.strip("\xa0") for cell in read_html(table).cells]
+        grid = Document(io.BytesIO(to_docx(table))).tables[0]
+        word = [cell.text for row in grid.rows for cell in row.cells]
+        latex = to_latex(table)
+        for row in table.rows:
+            for i, cell in enumerate(row.cells):
+                marked = cell + row.mark(i)
+                assert marked in page
+                assert marked in word
+                assert table_latex.escape(cell) in latex
+
+
+def test_files_of_tables_are_refused_where_they_would_be_lost(face_tables, tmp_path):
+    with pytest.raises(ValueError, match="no format pdf"):
+        write_tables(tmp_path, face_tables, ["pdf"])
+    with pytest.raises(ValueError, match="rename their key"):
+        write_tables(tmp_path, [*face_tables, face_tables[0]])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_row_that_does_not_fit_its_head_is_refused():
+    with pytest.raises(ValueError, match="2 cells, its head has 1"):
+        made(("a",), groups=(one_row("a", "b"),))
+
+
+def test_letters_of_notes():
+    letters = Lettered()
+    given = [letters(f"note {i}") for i in range(28)]
+    assert given[:2] + given[-2:] == ["a", "b", "aa", "ab"]
+    assert letters("note 1") == "b"
+    assert len(letters.notes) == 28
+
+
+def test_a_broad_head_spans_its_columns():
+    columns = (Column(head="a"), Column(head="n", over="arm"), Column(head="%", over="arm"))
+    table = made(columns=columns, groups=(one_row("x", "1", "2"),))
+    assert table.over == [("", 1), ("arm", 2)]
+    assert 'colspan="2"' in to_html(table)
+    assert r"\multicolumn{2}{c}{arm}" in to_latex(table)
+    assert list(table.to_frame())[3:] == ["a", "arm: n", "arm: %"]
+
+
+def test_table_one_is_printed_as_it_is_computed(clinic):
+    printed, computed = baseline_table(clinic, by="arm"), table_one(clinic)
+    shown = [c for row in printed.rows for c in row.cells[1:] if c]
+    assert sorted(shown) == sorted(computed["shown"][computed["shown"].ne("")])
+    assert not any("p =" in note or "p-value" in note for note in printed.notes)
+
+
+def test_table_one_shows_treatments_where_arms_are_too_many(clinic):
+    heads = [c.head for c in baseline_table(clinic).columns]
+    assert heads == ["Characteristic", "All", "Laser", "Needling", "Peel", "RF needling",
+                     "Untreated"]  # fmt: skip
+
+
+def cells_of(table, name):
+    return next(row.cells for row in table.rows if row.cells[0] == name)
+
+
+def test_profiles_change_how_numbers_look(split_face):
+    shown = [
+        cells_of(baseline_table(split_face, profile=p), "female")[1]
+        for p in ("default", "annals", "jama")
+    ]
+    assert shown == ["27 (68\xa0%)", "27 (68%)", "27 (68%)"]
+    with pytest.raises(ValueError, match="choose from"):
+        baseline_table(split_face, profile="bmj")
+
+
+def test_outcomes_by_hand(face_tables):
+    outcome = face_tables[1]
+    assert [group.title for group in outcome.groups] == [
+        "Primary claims of the plan",
+        "Other claims (post hoc)",
+    ]
+    first = outcome.groups[0].rows
+    assert first[0].cells[3] == "8.7 (6.1 to 11.3)"
+    assert first[1].cells[:3] == ("needling with PRP", "40/40", "43.1 (15.2)")
+    assert first[3].cells[3:5] == ("0.0 (\N{MINUS SIGN}9.2 to 9.2)", "1.00 (0.95 to 1.05)")
+    assert first[4].cells[2] == "38/40 (95\xa0%)"
+    letters = dict(outcome.lettered)
+    assert letters[first[3].mark(4)].startswith("pairs, Bonett-Price")
+    assert letters[first[0].mark(3)].startswith("mixed model")
+
+
+def test_harms_by_hand(face_tables):
+    harm = face_tables[2]
+    assert [row.cells[1] for row in harm.rows[:2]] == ["0/40 (0\xa0%)", "up to 8.8"]
+    bruised = [row.cells[1] for row in harm.rows if row.cells[0] == "Bruising"]
+    assert bruised == ["3/40 (8\xa0%)"]
+    assert any("how harms were defined" in note for note in harm.notes)
+
+
+def test_every_row_of_the_evidence_is_printed():
+    evidence = mn.evidence_table(["topical-adjunct", "comparable-to-laser", "home-riskier"])
+    (printed,) = trials_tables(evidence, profile="jama")
+    assert len(printed.rows) == len(evidence)
+    assert [row.strong for row in printed.rows] == evidence["decides"].tolist()
+    shown = {row.cells[0]: row.cells for row in printed.rows}
+    pooled = shown["odds ratio: response of 50 % or more"]
+    assert pooled[4].endswith("to over 10,000)")  # an end of 7.6e10 says nothing but that
+    assert dict(printed.lettered)[printed.rows[-1].mark(0)].startswith("no usable published number")
+    assert evidence_printed(evidence.iloc[:0]) is None
+    assert trials_tables(evidence.iloc[:0]) == []
+
+
+@pytest.fixture(scope="module")
+def few():
+    """A real clinic: 24 needled patients of 26; 3 got dark spots, 22 are satisfied, 2 not known."""
+    rows = []
+    for i in range(26):
+        visit = {
+            "patient_id": f"P{i:03}",
+            "scar_type": "acne_rolling",
+            "needle_depth_mm": 1.5 if i < 24 else None,
+            "treatment": "needling" if i < 24 else "laser",
+            "adjunct": "none",
+            "sex": "male" if i in (0, 9) else "female",
+        }
+        after = {"improvement_score": None if i in (3, 5) else 20 + (7 * i) % 30}
+        after |= {"pih": i in (1, 4, 8), "infection": False}
+        after |= {"satisfaction_score": 3 if i in (2, 6) else 8}
+        rows.append(visit | {"session_count": 0, "improvement_score": 0})
+        rows.append(visit | {"session_count": 3} | after)
+    return mn.load(pd.DataFrame(rows), study={"design": "single_arm", "title": "x"})
+
+
+@pytest.fixture(scope="module")
+def few_tables(few):
+    claims = ["reduces-scarring", "rare-pih", "rare-infection", "satisfies-patients"]
+    return cohort_tables(few, mn.evaluate(few, claims), profile="annals")
+
+
+def test_small_counts_of_a_real_cohort_are_not_shown(few_tables):
+    baseline, outcome, harm = few_tables
+    assert cells_of(baseline, "male")[1] == "<5"
+    shown = [row.cells for row in outcome.rows]
+    at = {cells[0].split(",")[0]: i for i, cells in enumerate(shown)}
+    assert shown[at["Makes scars less noticeable"]][3] == "34.4 (30.3 to 38.4)"
+    assert shown[at["needling alone"]][1] == ">19/>21"  # 22 known of 24 of 26
+    dark = at["Hyperpigmentation is rare"]  # 3 of 24
+    assert shown[dark][3:] == ("at most 40.3", "", "")
+    assert shown[dark + 1][1:3] == (">21/>21", "<5")
+    satisfied = at["Patients themselves report clear improvement"]  # 22 of 24
+    assert shown[satisfied][3:] == ("at least 60", "", "")
+    assert shown[satisfied + 1][2] == "not shown"
+    assert {row.cells[1] for row in harm.rows} == {"not shown"}  # 24 of the 26 of Table 1
+
+
+def test_no_small_count_stands_in_any_file_of_a_real_cohort(few_tables, tmp_path):
+    for table in few_tables:
+        for row in table.rows:
+            for cell in row.cells[1:]:
+                assert not re.fullmatch(r"[1-4](/.*| \(.*%\))?", cell), (row.cells, cell)
+    for path in write_tables(tmp_path, few_tables, ["csv", "html", "tex"]):
+        text = path.read_text(encoding="utf-8")
+        assert "P0" not in text
+        assert "SYNTHETIC" not in text
+        assert not re.search(r"(?<![\d.,/])[1-4]/2[0-9]\b", text)
+    assert not [p for p in tmp_path.iterdir() if "synthetic" in p.name]
+
+
+def test_a_larger_real_cohort_shows_what_a_synthetic_one_does(split_face):
+    """The guard takes away small counts and nothing else."""
+    real = replace(split_face, provenance=replace(split_face.provenance, synthetic=False))
+    tables = [
+        outcome_table(cohort, mn.evaluate(cohort, ["topical-adjunct", "rare-pih"]))
+        for cohort in (split_face, real)
+    ]
+    synthetic, guarded = ([row.cells for row in t.rows] for t in tables)
+    small = [i for i, row in enumerate(guarded) if row != synthetic[i]]
+    told = [synthetic[i][0] for i in small]
+    assert told == ["share with 10 points or more, percentage points", "needling with PRP",
+                    "needling alone"]  # fmt: skip
+    assert {guarded[i][2] for i in small[1:]} == {"at least 36/40"}  # 38 of 40: 2 had it not
+    assert guarded[small[0]][3:5] == ("not shown", "not shown")
+
+
+def test_a_difference_with_a_small_count_in_a_group_is_not_shown(clinic):
+    real = replace(clinic, provenance=replace(clinic.provenance, synthetic=False))
+    table = outcome_table(real, mn.evaluate(real, ["gentler-than-peel", "shallow-safer"]))
+    peel, alone, chemical, shallow, *_ = (row.cells for row in table.rows)
+    assert peel[3:] == ("not shown", "not shown", "")  # 3 of 36 after a peel
+    assert alone[2] == "18/142 (13\xa0%)"
+    assert chemical[2] == "<5/36"
+    assert shallow[3] == "\u22121.8 (\u221210.3 to 10.6)"
+
+
+def test_a_cohort_without_events_or_answers_has_no_such_table(sheet):
+    cohort = mn.load(sheet, study={"design": "single_arm"})
+    assert harms_table(cohort) is None
+    assert outcome_table(cohort, mn.evaluate(cohort, "home-riskier")) is None
+    assert [t.key for t in cohort_tables(cohort, [])] == [f"baseline_{cohort.name}"]
