@@ -12,7 +12,7 @@ import mnstudy as mn
 from mnstudy.cohort.missingness import missingness
 from mnstudy.cohort.small_counts import FEW, NOT_SHOWN, THRESHOLD, withheld
 from mnstudy.cohort.summary import table_one
-from mnstudy.reporting import disclosure
+from mnstudy.verdicts import disclosure
 
 # tableone 0.9.6 on demo_clinic, one row a patient or a site, groupby="treatment", overall=True:
 # TableOne(patients, categorical=["sex", "age_band", "phototype"])

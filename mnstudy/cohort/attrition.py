@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mnstudy.cohort.flow_counts import withheld_flow
 from mnstudy.cohort.table import OUTCOMES, Cohort, is_baseline
 
 _UNIT = ["patient_id", "site_id"]
@@ -11,12 +12,15 @@ _ALL = "all"
 COLUMNS = ["arm", "step", "patients", "sites", "share"]
 
 
-def attrition(cohort: Cohort) -> pd.DataFrame:
+def attrition(cohort: Cohort, *, exact: bool = False) -> pd.DataFrame:
     """Count the patients and sites left at every step of the study, by arm.
 
     Parameters
     ----------
     cohort : Cohort
+    exact : bool
+        Every count, for work that is not shown to others. In real data counts under 5, and those
+        that would give one away, are withheld otherwise: missing, with ``shown`` in their place.
 
     Returns
     -------
@@ -56,11 +60,18 @@ def attrition(cohort: Cohort) -> pd.DataFrame:
             kept = data.loc[there & inside, _UNIT].drop_duplicates()
             share = len(kept) / enrolled
             rows.append([name, step, kept["patient_id"].nunique(), len(kept), share])
-    return pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table if exact or cohort.synthetic else withheld_flow(table)
 
 
-def lost_sites(cohort: Cohort) -> pd.Series:
+def lost_sites(cohort: Cohort, sites: pd.DataFrame | None = None) -> pd.Series:
     """Tell which sites were lost: their planned final assessment is missing.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    sites : DataFrame, optional
+        ``cohort.sites()``, where it is at hand already.
 
     Returns
     -------
@@ -73,9 +84,8 @@ def lost_sites(cohort: Cohort) -> pd.Series:
     week or later; a row of unknown week does not count as late. Otherwise: the last assessment of
     the site has no known outcome, or there is none after baseline.
     """
-    sites = cohort.sites()
-    gone = lost_by_site(cohort, sites)
-    lost = gone.reindex(pd.MultiIndex.from_frame(sites[_UNIT])).to_numpy(dtype=bool)
+    sites = cohort.sites() if sites is None else sites
+    lost = lost_by_site(cohort, sites).to_numpy()
     return pd.Series(lost, index=sites.index, name="lost")
 
 

@@ -24,7 +24,8 @@ _LOOKS_LIKE = (
     ("a name", re.compile(r"^[^\W\d_]{2,}(?:[\s,.'’-]+[^\W\d_]{1,})+$")),
     ("a name", re.compile(r"^[^\W\d_][^\W\dA-Z_]{3,}$")),
 )
-_REMEDY = "identifies a person: put a pseudonym (P001, P002, ...) in its place"
+EXAMPLE = "P001, P002, ..."  # written into messages, so no sign of a patient
+_REMEDY = f"identifies a person: put a pseudonym ({EXAMPLE}) in its place"
 
 
 def looks_like(cell: str) -> str | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
 import pandas as pd
 
+from mnstudy.cohort.small_counts import THRESHOLD, is_small, safe_text
 from mnstudy.cohort.study import Study
 
 
@@ -110,13 +112,18 @@ class Cohort:
             size.append(_count(data["clinic_id"].nunique(), "clinic"))
         known = int(data["improvement_score"].notna().sum())
         share = f" ({known / len(data):.0%})" if len(data) else ""
+        few = not self.synthetic and (is_small(known) or is_small(len(data) - known))
+        whole = f"improvement known for {known:,} assessments{share}"
+        if few:
+            most = "all but fewer" if known > len(data) / 2 else "fewer"
+            whole = f"improvement known for {most} than {THRESHOLD} assessments"
         lines = [
             f"{self.name} · {mark} · {design}, {'' if study.randomised else 'not '}randomised",
             ", ".join(size),
-            f"improvement known for {known:,} assessments{share} · "
-            f"sha256 {self.provenance.sha256[:8]}…",
+            f"{whole} · sha256 {self.provenance.sha256[:8]}…",
         ]
-        return [*lines, *(limit.says for limit in study.limits), *self.notes]
+        notes = self.notes if self.synthetic else map(safe_text, self.notes)
+        return [*lines, *(limit.says for limit in study.limits), *notes]
 
 
 OUTCOMES = ("improvement_score", "improvement_low", "grade_change")
@@ -140,21 +147,21 @@ def is_baseline(data: pd.DataFrame) -> pd.Series:
 def final_assessments(data: pd.DataFrame) -> pd.DataFrame:
     """Return the last known assessment of each site of a contract table (see ``Cohort.sites``)."""
     keys = [k for k in ("weeks", "session_count", "weeks_since_last_session") if k in data]
-    ordered = data.sort_values(keys, kind="stable", na_position="first")
-    outcomes = [c for c in OUTCOMES if c in ordered]
-    known = ordered[outcomes].notna().any(axis=1) & ~is_baseline(ordered)
-    unit = ["patient_id", "site_id"]
-    rank = pd.Series(range(len(ordered)), index=ordered.index)
-    by_site = [ordered[c] for c in unit]
-    last_known = rank.where(known).groupby(by_site, observed=True).transform("max")
-    last = rank.groupby(by_site, observed=True).transform("max")
-    shown = last_known.fillna(last)
-    final = ordered[rank == shown].copy()
-    count = rank.groupby(by_site, observed=True).transform("size")
-    later = (rank > shown).groupby(by_site, observed=True).transform("sum")
-    final["n_assessments"] = count.loc[final.index]
-    final["later_unknown"] = later.loc[final.index]
-    return final.sort_values(unit, kind="stable").reset_index(drop=True)
+    times = data[keys].reset_index(drop=True)
+    order = times.sort_values(keys, kind="stable", na_position="first").index.to_numpy()
+    outcomes = [c for c in OUTCOMES if c in data]
+    known = (data[outcomes].notna().any(axis=1) & ~is_baseline(data)).to_numpy()
+    by_site = data.groupby(["patient_id", "site_id"], observed=True, sort=True)
+    number = by_site.ngroup().to_numpy()
+    order = order[number[order] >= 0]  # a missing id has no number
+    known, site, row = known[order], number[order].astype(int), np.arange(len(order))
+    shown = np.zeros(by_site.ngroups, dtype=int)
+    shown[site] = row  # the last row of a site is the one that stays
+    shown[site[known]] = row[known]
+    final = data.iloc[order[shown]].reset_index(drop=True).copy()
+    final["n_assessments"] = np.bincount(site, minlength=len(shown))
+    final["later_unknown"] = np.bincount(site[row > shown[site]], minlength=len(shown))
+    return final
 
 
 def _n_sites(data: pd.DataFrame) -> int:

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.disclosure import safe, shown_count
 from mnstudy.reporting.reading import reading
+from mnstudy.verdicts.disclosure import safe, shown_count
+from mnstudy.verdicts.few_events import written
 from mnstudy.verdicts.findings import Finding
 
 LEFT, RIGHT = -3.0, 4.0  # ends of the scale, in distances between margin and no effect
@@ -54,7 +55,7 @@ def cell(finding: Finding | None) -> Cell:
         return Cell(verdict=finding.verdict, numbers="", size="", reason=finding.reason, track=None)
     return Cell(
         verdict=finding.verdict,
-        numbers=f"{fmt.interval(estimate)} {fmt.short_unit(estimate.unit)}",
+        numbers=written(estimate, fmt.short_unit(estimate.unit)),
         size=_size(finding),
         reason=finding.reason,
         track=track(finding),

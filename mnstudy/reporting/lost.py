@@ -9,12 +9,10 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.disclosure import THRESHOLD, is_small
+from mnstudy.cohort.flow_counts import ALL, withheld_flow
+from mnstudy.cohort.small_counts import FEW, NOT_SHOWN
 
-ALL = "all"
 AFTER = "assessed after "
-FEW, NOT_SHOWN = f"<{THRESHOLD}", "not shown"
-NUMBERS = ("patients", "sites", "share")
 MEASURES = {
     "baseline_severity": "severity at baseline",
     "session_count": "sessions completed",
@@ -25,52 +23,8 @@ GROUP = ("completers", "dropouts", "difference", "ci_low", "ci_high")
 
 
 def guarded_attrition(table: pd.DataFrame, *, synthetic: bool) -> pd.DataFrame:
-    """Return the counts with a column ``shown``; withheld ones of a real cohort are missing.
-
-    Withheld is a step of an arm that fewer than five patients or sites reached, or did not
-    reach; and, where that leaves one arm of a step to be worked out from the total, or arms that
-    are fewer than five together, the next smallest arm too.
-    """
-    found = table.assign(shown="")
-    if synthetic:
-        return found
-    small = pd.Series(False, index=table.index)
-    for name in ("patients", "sites"):
-        enrolled = table.groupby("arm", sort=False)[name].transform("first")
-        gone = enrolled - table[name]
-        small |= table[name].map(is_small) | gone.map(is_small)
-        found.loc[table[name].map(is_small), "shown"] = FEW
-    hidden = small.copy()
-    for _, rows in table.groupby("step", sort=False):
-        hidden[_complement(rows, small[rows.index])] = True
-    found.loc[hidden & found["shown"].eq(""), "shown"] = NOT_SHOWN
-    for name in NUMBERS:
-        kind = "Float64" if name == "share" else "Int64"
-        found[name] = found[name].astype(kind).mask(hidden)
-    unknown = found["arm"].isin(found.loc[hidden & found["step"].eq("enrolled"), "arm"])
-    found["share"] = found["share"].mask(unknown)
-    return found
-
-
-def _complement(rows: pd.DataFrame, small: pd.Series) -> list[int]:
-    """Return which further arms of a step are withheld, so that none follows from the total."""
-    arms = rows[rows["arm"] != ALL]
-    everybody = rows[rows["arm"] == ALL]
-    if len(arms) < 2 or not small[arms.index].any():
-        return []
-    further: list[int] = []
-    hidden = small[arms.index]
-    rest = arms[~hidden & arms["sites"].gt(0)].sort_values(["sites", "arm"])
-    for place in rest.index:
-        sites = arms.loc[hidden, "sites"]
-        if int(hidden.sum()) > 1 and not is_small(int(sites.sum())):
-            return further
-        hidden[place] = True
-        further.append(place)
-    sites = arms.loc[hidden, "sites"]
-    if int(hidden.sum()) > 1 and not is_small(int(sites.sum())):
-        return further
-    return [*further, *everybody.index]
+    """Return the counts with a column ``shown``; withheld ones of a real cohort are missing."""
+    return table.assign(shown="") if synthetic else withheld_flow(table)
 
 
 def attrition_table(table: pd.DataFrame) -> dict[str, Any]:

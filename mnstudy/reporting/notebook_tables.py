@@ -9,17 +9,18 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.attrition import attrition
+from mnstudy.cohort.flow_counts import ALL
 from mnstudy.cohort.missingness import missingness
 from mnstudy.cohort.small_counts import FEW
 from mnstudy.cohort.summary import table_one
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting.cells import cell
-from mnstudy.reporting.disclosure import safe, safe_text
 from mnstudy.reporting.figures import plot
-from mnstudy.reporting.lost import ALL, attrition_table, guarded_attrition, guarded_dropouts
+from mnstudy.reporting.lost import attrition_table, guarded_attrition, guarded_dropouts
 from mnstudy.reporting.lost import dropouts_table as compared
 from mnstudy.reporting.sensitivity import groups, guarded, summary
 from mnstudy.reporting.theme import Picture
+from mnstudy.verdicts.disclosure import safe, safe_text
 from mnstudy.verdicts.dropout import completers_and_dropouts
 from mnstudy.verdicts.evaluate import claims as claims_of
 from mnstudy.verdicts.findings import Finding, Findings
@@ -192,7 +193,7 @@ def table_one_to_read(cohort: Cohort, *, by: str = "treatment") -> Words:
 
 def flow_to_read(cohort: Cohort) -> Words:
     """Return how many patients were left at every step: arms down, steps across."""
-    table = guarded_attrition(attrition(cohort), synthetic=cohort.synthetic)
+    table = guarded_attrition(attrition(cohort, exact=True), synthetic=cohort.synthetic)
     words = attrition_table(table)
     steps = [*words["before"], *(f"after {s}" for s in words["after"]), *words["rest"]]
     rows = {arm["name"]: [cell["n"] for cell in arm["cells"]] for arm in words["arms"]}

@@ -1,9 +1,8 @@
-"""A verdict under other choices, for readers: in one sentence, as a table, and what is withheld."""
+"""A verdict under other choices, for readers: in one sentence and as a table."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from itertools import groupby
 from textwrap import shorten
@@ -12,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.disclosure import THRESHOLD, is_guarded, is_small, safe_text
+from mnstudy.reporting.sensitivity_guard import CLINICS, MARGINS, TYPES, guarded, same_estimate
 from mnstudy.verdicts.findings import Finding
 
-MARGINS, CLINICS, TYPES = "margins", "clinics", "scar types"
+__all__ = ["groups", "guarded", "over_margins", "summary"]
+
 TIPPING, WORST = "tipping point", "worst case"
 NAMES = {
     "adjustment": "covariates",
@@ -26,66 +26,8 @@ NAMES = {
     CLINICS: "each clinic left out",
     TYPES: "each scar type alone",
 }
-WITHHELD = "fewer than 5 patients apart from the main result"
-NUMBERS = ("estimate", "ci_low", "ci_high", "p_value")
 LONG = 120  # letters of a reason that the table holds; the file has all of them
 NAMED = 3  # choices named in the sentence before the rest is only counted
-_BOTH = re.compile(rf"(?<![\d.,])[1-{THRESHOLD - 1}](?= with both arms)")
-
-
-def guarded(finding: Finding, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a finding with a column ``withheld``, without what must not be shown.
-
-    In a real cohort a row that leaves out fewer than five patients would show, taken from the
-    main result, what those few had; so would a row that rests on fewer than five. Their estimate
-    and their number of patients are blank, the verdict stays. Where the clinics (or scar types)
-    withheld add up to fewer than five patients, the smallest of the others is withheld too.
-    """
-    table = rows.assign(withheld="")
-    table["n_patients"] = table["n_patients"].astype("Float64").round().astype("Int64")
-    if not is_guarded(finding):
-        return table
-    for column in ("choice", "reason"):
-        table[column] = [_BOTH.sub(f"<{THRESHOLD}", safe_text(str(t))) for t in table[column]]
-    apart = finding.n_patients - table["n_patients"]
-    hidden = _hidden(finding, table, apart)
-    table.loc[hidden, "withheld"] = WITHHELD
-    table.loc[hidden, list(NUMBERS)] = math.nan
-    # a number of patients that differs by a few tells of a few, whatever was estimated
-    near = apart.abs().between(1, THRESHOLD - 1).fillna(False).astype(bool)
-    table["n_patients"] = table["n_patients"].mask(hidden | near)
-    return table
-
-
-def _hidden(finding: Finding, table: pd.DataFrame, apart: pd.Series) -> pd.Series:
-    fewer = apart.between(1, THRESHOLD - 1) & table["check"].isin((CLINICS, TYPES, "missing"))
-    few = table["n_patients"].between(1, THRESHOLD - 1)
-    hidden = (fewer | few).fillna(False).astype(bool)
-    some_sites = apart.eq(0) & table["check"].eq(CLINICS) & ~_same(finding, table)
-    hidden |= (some_sites & table["estimate"].notna()).fillna(False).astype(bool)
-    for check, size in ((CLINICS, apart), (TYPES, table["n_patients"])):
-        group = table["check"].eq(check)
-        if group.any():
-            hidden |= _also_hidden(size[group].fillna(0), hidden[group], finding.n_patients)
-    return hidden
-
-
-def _same(finding: Finding, table: pd.DataFrame) -> pd.Series:
-    """Tell which rows have the estimate of the finding: what was left out was not in it."""
-    value = math.nan if finding.estimate is None else finding.estimate.value
-    same = [math.isclose(x, value, rel_tol=1e-9) for x in table["estimate"].astype("float64")]
-    return pd.Series(same, index=table.index)
-
-
-def _also_hidden(size: pd.Series, hidden: pd.Series, total: int) -> pd.Series:
-    """Withhold the smallest shown group while the rest of the patients are fewer than five."""
-    hidden = hidden.copy()
-    shown = size[~hidden & size.gt(0)].sort_values(kind="stable")
-    for place in shown.index:
-        if not is_small(int(total - size[~hidden].sum())):
-            break
-        hidden[place] = True
-    return hidden
 
 
 def summary(finding: Finding, rows: pd.DataFrame) -> list[str]:
@@ -111,7 +53,7 @@ def summary(finding: Finding, rows: pd.DataFrame) -> list[str]:
 
 def _not_in_it(finding: Finding, rows: pd.DataFrame) -> pd.Series:
     """Tell which clinics had no patient in the finding, so that leaving them out is no choice."""
-    return rows["check"].eq(CLINICS) & _same(finding, rows) & rows["withheld"].eq("")
+    return rows["check"].eq(CLINICS) & same_estimate(finding, rows) & rows["withheld"].eq("")
 
 
 def _pushed(choices: list[str]) -> list[str]:

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
 from mnstudy.reporting.bodies import Body
-from mnstudy.reporting.disclosure import is_guarded, is_small, safe, shown_count
 from mnstudy.reporting.lost import guarded_attrition, guarded_dropouts
-from mnstudy.reporting.specification_words import curve_data
+from mnstudy.reporting.specification_words import NUMBERS, curve_data
+from mnstudy.verdicts.disclosure import safe, shown_count, shown_sites
 from mnstudy.verdicts.findings import Finding, Findings, Part
 from mnstudy.verdicts.robustness.row import COLUMNS as SENSITIVITY
+from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
-COUNTS = ("n_patients", "n_sites", "n_missing")
+COUNTS: dict[str, Callable[[Finding], str]] = {
+    "n_patients": lambda f: shown_count(f, f.n_patients),
+    "n_sites": shown_sites,
+    "n_missing": lambda f: shown_count(f, f.n_missing),
+}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def results_frame(bodies: Iterable[Findings]) -> pd.DataFrame:
     """Return one row for every finding of every body of data.
 
-    Counts of real cohorts below five are written ``<5``; a column that holds one is text.
+    Counts of real cohorts below five are written ``<5``, and those a few short of a known total
+    ``>`` that total less five; a column that holds one is text.
     """
     findings = [safe(f) for body in bodies for f in body]
     table = Findings(findings).to_frame()
     table["n_studies"] = table["n_studies"].astype("Int64")
-    for column in COUNTS:
-        counts = [getattr(f, column) for f in findings]
-        if any(is_guarded(f) and is_small(n) for f, n in zip(findings, counts, strict=True)):
-            table[column] = [_count(f, n) for f, n in zip(findings, counts, strict=True)]
+    for column, written in COUNTS.items():
+        shown = [written(f).replace(",", "") for f in findings]
+        if not all(map(str.isdigit, shown)):
+            table[column] = shown
     return table
 
 
@@ -55,8 +62,19 @@ def sensitivity_frame(bodies: Iterable[Body]) -> pd.DataFrame:
 
 def specifications_frame(bodies: Iterable[Body]) -> pd.DataFrame:
     """Return every specification of the primary claims, one row each, as the figures show them."""
-    tables = [curve_data(c) for b in bodies if b.checked for c in b.checked.curves]
+    tables = [_safe_curve(c) for b in bodies if b.checked for c in b.checked.curves]
     return _stacked(tables, ["claim", "dataset", "synthetic"])
+
+
+def _safe_curve(curve: SpecificationCurve) -> pd.DataFrame:
+    """Return the data of a curve without a rate, or a size, that its finding must not show."""
+    data, finding = curve_data(curve), curve.finding
+    shown = safe(finding).estimate
+    if finding.estimate is not None and shown is not None and math.isnan(shown.value):
+        data[list(NUMBERS)] = math.nan
+    sizes = data["n_patients"].dropna().unique()
+    hidden = [n for n in sizes if not shown_count(finding, int(n)).replace(",", "").isdigit()]
+    return data.assign(n_patients=data["n_patients"].mask(data["n_patients"].isin(hidden)))
 
 
 def attrition_frame(bodies: Iterable[Body]) -> pd.DataFrame:

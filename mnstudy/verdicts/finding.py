@@ -1,14 +1,20 @@
-"""One finding: the estimate with its interval, the verdict, the reason and what was assumed."""
+"""One finding: the estimate with its interval, the verdict, the reason and what was assumed.
+
+What a finding holds is exact; what it shows of a real cohort is safe (``disclosure.safe``).
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.verdicts.disclosure import is_guarded, safe, shown_size
+from mnstudy.verdicts.few_events import written
 from mnstudy.verdicts.registry import Claim
 
 VERDICTS = ("supported", "partly supported", "inconclusive", "contradicted", "not testable")
@@ -42,6 +48,8 @@ class Estimate:
     p_value: float = float("nan")
 
     def __str__(self) -> str:
+        if math.isnan(self.value):
+            return written(self)
         digits = fmt.decimals_for(self.value, self.ci_low, self.ci_high)
         value, low, high = (fmt.number(x, digits) for x in (self.value, self.ci_low, self.ci_high))
         return f"{value} {self.unit}, {fmt.level(self.confidence_level)} CI {low} to {high}"
@@ -117,6 +125,8 @@ class Finding:
         The p-value adjusted over the family (Holm); nan outside it.
     n_patients, n_sites, n_missing : int
         Patients and sites behind the estimate; sites left out for a missing value.
+    cohort_patients, cohort_sites : int
+        Patients and sites of the whole cohort; 0 where they are not known.
     n_studies : int or None
         Studies behind the estimate, where it is pooled.
     parts : tuple of Part
@@ -127,6 +137,12 @@ class Finding:
         What the certainty is made of.
     notes : tuple of str
         Every automatic decision and every caution, in words.
+
+    Notes
+    -----
+    The attributes and ``to_frame`` are exact: they are for computing. The text a finding of a real
+    cohort shows of itself, in a notebook or on a terminal, hides counts of 1 to 4 people and what
+    would give them away, as every report does.
     """
 
     claim: Claim
@@ -147,6 +163,8 @@ class Finding:
     n_patients: int = 0
     n_sites: int = 0
     n_missing: int = 0
+    cohort_patients: int = 0
+    cohort_sites: int = 0
     n_studies: int | None = None
     parts: tuple[Part, ...] = ()
     notes: tuple[str, ...] = ()
@@ -166,7 +184,10 @@ class Finding:
         return ", ".join(counts)
 
     def lines(self) -> list[str]:
-        """Return the finding as lines of text, the estimate first."""
+        """Return the finding as lines of text, the estimate first; safe to show."""
+        return safe(self)._lines()
+
+    def _lines(self) -> list[str]:
         mark = " · SYNTHETIC DATA" if self.synthetic else ""
         head = f"{self.claim.title} ({self.claim.said_in}) · {self.dataset}"
         lines = [head + mark]
@@ -177,7 +198,8 @@ class Finding:
         if self.certainty:
             lines.append(f"certainty (GRADE-like): {self.certainty}")
         if self.estimate is not None:
-            lines.append(f"{self.estimate.method} · {self.size}")
+            size = shown_size(self) if is_guarded(self) else self.size
+            lines.append(f"{self.estimate.method} · {size}")
         return [*lines, *(f"· {note}" for note in self.notes)]
 
     def __repr__(self) -> str:
@@ -189,7 +211,7 @@ class Finding:
         return f"<p><strong>{head}</strong><br>{'<br>'.join(rest)}</p>"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the finding as a table of one row, full precision."""
+        """Return the finding as a table of one row, exact and in full precision."""
         return pd.DataFrame([row(self)], columns=list(COLUMNS))
 
 

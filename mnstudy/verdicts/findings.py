@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from html import escape
 from typing import overload
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.cohort.table import Cohort
+from mnstudy.verdicts.disclosure import safe
 from mnstudy.verdicts.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
 from mnstudy.verdicts.registry import registry
 from mnstudy.verdicts.robustness import CHECKS, Checks, table
@@ -18,10 +21,14 @@ __all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]
 
 
 class Findings(Sequence[Finding]):
-    """Findings in the order of the register; indexed by position or by claim id."""
+    """Findings in the order of the register; indexed by position or by claim id.
+
+    What they hold, ``to_frame`` and ``sensitivity`` are exact; what a notebook or a terminal shows
+    of those of a real cohort hides counts of 1 to 4 people and what would give them away.
+    """
 
     def __init__(self, findings: Sequence[Finding], *, checks: Checks | None = None) -> None:
-        self._findings = tuple(findings)
+        self._findings = tuple(findings if checks is None else _of_cohort(findings, checks.cohort))
         self._checks = checks
 
     @overload
@@ -50,7 +57,7 @@ class Findings(Sequence[Finding]):
         return key in self._findings or any(f.claim.id == key for f in self._findings)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a claim, nothing rounded; what is not known is missing.
+        """Return one row a claim, nothing rounded or withheld; what is not known is missing.
 
         Returns
         -------
@@ -116,7 +123,8 @@ class Findings(Sequence[Finding]):
         return table(self._checks.rows(self._findings, list(names), rng=rng))
 
     def __repr__(self) -> str:
-        shown = [f"{f.claim.id:<24}{f.verdict:<18}{f.estimate or ''}" for f in self._findings]
+        found = map(safe, self._findings)
+        shown = [f"{f.claim.id:<24}{f.verdict:<18}{f.estimate or ''}" for f in found]
         return "\n".join([self._heading(), *shown])
 
     def _heading(self) -> str:
@@ -127,8 +135,17 @@ class Findings(Sequence[Finding]):
         rows = [
             f"<tr><td>{escape(f.claim.title)}</td><td>{escape(str(f.estimate or ''))}</td>"
             f"<td>{escape(f.verdict)}</td><td>{escape(f.reason)}</td></tr>"
-            for f in self._findings
+            for f in map(safe, self._findings)
         ]
         head = "<tr><th>claim</th><th>estimate</th><th>verdict</th><th>reason</th></tr>"
         caption = f"<caption>{escape(self._heading())}</caption>"
         return f"<table>{caption}{head}{''.join(rows)}</table>"
+
+
+def _of_cohort(findings: Sequence[Finding], cohort: Cohort) -> Iterator[Finding]:
+    """Give the findings the size of their cohort: what may be shown of theirs depends on it."""
+    patients = int(cohort.data["patient_id"].nunique())
+    sites = len(cohort.data[["patient_id", "site_id"]].drop_duplicates())
+    for finding in findings:
+        known = (finding.cohort_patients, finding.cohort_sites) == (patients, sites)
+        yield finding if known else replace(finding, cohort_patients=patients, cohort_sites=sites)
