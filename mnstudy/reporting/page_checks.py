@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from mnstudy.reporting.bodies import Body
-from mnstudy.reporting.disclosure import THRESHOLD
 from mnstudy.reporting.lost import (
     attrition_table,
     dropouts_table,
@@ -15,6 +14,7 @@ from mnstudy.reporting.lost import (
 )
 from mnstudy.reporting.sensitivity import groups, summary
 from mnstudy.reporting.specification_words import curve_alt, curve_caption, is_a_curve
+from mnstudy.verdicts.disclosure import THRESHOLD
 from mnstudy.verdicts.findings import Finding
 
 QUESTION = "Would another choice change the verdict?"
@@ -29,11 +29,17 @@ def curve_key(claim_id: str) -> str:
     return f"specifications/{claim_id}"
 
 
+def choices_anchor(answer: str) -> str:
+    """Return the id of what other choices do to an answer, from the id of the answer."""
+    return f"{answer}-choices"
+
+
 def other_choices(body: Body, finding: Finding) -> dict[str, Any]:
     """Return the sentences and the table of a finding under other choices; empty without them."""
     rows = body.checked.sensitivity.get(finding.claim.id) if body.checked else None
     if rows is None or not len(rows):
         return {}
+    rows = rows.astype(object)  # small tables: twice as fast as columns of text
     said = " ".join(summary(finding, rows))
     return {"question": QUESTION, "summary": said, "groups": groups(finding, rows)} if said else {}
 
@@ -54,6 +60,14 @@ def curve_figure(
             "declared choices come to the same numbers, or cannot be told apart here.",
         }
     return {"picture": drawn, "alt": curve_alt(curve), "caption": curve_caption(curve)}
+
+
+def who_was_lost_anchor(body: Body) -> str:
+    """Return the id of the tables of those who were lost; empty where there are none."""
+    checked = body.checked
+    if checked is None or checked.attrition is None or checked.dropouts is None:
+        return ""
+    return f"lost-{body.key}"
 
 
 def who_was_lost(body: Body) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.reporting.bibliography import doi_link, doi_of, year_of
 from mnstudy.reporting.bodies import Body
-from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.claim_charts import claim_charts, overview_charts
+from mnstudy.reporting.page_figures import drawn_charts
 from mnstudy.verdicts.findings import Finding
 
 APART = ("directions of effect: ", "certainty ")  # notes that stand apart on the page
@@ -31,18 +31,16 @@ def claim_evidence(
     if trials is None or finding.claim.id not in trials.states:
         return {}
     claim = finding.claim.id
-    tests = trials.tests(claim)
-    said = trials.directions[claim].sentence
+    studies = trials.used(claim)
     return {
         "anchor": f"{claim}-{body.key}-trials",
         "state": f"{trials.states[claim].word}: {trials.states[claim].sentence}",
-        "directions": said,
+        "directions": trials.directions[claim].sentence,
         "certainty": finding.certainty,
         "domains": [_domain(d.name, d.steps, d.reason) for d in finding.domains],
-        "studies": citations(trials.used(claim)),
-        "counted": fmt.count(len(trials.used(claim)), "study", "studies"),
-        "tests": len(tests),
-        "charts": _drawn(body, claim_charts(trials, claim), pictures),
+        "studies": citations(studies),
+        "counted": fmt.count(len(studies), "study", "studies"),
+        "charts": drawn_charts(body, claim_charts(trials, claim), pictures),
     }
 
 
@@ -54,18 +52,7 @@ def overview(
         chart
         for body in bodies
         if body.trials is not None
-        for chart in _drawn(body, overview_charts(body.trials, body.findings), pictures)
-    ]
-
-
-def _drawn(
-    body: Body, charts: Sequence[Chart], pictures: Mapping[tuple[str, str], Any]
-) -> list[dict[str, Any]]:
-    found = [(chart, pictures.get((body.key, chart.key))) for chart in charts]
-    return [
-        {"picture": drawn, "alt": chart.alt, "caption": chart.caption}
-        for chart, drawn in found
-        if drawn is not None
+        for chart in drawn_charts(body, overview_charts(body.trials, body.findings), pictures)
     ]
 
 

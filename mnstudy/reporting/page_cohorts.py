@@ -1,0 +1,96 @@
+"""Printed tables on the page: Table 1, outcomes and harms of cohorts; what the trials print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.page_figures import drawn_charts
+from mnstudy.reporting.printed_table import PrintedTable
+from mnstudy.reporting.table_html import to_html
+
+# Key of a section, its title, and what it shows.
+SECTIONS = (
+    (
+        "table1",
+        "Table 1",
+        "Who the patients are and what they received. No p-values: chance differences at the "
+        "start are no findings.",
+    ),
+    (
+        "outcomes",
+        "Outcomes",
+        "For every outcome and arm: who was analysed, who had data, the result, and the effect "
+        "with its interval; for yes-or-no outcomes absolute and relative.",
+    ),
+    (
+        "harms",
+        "Harms",
+        "Every harm that was recorded, with its denominator and exact limits, also where none "
+        "was seen.",
+    ),
+)
+BEGINNINGS = {"table1": ("table1", "baseline"), "outcomes": ("outcome",), "harms": ("harm",)}
+
+
+def section_id(key: str, body: Body) -> str:
+    """Return the id of the section of a cohort."""
+    return f"{key}-{body.key}"
+
+
+def section_tables(key: str, body: Body) -> list[PrintedTable]:
+    """Return the tables of a cohort that stand in a section, by how their keys begin."""
+    return [table for table in body.tables if table.key.startswith(BEGINNINGS[key])]
+
+
+def has_section(key: str, body: Body) -> bool:
+    """Tell whether a cohort has anything to show in a section."""
+    if body.trials is not None:
+        return False
+    return bool(section_tables(key, body)) or (key == "harms" and body.harms is not None)
+
+
+def cohort_sections(
+    bodies: Sequence[Body], pictures: Mapping[tuple[str, str], Any]
+) -> list[dict[str, Any]]:
+    """Return the sections that have something to show, each cohort in them."""
+    sections = []
+    for key, title, about in SECTIONS:
+        cohorts = [_cohort(key, b, pictures) for b in bodies if has_section(key, b)]
+        if cohorts:
+            sections.append({"key": key, "title": title, "about": about, "cohorts": cohorts})
+    return sections
+
+
+def other_tables(bodies: Sequence[Body]) -> list[dict[str, Any]]:
+    """Return the tables of the published trials, which stand in no section of a cohort."""
+    return [_table(b, t) for b in bodies if b.trials is not None for t in b.tables]
+
+
+def _cohort(key: str, body: Body, pictures: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
+    charts = [body.harms] if key == "harms" and body.harms is not None else []
+    return {
+        "id": section_id(key, body),
+        "heading": body.heading,
+        "synthetic": body.synthetic,
+        "tables": [_table(body, t) for t in section_tables(key, body)],
+        "charts": drawn_charts(body, charts, pictures),
+    }
+
+
+def _table(body: Body, table: PrintedTable) -> dict[str, str]:
+    return {"title": table.title, "html": printed(table), "path": table_path(body, table)}
+
+
+def table_path(body: Body, table: PrintedTable) -> str:
+    """Return where the files of a table lie, without the ending."""
+    return f"tables/{body.key}/{table.file}"
+
+
+def printed(table: PrintedTable) -> str:
+    """Return a table as HTML, everything in it escaped; it scrolls by itself.
+
+    Its box is no landmark here: a page with a landmark for every table has too many to be of use.
+    """
+    return to_html(table).replace('role="region"', 'role="group"', 1)

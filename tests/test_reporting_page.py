@@ -1,0 +1,325 @@
+"""The page of a report: what sorts and filters it, its cohorts, its checklists, its files."""
+
+import re
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from importlib import resources
+
+import pandas as pd
+import pytest
+from test_reporting_cases import HOSTILE, estimate, finding
+from test_reporting_choices import checked_bodies
+from test_reporting_report import Outline, bodies, body
+
+from mnstudy.reporting import checklists as module
+from mnstudy.reporting import page as page_module
+from mnstudy.reporting.cells import cell
+from mnstudy.reporting.charts import Chart
+from mnstudy.reporting.checklist_places import places
+from mnstudy.reporting.checklists import OPEN, PARTLY, checklist_frame, checklists
+from mnstudy.reporting.downloads import downloads
+from mnstudy.reporting.page import Drawn, render
+from mnstudy.reporting.page_cohorts import cohort_sections, other_tables
+from mnstudy.reporting.page_scorecard import SORTS, sort_keys
+from mnstudy.reporting.printed_table import Column, PrintedTable, Row, RowGroup
+from mnstudy.verdicts.findings import VERDICTS
+from mnstudy.verdicts.registry import GROUPS
+
+DESIGNS = {
+    "randomised": "parallel, randomised",
+    "split": "split body, randomised",
+    "clinic": "registry, not randomised",
+    "series": "single arm (inferred), not randomised",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stub(Chart):
+    """A chart of which only the words are asked."""
+
+    name: str
+
+    @property
+    def key(self):
+        return f"stub/{self.name}"
+
+    @property
+    def caption(self):
+        return f"Caption of <{self.name}>"
+
+    @property
+    def alt(self):
+        return f"Bars. What {self.name} shows, in words for those who do not see it."
+
+    def data(self):
+        return pd.DataFrame()
+
+    def draw(self, width, size):
+        raise NotImplementedError
+
+
+def drawn(path):
+    picture = "data:image/svg+xml;base64,PHN2Zy8+"
+    return Drawn(wide=picture, narrow=picture, width=690, height=300, path=path, files=("svg",))
+
+
+def printed(key, dataset="clinic", **more):
+    rows = (RowGroup(title="", rows=(Row(cells=("a < b", "1")),)),)
+    heads = (Column(head="what"), Column(head="n", align="right"))
+    given = {"title": f"{key} of {dataset}", "synthetic": False, "dataset": dataset}
+    return PrintedTable(
+        key=f"{key}_{dataset}", columns=heads, groups=rows, **(given | more)
+    )  # fmt: skip
+
+
+def study(design, key="clinic", **more):
+    asked = [
+        finding("reduces-scarring", estimate(22, 14, 30), "supported", planned=True),
+        finding("rare-pih", estimate(1.5, 0.4, 4.1, unit="percent"), "inconclusive"),
+    ]
+    one = body(key, asked, heading=f"{key} (real)")
+    facts = (*one.facts, ("Design", DESIGNS[design]))
+    tables = tuple(printed(name, key) for name in ("baseline", "outcomes", "harms"))
+    return replace(one, facts=facts, tables=tables, **more)
+
+
+def shown(some, pictures=None, **more):
+    return render(some, pictures or {}, versions={"mnstudy": "0"}, register_sha256="ab", **more)
+
+
+@pytest.fixture(scope="module")
+def two():
+    """A clinic and a split-face trial, each with tables and charts, the second with more."""
+    more = {"charts": {"rare-pih": (Stub(name="doses"),)}, "harms": Stub(name="harms")}
+    return [study("clinic"), study("split", key="faces", **more)]
+
+
+@pytest.fixture(scope="module")
+def page(two):
+    pictures = {("faces", f"stub/{name}"): drawn(f"figures/faces/{name}")
+                for name in ("doses", "harms")}  # fmt: skip
+    return shown(two, pictures)
+
+
+def ids(page):
+    return Outline(page).ids
+
+
+def test_sections_of_cohorts_stand_on_the_page_and_in_its_contents(page):
+    outline = Outline(page)
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    contents = page.split("<nav")[1].split("</nav>")[0]
+    for key, title in (("table1", "Table 1"), ("outcomes", "Outcomes"), ("harms", "Harms")):
+        assert f'<a href="#{key}">{title}</a>' in contents
+        for cohort in ("clinic", "faces"):
+            assert f'href="#{key}-{cohort}"' in contents
+            section = page.split(f'<h3 id="{key}-{cohort}">')[1].split("</section>")[0]
+            assert "a &lt; b" in section
+            assert "<caption" in section
+    assert "Caption of &lt;harms&gt;" in page.split('id="harms-faces"')[1].split("</section>")[0]
+    assert "<figure>" not in page.split('id="harms-clinic"')[1].split("</section>")[0]
+
+
+def test_further_charts_stand_with_their_claim_where_they_were_drawn(page, two):
+    answer = page.split('<h4 id="rare-pih-faces">')[1].split("</section>")[0]
+    assert "Caption of &lt;doses&gt;" in answer
+    assert 'href="figures/faces/doses.svg"' in answer
+    assert "&lt;doses&gt;" not in shown(two)
+
+
+def test_tables_of_published_trials_stand_with_the_trials(two):
+    trials = replace(two[0], trials=object(), tables=(printed("evidence", "published"),))
+    assert [t["path"] for t in other_tables([*two, trials])] == ["tables/clinic/evidence_published"]
+    assert cohort_sections([trials], {}) == []
+
+
+def test_a_report_without_cohorts_has_no_section_for_them():
+    plain = shown(bodies())
+    assert not {"table1", "outcomes", "harms", "downloads"} & set(ids(plain))
+
+
+class Controls(HTMLParser):
+    """Collect what can be pressed or filled in, and whether it waits in a template."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.depth, self.found = 0, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.depth += tag == "template"
+        if tag in ("button", "input", "select"):
+            self.found.append((tag, self.depth > 0, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        self.depth -= tag == "template"
+
+
+def test_without_the_script_there_is_no_control_and_no_row_is_hidden(page):
+    found = Controls(page).found
+    assert len(found) > 8
+    assert all(waits for _, waits, _ in found)
+    assert all(a["type"] in ("button", "reset") for tag, _, a in found if tag == "button")
+    table = page.split('id="scorecard-table"')[1].split("</table>")[0]
+    assert "hidden>" not in table.replace('class="hidden">', "")
+    assert table.count("<tr data-claim=") == 2
+
+
+def test_the_script_is_small_strict_and_asks_nobody():
+    text = resources.files("mnstudy.reporting").joinpath("templates/report.js").read_text()
+    assert len(text.splitlines()) <= 150
+    assert '"use strict"' in text
+    for word in ("http", "import", "fetch", "eval", "innerHTML", "document.write", "</script"):
+        assert word not in text, word
+
+
+def test_filters_offer_only_what_some_claim_has(page):
+    form = page.split('<form id="scorecard-filters"')[1].split("</form>")[0]
+    offered = re.findall(r'<option value="([^"]+)">([^<]+)', form)
+    words = [text for value, text in offered if value.isdigit()]
+    assert words == ["supported", "inconclusive", "clinic (real)", "faces (real)"]
+    assert ("safety", GROUPS["safety"]) in offered
+    assert "modifiers" not in dict(offered)
+    single = shown([study("clinic")])
+    assert 'name="data"' not in single
+
+
+def test_rows_carry_what_they_are_sorted_and_filtered_by_escaped():
+    page = shown(bodies())
+    row = re.search(r'<tr data-claim="rare-pih".*?</tr>', page, re.S)
+    assert row is None or 'data-group="safety"' in row[0]
+    letters = re.findall(r'data-letters="([^"]*)"', page)
+    assert all(re.fullmatch(r"([A-E]( [A-E])*)?", text) for text in letters)
+    head = page.split("<thead>")[1].split("</thead>")[0]
+    assert HOSTILE not in head
+    assert page.count('data-sort="verdict"') == 3
+
+
+def test_cells_sort_by_verdict_by_number_and_by_distance_from_the_margin():
+    case = finding("reduces-scarring", estimate(22, 14, 30), "supported")
+    keys = sort_keys(cell(case), case)
+    assert keys == {"verdict": "0", "estimate": "22", "beyond": "1.2"}  # (22 - 10) / 10
+    assert set(keys) == {name for name, *_ in SORTS}
+    fewer = finding("rare-pih", estimate(0.25, 0.1, 0.4, unit="percent"), "supported")
+    assert float(sort_keys(cell(fewer), fewer)["beyond"]) > 0
+    none = finding("maintenance", None, "not testable")
+    assert sort_keys(cell(none), none) == {
+        "verdict": str(len(VERDICTS) - 1), "estimate": "", "beyond": ""
+    }  # fmt: skip
+    assert set(sort_keys(cell(None), None).values()) == {""}
+
+
+def test_landmarks_are_few_and_headings_in_order(page):
+    assert 'role="region"' not in page
+    outline = Outline(page)
+    labelled = re.findall(r'<section aria-labelledby="([^"]+)"', page)
+    assert len(labelled) == len(set(labelled)) < 20
+    steps = zip(outline.levels, outline.levels[1:], strict=False)
+    assert all(after - before <= 1 for before, after in steps)
+    boxes = re.findall(r'<div class="scroll"[^>]*>', page)
+    assert all('tabindex="0"' in box and "aria-label" in box for box in boxes)
+
+
+@pytest.mark.parametrize(
+    ("design", "names"),
+    [
+        ("randomised", ["CONSORT 2025", "CONSORT Harms 2022", "SAMPL"]),
+        ("split", ["CONSORT 2025", "CONSORT within-person", "CONSORT Harms 2022", "SAMPL"]),
+        ("clinic", ["CONSORT Harms 2022", "STROBE", "SAMPL"]),
+        ("series", ["CONSORT Harms 2022", "STROBE", "SAMPL"]),
+    ],
+)
+def test_the_design_decides_which_checklists_apply(design, names):
+    assert [one.name for one in checklists([study(design)])] == names
+
+
+def test_without_harms_or_a_study_there_is_less_to_check():
+    plain = replace(study("clinic"), tables=())
+    only = replace(plain, findings=plain.findings[:1])
+    assert [one.name for one in checklists([only])] == ["STROBE", "SAMPL"]
+    assert [one.name for one in checklists(bodies())] == ["SAMPL"]
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_every_place_a_checklist_points_to_is_on_the_page(design):
+    some = [study(design), *bodies()[1:]]
+    there = set(ids(shown(some)))
+    pointed = {p.anchor for one in checklists(some) for i in one.items for p in i.where}
+    assert pointed <= there
+    assert {"table1-clinic", "outcomes-clinic", "harms-clinic", "methods"} <= pointed
+
+
+def test_other_choices_and_those_who_were_lost_are_pointed_to_where_there_are_any():
+    some = [replace(b, facts=(*b.facts, ("Design", DESIGNS["clinic"]))) for b in checked_bodies()]
+    pointed = {p.anchor for one in checklists(some) for i in one.items for p in i.where}
+    assert {"reduces-scarring-clinic-choices", "lost-clinic"} <= pointed
+    assert pointed <= set(ids(shown(some)))
+
+
+def test_what_a_report_lacks_is_yours_to_write():
+    bare = replace(study("clinic"), tables=())
+    item = next(i for one in checklists([bare]) for i in one.items if i.number == "14a")
+    assert [place.anchor for place in item.where] == ["data-clinic"]
+    gone = next(i for one in checklists([bare]) for i in one.items if i.number == "14c")
+    assert (gone.where, gone.answered) == ((), OPEN)
+    assert {i.answered for one in checklists([bare]) for i in one.items} >= {OPEN, PARTLY}
+
+
+def test_items_are_numbered_as_in_the_checklists_and_each_says_something():
+    raw = {one["key"]: one["items"] for one in module._raw()}
+    numbers = {key: {re.sub(r"\D", "", i["number"]) for i in own} for key, own in raw.items()}
+    assert numbers["consort-2025"] == {str(n) for n in range(1, 31)}
+    assert numbers["strobe"] == {str(n) for n in range(1, 23)}
+    for key in ("consort-2025", "strobe"):
+        listed = [i["number"] for i in raw[key]]
+        assert len(listed) == len(set(listed))
+        assert listed == sorted(listed, key=lambda n: (int(re.sub(r"\D", "", n)), n))
+    known = set(places([], []))
+    for own in raw.values():
+        for item in own:
+            assert item.get("at") or item.get("hint"), item
+            assert set(item.get("at", ())) <= known, item
+
+
+def test_the_table_of_checklists_has_one_row_an_item(two):
+    table = checklist_frame(two)
+    assert list(table.columns) == list(module.COLUMNS)
+    assert len(table) == sum(len(one.items) for one in checklists(two))
+    flow = table[(table["checklist"] == "CONSORT 2025") & (table["number"] == "25")].iloc[0]
+    assert flow["where"] == "index.html#table1-faces"
+    assert flow["studies"] == "faces (real)"
+    both = table[table["checklist"] == "SAMPL"]
+    assert set(both["studies"]) == {"clinic (real); faces (real)"}
+
+
+def test_downloads_list_every_file_once_with_what_it_is(two, tmp_path):
+    for name in (
+        "results.csv", "scorecard.svg", "scorecard.png", "checklist.csv", "index.html",
+        "tables/faces/outcomes_faces.docx", "tables/faces/outcomes_faces.csv",
+        "figures/faces/rare-pih.svg", "figures/faces/rare-pih.csv",
+        "figures/faces/specifications/rare-pih.svg", "notebooks/02_does_it_work.ipynb", "odd.txt",
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    found = {one.path: one for one in downloads(tmp_path, two)}
+    assert found["tables/faces/outcomes_faces"].formats == ("csv", "docx")
+    assert found["tables/faces/outcomes_faces"].what == "outcomes of faces, faces (real)"
+    assert found["figures/faces/rare-pih"].formats == ("svg", "csv")
+    title = two[0].findings["rare-pih"].claim.title
+    assert found["figures/faces/rare-pih"].what == f"{title}, faces (real)"
+    assert "every combination" in found["figures/faces/specifications/rare-pih"].what
+    assert found["odd"].group == "Other files"
+    files = {f"{one.path}.{ending}" for one in found.values() for ending in one.formats}
+    there = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert files == there - {"index.html"} | {"manifest.json"}
+    page = shown(two, downloads=tuple(found.values()))
+    section = page.split('<h2 id="downloads">')[1].split("</section>")[0]
+    assert set(re.findall(r'href="([^"]+)"', section)) == files
+    assert 'href="checklist.csv"' in page.split('<h2 id="checklists">')[1]
+    assert 'href="tables/faces/outcomes_faces.docx"' in page.split('id="outcomes-faces"')[1]
+
+
+def test_the_page_is_the_same_each_time(two):
+    assert shown(two) == shown(two)
+    assert page_module.TITLE in shown(two)
