@@ -1,4 +1,4 @@
-"""The command line: ``mnstudy report|evaluate|validate|claims|datasets|simulate|plan|init``.
+"""The command line: ``mnstudy report|diff|evaluate|validate|claims|datasets|simulate|plan|init``.
 
 Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
 """
@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it, so that ``--help`` answers 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,11 @@ from pathlib import Path
 
 from mnstudy import __version__
 from mnstudy.errors import DataError, DesignError
+
+# As in the modules that write them, which are too heavy to import for --help; a test compares.
+FORMATS = ("svg", "png", "pdf")
+PROFILES = ("default", "annals", "jama")
+BAR = 30  # characters
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +49,20 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("data", nargs="?", help=data + "; the shipped ones when left out")
     report.add_argument("--out", default="report", help="folder to write (default: report)")
     report.add_argument("--no-notebooks", action="store_true", help="leave the notebooks out")
-    report.add_argument("--no-png", action="store_true", help="figures as SVG only")
+    report.add_argument("--only", nargs="+", metavar="CLAIM", help="answer these claims only")
+    report.add_argument(
+        "--formats", nargs="+", choices=FORMATS, default=FORMATS, help="of the figures; all three"
+    )
+    report.add_argument(
+        "--profile", choices=PROFILES, default="default", help="number format of the tables"
+    )
+    report.add_argument(
+        "--fresh", action="store_true", help="work everything out again, reuse nothing"
+    )
+
+    diff = _command(commands, "diff", _diff, "say what changed between two reports, and why")
+    diff.add_argument("old", help="folder of a report")
+    diff.add_argument("new", help="folder of another; exit code 1 where a finding differs")
 
     evaluate = _command(commands, "evaluate", _evaluate, "hold the claims against a data set")
     evaluate.add_argument("data", help=data)
@@ -90,11 +109,16 @@ def _report(arguments: argparse.Namespace) -> int:
 
     cohort = load(arguments.data) if arguments.data else None
     progress = _Progress()
+    # Ended by the system it cleans up as when interrupted: nothing half-written is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     path = report(
         cohort,
         out=arguments.out,
-        png=not arguments.no_png,
+        claims=arguments.only,
+        formats=arguments.formats,
+        profile=arguments.profile,
         notebooks=not arguments.no_notebooks,
+        reuse=not arguments.fresh,
         progress=progress,
     )
     progress.close()
@@ -104,36 +128,46 @@ def _report(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _diff(arguments: argparse.Namespace) -> int:
+    from mnstudy.reporting.difference import difference
+
+    found = difference(Path(arguments.old), Path(arguments.new))
+    print(found)
+    return 1 if found.changes else 0
+
+
 class _Progress:
-    """One line a stage on standard output: what, how far, how long."""
+    """One line a stage on standard output: what, how far, how long, and how long still."""
 
     def __init__(self) -> None:
         self._stage = ""
         self._started = time.monotonic()
-        self._last = ""
+        self._done, self._total = 0, 0
 
-    def __call__(self, stage: str, done: int, total: int, text: str = "") -> None:
+    def __call__(self, stage: str, done: int, total: int) -> None:
         if stage != self._stage:
             self.close()
             self._stage, self._started = stage, time.monotonic()
-        self._last = text or f"{done} of {total}"
+        self._done, self._total = done, total
         if sys.stdout.isatty():
-            print(f"\r{self._line()}{self._left(done, total):<24}", end="", flush=True)
+            print(f"\r{self._line()}{self._left():<20}", end="", flush=True)
 
     def _line(self) -> str:
-        return f"{self._stage} ".ljust(20, ".") + f" {self._last}".ljust(44)
+        full = BAR * self._done // max(self._total, 1)
+        bar = f"[{'#' * full}{'-' * (BAR - full)}]"
+        return f"{self._stage} ".ljust(20, ".") + f" {self._done} of {self._total}".ljust(14) + bar
 
-    def _left(self, done: int, total: int) -> str:
+    def _left(self) -> str:
         spent = time.monotonic() - self._started
-        if not 0 < done < total:
+        if not 0 < self._done < self._total:
             return ""
-        return f"about {spent * (total - done) / done:.0f} s left"
+        return f"  about {spent * (self._total - self._done) / self._done:.0f} s left"
 
     def close(self) -> None:
         if self._stage:
             start = "\r" if sys.stdout.isatty() else ""
             spent = time.monotonic() - self._started
-            print(f"{start}{self._line()}{spent:>5.0f} s".ljust(80), flush=True)
+            print(f"{start}{self._line()}{spent:>6.0f} s".ljust(85), flush=True)
         self._stage = ""
 
 

@@ -6,6 +6,12 @@ import pytest
 import mnstudy as mn
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    """Keep the results of a test's reports away from those of whoever runs the tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="session")
 def clinic():
     return mn.load("demo_clinic")

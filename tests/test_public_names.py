@@ -12,6 +12,7 @@ NAMES = [
     "operating_characteristics", "stats", "plot", "DataError",
     "scales", "attrition", "specification_curve", "evidence_table", "doubts",
     "between_studies", "evidence_map", "table_one", "missingness",
+    "charts", "tables", "outcomes", "write_tables",
 ]  # fmt: skip
 STATS = [
     "random_intercept", "mixed_model", "pool", "signed_rank", "hodges_lehmann", "proportion",

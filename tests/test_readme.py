@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
+from mnstudy import cli
 from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.plan_check import check_plan
 from mnstudy.verdicts.registry import registry
@@ -51,12 +52,23 @@ def test_the_study_file_is_read_and_its_claims_are_answered(tmp_path, sheet):
     assert any("percent of baseline" in note or "ECCA" in note for note in cohort.notes)
 
 
-def test_the_python_example_runs():
-    example = next(b for b in blocks("python") if "mn.load" in b)
-    lines = [x for x in example.splitlines() if x and "to_csv" not in x and "sensitivity" not in x]
-    space: dict[str, object] = {}
-    exec("\n".join(lines), space)
-    assert len(space["findings"]) == len(registry())
+@pytest.mark.parametrize("way", ["notebook_tables", "import mnstudy as mn"])
+def test_the_python_examples_run(way, tmp_path, monkeypatch):
+    """Sensitivity of all claims, which takes long, has tests of its own."""
+    example = next(b for b in blocks("python") if way in b)
+    lines = [x for x in example.splitlines() if x]
+    assert len(lines) <= 10
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, object] = {"mn": mn}
+    exec("\n".join(x for x in lines if "findings.sensitivity()" not in x), space)
+    assert len(space["findings"]) == (2 if way == "notebook_tables" else len(registry()))
+    written = {p.name for p in tmp_path.iterdir()}
+    assert written == (set() if way == "notebook_tables" else {"more_sessions.pdf", "numbers.csv"})
+
+
+def test_the_commands_shown_are_those_of_the_command_line(capsys):
+    for line in re.findall(r"^    mnstudy (.*?)(?:  +#.*)?$", TEXT, re.MULTILINE):
+        assert cli._parser().parse_args(line.split()).run
 
 
 def test_every_toml_block_is_toml():

@@ -11,7 +11,7 @@ from test_reporting_cases import HOSTILE, cases, untestable
 
 import mnstudy as mn
 from mnstudy.reporting import folder as place
-from mnstudy.reporting import pictures
+from mnstudy.reporting import made_from, side_by_side
 from mnstudy.reporting import report as module
 from mnstudy.reporting.bodies import Body, cohort_body, slug, with_unique_keys
 from mnstudy.verdicts.findings import Findings
@@ -50,7 +50,8 @@ def quiet(stage, done, total):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("written")
-    module.write_report(bodies(), folder, png=True, progress=quiet)
+    module.write_report(bodies(), folder, progress=quiet)
+    place.write_manifest(folder, {})
     return folder
 
 
@@ -61,7 +62,7 @@ def page(written):
 
 @pytest.fixture
 def shipped(monkeypatch):
-    monkeypatch.setattr(module, "gather", lambda cohort, progress, n_jobs: bodies()[1:])
+    monkeypatch.setattr(module, "gather", lambda cohorts, progress, **asked: bodies()[1:])
 
 
 class Outline(HTMLParser):
@@ -120,8 +121,9 @@ def test_pictures_are_inside_the_page_and_described(page):
         assert kind == "data:image/svg+xml;base64"
         assert b"<svg" in base64.b64decode(content)
         assert len(image["alt"]) > 40
-    assert "http" not in re.sub(r"data:[^\"]+", "", page).replace("http://www.w3.org", "")
-    assert "<script" not in page
+    bare = re.sub(r"data:[^\"]+", "", page).replace("http://www.w3.org", "")
+    assert "http" not in re.sub(r'href="https://doi\.org/[^"]+"', "", bare)
+    assert re.findall(r"<(script|style)[^>]*>", page) == ["style", "script"]
 
 
 def test_names_from_data_are_escaped(page):
@@ -131,8 +133,8 @@ def test_names_from_data_are_escaped(page):
 
 def test_synthetic_data_are_marked_wherever_they_stand(page):
     assert "Synthetic data are invented" in page
-    assert re.search(r'<td class="body synthetic">.{0,2000}supported', page, re.S)
-    assert '<section class="card synthetic" aria-labelledby="more-sessions-demo">' in page
+    assert re.search(r'<td class="body synthetic"[^>]*>.{0,2000}supported', page, re.S)
+    assert '<section class="card synthetic">\n<h4 id="more-sessions-demo">' in page
 
 
 def test_small_counts_are_not_on_the_page(page):
@@ -141,7 +143,7 @@ def test_small_counts_are_not_on_the_page(page):
 
 
 def test_an_open_question_is_not_put_as_an_answer(page):
-    pain = page.split('<section class="card" aria-labelledby="little-pain-clinic">')[1]
+    pain = page.split('<h4 id="little-pain-clinic">')[1]
     assert "that these data speak against the claim" in pain.split("</section>")[0]
     assert page.count("WORDING of this claim") == 3
 
@@ -153,7 +155,7 @@ def test_the_page_says_method_margin_reason_versions_and_hashes(page):
         "not testable: the data have no column maintenance",
         mn.__version__,
         "ab" * 32,
-        module.register_sha256(),
+        made_from.register_sha256(),
     ):
         assert text in page
 
@@ -162,26 +164,28 @@ def test_the_manifest_lists_every_file_with_its_hash(written):
     manifest = json.loads((written / "manifest.json").read_text(encoding="utf-8"))
     files = {p.relative_to(written).as_posix() for p in written.rglob("*") if p.is_file()}
     assert set(manifest["files"]) == files - {"manifest.json"}
-    assert {"results.csv", "parts.csv", "scorecard.svg", "scorecard.png"} <= files
-    assert "figures/demo/more-sessions.csv" in files
+    assert {"results.csv", "parts.csv", "checklist.csv"} <= files
+    for ending in ("svg", "png", "pdf", "csv"):
+        assert {f"scorecard.{ending}", f"figures/demo/more-sessions.{ending}"} <= files
     for name, sha256 in manifest["files"].items():
         assert hashlib.sha256((written / name).read_bytes()).hexdigest() == sha256
 
 
 def test_two_runs_give_the_same_bytes_also_side_by_side(written, tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "FIGURES_PER_JOB", 1)
-    module.write_report(bodies(), tmp_path, png=True, progress=quiet, n_jobs=2)
+    monkeypatch.setattr(side_by_side, "PER_JOB", 1)
+    module.write_report(bodies(), tmp_path, progress=quiet, n_jobs=2)
+    place.write_manifest(tmp_path, {})
     first = {p.relative_to(written): p.read_bytes() for p in written.rglob("*") if p.is_file()}
     again = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert first == again
 
 
 def test_a_report_replaces_the_older_one_and_keeps_what_is_not_its_own(shipped, tmp_path):
-    out = mn.report(out=tmp_path / "report", png=False)
+    out = mn.report(out=tmp_path / "report", formats=["svg"])
     assert out == tmp_path / "report"
     (out / "my notes.txt").write_text("mine", encoding="utf-8")
     (out / "figures" / "trials" / "treats-acne-scars.csv").write_text("touched", encoding="utf-8")
-    mn.report(out=out, png=False)
+    mn.report(out=out, formats=["svg"])
     assert (out / "my notes.txt").read_text(encoding="utf-8") == "mine"
     assert "touched" not in (out / "figures" / "trials" / "treats-acne-scars.csv").read_text()
     assert not list(out.glob("figures/*/*.png"))
@@ -191,7 +195,7 @@ def test_a_report_replaces_the_older_one_and_keeps_what_is_not_its_own(shipped, 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_a_stop_half_way_leaves_the_old_report_whole(shipped, tmp_path, monkeypatch, error):
-    out = mn.report(out=tmp_path / "report", png=False)
+    out = mn.report(out=tmp_path / "report", formats=["svg"])
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
 
     def fail(*args, **more):
@@ -199,26 +203,8 @@ def test_a_stop_half_way_leaves_the_old_report_whole(shipped, tmp_path, monkeypa
 
     monkeypatch.setattr(module, "results_frame", fail)
     with pytest.raises(error):
-        mn.report(out=out, png=False)
+        mn.report(out=out, formats=["svg"], reuse=False)
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
-    assert [p.name for p in tmp_path.iterdir()] == ["report"]
-
-
-def test_a_failed_move_puts_the_old_report_back(tmp_path, monkeypatch):
-    target = tmp_path / "report"
-    target.mkdir()
-    place.write_manifest(target, {})
-    rename = place.Path.rename
-
-    def break_second(self, other):
-        if self.name.endswith(".new"):
-            raise OSError("disk full")
-        return rename(self, other)
-
-    monkeypatch.setattr(place.Path, "rename", break_second)
-    with pytest.raises(OSError, match="disk full"), place.whole_folder(target) as fresh:
-        (fresh / "index.html").write_text("new", encoding="utf-8")
-    assert [p.name for p in target.iterdir()] == ["manifest.json"]
     assert [p.name for p in tmp_path.iterdir()] == ["report"]
 
 
@@ -238,6 +224,53 @@ def test_a_folder_that_is_no_report_is_not_overwritten(shipped, tmp_path, manife
     assert (tmp_path / "thesis.docx").read_text(encoding="utf-8") == "years of work"
 
 
+def test_a_report_made_from_the_same_is_not_made_again(shipped, tmp_path, monkeypatch):
+    out = mn.report(out=tmp_path / "report", formats=["svg"])
+    before = (out / "index.html").stat().st_mtime_ns
+    stages = []
+    mn.report(out=out, formats=["svg"], progress=lambda stage, *_: stages.append(stage))
+    assert stages[-1] == "nothing changed"
+    assert (out / "index.html").stat().st_mtime_ns == before
+    mn.report(out=out, formats=["svg"], reuse=False)
+    assert (out / "index.html").stat().st_mtime_ns != before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"formats": ["svg", "pdf"]}, {"profile": "jama"}, {"touched": "index.html"}],
+)
+def test_a_report_asked_for_otherwise_or_touched_is_made_again(shipped, tmp_path, change):
+    out = mn.report(out=tmp_path / "report", formats=["svg"])
+    before = (out / "results.csv").stat().st_ino
+    if "touched" in change:
+        (out / change.pop("touched")).write_text("touched", encoding="utf-8")
+    mn.report(out=out, **({"formats": ["svg"]} | change))
+    assert (out / "results.csv").stat().st_ino != before
+    assert (out / "index.html").read_text(encoding="utf-8") != "touched"
+
+
+def test_a_report_of_few_claims_does_not_replace_one_of_all(shipped, tmp_path):
+    out = mn.report(out=tmp_path / "report", formats=["svg"])
+    with pytest.raises(ValueError, match="report of all claims: name another folder"):
+        mn.report(out=out, claims="little-pain", formats=["svg"])
+    few = mn.report(out=tmp_path / "few", claims=["rare-pih", "little-pain"], formats=["svg"])
+    manifest = json.loads((few / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["claims"] == ["little-pain", "rare-pih"]  # as in the register
+    with pytest.raises(ValueError, match="2 claims: name another folder"):
+        mn.report(out=few, claims="little-pain", formats=["svg"])
+    mn.report(out=few, formats=["svg"])  # more claims may
+
+
+def test_what_cannot_be_asked_of_a_report_is_said_before_any_work(tmp_path):
+    with pytest.raises(KeyError, match="did you mean more-sessions"):
+        mn.report(out=tmp_path / "r", claims="more-session")
+    with pytest.raises(ValueError, match="no format jpg: choose from svg, png, pdf"):
+        mn.report(out=tmp_path / "r", formats=["jpg"])
+    with pytest.raises(ValueError, match="no claim was asked"):
+        mn.report(out=tmp_path / "r", claims=[])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_is_not_overwritten(shipped, tmp_path):
     (tmp_path / "report").write_text("a file", encoding="utf-8")
     with pytest.raises(ValueError, match="is a file"):
@@ -247,7 +280,7 @@ def test_a_file_is_not_overwritten(shipped, tmp_path):
 def test_progress_runs_from_nought_to_all_in_every_stage(shipped, tmp_path):
     seen = {}
     mn.report(
-        out=tmp_path / "report", png=False,
+        out=tmp_path / "report", formats=["svg"],
         progress=lambda stage, done, total: seen.setdefault(stage, []).append((done, total)),
     )  # fmt: skip
     assert list(seen) == ["data", "figures", "tables and page"]
@@ -258,7 +291,7 @@ def test_progress_runs_from_nought_to_all_in_every_stage(shipped, tmp_path):
 
 def test_no_patient_is_in_any_output(clinic, tmp_path):
     findings = mn.evaluate(clinic, claims=["reduces-scarring", "rare-pih", "more-sessions"])
-    module.write_report([cohort_body(clinic, findings)], tmp_path, png=False, progress=quiet)
+    module.write_report([cohort_body(clinic, findings)], tmp_path, formats=["svg"], progress=quiet)
     ids = re.compile("|".join(map(re.escape, clinic.data["patient_id"].unique())))
     texts = [p for p in tmp_path.rglob("*") if p.suffix in (".html", ".svg", ".csv", ".json")]
     assert len(texts) > 8

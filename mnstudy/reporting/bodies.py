@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.published import Published
 from mnstudy.cohort.table import Cohort
+from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.checks import Checked
-from mnstudy.reporting.disclosure import THRESHOLD, is_small
 from mnstudy.reporting.trials import Trials
+from mnstudy.verdicts.disclosure import THRESHOLD, is_small, safe_text
 from mnstudy.verdicts.findings import Findings
+
+if TYPE_CHECKING:
+    from mnstudy.reporting.printed_table import PrintedTable
 
 HEADINGS = {
     "published_patients": "published patients",
@@ -43,6 +49,12 @@ class Body:
         The findings under other choices, and who was lost, where a report asked for it.
     trials : Trials or None
         Of published evidence: its studies, directions and doubts.
+    charts : mapping of str to tuple of Chart
+        Further figures of a cohort, by the id of their claim.
+    harms : Chart or None
+        The figure of all harms of a cohort.
+    tables : tuple of PrintedTable
+        Table 1, outcomes and harms of a cohort, as they are printed.
     """
 
     key: str
@@ -55,6 +67,9 @@ class Body:
     limits: tuple[str, ...] = ()
     checked: Checked | None = None
     trials: Trials | None = None
+    charts: Mapping[str, tuple[Chart, ...]] = field(default_factory=dict)
+    harms: Chart | None = None
+    tables: tuple[PrintedTable, ...] = ()
 
 
 def cohort_body(cohort: Cohort, findings: Findings) -> Body:
@@ -87,7 +102,10 @@ def cohort_body(cohort: Cohort, findings: Findings) -> Body:
         sha256=cohort.provenance.sha256,
         banner=f"{patients} {cohort.person}s, {rows} assessments; {allocation}",
         facts=tuple((name, value) for name, value in facts if value),
-        limits=(*(limit.says for limit in study.limits), *cohort.notes),
+        limits=(
+            *(limit.says for limit in study.limits),
+            *(cohort.notes if cohort.synthetic else map(safe_text, cohort.notes)),
+        ),
     )
 
 

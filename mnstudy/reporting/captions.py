@@ -6,8 +6,8 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting.designs import LEGEND
-from mnstudy.reporting.disclosure import safe, shown_count, shown_size
 from mnstudy.reporting.reading import reading
+from mnstudy.verdicts.disclosure import safe, shown_count, shown_size
 from mnstudy.verdicts.findings import Estimate, Finding, Part
 
 SYNTHETIC_WORDS = "SYNTHETIC data: invented, never evidence."

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from joblib import Parallel, cpu_count, delayed
 
 from mnstudy.cohort.attrition import attrition
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting.sensitivity import guarded
+from mnstudy.reporting.side_by_side import Piece, side_by_side
+from mnstudy.verdicts.basis import cohort_basis, finding_basis
 from mnstudy.verdicts.dropout import completers_and_dropouts
 from mnstudy.verdicts.findings import Finding, Findings
 from mnstudy.verdicts.robustness.specification import SpecificationCurve, specification_curve
 
 CURVES = 10  # primary claims with a specification curve, at most
-CHECKS_PER_JOB = 8  # fewer are done before a second process has started
 Progress = Callable[[str, int, int], None]
-Task = tuple[Callable[..., Any], tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +66,12 @@ def check_all(
     """
     tested = [[f for f in found if f.estimate is not None] for _, found in sources]
     planned = [_planned(cohort, some) for (cohort, _), some in zip(sources, tested, strict=True)]
-    tasks: list[Task] = []
+    pieces: list[Piece] = []
     for (cohort, found), some, primary in zip(sources, tested, planned, strict=True):
-        tasks += [(_curve, (cohort, f)) for f in primary]
-        tasks += [(_rows, (_alone(found, f),)) for f in some]
-    done = iter(_run(tasks, n_jobs=n_jobs, progress=progress))
+        pieces += [_piece("curve", _curve, (cohort, f), cohort, f) for f in primary]
+        pieces += [_piece("checks", _rows, (_alone(found, f),), cohort, f) for f in some]
+    results = side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: progress("sensitivity", i, n))
+    done = iter(results)
     checked = []
     for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):
         curves = tuple(next(done) for _ in primary)
@@ -80,7 +80,7 @@ def check_all(
             Checked(
                 sensitivity=rows,
                 curves=curves,
-                attrition=None if cohort is None else attrition(cohort),
+                attrition=None if cohort is None else attrition(cohort, exact=True),
                 dropouts=None if cohort is None else _dropouts(cohort),
             )
         )
@@ -111,14 +111,12 @@ def _dropouts(cohort: Cohort) -> pd.DataFrame:
     return completers_and_dropouts(cohort, confidence_level=cohort.study.plan.confidence_level)
 
 
-def _run(tasks: Sequence[Task], *, n_jobs: int | None, progress: Progress) -> list[Any]:
-    """Run the tasks; the results come in their order."""
-    progress("sensitivity", 0, len(tasks))
-    jobs = max(1, min(n_jobs or cpu_count(), len(tasks) // CHECKS_PER_JOB))
-    work = Parallel(n_jobs=jobs, return_as="generator")
-    results: Iterable[Any] = work(delayed(function)(*given) for function, given in tasks)
-    found = []
-    for i, result in enumerate(results, 1):
-        found.append(result)
-        progress("sensitivity", i, len(tasks))
-    return found
+def _piece(
+    name: str,
+    function: Callable[..., Any],
+    given: tuple[object, ...],
+    cohort: Cohort | None,
+    finding: Finding,
+) -> Piece:
+    basis = () if cohort is None else cohort_basis(cohort)
+    return Piece(name, (*basis, finding_basis(finding)), function, given)

@@ -12,11 +12,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting import theme
-from mnstudy.reporting.disclosure import shown_count
 from mnstudy.reporting.drawing import draw_panel
 from mnstudy.reporting.lettering import line_height, text_width
 from mnstudy.reporting.rows import Layout, Panel, lay_out
 from mnstudy.reporting.theme import Picture, inch_axes, inch_text
+from mnstudy.verdicts.disclosure import shown_count
 from mnstudy.verdicts.findings import Finding, Part
 
 SIDE_BY_SIDE = 5.0  # inches of room from which the two panels stand beside each other

@@ -11,7 +11,6 @@ from typing import Any
 
 from mnstudy.reporting import captions, course, theme
 from mnstudy.reporting.charts import Chart
-from mnstudy.reporting.disclosure import safe, shown_size
 from mnstudy.reporting.drawing import draw_mark, draw_panel
 from mnstudy.reporting.forest import forest_panels
 from mnstudy.reporting.lettering import line_height, wrap
@@ -24,6 +23,7 @@ from mnstudy.reporting.panels import (
 from mnstudy.reporting.rows import Panel, lay_out
 from mnstudy.reporting.specification import plot_curve
 from mnstudy.reporting.theme import Picture, inch_text
+from mnstudy.verdicts.disclosure import safe, shown_size
 from mnstudy.verdicts.findings import Finding
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 

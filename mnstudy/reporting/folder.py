@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
+import os
+import platform
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from mnstudy.reporting.exchange import exchange
 
 MANIFEST = "manifest.json"
 MADE_BY = "mnstudy report"
@@ -42,10 +48,12 @@ def whole_folder(target: Path) -> Iterator[Path]:
     """Give an empty folder beside ``target`` and put it in its place when all went well.
 
     After an error, or when interrupted, the new folder is removed and the old one is as it was.
-    Files in the old folder that no report wrote are carried over.
+    Killed at any moment it leaves the old folder whole; what it had begun is removed by the next
+    run. Files in the old folder that no report wrote are carried over.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
+    remove_abandoned(target)
+    fresh = target.with_name(f".{target.name}.{_here()}.{os.getpid()}.{secrets.token_hex(4)}.new")
     fresh.mkdir()
     try:
         yield fresh
@@ -55,16 +63,48 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def remove_abandoned(target: Path) -> None:
+    """Remove what runs that were killed have left beside ``target``; running ones are let be."""
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.{_here()}\.(\d+)\.[0-9a-f]+\.new")
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*.new"):
+        found = pattern.fullmatch(path.name)
+        if found and not _runs(int(found[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _here() -> str:
+    """Return a word for this machine: process numbers of another one mean nothing here."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _runs(pid: int) -> bool:
+    if os.name == "nt":
+        return True  # asking would end the process there
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _swap(fresh: Path, target: Path) -> None:
+    """Put the new folder in the place of the old one, in one step where the system has it."""
+    if not target.exists():
+        fresh.rename(target)
+    elif not exchange(fresh, target):
+        _swap_in_two(fresh, target)
+
+
+def _swap_in_two(fresh: Path, target: Path) -> None:
     previous = _previous(target)
     shutil.rmtree(previous, ignore_errors=True)
-    if target.exists():
-        target.rename(previous)
+    target.rename(previous)
     try:
         fresh.rename(target)
     except BaseException:
-        if previous.exists():
-            previous.rename(target)
+        previous.rename(target)
         raise
     shutil.rmtree(previous, ignore_errors=True)
 
@@ -82,23 +122,40 @@ def _carry_over(old: Path, fresh: Path) -> None:
             shutil.copy2(path, fresh / name)
 
 
-def _own_files(folder: Path) -> set[str] | None:
-    """Return the files of the report in this folder; None where there is no report."""
+def manifest_of(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of the report in this folder; None where there is no report."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if manifest.get("made_by") != MADE_BY:
-            return None
-        return {MANIFEST, *manifest["files"]}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return manifest if manifest["made_by"] == MADE_BY else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def is_current(folder: Path, made_from: str) -> bool:
+    """Tell whether a folder holds a report made from this, every file as it was written."""
+    manifest = manifest_of(folder)
+    if manifest is None or manifest.get("made_from") != made_from:
+        return False
+    try:
+        return all(_sha256(folder / name) == sha for name, sha in manifest["files"].items())
+    except OSError:
+        return False
+
+
+def _own_files(folder: Path) -> set[str] | None:
+    manifest = manifest_of(folder)
+    files = None if manifest is None else manifest.get("files")
+    return {MANIFEST, *files} if isinstance(files, dict) else None
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_manifest(folder: Path, about: Mapping[str, Any]) -> None:
     """Write the SHA-256 of every file in the folder, with what the report was made from."""
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
-    hashes = {
-        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files
-    }
+    hashes = {p.relative_to(folder).as_posix(): _sha256(p) for p in files}
     content = {"made_by": MADE_BY, **about, "files": hashes}
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8", newline="\n")

@@ -12,9 +12,9 @@ from dataclasses import replace
 from mnstudy import formatting as fmt
 from mnstudy.reporting import theme
 from mnstudy.reporting.designs import design_cells
-from mnstudy.reporting.disclosure import shown_count
 from mnstudy.reporting.panels import common_digits, is_estimate, judged_axis, write_interval
 from mnstudy.reporting.rows import Panel, Row
+from mnstudy.verdicts.disclosure import shown_count
 from mnstudy.verdicts.findings import Finding, Part
 
 KINDS = ("study", "pooled", "prediction")

@@ -10,14 +10,25 @@ from matplotlib.textpath import text_to_path
 LEADING = 1.32  # line height as a multiple of the size of the letters
 SLACK = 1.01  # renderers differ a little in the widths of letters
 CAPITAL = 0.73  # height of a capital, likewise
+CLOSE = 0.25  # size of the letters by which a width may differ from the sum of those of its words
 
 
-@lru_cache(maxsize=4096)
+_UNIT = text_to_path.FONT_SCALE  # widths grow with the size: each text is measured at this one
+_FONTS = {
+    bold: FontProperties(family="DejaVu Sans", size=_UNIT, weight="bold" if bold else "normal")
+    for bold in (False, True)
+}
+
+
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Return the width of one line in inches at this size in points."""
-    font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
-    points, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return SLACK * float(points) / 72
+    return SLACK * (_measured(text, bold) * (size / _UNIT)) / 72
+
+
+@lru_cache(maxsize=1 << 16)
+def _measured(text: str, bold: bool) -> float:
+    points, _, _ = text_to_path.get_text_width_height_descent(text, _FONTS[bold], ismath=False)
+    return float(points)
 
 
 def line_height(size: float) -> float:
@@ -35,7 +46,7 @@ def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[st
     for word in text.split(" "):
         for piece in _pieces(word, width, size, bold=bold):
             longer = f"{current} {piece}" if current else piece
-            if current and text_width(longer, size, bold=bold) > width:
+            if current and not _fits(longer, width, size, bold=bold):
                 lines.append(current)
                 current = piece
             else:
@@ -48,11 +59,30 @@ def widest(lines: list[str], size: float, *, bold: bool = False) -> float:
     return max((text_width(line, size, bold=bold) for line in lines), default=0.0)
 
 
+def _fits(text: str, width: float, size: float, *, bold: bool) -> bool:
+    """Tell whether a line is no wider than this; a line is measured as a whole only when close.
+
+    Measuring takes as long as the text is, and most words of a report occur many times.
+    """
+    words = text.split(" ")
+    points = sum(_advance(word, bold) for word in words) + (len(words) - 1) * _advance(" ", bold)
+    about = SLACK * points * (size / _UNIT) / 72
+    if abs(about - width) > CLOSE * size / 72:
+        return about < width
+    return text_width(text, size, bold=bold) <= width
+
+
+@lru_cache(maxsize=1 << 16)
+def _advance(word: str, bold: bool) -> float:
+    """Return how far a word moves what follows it; what it covers itself is a little less."""
+    return _measured(f"|{word}|", bold) - _measured("||", bold)
+
+
 def _pieces(word: str, width: float, size: float, *, bold: bool) -> list[str]:
     pieces = []
-    while word and text_width(word, size, bold=bold) > width:
+    while word and not _fits(word, width, size, bold=bold):
         cut = len(word) - 1
-        while cut > 1 and text_width(word[:cut], size, bold=bold) > width:
+        while cut > 1 and not _fits(word[:cut], width, size, bold=bold):
             cut -= 1
         cut = max(cut, 1)
         pieces.append(word[:cut])

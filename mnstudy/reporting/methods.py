@@ -8,7 +8,7 @@ from typing import Any
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting.bodies import Body
-from mnstudy.reporting.disclosure import THRESHOLD
+from mnstudy.verdicts.disclosure import THRESHOLD
 from mnstudy.verdicts.findings import Finding
 
 MEANINGS = (

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from traitlets.config import Config
 
 from mnstudy.errors import DataError
+from mnstudy.memory import kept, remembered
+from mnstudy.reporting.warm_kernels import Server, kernel_server, warm_manager
 
 TIMEOUT_SECONDS = 300
 PARAMETERS = "parameters"  # the cell tag papermill and others use
@@ -39,7 +41,9 @@ def shipped_notebooks() -> list[Path]:
     return sorted(notebook_dir().glob("[0-9]*.ipynb"))
 
 
-def run(path: Path, parameters: Mapping[str, Any] | None = None) -> Notebook:
+def run(
+    path: Path, parameters: Mapping[str, Any] | None = None, *, server: Server | None = None
+) -> Notebook:
     """Run one notebook from the top.
 
     Parameters
@@ -48,6 +52,8 @@ def run(path: Path, parameters: Mapping[str, Any] | None = None) -> Notebook:
         The notebook; it is not changed.
     parameters : mapping, optional
         Assigned after the cell tagged ``parameters``.
+    server : Server, optional
+        What the kernel is forked from, see ``warm_kernels``; a new Python when left out.
 
     Returns
     -------
@@ -65,44 +71,69 @@ def run(path: Path, parameters: Mapping[str, Any] | None = None) -> Notebook:
         with tempfile.TemporaryDirectory() as sockets:
             client = NotebookClient(
                 notebook,
+                km=_manager(server, sockets),
                 timeout=TIMEOUT_SECONDS,
                 kernel_name="python3",
                 record_timing=False,
                 resources={"metadata": {"path": str(path.parent)}},
-                config=_private(sockets),
             )
-            asyncio.run(client.async_execute())
+            asyncio.run(client.async_execute(cleanup_kc=True))  # end the kernel too
     except Exception as error:
         raise DataError(f"{path.name}: {_last_line(error)}") from error
     return tidy(notebook)
 
 
-def _private(folder: str) -> Config:
+def _manager(server: Server | None, folder: str) -> AsyncKernelManager:
     """Let runner and kernel talk through files of this user: TCP is open to the whole machine."""
-    if os.name != "posix":
-        return Config()
-    return Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
+    private = {"connection_file": f"{folder}/kernel.json"}
+    if os.name == "posix":
+        private |= {"transport": "ipc", "ip": f"{folder}/kernel"}
+    if server is None:
+        return AsyncKernelManager(kernel_name="python3", **private)
+    return warm_manager(server, **private)
 
 
 def run_all(
     paths: Sequence[Path],
     parameters: Mapping[str, Any] | None = None,
     *,
+    rests_on: Callable[[Path], Sequence[object]] | None = None,
     n_jobs: int | None = None,
     progress: Progress | None = None,
 ) -> list[Notebook]:
     """Run notebooks side by side; the results come in the order of ``paths``.
 
-    ``n_jobs`` is the number at a time, the processors of the machine when left out.
+    Parameters
+    ----------
+    paths : sequence of Path
+    parameters : mapping, optional
+        See ``run``.
+    rests_on : callable, optional
+        Gives what the outputs of a notebook depend on besides its parameters: one whose inputs
+        are as before is not run again where results are kept, see ``mnstudy.memory``.
+    n_jobs : int, optional
+        The number at a time, the processors of the machine when left out.
+    progress : callable, optional
+        Called with how many are done and how many there are.
     """
-    done = 0
-    with ThreadPoolExecutor(n_jobs or os.cpu_count() or 1) as pool:
-        futures = [pool.submit(run, path, parameters) for path in paths]
-        for _ in as_completed(futures):
-            done += 1
-            if progress:
-                progress(done, len(paths))
-        return [future.result() for future in futures]
+    tell = progress or (lambda done, total: None)
+    inputs = {p: (*rests_on(p), dict(parameters or {})) for p in paths} if rests_on else {}
+    found = {p: x for p in inputs for x in remembered("notebook", inputs[p])}
+    missing = [p for p in paths if p not in found]
+    tell(len(found), len(paths))
+
+    def fresh(path: Path, server: Server | None) -> Notebook:
+        if path not in inputs:
+            return run(path, parameters, server=server)
+        return kept("notebook", inputs[path], lambda: run(path, parameters, server=server))
+
+    if missing:
+        with kernel_server() as server, ThreadPoolExecutor(n_jobs or os.cpu_count() or 1) as pool:
+            futures = {pool.submit(fresh, path, server): path for path in missing}
+            for future in as_completed(futures):
+                found[futures[future]] = future.result()
+                tell(len(found), len(paths))
+    return [found[path] for path in paths]
 
 
 def _inject(notebook: Notebook, parameters: Mapping[str, Any]) -> None:

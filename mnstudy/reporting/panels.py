@@ -10,9 +10,9 @@ from typing import Any
 from mnstudy import formatting as fmt
 from mnstudy.reporting import theme
 from mnstudy.reporting.designs import design_cells
-from mnstudy.reporting.disclosure import shown_count
 from mnstudy.reporting.reading import Reading, reading
 from mnstudy.reporting.rows import Panel, Row
+from mnstudy.verdicts.disclosure import shown_count
 from mnstudy.verdicts.findings import Finding, Part
 
 HEADERS = ("estimate (interval)", "n")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from joblib import Parallel, cpu_count, delayed
 
 from mnstudy.reporting import captions, figures, theme
 from mnstudy.reporting.bodies import Body
@@ -15,43 +14,62 @@ from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.claim_charts import claim_charts, overview_charts
 from mnstudy.reporting.page import Drawn
 from mnstudy.reporting.page_checks import curve_key
+from mnstudy.reporting.side_by_side import Piece, side_by_side
 from mnstudy.reporting.specification_words import curve_data, is_a_curve
 from mnstudy.reporting.svg import data_address
 from mnstudy.reporting.tables import write_csv
+from mnstudy.verdicts.basis import finding_basis
 from mnstudy.verdicts.findings import Finding
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
-FIGURES_PER_JOB = 10  # fewer are drawn before a second process has started
+FORMATS = tuple(theme.WRITERS)
 Progress = Callable[[str, int, int], None]
 Shown = Finding | SpecificationCurve | Chart
 
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """A figure, drawn but not yet written."""
+    """A figure, drawn but not yet written: its files by their ending, and the narrow one."""
 
-    wide: bytes
+    wide: Mapping[str, bytes]
     narrow: bytes
-    png: bytes
     inches: tuple[float, float]
+    alt: str
+    caption: str
+    data: pd.DataFrame
 
 
 def draw_figures(
-    bodies: Sequence[Body], folder: Path, *, png: bool, n_jobs: int | None, progress: Progress
+    bodies: Sequence[Body],
+    folder: Path,
+    *,
+    formats: Sequence[str],
+    n_jobs: int | None,
+    progress: Progress,
 ) -> dict[tuple[str, str], Drawn]:
     """Draw and write every figure; return them by the key of the body and their own.
 
     The figure of a finding has the id of its claim for a key, that of a specification curve
-    ``curve_key`` of it, a chart of the published evidence its own key.
+    ``curve_key`` of it, a chart its own key. ``formats`` are some of ``FORMATS``; the page needs
+    svg, which is always drawn.
     """
     wanted = list(_wanted(bodies))
-    drawn = {}
-    progress("figures", 0, len(wanted))
-    files = _draw_all([shown for _, _, shown in wanted], png=png, n_jobs=n_jobs)
-    for i, ((body, key, shown), made) in enumerate(zip(wanted, files, strict=True), 1):
-        drawn[body, key] = _write(shown, made, folder, f"figures/{body}/{key}")
-        progress("figures", i, len(wanted))
-    return drawn
+    every = tuple(f for f in FORMATS if f == "svg" or f in formats)
+    pieces = [Piece("figure", (_basis(x), every), _draw, (x, every)) for _, _, x in wanted]
+    files = side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: progress("figures", i, n))
+    return {
+        (body, key): _write(made, folder, f"figures/{body}/{key}")
+        for (body, key, _), made in zip(wanted, files, strict=True)
+    }
+
+
+def _basis(shown: Shown) -> Shown:
+    """Return what a figure depends on."""
+    if isinstance(shown, Finding):
+        return finding_basis(shown)
+    if isinstance(shown, SpecificationCurve):
+        return replace(shown, finding=finding_basis(shown.finding))
+    return shown
 
 
 def _wanted(bodies: Sequence[Body]) -> Iterator[tuple[str, str, Shown]]:
@@ -72,7 +90,11 @@ def is_drawn(finding: Finding) -> bool:
 
 
 def _charts(body: Body) -> Iterator[Chart]:
-    """Give the charts of published evidence, those of the claims that were put to it."""
+    """Give the further figures of a cohort, and of published evidence its charts."""
+    for charts in body.charts.values():
+        yield from charts
+    if body.harms is not None:
+        yield body.harms
     if body.trials is None:
         return
     yield from overview_charts(body.trials, body.findings)
@@ -81,41 +103,30 @@ def _charts(body: Body) -> Iterator[Chart]:
             yield from claim_charts(body.trials, finding.claim.id)
 
 
-def _draw(shown: Shown, png: bool) -> _Files:
+def _draw(shown: Shown, formats: Sequence[str]) -> _Files:
     wide, narrow = figures.plot(shown), figures.plot(shown, width="column")
     width, height = wide.get_size_inches()
-    return _Files(
-        theme.svg_bytes(wide),
-        theme.svg_bytes(narrow),
-        theme.png_bytes(wide) if png else b"",
-        (float(width), float(height)),
-    )
+    files = {name: theme.WRITERS[name](wide) for name in formats}
+    said = (shown.alt, shown.caption) if isinstance(shown, Chart) else ("", "")
+    inches = (float(width), float(height))
+    return _Files(files, theme.svg_bytes(narrow), inches, *said, _data(shown))
 
 
-def _draw_all(wanted: Sequence[Shown], *, png: bool, n_jobs: int | None) -> Iterable[_Files]:
-    """Draw side by side where that pays; workers only draw, so that nothing is written late."""
-    jobs = min(n_jobs or cpu_count(), len(wanted) // FIGURES_PER_JOB)
-    if jobs < 2:
-        return (_draw(x, png) for x in wanted)
-    work = Parallel(n_jobs=jobs, return_as="generator")
-    drawn: Iterable[_Files] = work(delayed(_draw)(x, png) for x in wanted)
-    return drawn
-
-
-def _write(shown: Shown, made: _Files, folder: Path, path: str) -> Drawn:
+def _write(made: _Files, folder: Path, path: str) -> Drawn:
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.with_suffix(".svg").write_bytes(made.wide)
-    if made.png:
-        target.with_suffix(".png").write_bytes(made.png)
-    write_csv(_data(shown), target.with_suffix(".csv"))
+    for ending, content in made.wide.items():
+        target.with_name(f"{target.name}.{ending}").write_bytes(content)
+    write_csv(made.data, target.with_name(f"{target.name}.csv"))
     return Drawn(
-        wide=data_address(made.wide),
+        wide=data_address(made.wide["svg"]),
         narrow=data_address(made.narrow),
         width=round(96 * made.inches[0]),
         height=round(96 * made.inches[1]),
         path=path,
-        files=("svg", "png", "csv") if made.png else ("svg", "csv"),
+        files=(*made.wide, "csv"),
+        alt=made.alt,
+        caption=made.caption,
     )
 
 

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from importlib import metadata, resources
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from platformdirs import user_cache_path
+
+from mnstudy import formatting as fmt
+from mnstudy import memory
 from mnstudy.cohort.datasets import data_dir, load
 from mnstudy.cohort.manifest import check_manifest, read_manifest
 from mnstudy.cohort.problems import fail
-from mnstudy.cohort.published import load_published
 from mnstudy.cohort.table import Cohort
-from mnstudy.reporting import page, theme
-from mnstudy.reporting.bodies import Body, cohort_body, published_body, with_unique_keys
-from mnstudy.reporting.checks import check_all
-from mnstudy.reporting.folder import check_target, whole_folder, write_manifest
-from mnstudy.reporting.pictures import draw_figures
+from mnstudy.reporting import made_from, page, report_notebooks, theme
+from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.checklists import checklist_frame
+from mnstudy.reporting.downloads import downloads
+from mnstudy.reporting.folder import (
+    check_target,
+    is_current,
+    manifest_of,
+    whole_folder,
+    write_manifest,
+)
+from mnstudy.reporting.gathering import gather
+from mnstudy.reporting.made_from import Options
+from mnstudy.reporting.pictures import FORMATS, draw_figures
 from mnstudy.reporting.scorecard import scorecard, scorecard_table
+from mnstudy.reporting.scrub import scrub
+from mnstudy.reporting.table_formats import write_tables
 from mnstudy.reporting.tables import (
     attrition_frame,
     dropouts_frame,
@@ -30,14 +41,12 @@ from mnstudy.reporting.tables import (
     specifications_frame,
     write_csv,
 )
-from mnstudy.reporting.trials import gather_trials
 from mnstudy.reporting.trials_files import write_trials
-from mnstudy.verdicts.evaluate import evaluate
-from mnstudy.verdicts.evidence import evidence
+from mnstudy.verdicts.own_claims import own_claims
+from mnstudy.verdicts.registry import select
 
 SHIPPED = ("published_patients", "demo_clinic")
 SCORECARD_DPI = 118
-PACKAGES = ("mnstudy", "numpy", "pandas", "scipy", "statsmodels", "matplotlib")
 Progress = Callable[[str, int, int], None]
 
 
@@ -45,8 +54,11 @@ def report(
     cohort: Cohort | None = None,
     out: str | Path = "report/",
     *,
-    png: bool = True,
+    claims: str | Sequence[str] | None = None,
+    formats: Sequence[str] = FORMATS,
+    profile: str = "default",
     notebooks: bool = False,
+    reuse: bool = True,
     n_jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -59,123 +71,166 @@ def report(
         demonstration clinic. The published trials stand beside it in either case.
     out : path
         Folder to write. An older report in it is replaced when the new one is whole; what else
-        lies in it is kept.
-    png : bool
-        Write the figures as PNG too; the scorecard always is.
+        lies in it is kept. A report of fewer claims does not replace one of more.
+    claims : str or sequence of str, optional
+        Ids of the claims to answer, and of the notebooks only those that ask them; all when left
+        out.
+    formats : sequence of str
+        Some of svg, png (300 dpi) and pdf, for the figures. The svg is always written, for the
+        page; the scorecard always has all of them.
+    profile : {"default", "annals", "jama"}
+        Number format of the tables.
     notebooks : bool
         Run the shipped notebooks on the data as well and keep them beside the figures; a table
         in memory has no place they could load it from, so they are left out.
+    reuse : bool
+        Take what an earlier run on this machine has worked out from the same data, code and
+        versions; False works everything out again. The bytes written do not depend on it.
     n_jobs : int, optional
-        Claims checked, and figures drawn, side by side; the processors of the machine when left
-        out. The bytes written do not depend on it.
+        Pieces worked out side by side; the processors of the machine when left out. The bytes
+        written do not depend on it.
     progress : callable, optional
         Called with the stage, how much of it is done and how much there is.
 
     Returns
     -------
     Path
-        The folder; ``index.html`` in it is the page.
+        The folder; ``index.html`` in it is the page. Nothing is written where the report in it
+        was made from the same data, code, versions and options, and is whole.
 
     Raises
     ------
     ValueError
-        ``out`` holds something that is not a report.
+        ``out`` holds something that is not a report, or a report of more claims; an unknown
+        format.
+    KeyError
+        An unknown claim id; the nearest are offered.
     DataError
         The data cannot be read.
+
+    Notes
+    -----
+    Results are kept between runs in the cache folder of this user, which others cannot read, and
+    forgotten after 30 days without use. Killed at any moment, a run leaves the older report whole.
 
     Examples
     --------
     >>> import mnstudy as mn
     >>> mn.report(mn.load("my_sheet.csv"), out="report/")  # doctest: +SKIP
     """
+    unknown = [f for f in formats if f not in FORMATS]
+    if unknown:
+        raise ValueError(f"no format {', '.join(unknown)}: choose from {', '.join(FORMATS)}")
     target = check_target(Path(out))
     tell = progress or (lambda stage, done, total: None)
     _check_shipped(tell)
-    bodies = gather(cohort, tell, n_jobs=n_jobs)
-    with whole_folder(target) as folder:
-        extra = _notebooks(folder, cohort, tell) if notebooks else []
-        write_report(bodies, folder, png=png, n_jobs=n_jobs, progress=tell, notebooks=extra)
+    cohorts = [load(name) for name in SHIPPED] if cohort is None else [cohort]
+    options = Options(
+        claims=_asked(claims, cohorts),
+        formats=tuple(f for f in FORMATS if f in formats),
+        notebooks=notebooks,
+        profile=profile,
+    )
+    paths = report_notebooks.wanted(cohort, options.claims) if notebooks else []
+    key = made_from.key(cohorts, options, paths)
+    if reuse and is_current(target, key):
+        tell("nothing changed", 1, 1)
+        return target
+    _refuse_fewer_claims(target, options)
+    with _store(reuse) as store, memory.kept_in(store), whole_folder(target) as folder:
+        bodies = gather(
+            cohorts, tell, claims=options.claims, profile=options.profile, n_jobs=n_jobs
+        )
+        ran = report_notebooks.write(paths, folder, cohort, n_jobs=n_jobs, progress=tell)
+        write_report(bodies, folder, formats=formats, n_jobs=n_jobs, progress=tell, notebooks=ran)
+        scrub(folder, cohorts)
+        write_manifest(folder, made_from.about(bodies, options, key))
+        memory.forget_old(store)
     return target
 
 
-def gather(cohort: Cohort | None, progress: Progress, *, n_jobs: int | None = None) -> list[Body]:
-    """Load the data, put the claims to each body of them, and each answer to other choices."""
-    cohorts = [load(name) for name in SHIPPED] if cohort is None else [cohort]
-    published = load_published()
-    total = len(cohorts) + 1
-    found = []
-    for i, one in enumerate(cohorts):
-        progress("findings", i, total)
-        found.append(cohort_body(one, evaluate(one)))
-    progress("findings", len(cohorts), total)
-    found_trials = evidence(data=published)
-    progress("findings", total, total)
-    shown = gather_trials(published, n_jobs=n_jobs, progress=progress)
-    trials = published_body(published, found_trials, shown)
-    bodies = [found[0], trials, *found[1:]]
-    sources = [cohorts[0], None, *cohorts[1:]]
-    asked = [(c, b.findings) for c, b in zip(sources, bodies, strict=True)]
-    checked = check_all(asked, n_jobs=n_jobs, progress=progress)
-    pairs = zip(bodies, checked, strict=True)
-    return with_unique_keys([replace(body, checked=done) for body, done in pairs])
+@contextmanager
+def _store(reuse: bool) -> Iterator[Path]:
+    """Give the folder where results are kept: this user's own, or one for this run alone."""
+    if reuse:
+        yield user_cache_path("mnstudy") / "results"
+        return
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def write_report(
     bodies: Sequence[Body],
     folder: Path,
     *,
-    png: bool,
     progress: Progress,
+    formats: Sequence[str] = FORMATS,
     n_jobs: int | None = None,
     notebooks: Sequence[str] = (),
 ) -> None:
-    """Write everything about these bodies of data into a folder."""
-    pictures = draw_figures(bodies, folder, png=png, n_jobs=n_jobs, progress=progress)
-    progress("tables and page", 0, 4)
+    """Write everything about these bodies of data into a folder; the page comes last."""
+    pictures = draw_figures(bodies, folder, formats=formats, n_jobs=n_jobs, progress=progress)
+    progress("tables and page", 0, 3)
     columns = [(b.heading, b.findings) for b in bodies]
     theme.save(scorecard(columns), folder / "scorecard", dpi=SCORECARD_DPI)
-    progress("tables and page", 1, 4)
     write_csv(scorecard_table(columns).reset_index(), folder / "scorecard.csv")
-    write_csv(results_frame(b.findings for b in bodies), folder / "results.csv")
-    write_csv(parts_frame(b.findings for b in bodies), folder / "parts.csv")
-    write_csv(sensitivity_frame(bodies), folder / "sensitivity.csv")
-    write_csv(specifications_frame(bodies), folder / "specifications.csv")
-    write_csv(attrition_frame(bodies), folder / "attrition.csv")
-    write_csv(dropouts_frame(bodies), folder / "dropouts.csv")
+    _write_numbers(bodies, folder)
+    progress("tables and page", 1, 3)
+    for body in bodies:
+        write_tables(folder / "tables" / body.key, body.tables)
     write_trials(bodies, folder)
-    progress("tables and page", 2, 4)
+    write_csv(checklist_frame(bodies), folder / "checklist.csv")
+    progress("tables and page", 2, 3)
     html = page.render(
         bodies,
         pictures,
-        versions=versions(),
-        register_sha256=register_sha256(),
+        versions=made_from.versions(),
+        register_sha256=made_from.register_sha256(),
         notebooks=notebooks,
+        downloads=downloads(folder, bodies),
     )
     (folder / "index.html").write_text(html, encoding="utf-8", newline="\n")
-    progress("tables and page", 3, 4)
-    write_manifest(folder, _about(bodies))
-    progress("tables and page", 4, 4)
+    progress("tables and page", 3, 3)
 
 
-def _notebooks(folder: Path, cohort: Cohort | None, progress: Progress) -> list[str]:
-    """Run the notebooks; they load the data by name or place, which the copies do not show."""
-    from mnstudy.reporting import notebooks
+def _write_numbers(bodies: Sequence[Body], folder: Path) -> None:
+    frames = {
+        "results": results_frame(b.findings for b in bodies),
+        "parts": parts_frame(b.findings for b in bodies),
+        "sensitivity": sensitivity_frame(bodies),
+        "specifications": specifications_frame(bodies),
+        "attrition": attrition_frame(bodies),
+        "dropouts": dropouts_frame(bodies),
+    }
+    for name, frame in frames.items():
+        write_csv(frame, folder / f"{name}.csv")
 
-    place = "" if cohort is None else cohort.provenance.location
-    if cohort is not None and not place:
-        return []  # a table in memory cannot be loaded from a notebook
-    paths = notebooks.shipped_notebooks()
-    ran = notebooks.run_all(
-        paths,
-        {"dataset": place} if place else {},
-        progress=lambda done, total: progress("notebooks", done, total),
+
+def _asked(claims: str | Sequence[str] | None, cohorts: Sequence[Cohort]) -> tuple[str, ...]:
+    """Return the ids of the claims asked, in the order of the register; none for all."""
+    if claims is None:
+        return ()
+    own = {k: v for cohort in cohorts for k, v in own_claims(cohort.study).items()}
+    ids = {claim.id for claim in select(claims, own)}
+    if not ids:
+        raise ValueError("no claim was asked: name one, or leave claims out to answer all of them")
+    return tuple(c.id for c in select(None, own) if c.id in ids)
+
+
+def _refuse_fewer_claims(target: Path, options: Options) -> None:
+    """Keep a report of all claims from being replaced by one of a few."""
+    before = manifest_of(target)
+    if before is None or not options.claims:
+        return
+    there = before.get("claims", [])
+    lost = [c for c in there if c not in options.claims]
+    if there and not lost:
+        return
+    of = fmt.count(len(there), "claim") if there else "all claims"
+    raise ValueError(
+        f"{target.name} holds a report of {of}: name another folder (--out) for one of "
+        f"{fmt.count(len(options.claims), 'claim')}, or leave the older one's claims in"
     )
-    (folder / "notebooks").mkdir()
-    for path, notebook in zip(paths, ran, strict=True):
-        if place:
-            notebooks.rename_dataset(notebook, place, Path(place).name)
-        notebooks.write(notebook, folder / "notebooks" / path.name)
-    return [f"notebooks/{path.name}" for path in paths]
 
 
 def _check_shipped(progress: Progress) -> None:
@@ -187,20 +242,3 @@ def _check_shipped(progress: Progress) -> None:
     if problems:
         fail("data/manifest.toml", *problems)
     progress("data", sets, sets)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what computed the numbers."""
-    found = {name: metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **found}
-
-
-def register_sha256() -> str:
-    """Return the fingerprint of the register of claims."""
-    content = resources.files("mnstudy.verdicts").joinpath("claims.toml").read_bytes()
-    return hashlib.sha256(content).hexdigest()
-
-
-def _about(bodies: Sequence[Body]) -> Mapping[str, Any]:
-    data = [{"name": b.heading, "sha256": b.sha256, "synthetic": b.synthetic} for b in bodies]
-    return {"versions": versions(), "register_sha256": register_sha256(), "data": data}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ BAND = 0.16  # at most, behind the usual choices
 Line = tuple[str, float, str, str]  # text, size, colour, weight
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """Where everything lies, in inches."""
 
@@ -38,7 +39,7 @@ class Plan:
         """Width inside the margins."""
         return self.width - 2 * MARGIN
 
-    @property
+    @cached_property
     def head(self) -> list[Line]:
         """Title and what lies behind the curve, wrapped."""
         finding, small = self.curve.finding, self.size - 0.5
@@ -64,7 +65,7 @@ class Plan:
         verdicts = len(words.counted_verdicts(self.table)) * line_height(self.size)
         return sum(line_height(size) for _, size, _, _ in self.head) + verdicts
 
-    @property
+    @cached_property
     def choices(self) -> list[tuple[str, str, list[str]]]:
         """Kind, option and wrapped words of every row; the option is empty in a heading."""
         rows: list[tuple[str, str, list[str]]] = []
@@ -73,7 +74,7 @@ class Plan:
             rows += [(kind, o, wrap(t, self.labels - 0.1, self.size)) for o, t in options.items()]
         return rows
 
-    @property
+    @cached_property
     def labels(self) -> float:
         """Width of the names of the choices."""
         texts = [t for options in words.varied(self.table).values() for t in options.values()]
@@ -115,7 +116,7 @@ class Plan:
         """Height of everything."""
         return self.choices_top + self.choices_height + 0.06 + line_height(self.size) + MARGIN
 
-    @property
+    @cached_property
     def usual(self) -> int | None:
         """Place of the usual choices; None where the study file leaves them out."""
         found = self.table.index[words.is_usual(self.table)]

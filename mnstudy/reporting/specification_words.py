@@ -9,8 +9,8 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting.captions import SYNTHETIC_WORDS
-from mnstudy.reporting.disclosure import THRESHOLD, is_guarded
 from mnstudy.reporting.reading import reading
+from mnstudy.verdicts.disclosure import THRESHOLD, is_guarded, safe
 from mnstudy.verdicts.findings import VERDICTS
 from mnstudy.verdicts.robustness.choices import declared_choices
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
@@ -41,6 +41,9 @@ def disclosed(curve: SpecificationCurve) -> pd.DataFrame:
         if n >= THRESHOLD and all(abs(n - k) >= THRESHOLD for k in kept):
             kept.append(int(n))
     hidden = ~table["n_patients"].isin(kept)
+    estimate = safe(curve.finding).estimate
+    if estimate is None or math.isnan(estimate.value):  # a rate of 1 to 4 patients
+        hidden[:] = True
     for column in NUMBERS:
         table[column] = table[column].mask(hidden)
     return table

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -84,6 +85,7 @@ RC: dict[Any, Any] = {
     "figure.facecolor": PAPER,
     "hatch.linewidth": 0.4,
     "lines.solid_capstyle": "butt",
+    "pdf.fonttype": 42,  # letters as TrueType: searched and copied as text
     "svg.fonttype": "none",
     "svg.hashsalt": "mnstudy",
 }
@@ -92,10 +94,20 @@ RC: dict[Any, Any] = {
 @contextmanager
 def themed() -> Iterator[None]:
     """Draw inside this context: the settings of the reader's session are left alone."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(RC)
+    if _inside.get():
         yield
+        return
+    token = _inside.set(True)
+    try:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(RC)
+            yield
+    finally:
+        _inside.reset(token)
+
+
+_inside = ContextVar("inside", default=False)  # to set everything once costs milliseconds
 
 
 class Picture(Figure):
@@ -205,26 +217,44 @@ def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
     return buffer.getvalue()
 
 
-def save(picture: Figure, path: Path, *, png: bool = True, dpi: int = PNG_DPI) -> list[Path]:
-    """Write ``path``.svg and ``path``.png and return what was written.
+def pdf_bytes(picture: Figure) -> bytes:
+    """Return the picture as PDF, its letters embedded; the same picture gives the same bytes."""
+    buffer = io.BytesIO()
+    metadata: dict[str, Any] = {"CreationDate": None, "Creator": None, "Producer": None}
+    if isinstance(picture, Picture) and picture.alt:
+        metadata["Title"] = picture.alt
+    with themed():
+        picture.savefig(buffer, format="pdf", metadata=metadata)
+    return buffer.getvalue()
+
+
+WRITERS: Mapping[str, Callable[[Figure], bytes]] = {
+    "svg": svg_bytes,
+    "png": png_bytes,
+    "pdf": pdf_bytes,
+}
+
+
+def save(
+    picture: Figure, path: Path, *, formats: Sequence[str] = tuple(WRITERS), dpi: int = PNG_DPI
+) -> list[Path]:
+    """Write ``path``.svg, ``path``.png and ``path``.pdf and return what was written.
 
     Parameters
     ----------
     picture : Figure
     path : Path
         Without suffix; the folder is made where it is missing.
-    png : bool
-        False writes the SVG alone.
+    formats : sequence of str
+        Some of svg, png and pdf.
     dpi : int
         Resolution of the PNG.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    files = {".svg": svg_bytes(picture)}
-    if png:
-        files[".png"] = png_bytes(picture, dpi)
     written = []
-    for suffix, content in files.items():
-        target = path.with_name(path.name + suffix)
+    for ending in formats:
+        content = png_bytes(picture, dpi) if ending == "png" else WRITERS[ending](picture)
+        target = path.with_name(f"{path.name}.{ending}")
         target.write_bytes(content)
         written.append(target)
     return written

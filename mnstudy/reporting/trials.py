@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
-from joblib import Parallel, cpu_count, delayed
 
 from mnstudy.cohort.published import Published, contrast_frame
+from mnstudy.memory import kept
+from mnstudy.reporting.side_by_side import Piece, side_by_side
 from mnstudy.verdicts.directions import Directions, directions_of
 from mnstudy.verdicts.directions_state import EvidenceState, evidence_state
 from mnstudy.verdicts.doubts import doubts
 from mnstudy.verdicts.evidence_groups import Group, groups
-from mnstudy.verdicts.evidence_table import COLUMNS, evidence_table
+from mnstudy.verdicts.evidence_table import COLUMNS, table_rows
 from mnstudy.verdicts.registry import Claim, select
 
 Progress = Callable[[str, int, int], None]
@@ -68,8 +69,8 @@ class Trials:
 
         ``number`` tells that the study stands in a group, ``direction`` that it prints one.
         """
-        own, tests = self.behind(claim_id), self.tests(claim_id)
-        number = set(own["study_id"]) if len(own) else set()
+        tests = self.tests(claim_id)
+        number = {i for group in self.groups[claim_id] for i in group.rows["study_id"]}
         direction = set(tests["study_id"])
         found = self.studies.loc[sorted(number | direction)]
         found = found.assign(
@@ -107,34 +108,34 @@ def gather_trials(
     """
     tell = progress or (lambda stage, done, total: None)
     asked = select(None)
-    jobs = max(1, min(n_jobs or cpu_count(), len(asked)))
-    tell("published trials", 0, len(asked))
-    work = Parallel(n_jobs=jobs, return_as="generator")
-    found = []
-    for i, one in enumerate(work(delayed(_claim)(c, published) for c in asked), 1):
-        found.append(one)
-        tell("published trials", i, len(asked))
     frame = contrast_frame(published)
-    primary = frame[frame["primary"]]
+    pieces = [_piece(claim, published, frame[frame["claim_id"] == claim.id]) for claim in asked]
+    found = side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: tell("published trials", i, n))
     return Trials(
         studies=published.studies.set_index("study_id"),
-        table=_stacked([table for _, _, table in found]),
-        groups={c.id: groups(c, primary[primary["claim_id"] == c.id], LEVEL) for c in asked},
-        directions={c.id: d for c, (d, _, _) in zip(asked, found, strict=True)},
-        states={c.id: s for c, (_, s, _) in zip(asked, found, strict=True)},
-        doubts=doubts(published),
+        table=pd.DataFrame([row for one in found for row in one.rows], columns=list(COLUMNS)),
+        groups={c.id: one.groups for c, one in zip(asked, found, strict=True)},
+        directions={c.id: one.directions for c, one in zip(asked, found, strict=True)},
+        states={c.id: one.state for c, one in zip(asked, found, strict=True)},
+        doubts=kept("doubts", (published.sha256,), lambda: doubts(published)),
     )
 
 
-def _claim(claim: Claim, published: Published) -> tuple[Directions, EvidenceState, pd.DataFrame]:
-    return (
-        directions_of(claim, published, confidence_level=LEVEL),
-        evidence_state(claim, published),
-        evidence_table([claim.id], data=published, confidence_level=LEVEL),
-    )
+@dataclass(frozen=True, slots=True)
+class _OfClaim:
+    groups: list[Group]
+    directions: Directions
+    state: EvidenceState
+    rows: list[dict[str, object]]  # of ``mnstudy.evidence_table``
 
 
-def _stacked(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Stack the tables as one call would have built them."""
-    rows = [row for table in tables for row in table.to_dict("records")]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+def _piece(claim: Claim, published: Published, own: pd.DataFrame) -> Piece:
+    return Piece("trials", (claim, published.sha256, LEVEL), _claim, (claim, published, own))
+
+
+def _claim(claim: Claim, published: Published, own: pd.DataFrame) -> _OfClaim:
+    """Gather what there is on one claim; ``own`` are its rows of ``contrast_frame``."""
+    found = groups(claim, own[own["primary"]], LEVEL)
+    directions = directions_of(claim, published, confidence_level=LEVEL, frame=own)
+    state = evidence_state(claim, published, frame=own, rows=directions.rows)
+    return _OfClaim(found, directions, state, table_rows(claim, found, directions, published, own))

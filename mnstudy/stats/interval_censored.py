@@ -218,7 +218,9 @@ def _maximise(holds: Array) -> Array:
             break
         newton = np.vstack([np.sqrt(share)[:, None] * (scores - 2), np.ones(len(mass))])
         target = nnls(newton, np.append(np.zeros(len(share)), 1.0))[0]
-        mass = _longest_step(kinds, share, mass, target / target.sum())
+        before, mass = mass, _longest_step(kinds, share, mass, target / target.sum())
+        if mass is before:  # no step raises the likelihood beyond rounding
+            break
     return mass
 
 

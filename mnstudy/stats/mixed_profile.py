@@ -111,11 +111,16 @@ def minimise(sums: SizeSums) -> tuple[Point, Mask]:
     best = np.argmin(on_grid(sums, np.expm1(GRID) / nbar), axis=0)
     low, high = GRID[np.maximum(best - 1, 0)], GRID[np.minimum(best + 1, len(GRID) - 1)]
     zero = evaluate(sums, np.zeros(len(best)))
-    start = np.where(best == 0, high / 2, GRID[best])
-    found = newton(sums, start, low, high, nbar)
-    boundary = ((best == 0) & (zero.slope >= 0)) | (found.deviance >= zero.deviance)
+    boundary = (best == 0) & (zero.slope >= 0)  # Newton steps would only creep towards it
+    if boundary.all():
+        return zero, boundary
+    start, inside = np.where(best == 0, high / 2, GRID[best]), ~boundary
+    found = newton(sums.only(inside), start[inside], low[inside], high[inside], nbar)
+    boundary[inside] = found.deviance >= zero.deviance[inside]
     if boundary.any():
-        found = evaluate(sums, np.where(boundary, 0.0, found.theta))
+        theta = np.zeros(len(best))
+        theta[inside] = found.theta
+        found = evaluate(sums, np.where(boundary, 0.0, theta))
     return found, boundary
 
 

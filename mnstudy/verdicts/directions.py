@@ -186,7 +186,11 @@ def reading(share: DirectionShare) -> str:
 
 
 def directions_of(
-    claim: Claim, published: Published, *, confidence_level: float = 0.95
+    claim: Claim,
+    published: Published,
+    *,
+    confidence_level: float = 0.95,
+    frame: pd.DataFrame | None = None,
 ) -> Directions:
     """Collect which way the published studies point for one claim.
 
@@ -196,6 +200,8 @@ def directions_of(
     published : Published
         Where its directions table is empty every share is without an estimate.
     confidence_level : float
+    frame : DataFrame, optional
+        ``contrast_frame(published)``, where it is at hand already.
 
     Notes
     -----
@@ -221,6 +227,6 @@ def directions_of(
     >>> found.share("uncontrolled", outside=True).against
     2
     """
-    rows = direction_rows(claim, published)
+    rows = direction_rows(claim, published, frame=frame)
     level = confidence_level
     return Directions(claim=claim, rows=rows, confidence_level=level, sha256=published.sha256)

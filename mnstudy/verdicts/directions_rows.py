@@ -35,13 +35,17 @@ COLUMNS = (
 _RF = "rf-combination"
 
 
-def direction_rows(claim: Claim, published: Published) -> pd.DataFrame:
+def direction_rows(
+    claim: Claim, published: Published, *, frame: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the directions of one claim, each with its kind and its role.
 
     Parameters
     ----------
     claim : Claim
     published : Published
+    frame : DataFrame, optional
+        ``contrast_frame(published)``, where it is at hand already.
 
     Returns
     -------
@@ -58,7 +62,8 @@ def direction_rows(claim: Claim, published: Published) -> pd.DataFrame:
     rows["kind"] = rows["comparison"].map(KINDS)
     rows["counts_as"] = _counts_as(claim, rows)
     rows["role"] = _roles(claim, rows, published)
-    rows["pooled"], rows["in_estimate"] = _pooled(claim, rows, published)
+    frame = contrast_frame(published) if frame is None else frame
+    rows["pooled"], rows["in_estimate"] = _pooled(claim, rows, frame)
     rows = rows.sort_values(["kind", "year", "study_id", "direction_id"], na_position="last")
     return rows[list(COLUMNS)].reset_index(drop=True)
 
@@ -84,10 +89,9 @@ def _roles(claim: Claim, rows: pd.DataFrame, published: Published) -> pd.Series:
     if claim.id == _RF:  # its other rows repeat those of the condition's own claim
         role[~active] = "describes"
     tests = rows[role == "tests"]
-    twice = [
-        bool((tests["kind"].eq(kind) & tests["study_id"].eq(kept)).any())
-        for kind, kept in zip(rows["kind"], rows["overlaps_with"].fillna(""), strict=True)
-    ]
+    tested = set(zip(tests["kind"], tests["study_id"], strict=True))
+    kept = zip(rows["kind"], rows["overlaps_with"].fillna(""), strict=True)
+    twice = [pair in tested for pair in kept]
     role[pd.Series(twice, index=rows.index, dtype=bool) & role.eq("tests")] = "same people"
     return role
 
@@ -101,24 +105,25 @@ def _modality_fits(claim: Claim, rows: pd.DataFrame, published: Published) -> pd
     wanted = contract()["primary_modality"].get(claim.id, "plain")
     fits = rows["modality"].eq(wanted).astype(bool)
     if wanted == "plain":
-        return fits | (_opens(rows, "add-on") & ~_radiofrequency(rows, published))
+        added = _opens(rows, "add-on")
+        return fits | (added & ~_radiofrequency(rows, published)) if added.any() else fits
     if claim.id == _RF:  # radiofrequency added to needling is itself a combination
-        added = rows["modality"].eq("combination") & rows["comparison"].eq("vs_active")
-        return fits | added.astype(bool)
+        active = rows["modality"].eq("combination") & rows["comparison"].eq("vs_active")
+        return fits | active.astype(bool)
     return fits
 
 
 def _radiofrequency(rows: pd.DataFrame, published: Published) -> pd.Series:
     """Tell which rows rest on an arm with a radiofrequency device."""
-    devices = published.outcomes.merge(published.arms, on=["study_id", "arm_id"], how="left")
+    outcomes = published.outcomes[published.outcomes["study_id"].isin(rows["study_id"])]
+    devices = outcomes.merge(published.arms, on=["study_id", "arm_id"], how="left")
     rf = devices["device"].eq("rf_device") | devices["treatment"].eq("rf_needling")
     ids = set(devices.loc[rf.fillna(False).astype(bool), "outcome_id"])
     found = rows["outcome_ids"].fillna("").map(lambda x: bool(ids & set(str(x).split(";"))))
     return found.astype(bool) | rows["modality"].eq("rf").astype(bool)
 
 
-def _pooled(claim: Claim, rows: pd.DataFrame, published: Published) -> tuple[pd.Series, pd.Series]:
-    frame = contrast_frame(published)
+def _pooled(claim: Claim, rows: pd.DataFrame, frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     primary = frame[frame["claim_id"].eq(claim.id).astype(bool) & frame["primary"]]
     found = groups(claim, primary, 0.95)
     deciding = found[0].rows if found else primary

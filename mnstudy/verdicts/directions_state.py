@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from mnstudy import formatting as fmt
 from mnstudy.cohort.published import Published, contrast_frame
 from mnstudy.verdicts.directions_rows import direction_rows
@@ -63,13 +65,22 @@ class EvidenceState:
         return "; ".join([said, *more])
 
 
-def evidence_state(claim: Claim, published: Published) -> EvidenceState:
+def evidence_state(
+    claim: Claim,
+    published: Published,
+    *,
+    frame: pd.DataFrame | None = None,
+    rows: pd.DataFrame | None = None,
+) -> EvidenceState:
     """Tell what the published evidence of a claim consists of.
 
     Parameters
     ----------
     claim : Claim
     published : Published
+    frame, rows : DataFrame, optional
+        ``contrast_frame(published)`` and ``direction_rows(claim, published)``, where they are at
+        hand already.
 
     Returns
     -------
@@ -86,11 +97,11 @@ def evidence_state(claim: Claim, published: Published) -> EvidenceState:
     >>> evidence_state(claim("deeper-needling"), load_published()).sentence
     'no usable published number found, directions only; 1 direction'
     """
-    frame = contrast_frame(published)
+    frame = contrast_frame(published) if frame is None else frame
     own = frame[frame["claim_id"].eq(claim.id).astype(bool)]
     found = groups(claim, own[own["primary"]], 0.95)
     studies = 0 if only_describes(claim) or not found else len(found[0].rows)
-    rows = direction_rows(claim, published)
+    rows = direction_rows(claim, published, frame=frame) if rows is None else rows
     tests = int(rows["role"].eq("tests").sum())
     if studies:
         word = "pooled" if studies > 1 else "single study"

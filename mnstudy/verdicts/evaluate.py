@@ -8,9 +8,11 @@ from dataclasses import replace
 import pandas as pd
 
 from mnstudy.cohort.table import Cohort
+from mnstudy.memory import kept
 from mnstudy.stats.multiplicity import bonferroni_level, holm
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.ask import cautions_of, find
+from mnstudy.verdicts.basis import claim_basis, cohort_basis
 from mnstudy.verdicts.findings import Finding, Findings
 from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.plan_check import check_plan
@@ -114,18 +116,19 @@ def _needed(asked: Sequence[Claim], family: Sequence[Claim]) -> list[Claim]:
 def _find_all(
     cohort: Cohort, claims: Iterable[Claim], level: float, family: int
 ) -> dict[str, Finding]:
-    sites = cohort.sites()
+    sites, basis = cohort.sites(), cohort_basis(cohort)
     members = cohort.study.plan.together if family > 1 else ()
     together = bonferroni_level(level, family) if family > 1 else None
-    cautions = cautions_of(cohort)
-    return {
-        claim.id: find(
-            Question(claim=claim, cohort=cohort, sites=sites, confidence_level=level),
-            together=together if claim.id in members else None,
-            cautions=cautions,
-        )
-        for claim in claims
-    }
+    cautions = kept("cautions", basis, lambda: cautions_of(cohort))
+
+    def found(claim: Claim) -> Finding:
+        asked = Question(claim=claim, cohort=cohort, sites=sites, confidence_level=level)
+        wide = together if claim.id in members else None
+        inputs = (*basis, claim_basis(cohort, claim), level, wide)
+        fresh = kept("finding", inputs, lambda: find(asked, together=wide, cautions=cautions))
+        return replace(fresh, plan_sha256=cohort.study.plan_sha256)
+
+    return {claim.id: found(claim) for claim in claims}
 
 
 def _holm(family: Sequence[Finding]) -> Mapping[str, float]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.published import Published, contrast_frame, load_published
+from mnstudy.memory import kept
 from mnstudy.verdicts import evidence_groups as grouped
 from mnstudy.verdicts import evidence_notes
 from mnstudy.verdicts import judge as verdict
@@ -66,13 +68,20 @@ def evidence(
     if not 0.5 < confidence_level < 1:
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
     published = data if isinstance(data, Published) else load_published(data)
-    frame = contrast_frame(published)
-    found = [_finding(c, frame, published, confidence_level) for c in select(claims)]
+    frame = cache(lambda: contrast_frame(published))  # joined only where something is not kept
+
+    def found(claim: Claim) -> Finding:
+        inputs = (claim, published.sha256, confidence_level)
+        return kept(
+            "evidence", inputs, lambda: _finding(claim, frame(), published, confidence_level)
+        )
+
     changed = [
         f"the shipped table {name} was changed: these are not the numbers of the release"
         for name in published.changed
     ]
-    return Findings([replace(f, notes=(*f.notes, *changed)) for f in found])
+    findings = [found(claim) for claim in select(claims)]
+    return Findings([replace(f, notes=(*f.notes, *changed)) for f in findings])
 
 
 def _finding(
@@ -90,7 +99,7 @@ def _finding(
         sha256=published.sha256,
     )
     groups = grouped.groups(claim, own[own["primary"]], confidence_level)
-    directions = directions_of(claim, published)
+    directions = directions_of(claim, published, frame=frame)
     said = (f"directions of effect: {directions.sentence}",) if len(directions.rows) else ()
     if not groups:
         return replace(nothing, notes=(*_unused_note(own), *said))

@@ -40,12 +40,10 @@ class Group:
         if level and self.name in ("proportion", "mean"):
             return "rate"
         if not self.controlled:
-            return "observational" if "reference_n" in self._given() else "uncontrolled"
+            compared = self.rows["reference_n"].notna().all()
+            return "observational" if compared else "uncontrolled"
         randomised = self.rows["design"].isin(["rct_parallel", "rct_split_body"]).all()
         return "randomised" if randomised else "observational"
-
-    def _given(self) -> set[str]:
-        return set(self.rows.columns[self.rows.notna().all()])
 
     @property
     def label(self) -> str:

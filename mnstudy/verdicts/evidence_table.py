@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from mnstudy.cohort.published import Published, contrast_frame, load_published
 from mnstudy.verdicts import evidence_groups as grouped
-from mnstudy.verdicts.directions import directions_of
+from mnstudy.verdicts.directions import Directions, directions_of
 from mnstudy.verdicts.directions_state import EvidenceState, evidence_state
 from mnstudy.verdicts.evidence_checks import HETEROGENEITY
 from mnstudy.verdicts.evidence_effects import R_GRID, only_describes
@@ -96,15 +96,29 @@ def evidence_table(
     rows = []
     for claim in select(claims):
         own = grouped.groups(claim, primary[primary["claim_id"] == claim.id], confidence_level)
-        shared = _shared(claim, published)
-        decides = not only_describes(claim)
-        for i, group in enumerate(own):
-            first = decides and i == 0
-            assessed = assess(group, directions_of(claim, published) if first else None)
-            rows.append(shared | _row(assessed) | {"decides": first})
-        if not own:
-            rows.append(shared | _without(evidence_state(claim, published)))
+        directions = directions_of(claim, published, frame=frame)
+        rows += table_rows(claim, own, directions, published, frame)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def table_rows(
+    claim: Claim,
+    own: Sequence[Group],
+    directions: Directions,
+    published: Published,
+    frame: pd.DataFrame,
+) -> list[dict[str, object]]:
+    """Return the rows of one claim, given its groups and its directions."""
+    shared, decides = _shared(claim, published), not only_describes(claim)
+    if not own:
+        state = evidence_state(claim, published, frame=frame, rows=directions.rows)
+        return [shared | _without(state)]
+    rows = []
+    for i, group in enumerate(own):
+        first = decides and i == 0
+        assessed = assess(group, directions if first else None)
+        rows.append(shared | _row(assessed) | {"decides": first})
+    return rows
 
 
 def _shared(claim: Claim, published: Published) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
@@ -57,7 +58,7 @@ def contrast(
 
 def _left_out(frame: pd.DataFrame, names: Sequence[str], used: Sequence[str]) -> list[str]:
     """Name the covariates that differ between patients but are not in the model."""
-    left = [n for n in names if n in frame and frame[n].nunique() > 1 and n not in used]
+    left = [n for n in names if n in frame and n not in used and frame[n].nunique() > 1]
     if not left:
         return []
     words = " and ".join(model.COVARIATES.get(n, n.replace("_", " ")) for n in left)
@@ -65,7 +66,8 @@ def _left_out(frame: pd.DataFrame, names: Sequence[str], used: Sequence[str]) ->
 
 
 def _pairs(frame: pd.DataFrame, arm: pd.Series) -> int:
-    return int((arm.groupby(frame["patient_id"].to_numpy()).nunique() == 2).sum())
+    codes, _ = pd.factorize(frame["patient_id"])
+    return len(np.intersect1d(*(codes[arm.to_numpy() == side] for side in (0, 1))))
 
 
 def arm_mean(question: Question, frame: pd.DataFrame, outcome: str, label: str) -> Part:

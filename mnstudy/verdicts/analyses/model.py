@@ -19,6 +19,7 @@ from mnstudy.verdicts.analyses.question import (
     NotTestable,
     Question,
     n_patients,
+    n_sites,
 )
 from mnstudy.verdicts.finding import Estimate, Part
 
@@ -67,10 +68,11 @@ def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFr
     separate; for the few patients with both arms this widens the interval.
     """
     patients = question.clusters(frame)
-    if patients.nunique() == 1:
+    rows = _rows_each(patients)
+    if len(rows) == 1:
         patients = frame["patient_id"]
-    groups = patients
-    again = groups[groups.duplicated()].nunique()
+        rows = _rows_each(patients)
+    groups, again = patients, int((rows > 1).sum())
     if 0 < again < MIN_PATIENTS and question.cohort.study.cluster == "patient_id":
         y, design, patients = _average(y, design, groups)
         groups = pd.Series(range(len(y)), index=y.index)
@@ -84,6 +86,11 @@ def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFr
     except ValueError as error:
         raise NotTestable(f"the model cannot be fitted: {error}") from error
     return Fitted(result=result, y=y, design=design, patients=patients, sites=sites)
+
+
+def _rows_each(patients: pd.Series) -> np.ndarray:
+    codes, _ = pd.factorize(patients)
+    return np.bincount(codes[codes >= 0])
 
 
 def _engine(
@@ -117,9 +124,10 @@ def _engine(
 
 def _visits_of_sites(frame: pd.DataFrame) -> bool:
     """Tell whether several patients have several sites, with several rows to a site."""
-    rows = frame.groupby(UNIT, observed=True).size()
-    sites = rows.groupby("patient_id").agg(["size", "max"])
-    return int(((sites["size"] > 1) & (sites["max"] > 1)).sum()) >= MIN_PATIENTS
+    if n_sites(frame) == len(frame):
+        return False
+    sites = frame.groupby(UNIT, observed=True).size().groupby("patient_id")
+    return int(((sites.size() > 1) & (sites.max() > 1)).sum()) >= MIN_PATIENTS
 
 
 def _average(
@@ -127,9 +135,10 @@ def _average(
 ) -> tuple[pd.Series, pd.DataFrame, pd.Series]:
     """Average the rows of a patient within the arm; return outcomes, columns and patients."""
     arm = design["treated"] if "treated" in design else pd.Series(1.0, index=design.index)
-    keys = [groups.to_numpy(), arm.to_numpy()]
-    means = design.assign(_outcome=y.to_numpy(dtype="float64")).groupby(keys).mean()
-    patients = pd.Series(means.index.get_level_values(0), index=means.index)
+    (patient, names), (side, sides) = (pd.factorize(x, sort=True) for x in (groups, arm))
+    number = patient * len(sides) + side
+    means = design.assign(_outcome=y.to_numpy(dtype="float64")).groupby(number).mean()
+    patients = pd.Series(names[means.index // len(sides)], index=means.index)
     return means.pop("_outcome"), means, patients
 
 
@@ -161,27 +170,37 @@ def covariates(
     used : list of str
         Names of the covariates used.
     """
-    kept, used = beside, []
+    kept, added, used = beside.to_numpy(dtype="float64"), [beside.iloc[:, :0]], []
     room = n_patients(frame) // PATIENTS_PER_COVARIATE
     for name in (n for n in names if n in frame):
-        values = frame[name].astype("object").where(frame[name].notna(), "not known").astype("str")
-        dummies = pd.get_dummies(values, prefix=name, prefix_sep="=", dtype="float64")
-        dummies = dummies.drop(columns=dummies.sum().idxmax())
-        centred = dummies - dummies.mean()
+        centred = _indicators(frame[name])
         new = independent(kept, centred)
         if new and len(new) <= room:
             room -= len(new)
-            kept = pd.concat([kept, centred[new]], axis=1)
+            added.append(centred[new])
+            kept = np.column_stack([kept, added[-1].to_numpy()])
             used.append(name)
-    return kept.drop(columns=beside.columns), used
+    return pd.concat(added, axis=1), used
 
 
-def independent(kept: pd.DataFrame, new: pd.DataFrame) -> list[str]:
+def _indicators(values: pd.Series) -> pd.DataFrame:
+    """Return a centred indicator for every level but the commonest, in the order of names."""
+    codes, found = pd.factorize(values)
+    # a missing value has the code -1, which takes the last of the names
+    names, place = np.unique([*map(str, found), "not known"], return_inverse=True)
+    hits = (place[codes][:, None] == np.arange(len(names))).astype("float64")
+    counts = hits.sum(axis=0)
+    kept = [i for i in np.flatnonzero(counts) if i != counts.argmax()]
+    labels = [f"{values.name}={names[i]}" for i in kept]
+    centred = (hits - hits.mean(axis=0))[:, kept]
+    return pd.DataFrame(centred, index=values.index, columns=labels)
+
+
+def independent(kept: pd.DataFrame | np.ndarray, new: pd.DataFrame) -> list[str]:
     """Name the columns of ``new`` that are no combination of those before them."""
-    basis, _ = np.linalg.qr(kept.to_numpy(dtype="float64"))
+    basis, _ = np.linalg.qr(np.asarray(kept, dtype="float64"))
     names = []
-    for name in new.columns:
-        column = new[name].to_numpy()
+    for name, column in zip(new.columns, new.to_numpy().T, strict=True):
         rest = column - basis @ (basis.T @ column)
         size = float(np.linalg.norm(rest))
         if size > 1e-8 * float(np.linalg.norm(column)):

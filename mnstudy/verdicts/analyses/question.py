@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
@@ -171,8 +172,8 @@ class Question:
 
 def known(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataFrame, int]:
     """Return the rows where these columns are known, and how many are not."""
-    complete = frame.dropna(subset=list(columns))
-    return complete, len(frame) - len(complete)
+    missing = np.logical_or.reduce([frame[c].isna().to_numpy() for c in columns])
+    return frame[~missing], int(missing.sum())
 
 
 def n_patients(frame: pd.DataFrame) -> int:
@@ -182,7 +183,8 @@ def n_patients(frame: pd.DataFrame) -> int:
 
 def n_sites(frame: pd.DataFrame) -> int:
     """Count treated sites."""
-    return len(frame[UNIT].drop_duplicates())
+    patient, site = (pd.factorize(frame[c], use_na_sentinel=False)[0] for c in UNIT)
+    return len(np.unique(patient * (site.max(initial=0) + 1) + site))
 
 
 def require_patients(frame: pd.DataFrame, what: str, at_least: int = MIN_PATIENTS) -> None:
@@ -205,16 +207,17 @@ def scar_type_filter(frame: pd.DataFrame, params: Mapping[str, Any]) -> pd.DataF
 
 def select_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Keep the sites of one arm: allowed words by column, ``<column>_not`` for excluded ones."""
-    kept = frame
+    kept = np.ones(len(frame), dtype=bool)
     for key, words in arm.items():
         column, negated = key.removesuffix("_not"), key.endswith("_not")
-        if column not in kept:
+        if column not in frame:
             if column == "adjunct" and not negated:
                 continue  # a sheet without the column has no adjuncts
             raise NotTestable(f"the column {column} is missing")
-        inside = kept[column].isin(list(words))
-        kept = kept[(~inside & kept[column].notna()) if negated else inside]
-    return kept
+        values = frame[column]
+        inside = values.isin(list(words))
+        kept &= ((~inside & values.notna()) if negated else inside).to_numpy(dtype=bool)
+    return frame[kept]
 
 
 def after_a_session(frame: pd.DataFrame) -> pd.DataFrame:

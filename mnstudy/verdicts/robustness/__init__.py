@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import pandas as pd
 
 from mnstudy.cohort.table import Cohort
+from mnstudy.memory import kept
 from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.basis import claim_basis, cohort_basis, finding_basis
 from mnstudy.verdicts.finding import Finding
 from mnstudy.verdicts.robustness import engines, missing, subsets
 from mnstudy.verdicts.robustness.margins import over_margins
@@ -31,6 +34,8 @@ CHECKS: dict[str, Callable[[Asked, Lost], list[Row]]] = {
     "scar types": lambda asked, lost: subsets.in_each_scar_type(asked),
 }
 
+NOTHING_LOST = Lost(sites=pd.Series(dtype=bool), values={})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
@@ -41,22 +46,36 @@ class Checks:
 
     def rows(self, findings: Iterable[Finding], checks: Sequence[str], *, rng: int) -> list[Row]:
         """Run the named checks on every tested finding."""
-        lost = Lost(sites=pd.Series(dtype=bool), values={})
         if self.cohort.study.cluster == "clinic_id":  # what was not printed is not lost
             checks = [name for name in checks if name != "missing"]
-        if "missing" in checks:
-            lost = missing.impute_lost(self.cohort, rng=rng)
-        sites = self.cohort.sites()
-        tested = [self._asked(f, sites) for f in findings if f.estimate is not None]
-        return [row for asked in tested for name in checks for row in CHECKS[name](asked, lost)]
+        basis = cohort_basis(self.cohort)
+        # the copy holds columns of one type together, which are quicker to cut
+        cohort = replace(self.cohort, data=self.cohort.data.copy())
+        sites = cohort.sites()
+        tested = [self._asked(f, cohort, sites) for f in findings if f.estimate is not None]
 
-    def _asked(self, finding: Finding, sites: pd.DataFrame) -> Asked:
+        @cache
+        def lost() -> Lost:
+            inputs = (*basis, rng)
+            return kept("imputed", inputs, lambda: missing.impute_lost(self.cohort, rng=rng))
+
+        def rows(asked: Asked, name: str) -> list[Row]:
+            rests_on = (claim_basis(self.cohort, asked.finding.claim), finding_basis(asked.finding))
+            level = asked.question.confidence_level
+            given = lost() if name == "missing" else NOTHING_LOST
+            return kept(
+                "check", (*basis, *rests_on, level, rng, name), lambda: CHECKS[name](asked, given)
+            )
+
+        return [row for asked in tested for name in checks for row in rows(asked, name)]
+
+    def _asked(self, finding: Finding, cohort: Cohort, sites: pd.DataFrame) -> Asked:
         level = self.confidence_level
         if finding.simultaneous is not None:
             level = bonferroni_level(level, finding.family)
         question = Question(
             claim=finding.claim,
-            cohort=self.cohort,
+            cohort=cohort,
             sites=sites,
             confidence_level=level,
             brief=True,

@@ -52,7 +52,7 @@ def impute_lost(cohort: Cohort, *, rng: int) -> Lost:
     before (Rubin 1987, doi 10.1002/9780470316696).
     """
     sites = cohort.sites()
-    lost = pd.Series(lost_sites(cohort).to_numpy(dtype=bool), index=sites.index)
+    lost = lost_sites(cohort, sites)
     if not lost.any():
         return Lost(sites=lost, values={})
     base = pd.DataFrame({"intercept": 1.0}, index=sites.index)

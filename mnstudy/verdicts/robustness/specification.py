@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from html import escape
@@ -14,12 +15,15 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.attrition import lost_sites
 from mnstudy.cohort.problems import ValidationReport
 from mnstudy.cohort.table import OUTCOMES, Cohort
+from mnstudy.memory import kept
 from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.stats.sign_flip_joint import JointTest, joint_sign_flip
 from mnstudy.stats.sign_flip_scores import score_parts
 from mnstudy.verdicts.analyses import Answer, NotTestable, Question
 from mnstudy.verdicts.analyses.question import Choices
 from mnstudy.verdicts.ask import answer, find
+from mnstudy.verdicts.basis import claim_basis, cohort_basis
+from mnstudy.verdicts.disclosure import safe, shown_count
 from mnstudy.verdicts.finding import VERDICTS, Finding
 from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.registry import select
@@ -56,26 +60,32 @@ class SpecificationCurve:
     n_combinations: int
 
     def lines(self) -> list[str]:
-        """Return the curve as lines of text."""
-        unit, found = self.finding.claim.unit, self.table["estimate"]
-        digits = fmt.decimals_for(*found)
-        low, middle, high = (fmt.number(x, digits) for x in found.quantile([0, 0.5, 1]))
+        """Return the curve as lines of text; safe to show."""
         words = self.table["verdict"].value_counts()
         counted = ", ".join(f"{words[w]} {w}" for w in VERDICTS if w in words)
         lines = [
             f"{self.finding.claim.title} · {self.finding.dataset}"
             + (" · SYNTHETIC DATA" if self.finding.synthetic else ""),
-            f"{fmt.count(len(self.table), 'specification')}: {low} to {high} {unit}, "
-            f"median {middle}",
+            f"{fmt.count(len(self.table), 'specification')}: {self._range()}",
             f"verdicts: {counted}",
         ]
         if self.joint is not None:
             lines.append(
                 f"together: {fmt.p_value(self.joint.p_median)} for the median, "
                 f"{fmt.p_value(self.joint.p_global)} for the strongest (signs of "
-                f"{self.joint.n_patients:,} patients flipped)"
+                f"{shown_count(self.finding, self.joint.n_patients)} patients flipped)"
             )
         return lines
+
+    def _range(self) -> str:
+        """Write the estimates from the lowest to the highest; not those of a few people."""
+        shown = safe(self.finding).estimate
+        if shown is None or math.isnan(shown.value):
+            return "estimates not shown"
+        found = self.table["estimate"]
+        digits = fmt.decimals_for(*found)
+        low, middle, high = (fmt.number(x, digits) for x in found.quantile([0, 0.5, 1]))
+        return f"{low} to {high} {self.finding.claim.unit}, median {middle}"
 
     def __repr__(self) -> str:
         head, *rest = self.lines()
@@ -152,11 +162,18 @@ def specification_curve(
         confidence_level=level,
         brief=True,
     )
-    finding = find(asked)
+    inputs = (*cohort_basis(cohort), claim_basis(cohort, asked.claim), level, rng, n_resamples)
+    found = kept("curve", inputs, lambda: _curve(asked, rng, n_resamples))
+    return replace(found, finding=replace(found.finding, plan_sha256=cohort.study.plan_sha256))
+
+
+def _curve(asked: Question, rng: int, n_resamples: int) -> SpecificationCurve:
+    cohort, finding = asked.cohort, find(asked)
     if finding.estimate is None:
-        raise ValueError(f"{claim} is not testable on {cohort.name}: {finding.reason}")
-    combinations = list(_combinations(cohort))
-    answers = [(chosen, found) for chosen in combinations if (found := _answer(asked, chosen))]
+        raise ValueError(f"{asked.claim.id} is not testable on {cohort.name}: {finding.reason}")
+    lost = lost_sites(cohort, asked.sites).to_numpy()
+    combinations = list(_combinations(cohort, any_lost=bool(lost.any())))
+    answers = [(c, found) for c in combinations if (found := _answer(asked, c, lost))]
     distinct = _distinct(answers)
     joint = _joint(asked, [found for _, found in distinct], rng, n_resamples)
     return SpecificationCurve(
@@ -175,14 +192,14 @@ def _level(cohort: Cohort, claim: str) -> float:
     return plan.confidence_level
 
 
-def _combinations(cohort: Cohort) -> Iterator[Specification]:
+def _combinations(cohort: Cohort, *, any_lost: bool) -> Iterator[Specification]:
     """Yield every combination of the choices that the study file keeps and the data offer."""
     kept = cohort.study.specifications
     offered = {
         kind: [o for o in options if o in kept.get(kind, options)]
         for kind, options in declared_choices().items()
     }
-    if not lost_sites(cohort).any():
+    if not any_lost:
         offered["result"] = offered["result"][:1]
     if "improvement_low" not in cohort.data or cohort.data["improvement_low"].isna().all():
         offered["class"] = offered["class"][:1]
@@ -190,26 +207,25 @@ def _combinations(cohort: Cohort) -> Iterator[Specification]:
         yield dict(zip(offered, options, strict=True))
 
 
-def _answer(asked: Question, chosen: Specification) -> Answer | None:
+def _answer(asked: Question, chosen: Specification, lost: np.ndarray) -> Answer | None:
     choices = Choices(
         engine=ENGINE[chosen["errors"]],
         adjust=ADJUST[chosen["covariates"]],
         topicals=chosen["topicals"],
     )
-    sites = _sites(asked, chosen)
+    sites = _sites(asked.sites, chosen, lost)
     try:
         return answer(replace(asked, choices=choices, sites=sites))
     except NotTestable:
         return None
 
 
-def _sites(asked: Question, chosen: Specification) -> pd.DataFrame:
-    sites, score = asked.sites, OUTCOMES[0]
+def _sites(sites: pd.DataFrame, chosen: Specification, lost: np.ndarray) -> pd.DataFrame:
+    score = OUTCOMES[0]
     if chosen["class"] != "middle":
         end = sites[f"improvement_{chosen['class']}"]
         sites = sites.assign(**{score: end.fillna(sites[score])})
     if chosen["result"] == "seen_to_the_end":
-        lost = lost_sites(asked.cohort).to_numpy(dtype=bool)
         sites = sites.assign(**{score: sites[score].mask(lost)})
     return sites
 

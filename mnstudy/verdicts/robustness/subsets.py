@@ -52,7 +52,7 @@ def _one(asked: Asked, column: str, level: str, check: str, keep: bool) -> list[
 
 def _restricted(question: Question, column: str, level: str, keep: bool) -> Question:
     def cut(frame: pd.DataFrame) -> pd.DataFrame:
-        inside = frame[column].eq(level).fillna(False).astype(bool)
+        inside = frame[column].eq(level).fillna(False).to_numpy(dtype=bool)
         return frame[inside if keep else ~inside].reset_index(drop=True)
 
     cohort = replace(question.cohort, data=cut(question.cohort.data))

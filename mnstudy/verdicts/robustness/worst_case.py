@@ -104,7 +104,7 @@ def _of_shares(question: Question) -> Iterator[Case]:
 
 
 def _unknown(cohort: Cohort, sites: pd.DataFrame, outcome: str) -> pd.Series:
-    return sites[outcome].isna() | lost_sites(cohort).reindex(sites.index)
+    return sites[outcome].isna() | lost_sites(cohort, sites)
 
 
 def _of_rates(question: Question) -> Iterator[Case]:

@@ -1,0 +1,111 @@
+"""What a report shows of each body of data, gathered before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from mnstudy.cohort.published import load_published
+from mnstudy.cohort.table import Cohort
+from mnstudy.reporting.bodies import Body, cohort_body, published_body, with_unique_keys
+from mnstudy.reporting.charts import Chart
+from mnstudy.reporting.checks import check_all
+from mnstudy.reporting.cohort_charts import charts_of
+from mnstudy.reporting.course_charts import harms_chart
+from mnstudy.reporting.report_tables import cohort_tables, trials_tables
+from mnstudy.reporting.side_by_side import Piece, side_by_side
+from mnstudy.reporting.trials import gather_trials
+from mnstudy.verdicts.basis import cohort_basis, finding_basis
+from mnstudy.verdicts.evaluate import evaluate
+from mnstudy.verdicts.evidence import evidence
+from mnstudy.verdicts.findings import Finding, Findings
+from mnstudy.verdicts.own_claims import own_claims
+from mnstudy.verdicts.registry import registry, select
+
+Progress = Callable[[str, int, int], None]
+
+
+def gather(
+    cohorts: Sequence[Cohort],
+    progress: Progress,
+    *,
+    claims: Sequence[str] = (),
+    profile: str = "default",
+    n_jobs: int | None = None,
+) -> list[Body]:
+    """Put the claims to each body of data, and each answer to other choices.
+
+    Parameters
+    ----------
+    cohorts : sequence of Cohort
+        The published trials stand after the first of them.
+    progress : callable
+        Called with the stage, how much of it is done and how much there is.
+    claims : sequence of str
+        Ids of the claims asked; all of them when empty.
+    profile : str
+        Number format of the tables.
+    n_jobs : int, optional
+        Pieces at a time; what is gathered does not depend on it.
+    """
+    total, found = len(cohorts) + 1, []
+    for i, one in enumerate(cohorts):
+        progress("findings", i, total)
+        found.append(evaluate(one, _asked_of(one, claims)))
+    progress("findings", len(cohorts), total)
+    published = load_published()
+    found_trials = evidence([c for c in claims if c in registry()] or None, data=published)
+    progress("findings", total, total)
+    shown = gather_trials(published, n_jobs=n_jobs, progress=progress)
+    trials = published_body(published, found_trials, shown)
+    sources: list[tuple[Cohort | None, Findings]] = [
+        (cohorts[0], found[0]), (None, found_trials), *zip(cohorts[1:], found[1:], strict=True)
+    ]  # fmt: skip
+    checked = check_all(sources, n_jobs=n_jobs, progress=progress)
+    bodies = _with_charts(sources, trials, profile, n_jobs, progress)
+    pairs = zip(bodies, checked, strict=True)
+    return with_unique_keys([replace(body, checked=done) for body, done in pairs])
+
+
+def _asked_of(cohort: Cohort, claims: Sequence[str]) -> list[str] | None:
+    """Return the claims that a cohort can be asked: another study's own ones are not for it."""
+    known = {c.id for c in select(None, own_claims(cohort.study))}
+    return [c for c in claims if c in known] if claims else None
+
+
+def _with_charts(
+    sources: Sequence[tuple[Cohort | None, Findings]],
+    trials: Body,
+    profile: str,
+    n_jobs: int | None,
+    progress: Progress,
+) -> list[Body]:
+    pieces = [
+        Piece("charts", (*cohort_basis(c), finding_basis(f)), _charts, (c, f))
+        for c, found in sources
+        if c is not None
+        for f in found
+        if f.estimate is not None
+    ]
+    drawn = iter(side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: progress("charts", i, n)))
+    bodies = []
+    for cohort, found in sources:
+        if cohort is None:
+            assert trials.trials is not None
+            tables = trials_tables(trials.trials.table, profile=profile)
+            bodies.append(replace(trials, tables=tuple(tables)))
+            continue
+        charts = {f.claim.id: next(drawn) for f in found if f.estimate is not None}
+        bodies.append(
+            replace(
+                cohort_body(cohort, found),
+                charts=charts,
+                harms=harms_chart(cohort),
+                tables=tuple(cohort_tables(cohort, found, profile=profile)),
+            )
+        )
+    return bodies
+
+
+def _charts(cohort: Cohort, finding: Finding) -> tuple[Chart, ...]:
+    return tuple(charts_of(cohort, finding))
