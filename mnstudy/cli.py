@@ -104,6 +104,21 @@ def _command(
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    from mnstudy.reporting import unchanged
+
+    notebooks = not arguments.no_notebooks
+    how = (arguments.only, arguments.formats, arguments.profile, notebooks)
+    out, asked = Path(arguments.out), unchanged.key(arguments.data, *how)
+    if not arguments.fresh and unchanged.is_unchanged(out, asked):
+        print("nothing changed since this report was made (--fresh works everything out again)")
+    else:
+        out = _make_report(arguments)
+        unchanged.note(out, asked)
+    print(f"{out / 'index.html'}   open this\n{out / 'results.csv'}   every number, full precision")
+    return 0
+
+
+def _make_report(arguments: argparse.Namespace) -> Path:
     from mnstudy.cohort.datasets import load
     from mnstudy.reporting.report import report
 
@@ -122,10 +137,7 @@ def _report(arguments: argparse.Namespace) -> int:
         progress=progress,
     )
     progress.close()
-    print(
-        f"{path / 'index.html'}   open this\n{path / 'results.csv'}   every number, full precision"
-    )
-    return 0
+    return path
 
 
 def _diff(arguments: argparse.Namespace) -> int:

@@ -101,6 +101,7 @@ def test_other_data_plan_code_and_versions_are_named(report, findings):
         "numpy absent, before 2.4.6",
         "python 3.12.1, before 3.11.7",
         "scipy 1.17, before absent",
+        "another plan of demo_split_face",
     )
     assert {c.lines[-1] for c in found.changes} == {"why: other data; another plan"}
     assert {c.what for c in found.changes} == {"size"}

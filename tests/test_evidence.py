@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.datasets import data_dir
 from mnstudy.cohort.manifest import check_manifest
 from mnstudy.cohort.published import contrast_frame, load_published
+from mnstudy.cohort.shipped import data_dir
 from mnstudy.verdicts.evidence_effects import effects
 from mnstudy.verdicts.evidence_groups import groups
 from mnstudy.verdicts.evidence_table import evidence_table

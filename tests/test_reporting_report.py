@@ -1,10 +1,10 @@
 """The page and the folder of a report."""
 
-import base64
 import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pytest
 from test_reporting_cases import HOSTILE, cases, untestable
@@ -118,8 +118,8 @@ def test_pictures_are_inside_the_page_and_described(page):
     assert len(images) == 5
     for image in images:
         kind, _, content = image["src"].partition(",")
-        assert kind == "data:image/svg+xml;base64"
-        assert b"<svg" in base64.b64decode(content)
+        assert kind == "data:image/svg+xml"
+        assert "<svg" in unquote(content)
         assert len(image["alt"]) > 40
     bare = re.sub(r"data:[^\"]+", "", page).replace("http://www.w3.org", "")
     assert "http" not in re.sub(r'href="https://doi\.org/[^"]+"', "", bare)
@@ -296,7 +296,7 @@ def test_no_patient_is_in_any_output(clinic, tmp_path):
     texts = [p for p in tmp_path.rglob("*") if p.suffix in (".html", ".svg", ".csv", ".json")]
     assert len(texts) > 8
     for path in texts:
-        content = re.sub(r"base64,[^\"]+", "", path.read_text(encoding="utf-8"))
+        content = path.read_text(encoding="utf-8")
         assert not ids.search(content), path.name
 
 

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mnstudy.cohort.manifest import NAME, check_manifest, data_files, file_facts
+from mnstudy.cohort.manifest import check_manifest, file_facts
+from mnstudy.cohort.shipped import MANIFEST, data_files
 from mnstudy.cohort.study import read_study
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -62,9 +63,9 @@ def _block(head: str, entries: dict[str, Any]) -> str:
 
 def main() -> int:
     """Write the manifest and say what it holds."""
-    (DATA / NAME).write_text(manifest(DATA), encoding="utf-8", newline="\n")
+    (DATA / MANIFEST).write_text(manifest(DATA), encoding="utf-8", newline="\n")
     bad = check_manifest(DATA)
-    print(f"{DATA.name}/{NAME}: {len(list(data_files(DATA)))} files")
+    print(f"{DATA.name}/{MANIFEST}: {len(list(data_files(DATA)))} files")
     return len(bad)
 
 

@@ -15,32 +15,12 @@ import pandas as pd
 from mnstudy.cohort import contract, intake
 from mnstudy.cohort.design import infer_design
 from mnstudy.cohort.problems import Problem, ValidationReport
+from mnstudy.cohort.shipped import data_dir
 from mnstudy.cohort.study import Study, parse_study, read_study
 from mnstudy.cohort.table import Cohort, Provenance
 from mnstudy.errors import DataError
 
 Source: TypeAlias = str | os.PathLike[str] | pd.DataFrame
-
-
-def data_dir() -> Path:
-    """Return the folder of the shipped data.
-
-    It is ``$MNSTUDY_DATA`` where that is set, else the copy inside an installed package, else
-    ``data/`` of the checkout.
-
-    Raises
-    ------
-    DataError
-        None of them holds a manifest.
-    """
-    package = Path(__file__).resolve().parents[1]
-    own = os.environ.get("MNSTUDY_DATA")
-    places = [Path(own)] if own else [package / "_data", package.parent / "data"]
-    for place in places:
-        if (place / "manifest.toml").is_file():
-            return place
-    looked = "MNSTUDY_DATA" if own else "the package and the checkout"
-    raise DataError(f"the shipped data were not found (looked in {looked}): install mnstudy again")
 
 
 def shipped() -> dict[str, Path]:

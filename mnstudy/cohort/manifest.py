@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mnstudy.cohort.problems import Problem, fail
-
-NAME = "manifest.toml"
+from mnstudy.cohort.shipped import MANIFEST, data_files
 
 
 def read_manifest(data_dir: Path) -> dict[str, Any]:
@@ -33,14 +31,17 @@ def read_manifest(data_dir: Path) -> dict[str, Any]:
     DataError
         There is no manifest, or it is no TOML.
     """
-    path = data_dir / NAME
+    path = data_dir / MANIFEST
     if not path.is_file():
         remedy = "run: python tools/make_manifest.py"
-        fail(NAME, Problem(column=NAME, rule="a file of the data folder", remedy=remedy))
+        fail(MANIFEST, Problem(column=MANIFEST, rule="a file of the data folder", remedy=remedy))
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        fail(NAME, Problem(column=NAME, value=str(error), rule="a TOML file", remedy="mend it"))
+        fail(
+            MANIFEST,
+            Problem(column=MANIFEST, value=str(error), rule="a TOML file", remedy="mend it"),
+        )
 
 
 def check_manifest(data_dir: Path) -> list[Problem]:
@@ -85,14 +86,6 @@ def _changed(name: str, listed: dict[str, Any], found: dict[str, Any]) -> list[P
 
 def _problem(name: str, rule: str, remedy: str, value: str = "") -> Problem:
     return Problem(column=name, value=value, rule=rule, remedy=remedy)
-
-
-def data_files(data_dir: Path) -> Iterator[Path]:
-    """List the files of the data sets: all in the folders below, sorted, hidden ones left out."""
-    for path in sorted(data_dir.glob("*/**/*")):
-        hidden = any(part.startswith((".", "_")) for part in path.relative_to(data_dir).parts)
-        if path.is_file() and not hidden:
-            yield path
 
 
 def file_facts(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pandas as pd
 from mnstudy.cohort import contrast_figures, contrast_rules, extraction, relations
 from mnstudy.cohort.manifest import check_manifest
 from mnstudy.cohort.problems import Problem, ValidationReport, fail
+from mnstudy.cohort.shipped import data_dir
 
 _OF_OUTCOME = (
     "arm_id",
@@ -125,8 +126,6 @@ def validate_published(path: str | os.PathLike[str] | None = None) -> Validation
 
 def _folder(path: str | os.PathLike[str] | None) -> Path:
     if path is None:
-        from mnstudy.cohort.datasets import data_dir
-
         return data_dir() / "published"
     folder = Path(path)
     if not folder.is_dir():

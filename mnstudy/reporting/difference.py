@@ -108,7 +108,10 @@ def difference(old: Path, new: Path) -> Difference:
     ranked = sorted(changes, key=lambda c: list(ORDER).index(c.what))
     return Difference(
         changes=tuple(ranked),
-        causes=tuple(_causes(before.manifest, after.manifest)),
+        causes=(
+            *_causes(before.manifest, after.manifest),
+            *_plan_causes(before.findings.loc[both], after.findings.loc[both]),
+        ),
         n_compared=len(both),
     )  # fmt: skip
 
@@ -175,6 +178,11 @@ def _causes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted({*then, *now}):
         if then.get(name) != now.get(name):
             yield f"{name} {now.get(name, 'absent')}, before {then.get(name, 'absent')}"
+
+
+def _plan_causes(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
+    differs = old["plan_sha256"].fillna("").ne(new["plan_sha256"].fillna(""))
+    return [f"another plan of {name}" for name in old.loc[differs, "dataset"].unique()]
 
 
 def _data_causes(

@@ -134,7 +134,13 @@ def manifest_of(folder: Path) -> dict[str, Any] | None:
 def is_current(folder: Path, made_from: str) -> bool:
     """Tell whether a folder holds a report made from this, every file as it was written."""
     manifest = manifest_of(folder)
-    if manifest is None or manifest.get("made_from") != made_from:
+    return manifest is not None and manifest.get("made_from") == made_from and holds(folder)
+
+
+def holds(folder: Path) -> bool:
+    """Tell whether every file of the report in this folder is as it was written."""
+    manifest = manifest_of(folder)
+    if manifest is None:
         return False
     try:
         return all(_sha256(folder / name) == sha for name, sha in manifest["files"].items())

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mnstudy import memory
-from mnstudy.cohort.datasets import data_dir
-from mnstudy.cohort.manifest import NAME as DATA_MANIFEST
+from mnstudy.cohort.shipped import MANIFEST, data_dir
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.basis import cohort_basis
 
@@ -65,7 +64,7 @@ def register_sha256() -> str:
 
 def shipped_sha256() -> str:
     """Return the fingerprint of the shipped data, which are held against their manifest."""
-    return hashlib.sha256((data_dir() / DATA_MANIFEST).read_bytes()).hexdigest()
+    return hashlib.sha256((data_dir() / MANIFEST).read_bytes()).hexdigest()
 
 
 def about(bodies: Sequence[Any], options: Options, made_from: str) -> Mapping[str, Any]:

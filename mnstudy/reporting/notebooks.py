@@ -117,7 +117,7 @@ def run_all(
         Called with how many are done and how many there are.
     """
     tell = progress or (lambda done, total: None)
-    inputs = {p: (*rests_on(p), dict(parameters or {})) for p in paths} if rests_on else {}
+    inputs = {p: (p.name, *rests_on(p), dict(parameters or {})) for p in paths} if rests_on else {}
     found = {p: x for p in inputs for x in remembered("notebook", inputs[p])}
     missing = [p for p in paths if p not in found]
     tell(len(found), len(paths))

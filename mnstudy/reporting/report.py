@@ -11,9 +11,10 @@ from platformdirs import user_cache_path
 
 from mnstudy import formatting as fmt
 from mnstudy import memory
-from mnstudy.cohort.datasets import data_dir, load
+from mnstudy.cohort.datasets import load
 from mnstudy.cohort.manifest import check_manifest, read_manifest
 from mnstudy.cohort.problems import fail
+from mnstudy.cohort.shipped import data_dir
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting import made_from, page, report_notebooks, theme
 from mnstudy.reporting.bodies import Body

@@ -79,7 +79,7 @@ def rests_on(path: Path, cohort: Cohort | None) -> tuple[object, ...]:
     """Return what the outputs of a notebook depend on, but code, versions and parameters."""
     notebook = _read(path)
     sources = [c.source for c in notebook.cells]
-    common: tuple[Any, ...] = (path.name, sources, shipped_sha256())
+    common: tuple[Any, ...] = (sources, shipped_sha256())
     asked = listed(notebook)
     if cohort is None:
         return (*common, register_sha256() if asked is None else [registry()[c] for c in asked])

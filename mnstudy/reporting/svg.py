@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import re
+from urllib.parse import quote
 
 _FAMILY = b" font-family: 'DejaVu Sans', 'Verdana', sans-serif;"
 _ONCE = b"text{font-family: 'DejaVu Sans', 'Verdana', sans-serif}</style>"
 _NO_TURN = re.compile(rb' transform="rotate\(-0 [^)]*\)"')
 _TAG = re.compile(rb"<[^>]+>")  # what a reader wrote stands between tags, never inside one
 _STYLE = re.compile(rb' style="([^"]*)"')
+_QUOTES = re.compile(rb"=\"([^'\"]*)\"")
+_AS_IT_IS = "/:=,;()'!*+$@?"  # what an address, srcset and HTML take as it is
 _DIGITS = re.compile(rb"(\.\d\d)\d+")
 _UNSEEN = re.compile(
     rb'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>| id="[a-zA-Z]\w*_\d+"', re.S
@@ -26,7 +28,8 @@ def data_address(svg: bytes) -> str:
     """Return an SVG as an address that an ``img`` of a self-contained page can hold."""
     small = _classed(_UNSEEN.sub(b"", svg))
     small = re.sub(rb"\s*\n\s*", b" ", small).replace(b"> <", b"><")
-    return "data:image/svg+xml;base64," + base64.b64encode(small.strip()).decode("ascii")
+    single = _TAG.sub(lambda tag: _QUOTES.sub(rb"='\1'", tag[0]), small.strip())
+    return "data:image/svg+xml," + quote(single, safe=_AS_IT_IS)
 
 
 def _classed(svg: bytes) -> bytes:
