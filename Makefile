@@ -3,25 +3,31 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One process of tests for every processor; inside each, joblib and BLAS keep to one.
+PYTEST := LOKY_MAX_CPU_COUNT=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+  $(BIN)/python -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help report test slow check format lint types layers notebooks notebooks-check lab bench lock data witness clean
+.PHONY: help report test slow e2e check format lint types layers notebooks notebooks-check lab bench lock data witness clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.lock pyproject.toml tools/make_venv.py
 	@command -v $(PYTHON) >/dev/null || { echo "environment: $(PYTHON) is missing; install Python 3.11 to 3.13"; exit 1; }
 	@$(PYTHON) tools/make_venv.py $(VENV)
 
 report: $(READY)  ## regenerate every figure, table and the page in reports/ (about 2 min)
-	@$(BIN)/mnstudy report --out reports --no-png
+	@$(BIN)/mnstudy report --out reports --formats svg
 
 test: $(READY)  ## run the tests (about 7 min)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow and not e2e"
 
 slow: $(READY)  ## run the simulations too (about 15 min)
-	@$(BIN)/python -m pytest
+	@$(PYTEST) -m "not e2e"
+
+e2e: $(READY)  ## drive JupyterLab and the page of reports/ in a browser (about 2 min)
+	@$(BIN)/python -m pytest -m e2e tests/e2e
 
 check: format lint types layers test notebooks-check  ## everything that has to hold before a commit
 
