@@ -24,7 +24,7 @@ from mnstudy.verdicts.robustness.choices import declared_choices
 from mnstudy.verdicts.robustness.row import COLUMNS
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
-WIDTHS = ("full", "column")
+WIDTHS = ("full", "column", "slide")
 VERDICTS = ("partly supported", "inconclusive", "supported", "contradicted")
 
 

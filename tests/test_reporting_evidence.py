@@ -27,7 +27,7 @@ from mnstudy.stats.vote_direction import contour_n
 from mnstudy.verdicts.findings import VERDICTS
 from mnstudy.verdicts.registry import ARTICLES
 
-WIDTHS = ("full", "column")
+WIDTHS = ("full", "column", "slide")
 FORESTS = ("rare-pih", "reduces-scarring", "severity-matters", "comparable-to-laser",
            "topical-adjunct", "rf-combination")  # fmt: skip
 FILES = {"evidence.csv", "directions.csv", "doubts.csv", "references.bib"}

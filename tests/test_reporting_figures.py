@@ -3,22 +3,30 @@
 import io
 import itertools
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
 import matplotlib
+import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from PIL import Image
 from test_reporting_cases import CONTROLLED, HOSTILE, cases, estimate, finding, studies, untestable
 
 import mnstudy as mn
 from mnstudy.reporting import theme
+from mnstudy.reporting.lettering import text_width, wrap
 from mnstudy.reporting.svg import data_address
 
 CASES = cases()
-WIDTHS = ("full", "column")
+WIDTHS = ("full", "column", "slide")
 
 
 def texts(picture):
@@ -232,13 +240,14 @@ def test_a_claim_that_is_not_testable_says_why():
 
 def test_the_same_finding_gives_the_same_bytes_whatever_the_session_has_set():
     first = mn.plot(CASES["course"])
-    svg, png = theme.svg_bytes(first), theme.png_bytes(first)
+    svg, png, pdf = theme.svg_bytes(first), theme.png_bytes(first), theme.pdf_bytes(first)
     with matplotlib.rc_context(
         {"font.size": 31, "xtick.minor.visible": True, "svg.fonttype": "path"}
     ):
         again = mn.plot(CASES["course"])
         assert theme.svg_bytes(again) == svg
         assert theme.png_bytes(again) == png
+        assert theme.pdf_bytes(again) == pdf
         assert matplotlib.rcParams["font.size"] == 31
 
 
@@ -251,6 +260,46 @@ def test_files_are_small_and_carry_no_date(tmp_path):
     assert "dc:date" not in svg
     assert "matplotlib v" not in svg.lower()
     assert "Software" not in Image.open(written[1]).info
+    pdf = written[2].read_bytes()
+    assert b"/FontFile2" in pdf  # TrueType, embedded
+    assert b"/Title" in pdf
+    assert not any(word in pdf for word in (b"/Type3", b"Date", b"/Producer", b"/Creator"))
+
+
+def test_another_process_writes_the_same_bytes():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from test_reporting_figures import digest;"
+        "print(digest())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parent)],
+        env={**os.environ, "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "5", "SOURCE_DATE_EPOCH": "86400"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stdout.strip() == digest()
+
+
+def digest() -> str:
+    picture = mn.plot(CASES["course"], width="slide")
+    return sha256(b"".join(write(picture) for write in theme.WRITERS.values())).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["course", "forest"])
+def test_on_a_slide_everything_is_larger_by_the_same(name, monkeypatch):
+    """As a small picture enlarged: the same places, and letters of 12 points or more."""
+    slide = mn.plot(CASES[name], width="slide")
+    monkeypatch.setitem(theme.SIZES, "full", (theme.SLIDE / 1.75, 8.0))
+    small = mn.plot(CASES[name])
+    both = []
+    for picture, dpi in ((slide, 80), (small, 140)):
+        picture.dpi = dpi
+        picture.canvas.draw()
+        both.append(np.asarray(picture.canvas.buffer_rgba()).astype(float))
+    assert both[0].shape == both[1].shape
+    assert np.abs(both[0] - both[1]).mean() < 0.02
+    assert slide.get_size_inches()[0] == pytest.approx(10)
+    letters = [t.get_fontsize() for t in slide.findobj(Text) if t.get_text()]
+    assert min(letters) >= 12
 
 
 @pytest.mark.parametrize("name", ["hostile name", "forest"])
@@ -277,3 +326,16 @@ def test_verdicts_differ_in_colour_and_in_marker():
     styles = theme.VERDICT_STYLES.values()
     assert len({(s.colour, s.marker) for s in styles}) == len({s.colour for s in styles}) == 5
     assert len({(s.marker, s.colour == theme.PAPER) for s in styles}) == 5
+
+
+def test_lines_are_broken_where_the_measured_width_says_so():
+    text = "AV. To Ty, 1,111 (–0.5 to 20) W. needled   minus untreated; fi ffl ‘quoted’ " * 4
+    for width, size, bold in itertools.product(
+        (0.8, 1.37, 3.0, 6.6), (6.5, 7.0, 8.0), (False, True)
+    ):
+        lines = wrap(text, width, size, bold=bold)
+        assert " ".join(lines).split() == text.split()
+        for line, following in itertools.pairwise(lines):
+            assert text_width(line, size, bold=bold) <= width
+            first = following.split(" ")[0]
+            assert text_width(f"{line} {first}", size, bold=bold) > width

@@ -7,8 +7,12 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
+from mnstudy.cohort.attrition import lost_sites
 from mnstudy.errors import DataError
+from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.registry import select
 from mnstudy.verdicts.robustness.choices import declared_choices
+from mnstudy.verdicts.robustness.combinations import answers, combinations
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +82,25 @@ def test_claims_about_counts_have_no_joint_test(clinic):
     curve = mn.specification_curve(clinic, "rare-pih")
     assert curve.joint is None
     assert curve.to_frame()["p_joint"].isna().all()
+
+
+@pytest.mark.parametrize("claim", ["topical-adjunct", "more-sessions", "little-pain"])
+def test_no_combination_is_passed_over_that_would_answer_otherwise(claim):
+    cohort = mn.load("demo_split_face")
+    asked = Question(
+        claim=select(claim)[0],
+        cohort=cohort,
+        sites=cohort.sites(),
+        confidence_level=0.95,
+        brief=True,
+    )
+    lost = lost_sites(cohort).to_numpy()
+    tried = list(combinations(cohort, any_lost=True))
+    found = [ends(one) for _, one in answers(asked, tried, lost)]
+    alone = [ends(one) for chosen in tried for _, one in answers(asked, [chosen], lost)]
+    assert set(alone) == set(found)
+    assert len(found) < len(alone)
+
+
+def ends(answer):
+    return answer.estimate.value, answer.estimate.ci_low, answer.estimate.ci_high

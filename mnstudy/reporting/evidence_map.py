@@ -118,10 +118,9 @@ def evidence_map(
     >>> evidence_map().alt[:40]
     'Bubbles in a table of 43 claims by desig'
     """
-    if width not in theme.SIZES:
-        raise ValueError(f"width is {width!r}: give {' or '.join(map(repr, theme.SIZES))}")
+    theme.check_width(width)
     published = data if isinstance(data, Published) else load_published(data)
-    return whole_map(gather_trials(published)).draw(*theme.SIZES[width])
+    return theme.at_width(whole_map(gather_trials(published)).draw, width)
 
 
 def whole_map(trials: Trials) -> EvidenceMap:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mnstudy.reporting import captions, course, theme
@@ -43,7 +44,8 @@ def plot(
         combinations of choices, see ``mnstudy.specification_curve``; or a chart of the published
         evidence.
     width : str
-        ``full`` (180 mm, both columns of a journal) or ``column`` (85 mm).
+        ``full`` (180 mm, both columns of a journal), ``column`` (85 mm) or ``slide`` (10 inches,
+        letters of 14 points).
 
     Returns
     -------
@@ -53,7 +55,7 @@ def plot(
     Raises
     ------
     ValueError
-        No finding was given, or findings about several claims.
+        No finding was given, or findings about several claims; an unknown width.
 
     Notes
     -----
@@ -66,15 +68,16 @@ def plot(
     >>> mn.plot(findings["topical-adjunct"]).alt[:44]
     'Intervals on an axis. Needling with a serum '
     """
-    if width not in theme.SIZES:
-        raise ValueError(f"width is {width!r}: give {' or '.join(map(repr, theme.SIZES))}")
     if isinstance(finding, Chart):
-        return finding.draw(*theme.SIZES[width])
+        return theme.at_width(finding.draw, width)
     if isinstance(finding, SpecificationCurve):
-        return plot_curve(finding, *theme.SIZES[width])
+        return theme.at_width(partial(plot_curve, finding), width)
     findings = [safe(f) for f in ([finding] if isinstance(finding, Finding) else finding)]
-    shown = _drawable(findings)
-    canvas = _Canvas(*theme.SIZES[width])
+    return theme.at_width(partial(_plot_findings, _drawable(findings)), width)
+
+
+def _plot_findings(shown: Sequence[Finding], width: float, size: float) -> Picture:
+    canvas = _Canvas(width, size)
     head = _head(shown, canvas)
     blocks = _blocks(shown, canvas)
     height = sum(b.height for b in blocks) + BETWEEN * len(blocks) + head.height + 2 * MARGIN

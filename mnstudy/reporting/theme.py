@@ -22,12 +22,16 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
+from mnstudy.reporting.enlarging import enlarge
 from mnstudy.reporting.lettering import CAPITAL, LEADING, text_width
 from mnstudy.reporting.svg import compact
 
 COLUMN = 85 / 25.4  # inches: one column of a journal
 FULL = 180 / 25.4  # both columns
-SIZES = {"full": (FULL, 8.0), "column": (COLUMN, 7.0)}  # width in inches, letters in points
+SLIDE = 10.0  # a slide of 16 to 9
+LETTERS = 8.0  # on paper, in points
+# Width in inches, letters in points.
+SIZES = {"full": (FULL, LETTERS), "column": (COLUMN, 7.0), "slide": (SLIDE, 14.0)}
 PNG_DPI = 200
 
 INK = "#1f1f1f"
@@ -130,6 +134,33 @@ def new_picture(width: float, height: float, alt: str = "") -> Picture:
     picture = Picture(figsize=(width, height), dpi=100)
     FigureCanvasAgg(picture)
     picture.alt = alt
+    return picture
+
+
+def check_width(width: str) -> None:
+    """Refuse a width that is none of ``SIZES``."""
+    if width not in SIZES:
+        raise ValueError(f"width is {width!r}: give {' or '.join(map(repr, SIZES))}")
+
+
+def at_width(draw: Callable[[float, float], Picture], width: str) -> Picture:
+    """Draw at one of ``SIZES``.
+
+    Parameters
+    ----------
+    draw : callable
+        Draws for a width in inches and letters in points.
+    width : str
+        For a slide the picture is laid out as on paper and enlarged, so that lines and marks
+        grow with the letters.
+    """
+    check_width(width)
+    inches, letters = SIZES[width]
+    times = max(1.0, letters / LETTERS)
+    picture = draw(inches / times, letters / times)
+    if times > 1:
+        with themed():
+            enlarge(picture, times)
     return picture
 
 

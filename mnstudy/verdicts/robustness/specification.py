@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from html import escape
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -14,26 +12,23 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.cohort.attrition import lost_sites
 from mnstudy.cohort.problems import ValidationReport
-from mnstudy.cohort.table import OUTCOMES, Cohort
+from mnstudy.cohort.table import Cohort
 from mnstudy.memory import kept
 from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.stats.sign_flip_joint import JointTest, joint_sign_flip
 from mnstudy.stats.sign_flip_scores import score_parts
-from mnstudy.verdicts.analyses import Answer, NotTestable, Question
-from mnstudy.verdicts.analyses.question import Choices
-from mnstudy.verdicts.ask import answer, find
+from mnstudy.verdicts.analyses import Answer, Question
+from mnstudy.verdicts.ask import find
 from mnstudy.verdicts.basis import claim_basis, cohort_basis
 from mnstudy.verdicts.disclosure import safe, shown_count
 from mnstudy.verdicts.finding import VERDICTS, Finding
 from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.registry import select
-from mnstudy.verdicts.robustness.choices import choice_problems, declared_choices
+from mnstudy.verdicts.robustness.choices import choice_problems
+from mnstudy.verdicts.robustness.combinations import Specification, answers, combinations
 from mnstudy.verdicts.robustness.row import judged_row
 
 COLUMNS = ("estimate", "ci_low", "ci_high", "p_value", "n_patients", "verdict", "reason")
-ADJUST = {"usual": None, "severity": ("baseline_severity",), "none": ()}
-ENGINE = {"random_intercepts": "mixed", "cluster_robust": "cluster-robust"}
-Specification = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -172,15 +167,14 @@ def _curve(asked: Question, rng: int, n_resamples: int) -> SpecificationCurve:
     if finding.estimate is None:
         raise ValueError(f"{asked.claim.id} is not testable on {cohort.name}: {finding.reason}")
     lost = lost_sites(cohort, asked.sites).to_numpy()
-    combinations = list(_combinations(cohort, any_lost=bool(lost.any())))
-    answers = [(c, found) for c in combinations if (found := _answer(asked, c, lost))]
-    distinct = _distinct(answers)
+    tried = list(combinations(cohort, any_lost=bool(lost.any())))
+    distinct = _distinct(answers(asked, tried, lost))
     joint = _joint(asked, [found for _, found in distinct], rng, n_resamples)
     return SpecificationCurve(
         finding=finding,
         table=_table(finding, distinct, joint),
         joint=joint,
-        n_combinations=len(combinations),
+        n_combinations=len(tried),
     )
 
 
@@ -192,59 +186,21 @@ def _level(cohort: Cohort, claim: str) -> float:
     return plan.confidence_level
 
 
-def _combinations(cohort: Cohort, *, any_lost: bool) -> Iterator[Specification]:
-    """Yield every combination of the choices that the study file keeps and the data offer."""
-    kept = cohort.study.specifications
-    offered = {
-        kind: [o for o in options if o in kept.get(kind, options)]
-        for kind, options in declared_choices().items()
-    }
-    if not any_lost:
-        offered["result"] = offered["result"][:1]
-    if "improvement_low" not in cohort.data or cohort.data["improvement_low"].isna().all():
-        offered["class"] = offered["class"][:1]
-    for options in product(*offered.values()):
-        yield dict(zip(offered, options, strict=True))
-
-
-def _answer(asked: Question, chosen: Specification, lost: np.ndarray) -> Answer | None:
-    choices = Choices(
-        engine=ENGINE[chosen["errors"]],
-        adjust=ADJUST[chosen["covariates"]],
-        topicals=chosen["topicals"],
-    )
-    sites = _sites(asked.sites, chosen, lost)
-    try:
-        return answer(replace(asked, choices=choices, sites=sites))
-    except NotTestable:
-        return None
-
-
-def _sites(sites: pd.DataFrame, chosen: Specification, lost: np.ndarray) -> pd.DataFrame:
-    score = OUTCOMES[0]
-    if chosen["class"] != "middle":
-        end = sites[f"improvement_{chosen['class']}"]
-        sites = sites.assign(**{score: end.fillna(sites[score])})
-    if chosen["result"] == "seen_to_the_end":
-        sites = sites.assign(**{score: sites[score].mask(lost)})
-    return sites
-
-
 def _distinct(
-    answers: list[tuple[Specification, Answer]],
+    answered: list[tuple[Specification, Answer]],
 ) -> list[tuple[Specification, Answer]]:
     """Keep the first of combinations that come to the same numbers, by rising estimate."""
     first: dict[tuple[float, ...], tuple[Specification, Answer]] = {}
-    for chosen, found in answers:
+    for chosen, found in answered:
         numbers = (found.estimate.value, found.estimate.ci_low, found.estimate.ci_high)
         key = tuple(float(f"{x:.9g}") for x in (*numbers, found.n_sites))
         first.setdefault(key, (chosen, found))
     return sorted(first.values(), key=lambda pair: pair[1].estimate.value)
 
 
-def _joint(asked: Question, answers: list[Answer], rng: int, n_resamples: int) -> JointTest | None:
-    layouts = [a.layout for a in answers if a.layout is not None]
-    if len(layouts) < len(answers):
+def _joint(asked: Question, found: list[Answer], rng: int, n_resamples: int) -> JointTest | None:
+    layouts = [a.layout for a in found if a.layout is not None]
+    if len(layouts) < len(found):
         return None
     everyone = sorted({p for x in layouts for p in x.patients.unique()})
     level = asked.claim.rule in ("below", "above")
