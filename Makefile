@@ -17,8 +17,8 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.py
 	@command -v $(PYTHON) >/dev/null || { echo "environment: $(PYTHON) is missing; install Python 3.11 to 3.13"; exit 1; }
 	@$(PYTHON) tools/make_venv.py $(VENV)
 
-report: $(READY)  ## regenerate every figure, table and the page in reports/ (about 2 min)
-	@$(BIN)/mnstudy report --out reports --formats svg
+report: $(READY)  ## regenerate what changed in reports/; all of it with OPTIONS=--fresh (about 2 min)
+	@$(BIN)/mnstudy report --out reports --formats svg $(OPTIONS)
 
 test: $(READY)  ## run the tests (about 7 min)
 	@$(PYTEST) -m "not slow and not e2e"

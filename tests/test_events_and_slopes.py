@@ -148,3 +148,21 @@ def test_intervals_on_the_demonstration_clinic_hold_the_documented_truth(
     estimate = clinic_findings[claim].estimate
     wide = 1.6 * (estimate.ci_high - estimate.ci_low) / 2  # about 99.8 percent
     assert abs(estimate.value - truth) <= wide, (estimate, truth)
+
+
+def test_two_depths_on_the_two_sides_of_everybody_are_compared_within_the_person():
+    """Nothing differs between patients then; the slope is that of the paired differences."""
+    rng = np.random.default_rng(5)
+    sides = [
+        two_arms(20, site_id=side, seed=seed).assign(needle_depth_mm=depth)
+        for side, depth, seed in (("left", 0.25, 3), ("right", 1.5, 4))
+    ]
+    sides[1]["improvement_score"] += 6 + rng.normal(0, 2, 20).round()
+    study = {"design": "split_body", "randomised": True}
+    found = mn.evaluate(mn.load(pd.concat(sides), study=study), "deeper-needling")[0]
+    gain = sides[1]["improvement_score"].to_numpy() - sides[0]["improvement_score"].to_numpy()
+    paired = stats.ttest_1samp(gain, 0)
+    assert found.estimate.value == pytest.approx(gain.mean())
+    assert found.estimate.p_value == pytest.approx(paired.pvalue)
+    within = next(p for p in found.parts if p.label == "per mm, within patients")
+    assert within.value == pytest.approx(gain.mean() / 1.25)

@@ -12,7 +12,7 @@ from test_reporting_report import Outline, quiet
 
 import mnstudy as mn
 from mnstudy.cohort.published import load_published
-from mnstudy.reporting import bibliography, claim_charts, page_trials, theme
+from mnstudy.reporting import bibliography, captions, claim_charts, page_trials, theme
 from mnstudy.reporting import report as module
 from mnstudy.reporting.albatross import albatross, place
 from mnstudy.reporting.article_shares import article_shares
@@ -20,6 +20,7 @@ from mnstudy.reporting.bodies import published_body
 from mnstudy.reporting.correlations import correlations
 from mnstudy.reporting.evidence_map import evidence_map, whole_map
 from mnstudy.reporting.evidence_map_table import COLUMNS, map_table
+from mnstudy.reporting.folder import write_manifest
 from mnstudy.reporting.funnel import funnel
 from mnstudy.reporting.harvest import SIDES, harvest
 from mnstudy.reporting.trials import Trials, gather_trials
@@ -62,6 +63,7 @@ def written(trials, published, findings, tmp_path_factory):
     asked = [f for f in findings if f.claim.id in (*FORESTS, "home-riskier", "blood-flow")]
     body = published_body(published, type(findings)(asked), trials)
     module.write_report([body], folder, formats=["svg"], progress=quiet)
+    write_manifest(folder, {})
     return folder
 
 
@@ -103,7 +105,7 @@ def test_forests_name_design_blinding_size_weight_and_certainty(findings):
     shown = words(mn.plot(findings["rare-pih"]))
     for text in ("design", "blinded", "one arm", "RCT", "unclear", "yes", "pooled", "a further"):
         assert text in shown
-    table = module.page.caption(findings["rare-pih"])
+    table = captions.caption(findings["rare-pih"])
     assert "Certainty, GRADE-like and computed: very low" in table
     assert "7\N{NO-BREAK SPACE}%" in shown
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mnstudy.reporting import theme
 from mnstudy.reporting.lettering import line_height, text_width, wrap
-from mnstudy.reporting.theme import Picture, inch_axes, inch_text
+from mnstudy.reporting.theme import Picture, inch_mark, inch_text
 
 MARGIN = 0.12  # inches around everything
 BETWEEN = 0.16
@@ -108,11 +108,7 @@ class Head:
 
 
 def _draw_mark(picture: Picture, left: float, middle: float, entry: Mark) -> None:
-    axes = inch_axes(picture, left, middle - 0.06, 0.12, 0.12)
-    axes.set_axis_off()
-    axes.set_xlim(-1, 1)
-    axes.set_ylim(-1, 1)
-    axes.plot([0], [0], clip_on=False, **dict(entry.look))
+    inch_mark(picture, left + 0.06, middle, **dict(entry.look))
 
 
 def sheet(head: Head, body: float, alt: str) -> tuple[Picture, float]:

@@ -41,8 +41,8 @@ def charts(cohort: Cohort, claim: str) -> list[Chart]:
     Examples
     --------
     >>> import mnstudy as mn
-    >>> [chart.key for chart in mn.charts(mn.load("demo_split_face"), "topical-adjunct")][:2]
-    ['points/topical-adjunct', 'pairs/topical-adjunct']
+    >>> [chart.key for chart in mn.charts(mn.load("demo_split_face"), "topical-adjunct")]
+    ['pairs/topical-adjunct', 'responders/topical-adjunct']
     """
     return charts_of(cohort, evaluate(cohort, claim)[0])
 

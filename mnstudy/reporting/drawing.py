@@ -13,7 +13,7 @@ from mnstudy import formatting as fmt
 from mnstudy.reporting import theme
 from mnstudy.reporting.lettering import line_height, text_width
 from mnstudy.reporting.rows import Layout, Panel, Row, extent
-from mnstudy.reporting.theme import Picture, inch_axes, inch_text
+from mnstudy.reporting.theme import Picture, inch_axes, inch_mark, inch_text
 
 
 def draw_panel(picture: Picture, panel: Panel, layout: Layout, left: float, top: float) -> None:
@@ -179,11 +179,7 @@ def _inside(x: float, ends: tuple[float, float], value: float) -> float:
 def draw_mark(picture: Picture, left: float, top: float, verdict: str, size: float = 6) -> None:
     """Draw the marker of a verdict centred at this place in inches."""
     style = theme.VERDICT_STYLES[verdict]
-    axes = inch_axes(picture, left - 0.07, top - 0.07, 0.14, 0.14)
-    axes.set_axis_off()
-    axes.set_xlim(-1, 1)
-    axes.set_ylim(-1, 1)
-    axes.plot(
-        [0], [0], marker=style.marker, markersize=size, color=style.colour,
-        markeredgecolor=style.edge, clip_on=False,
+    inch_mark(
+        picture, left, top, marker=style.marker, markersize=size, color=style.colour,
+        markeredgecolor=style.edge,
     )  # fmt: skip

@@ -48,15 +48,14 @@ def gather(
     n_jobs : int, optional
         Pieces at a time; what is gathered does not depend on it.
     """
-    total, found = len(cohorts) + 1, []
+    total, found = len(cohorts), []
     for i, one in enumerate(cohorts):
         progress("findings", i, total)
         found.append(evaluate(one, _asked_of(one, claims)))
-    progress("findings", len(cohorts), total)
     published = load_published()
-    found_trials = evidence([c for c in claims if c in registry()] or None, data=published)
     progress("findings", total, total)
     shown = gather_trials(published, n_jobs=n_jobs, progress=progress)
+    found_trials = evidence([c for c in claims if c in registry()] or None, data=published)
     trials = published_body(published, found_trials, shown)
     sources: list[tuple[Cohort | None, Findings]] = [
         (cohorts[0], found[0]), (None, found_trials), *zip(cohorts[1:], found[1:], strict=True)

@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ def run_all(
     parameters: Mapping[str, Any] | None = None,
     *,
     rests_on: Callable[[Path], Sequence[object]] | None = None,
+    server: Server | None = None,
     n_jobs: int | None = None,
     progress: Progress | None = None,
 ) -> list[Notebook]:
@@ -111,6 +113,8 @@ def run_all(
     rests_on : callable, optional
         Gives what the outputs of a notebook depend on besides its parameters: one whose inputs
         are as before is not run again where results are kept, see ``mnstudy.memory``.
+    server : Server, optional
+        What the kernels are forked from; a new one when left out.
     n_jobs : int, optional
         The number at a time, the processors of the machine when left out.
     progress : callable, optional
@@ -122,14 +126,16 @@ def run_all(
     missing = [p for p in paths if p not in found]
     tell(len(found), len(paths))
 
-    def fresh(path: Path, server: Server | None) -> Notebook:
+    def fresh(path: Path, forked: Server | None) -> Notebook:
         if path not in inputs:
-            return run(path, parameters, server=server)
-        return kept("notebook", inputs[path], lambda: run(path, parameters, server=server))
+            return run(path, parameters, server=forked)
+        return kept("notebook", inputs[path], lambda: run(path, parameters, server=forked))
 
     if missing:
-        with kernel_server() as server, ThreadPoolExecutor(n_jobs or os.cpu_count() or 1) as pool:
-            futures = {pool.submit(fresh, path, server): path for path in missing}
+        own = kernel_server() if server is None else nullcontext(server)
+        with own as forked, ThreadPoolExecutor(n_jobs or os.cpu_count() or 1) as pool:
+            # The last ones look at everything and take longest: begun first, none is waited for.
+            futures = {pool.submit(fresh, path, forked): path for path in reversed(missing)}
             for future in as_completed(futures):
                 found[futures[future]] = future.result()
                 tell(len(found), len(paths))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -138,11 +138,17 @@ def report(
         tell("nothing changed", 1, 1)
         return target
     _refuse_fewer_claims(target, options)
-    with _store(reuse) as store, memory.kept_in(store), whole_folder(target) as folder:
+    with ExitStack() as stack:
+        store = stack.enter_context(_store(reuse))
+        stack.enter_context(memory.kept_in(store))
+        folder = stack.enter_context(whole_folder(target))
+        server = stack.enter_context(report_notebooks.early_server(paths))
         bodies = gather(
             cohorts, tell, claims=options.claims, profile=options.profile, n_jobs=n_jobs
         )
-        ran = report_notebooks.write(paths, folder, cohort, n_jobs=n_jobs, progress=tell)
+        ran = report_notebooks.write(
+            paths, folder, cohort, server=server, n_jobs=n_jobs, progress=tell
+        )
         write_report(bodies, folder, formats=formats, n_jobs=n_jobs, progress=tell, notebooks=ran)
         scrub(folder, cohorts)
         write_manifest(folder, made_from.about(bodies, options, key))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import nbformat
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting import notebooks
 from mnstudy.reporting.made_from import register_sha256, shipped_sha256
+from mnstudy.reporting.warm_kernels import Server, kernel_server
 from mnstudy.verdicts.basis import claim_basis, cohort_basis
 from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.registry import registry, with_own
@@ -35,6 +37,16 @@ def wanted(cohort: Cohort | None, claims: Sequence[str]) -> list[Path]:
     return [p for p in paths if set(listed(_read(p)) or ()) & set(claims)]
 
 
+@contextmanager
+def early_server(paths: Sequence[Path]) -> Iterator[Server | None]:
+    """Let the process that kernels are forked from import while the findings are worked out."""
+    if not paths:
+        yield None
+        return
+    with kernel_server() as server:
+        yield server
+
+
 def listed(notebook: nbformat.NotebookNode) -> tuple[str, ...] | None:
     """Return the claims that a notebook lists as those it asks; None where it may ask any.
 
@@ -50,6 +62,7 @@ def write(
     folder: Path,
     cohort: Cohort | None,
     *,
+    server: Server | None = None,
     n_jobs: int | None,
     progress: Progress,
 ) -> list[str]:
@@ -64,6 +77,7 @@ def write(
         paths,
         {"dataset": place} if place else {},
         rests_on=lambda path: rests_on(path, cohort),
+        server=server,
         n_jobs=n_jobs,
         progress=lambda done, total: progress("notebooks", done, total),
     )

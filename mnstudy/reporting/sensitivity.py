@@ -115,15 +115,15 @@ def over_margins(finding: Finding, rows: pd.DataFrame) -> list[str]:
 def groups(finding: Finding, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of the table of a claim, those over margins apart, by check."""
     shown = rows[~rows["check"].eq(MARGINS)]
+    records = list(zip(shown.to_dict("records"), _not_in_it(finding, shown), strict=True))
     found = []
-    for check in dict.fromkeys(shown["check"]):
-        own = shown[shown["check"].eq(check)]
-        without = _not_in_it(finding, own)
-        records = own[~without].to_dict("records")
-        name = NAMES.get(check, check)
-        if without.any():
-            name += f" ({fmt.count(int(without.sum()), 'clinic')} not in this estimate: unchanged)"
-        found.append({"name": name, "rows": [_cells(finding, r) for r in records]})
+    for check in dict.fromkeys(row["check"] for row, _ in records):
+        own = [(row, without) for row, without in records if row["check"] == check]
+        name, n = NAMES.get(check, check), sum(bool(without) for _, without in own)
+        if n:
+            name += f" ({fmt.count(n, 'clinic')} not in this estimate: unchanged)"
+        cells = [_cells(finding, row) for row, without in own if not without]
+        found.append({"name": name, "rows": cells})
     return found
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mnstudy import memory
 from mnstudy.cohort.published import Published, contrast_frame
-from mnstudy.memory import kept
 from mnstudy.reporting.side_by_side import Piece, side_by_side
 from mnstudy.verdicts.directions import Directions, directions_of
 from mnstudy.verdicts.directions_state import EvidenceState, evidence_state
 from mnstudy.verdicts.doubts import doubts
+from mnstudy.verdicts.evidence import finding_of
 from mnstudy.verdicts.evidence_groups import Group, groups
 from mnstudy.verdicts.evidence_table import COLUMNS, table_rows
 from mnstudy.verdicts.registry import Claim, select
@@ -117,7 +118,7 @@ def gather_trials(
         groups={c.id: one.groups for c, one in zip(asked, found, strict=True)},
         directions={c.id: one.directions for c, one in zip(asked, found, strict=True)},
         states={c.id: one.state for c, one in zip(asked, found, strict=True)},
-        doubts=kept("doubts", (published.sha256,), lambda: doubts(published)),
+        doubts=doubts(published),
     )
 
 
@@ -134,7 +135,12 @@ def _piece(claim: Claim, published: Published, own: pd.DataFrame) -> Piece:
 
 
 def _claim(claim: Claim, published: Published, own: pd.DataFrame) -> _OfClaim:
-    """Gather what there is on one claim; ``own`` are its rows of ``contrast_frame``."""
+    """Gather what there is on one claim; ``own`` are its rows of ``contrast_frame``.
+
+    Its finding is worked out here too, and found by ``mnstudy.evidence`` where results are kept.
+    """
+    if memory.folder() is not None:
+        finding_of(claim, lambda: own, published, LEVEL)
     found = groups(claim, own[own["primary"]], LEVEL)
     directions = directions_of(claim, published, confidence_level=LEVEL, frame=own)
     state = evidence_state(claim, published, frame=own, rows=directions.rows)

@@ -52,7 +52,10 @@ class Server:
 
 @contextmanager
 def kernel_server() -> Iterator[Server | None]:
-    """Give a server of kernels inside the context; None where processes cannot be forked."""
+    """Give a server of kernels inside the context; None where processes cannot be forked.
+
+    It imports while its user does something else: open it early.
+    """
     if not hasattr(os, "fork"):
         yield None
         return

@@ -7,6 +7,7 @@ import re
 import pandas as pd
 
 from mnstudy.cohort.published import Published, load_published
+from mnstudy.memory import kept
 from mnstudy.verdicts.doubts_changes import changes, p_values
 from mnstudy.verdicts.doubts_figures import Doubt, outcomes
 from mnstudy.verdicts.doubts_intervals import intervals
@@ -61,6 +62,10 @@ def doubts(published: Published | None = None) -> pd.DataFrame:
     ['grim', 'interval', 'p', 'percent', 'spread']
     """
     tables = load_published() if published is None else published
+    return kept("doubts", (tables.sha256,), lambda: _doubts(tables)).copy()
+
+
+def _doubts(tables: Published) -> pd.DataFrame:
     figures = outcomes(tables)
     found = [
         doubt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
@@ -69,19 +69,23 @@ def evidence(
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
     published = data if isinstance(data, Published) else load_published(data)
     frame = cache(lambda: contrast_frame(published))  # joined only where something is not kept
-
-    def found(claim: Claim) -> Finding:
-        inputs = (claim, published.sha256, confidence_level)
-        return kept(
-            "evidence", inputs, lambda: _finding(claim, frame(), published, confidence_level)
-        )
-
     changed = [
         f"the shipped table {name} was changed: these are not the numbers of the release"
         for name in published.changed
     ]
-    findings = [found(claim) for claim in select(claims)]
+    findings = [finding_of(c, frame, published, confidence_level) for c in select(claims)]
     return Findings([replace(f, notes=(*f.notes, *changed)) for f in findings])
+
+
+def finding_of(
+    claim: Claim,
+    frame: Callable[[], pd.DataFrame],
+    published: Published,
+    confidence_level: float,
+) -> Finding:
+    """Return what is published on one claim; ``frame`` gives the joined contrasts if needed."""
+    inputs = (claim, published.sha256, confidence_level)
+    return kept("evidence", inputs, lambda: _finding(claim, frame(), published, confidence_level))
 
 
 def _finding(

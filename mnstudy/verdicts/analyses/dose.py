@@ -178,7 +178,9 @@ def _within_patients(question: Question, rows: pd.DataFrame) -> tuple[tuple[Part
     if several < MIN_PATIENTS:
         return (), "depth hardly differed between the sites of a patient: all is between patients"
     mean = by_patient.transform("mean")
-    design = pd.DataFrame({"intercept": 1.0, "within": depth - mean, "between": mean})
+    design = pd.DataFrame({"intercept": 1.0, "within": depth - mean})
+    if mean.round(9).nunique() > 1:  # where everybody had the same depths there is nothing between
+        design["between"] = mean
     fitted = model.fit(question, rows, rows["improvement_score"], design)
     within = model.pick(fitted, {"within": 1.0})
     found = model.part("slope", "per mm, within patients", within, n=several, unit="points per mm")
