@@ -101,10 +101,15 @@ def lab(visit, server):
     last = page.locator(".jp-NotebookPanel .jp-InputPrompt").get_by_text(f"[{cells()}]:")
     expect(last.or_(page.locator(ERROR)).first).to_be_visible(timeout=RUN_MS)
     expect(idle(page)).to_be_visible()
-    with page.expect_response(lambda answer: answer.request.method == "PUT") as saved:
+    with page.expect_response(is_save) as saved:
         page.keyboard.press("Control+s")
     assert saved.value.ok
     return page
+
+
+def is_save(answer):
+    """Tell the notebook's own save from that of the workspace, which is a PUT too."""
+    return answer.request.method == "PUT" and f"/api/contents/{NOTEBOOK}" in answer.url
 
 
 def idle(page):
