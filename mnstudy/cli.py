@@ -8,17 +8,16 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mnstudy import __version__
 from mnstudy.errors import DataError, DesignError
+from mnstudy.progress import Progress
 
 # As in the modules that write them, which are too heavy to import for --help; a test compares.
 FORMATS = ("svg", "png", "pdf")
 PROFILES = ("default", "annals", "jama")
-BAR = 30  # characters
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -123,7 +122,7 @@ def _make_report(arguments: argparse.Namespace) -> Path:
     from mnstudy.reporting.report import report
 
     cohort = load(arguments.data) if arguments.data else None
-    progress = _Progress()
+    progress = Progress()
     # Ended by the system it cleans up as when interrupted: nothing half-written is left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     path = report(
@@ -146,41 +145,6 @@ def _diff(arguments: argparse.Namespace) -> int:
     found = difference(Path(arguments.old), Path(arguments.new))
     print(found)
     return 1 if found.changes else 0
-
-
-class _Progress:
-    """One line a stage on standard output: what, how far, how long, and how long still."""
-
-    def __init__(self) -> None:
-        self._stage = ""
-        self._started = time.monotonic()
-        self._done, self._total = 0, 0
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage != self._stage:
-            self.close()
-            self._stage, self._started = stage, time.monotonic()
-        self._done, self._total = done, total
-        if sys.stdout.isatty():
-            print(f"\r{self._line()}{self._left():<20}", end="", flush=True)
-
-    def _line(self) -> str:
-        full = BAR * self._done // max(self._total, 1)
-        bar = f"[{'#' * full}{'-' * (BAR - full)}]"
-        return f"{self._stage} ".ljust(20, ".") + f" {self._done} of {self._total}".ljust(14) + bar
-
-    def _left(self) -> str:
-        spent = time.monotonic() - self._started
-        if not 0 < self._done < self._total:
-            return ""
-        return f"  about {spent * (self._total - self._done) / self._done:.0f} s left"
-
-    def close(self) -> None:
-        if self._stage:
-            start = "\r" if sys.stdout.isatty() else ""
-            spent = time.monotonic() - self._started
-            print(f"{start}{self._line()}{spent:>6.0f} s".ljust(85), flush=True)
-        self._stage = ""
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

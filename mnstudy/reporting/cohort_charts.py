@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mnstudy.cohort.table import Cohort
+from mnstudy.memory import kept
 from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.course_charts import course_charts
 from mnstudy.reporting.effect_charts import effect_charts
+from mnstudy.verdicts.basis import cohort_basis, finding_basis
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.findings import Finding
 
@@ -51,4 +53,7 @@ def charts_of(cohort: Cohort, finding: Finding) -> list[Chart]:
     """Return the further figures of a finding of this cohort."""
     if finding.estimate is None:
         return []
-    return [*effect_charts(cohort, finding), *course_charts(cohort, finding)]
+    inputs = (*cohort_basis(cohort), finding_basis(finding))
+    return kept(
+        "charts", inputs, lambda: [*effect_charts(cohort, finding), *course_charts(cohort, finding)]
+    )

@@ -8,17 +8,17 @@ from dataclasses import replace
 from mnstudy.cohort.published import load_published
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting.bodies import Body, cohort_body, published_body, with_unique_keys
-from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.checks import check_all
 from mnstudy.reporting.cohort_charts import charts_of
 from mnstudy.reporting.course_charts import harms_chart
+from mnstudy.reporting.printed_table import PrintedTable
 from mnstudy.reporting.report_tables import cohort_tables, trials_tables
-from mnstudy.reporting.side_by_side import Piece, side_by_side
+from mnstudy.reporting.side_by_side import Piece, side_by_side, start_early
 from mnstudy.reporting.trials import gather_trials
 from mnstudy.verdicts.basis import cohort_basis, finding_basis
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.evidence import evidence
-from mnstudy.verdicts.findings import Finding, Findings
+from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.registry import registry, select
 
@@ -48,6 +48,7 @@ def gather(
     n_jobs : int, optional
         Pieces at a time; what is gathered does not depend on it.
     """
+    start_early(n_jobs)
     total, found = len(cohorts), []
     for i, one in enumerate(cohorts):
         progress("findings", i, total)
@@ -79,32 +80,36 @@ def _with_charts(
     n_jobs: int | None,
     progress: Progress,
 ) -> list[Body]:
+    own = [(c, found) for c, found in sources if c is not None]
     pieces = [
-        Piece("charts", (*cohort_basis(c), finding_basis(f)), _charts, (c, f))
-        for c, found in sources
-        if c is not None
+        Piece("tables", _table_basis(c, found, profile), _tables, (c, found, profile))
+        for c, found in own
+    ]
+    pieces += [
+        Piece("charts", (*cohort_basis(c), finding_basis(f)), charts_of, (c, f))
+        for c, found in own
         for f in found
         if f.estimate is not None
     ]
     drawn = iter(side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: progress("charts", i, n)))
-    bodies = []
-    for cohort, found in sources:
-        if cohort is None:
-            assert trials.trials is not None
-            tables = trials_tables(trials.trials.table, profile=profile)
-            bodies.append(replace(trials, tables=tuple(tables)))
-            continue
-        charts = {f.claim.id: next(drawn) for f in found if f.estimate is not None}
-        bodies.append(
-            replace(
-                cohort_body(cohort, found),
-                charts=charts,
-                harms=harms_chart(cohort),
-                tables=tuple(cohort_tables(cohort, found, profile=profile)),
-            )
+    tables = [next(drawn) for _ in own]
+    bodies = [
+        replace(
+            cohort_body(cohort, found),
+            charts={f.claim.id: tuple(next(drawn)) for f in found if f.estimate is not None},
+            harms=harms_chart(cohort),
+            tables=printed,
         )
-    return bodies
+        for (cohort, found), printed in zip(own, tables, strict=True)
+    ]
+    assert trials.trials is not None
+    evidence_printed = trials_tables(trials.trials.table, profile=profile)
+    return [bodies[0], replace(trials, tables=tuple(evidence_printed)), *bodies[1:]]
 
 
-def _charts(cohort: Cohort, finding: Finding) -> tuple[Chart, ...]:
-    return tuple(charts_of(cohort, finding))
+def _table_basis(cohort: Cohort, found: Findings, profile: str) -> tuple[object, ...]:
+    return (*cohort_basis(cohort), [finding_basis(f) for f in found], profile)
+
+
+def _tables(cohort: Cohort, found: Findings, profile: str) -> tuple[PrintedTable, ...]:
+    return tuple(cohort_tables(cohort, found, profile=profile))

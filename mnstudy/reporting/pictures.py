@@ -14,15 +14,17 @@ from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.claim_charts import claim_charts, overview_charts
 from mnstudy.reporting.page import Drawn
 from mnstudy.reporting.page_checks import curve_key
+from mnstudy.reporting.scorecard import scorecard
 from mnstudy.reporting.side_by_side import Piece, side_by_side
 from mnstudy.reporting.specification_words import curve_data, is_a_curve
 from mnstudy.reporting.svg import data_address
 from mnstudy.reporting.tables import write_csv
 from mnstudy.verdicts.basis import finding_basis
-from mnstudy.verdicts.findings import Finding
+from mnstudy.verdicts.findings import Finding, Findings
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
 FORMATS = tuple(theme.WRITERS)
+SCORECARD_DPI = 118
 Progress = Callable[[str, int, int], None]
 Shown = Finding | SpecificationCurve | Chart
 
@@ -47,7 +49,7 @@ def draw_figures(
     n_jobs: int | None,
     progress: Progress,
 ) -> dict[tuple[str, str], Drawn]:
-    """Draw and write every figure; return them by the key of the body and their own.
+    """Draw and write every figure and the scorecard; return the figures by body and key.
 
     The figure of a finding has the id of its claim for a key, that of a specification curve
     ``curve_key`` of it, a chart its own key. ``formats`` are some of ``FORMATS``; the page needs
@@ -55,12 +57,26 @@ def draw_figures(
     """
     wanted = list(_wanted(bodies))
     every = tuple(f for f in FORMATS if f == "svg" or f in formats)
-    pieces = [Piece("figure", (_basis(x), every), _draw, (x, every)) for _, _, x in wanted]
-    files = side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: progress("figures", i, n))
+    columns = [(b.heading, b.findings) for b in bodies]
+    basis = [(name, [finding_basis(f) for f in found]) for name, found in columns]
+    pieces = [Piece("scorecard", tuple(basis), _scorecard, (columns,))]
+    pieces += [Piece("figure", (_basis(x), every), _draw, (x, every)) for _, _, x in wanted]
+    made = side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: progress("figures", i, n))
+    folder.mkdir(parents=True, exist_ok=True)
+    for ending, content in made[0].items():
+        (folder / f"scorecard.{ending}").write_bytes(content)
+    files = made[1:]
     return {
         (body, key): _write(made, folder, f"figures/{body}/{key}")
         for (body, key, _), made in zip(wanted, files, strict=True)
     }
+
+
+def _scorecard(columns: Sequence[tuple[str, Findings]]) -> dict[str, bytes]:
+    """Draw the scorecard: always in every format, for it is what is passed on."""
+    picture = scorecard(columns)
+    drawn = {ending: write(picture) for ending, write in theme.WRITERS.items()}
+    return {**drawn, "png": theme.png_bytes(picture, SCORECARD_DPI)}
 
 
 def _basis(shown: Shown) -> Shown:

@@ -16,7 +16,7 @@ from mnstudy.cohort.manifest import check_manifest, read_manifest
 from mnstudy.cohort.problems import fail
 from mnstudy.cohort.shipped import data_dir
 from mnstudy.cohort.table import Cohort
-from mnstudy.reporting import made_from, page, report_notebooks, theme
+from mnstudy.reporting import made_from, page, report_notebooks
 from mnstudy.reporting.bodies import Body
 from mnstudy.reporting.checklists import checklist_frame
 from mnstudy.reporting.downloads import downloads
@@ -30,7 +30,7 @@ from mnstudy.reporting.folder import (
 from mnstudy.reporting.gathering import gather
 from mnstudy.reporting.made_from import Options
 from mnstudy.reporting.pictures import FORMATS, draw_figures
-from mnstudy.reporting.scorecard import scorecard, scorecard_table
+from mnstudy.reporting.scorecard import scorecard_table
 from mnstudy.reporting.scrub import scrub
 from mnstudy.reporting.table_formats import write_tables
 from mnstudy.reporting.tables import (
@@ -47,7 +47,6 @@ from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.registry import select
 
 SHIPPED = ("published_patients", "demo_clinic")
-SCORECARD_DPI = 118
 Progress = Callable[[str, int, int], None]
 
 
@@ -179,7 +178,6 @@ def write_report(
     pictures = draw_figures(bodies, folder, formats=formats, n_jobs=n_jobs, progress=progress)
     progress("tables and page", 0, 3)
     columns = [(b.heading, b.findings) for b in bodies]
-    theme.save(scorecard(columns), folder / "scorecard", dpi=SCORECARD_DPI)
     write_csv(scorecard_table(columns).reset_index(), folder / "scorecard.csv")
     _write_numbers(bodies, folder)
     progress("tables and page", 1, 3)

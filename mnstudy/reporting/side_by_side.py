@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from joblib import Parallel, cpu_count, delayed
@@ -13,6 +15,13 @@ from joblib import Parallel, cpu_count, delayed
 from mnstudy import memory
 
 PER_JOB = 8  # fewer pieces are done before a second process has started
+HEAVY = (
+    "mnstudy.reporting.checks",
+    "mnstudy.reporting.pictures",
+    "mnstudy.reporting.report_tables",
+)
+
+_starting: list[Thread] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,28 @@ def side_by_side(
     return [found[i] for i in range(len(pieces))]
 
 
+def start_early(n_jobs: int | None) -> None:
+    """Let the processes start and import while the caller does something that takes one alone."""
+    jobs = n_jobs or cpu_count()
+    if jobs > 1:
+        call = Parallel(n_jobs=jobs)
+        thread = Thread(target=call, args=([delayed(_import_all)() for _ in range(jobs)],))
+        thread.start()
+        _starting.append(thread)
+
+
+def _import_all() -> None:
+    for name in HEAVY:
+        importlib.import_module(name)
+
+
 def _work(pieces: Sequence[Piece], n_jobs: int | None) -> Iterator[Any]:
     jobs = min(n_jobs or cpu_count(), len(pieces) // PER_JOB)
     if jobs < 2:
         yield from (_kept(piece) for piece in pieces)
         return
+    while _starting:
+        _starting.pop().join()
     place = memory.folder()
     yield from Parallel(n_jobs=jobs, return_as="generator")(
         delayed(_in_a_worker)(place, piece) for piece in pieces
