@@ -17,10 +17,10 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.py
 	@command -v $(PYTHON) >/dev/null || { echo "environment: $(PYTHON) is missing; install Python 3.11 to 3.13"; exit 1; }
 	@$(PYTHON) tools/make_venv.py $(VENV)
 
-report: $(READY)  ## regenerate what changed in reports/; all of it with OPTIONS=--fresh (about 2 min)
+report: $(READY)  ## regenerate what changed in reports/; all of it with OPTIONS=--fresh (about 1.5 min)
 	@$(BIN)/mnstudy report --out reports --formats svg $(OPTIONS)
 
-test: $(READY)  ## run the tests (about 7 min)
+test: $(READY)  ## run the tests, side by side (about 4 min on 2 cores)
 	@$(PYTEST) -m "not slow and not e2e"
 
 slow: $(READY)  ## run the simulations too (about 15 min)
