@@ -232,3 +232,17 @@ def test_the_dictionary_lists_every_column():
 def test_study_files_are_checked(sheet, study, words):
     with pytest.raises(mn.DataError, match=words):
         mn.load(sheet, study=study)
+
+
+def test_a_treated_site_without_a_name_is_told_not_dropped(sheet):
+    sheet = sheet.assign(site_id="left")
+    sheet.loc[[2, 5], "site_id"] = None
+    report = mn.validate(sheet)
+    assert [(p.row, p.column) for p in report.problems] == [(4, "site_id"), (7, "site_id")]
+    assert "leave the whole column out" in report.problems[0].remedy
+
+
+def test_an_empty_column_of_sites_is_one_site_a_patient(sheet):
+    cohort = mn.load(sheet.assign(site_id=None))
+    assert len(cohort.sites()) == 6
+    assert "no site_id: one treated site a patient is assumed" in cohort.notes

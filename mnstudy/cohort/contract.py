@@ -114,7 +114,7 @@ def _present(frame: pd.DataFrame) -> Iterator[ColumnSpec]:
 
 def _defaults(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[str]]:
     notes = []
-    if "site_id" not in data:
+    if "site_id" not in data or data["site_id"].isna().all():
         data["site_id"] = pd.Series("site", index=data.index, dtype="str")
         notes.append("no site_id: one treated site a patient is assumed")
     if "treatment" not in data:

@@ -73,9 +73,23 @@ def _sessions_never_fall(data: pd.DataFrame) -> list[Problem]:
     ]
 
 
+def _every_site_named(data: pd.DataFrame) -> list[Problem]:
+    return [
+        Problem(
+            row=int(row),
+            column="site_id",
+            rule="a name for every treated site",
+            remedy="write left, right, forehead or the like; with one site a patient leave the "
+            "whole column out",
+        )
+        for row in data.index[data["site_id"].isna()]
+    ]
+
+
 def _one_treatment_a_site(data: pd.DataFrame) -> list[Problem]:
     first = data.groupby(UNIT, observed=True)["treatment"].transform("first")
-    bad = data["treatment"].notna() & (data["treatment"].astype("str") != first.astype("str"))
+    known = data["treatment"].notna() & data[UNIT].notna().all(axis=1)
+    bad = known & (data["treatment"].astype("str") != first.astype("str"))
     return [
         Problem(
             row=int(row),
@@ -125,6 +139,7 @@ _RULES: tuple[Callable[[pd.DataFrame], list[Problem]], ...] = (
     _depth_only_where_needled,
     _duplicate_visits,
     _sessions_never_fall,
+    _every_site_named,
     _one_treatment_a_site,
     _baseline_is_zero,
     _interval_holds_score,
