@@ -46,18 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
     report = _command(commands, "report", _report, "write all figures, tables and the page")
     report.add_argument("data", nargs="?", help=data + "; the shipped ones when left out")
-    report.add_argument("--out", default="report", help="folder to write (default: report)")
-    report.add_argument("--no-notebooks", action="store_true", help="leave the notebooks out")
-    report.add_argument("--only", nargs="+", metavar="CLAIM", help="answer these claims only")
-    report.add_argument(
-        "--formats", nargs="+", choices=FORMATS, default=FORMATS, help="of the figures; all three"
-    )
-    report.add_argument(
-        "--profile", choices=PROFILES, default="default", help="number format of the tables"
-    )
-    report.add_argument(
-        "--fresh", action="store_true", help="work everything out again, reuse nothing"
-    )
+    _how_to_report(report)
 
     diff = _command(commands, "diff", _diff, "say what changed between two reports, and why")
     diff.add_argument("old", help="folder of a report")
@@ -89,6 +78,21 @@ def _parser() -> argparse.ArgumentParser:
         "sheet", help="the sheet to look at"
     )
     return parser
+
+
+def _how_to_report(report: argparse.ArgumentParser) -> None:
+    report.add_argument("--out", default="report", help="folder to write (default: report)")
+    report.add_argument("--no-notebooks", action="store_true", help="leave the notebooks out")
+    report.add_argument("--only", nargs="+", metavar="CLAIM", help="answer these claims only")
+    report.add_argument(
+        "--formats", nargs="+", choices=FORMATS, default=FORMATS, help="of the figures; all three"
+    )
+    report.add_argument(
+        "--profile", choices=PROFILES, default="default", help="number format of the tables"
+    )
+    report.add_argument(
+        "--fresh", action="store_true", help="work everything out again, reuse nothing"
+    )
 
 
 def _command(

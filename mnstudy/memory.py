@@ -67,21 +67,27 @@ def kept(name: str, inputs: Sequence[object], compute: Callable[[], T]) -> T:
     >>> kept("sum", (1, 2), lambda: 1 + 2)
     3
     """
-    for found in remembered(name, inputs):
+    place = folder()
+    if place is None:
+        return compute()
+    path = _path(place, name, inputs)
+    for found in _read(path):
         return cast(T, found)
-    result, place = compute(), folder()
-    if place is not None:
-        with suppress(OSError):  # a full disk costs time, not the result
-            _write(_path(place, name, inputs), pickle.dumps(result, protocol=5))
+    result = compute()
+    with suppress(OSError):  # a full disk costs time, not the result
+        _write(path, pickle.dumps(result, protocol=5))
     return result
 
 
 def remembered(name: str, inputs: Sequence[object]) -> Iterator[Any]:
     """Give the result that is kept for these inputs, if there is one."""
     place = folder()
-    if place is None:
-        return
-    path = _path(place, name, inputs)
+    if place is not None:
+        yield from _read(_path(place, name, inputs))
+
+
+def _read(path: Path) -> Iterator[Any]:
+    """Give what is kept in a file, if it is there and can be read."""
     try:
         found = pickle.loads(path.read_bytes())
         os.utime(path)

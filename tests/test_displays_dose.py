@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 import mnstudy as mn
 from mnstudy.stats.interval_censored import turnbull
+from mnstudy.verdicts.analyses.timing import weeks_to_response
 from mnstudy.verdicts.displays.dose import dose_curve
 from mnstudy.verdicts.displays.dose_means import means_by_dose
 from mnstudy.verdicts.displays.harms import harms
 from mnstudy.verdicts.displays.harms_counts import counted, difference
 from mnstudy.verdicts.displays.responders import _far_apart, responder_curve
 from mnstudy.verdicts.displays.rows import question_of
-from mnstudy.verdicts.displays.waiting import _weeks, waiting
+from mnstudy.verdicts.displays.waiting import waiting
 from mnstudy.verdicts.displays.waiting_steps import share_steps
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "displays.json").read_text())
@@ -366,7 +367,7 @@ def test_too_few_for_a_real_curve():
 def test_steps_are_those_of_the_finding(clinic, clinic_found):
     finding = clinic_found["weeks-to-results"]
     found = waiting(clinic, finding)
-    times = _weeks(question_of(clinic, finding))
+    times = weeks_to_response(question_of(clinic, finding))
     fit = turnbull(times["left"], times["right"])
     for right, after in found.steps[["right", "after"]].itertuples(index=False):
         assert after == pytest.approx(100 * fit.share_by(right), abs=1e-6)

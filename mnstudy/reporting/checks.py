@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -68,8 +67,10 @@ def check_all(
     planned = [_planned(cohort, some) for (cohort, _), some in zip(sources, tested, strict=True)]
     pieces: list[Piece] = []
     for (cohort, found), some, primary in zip(sources, tested, planned, strict=True):
-        pieces += [_piece("curve", _curve, (cohort, f), cohort, f) for f in primary]
-        pieces += [_piece("checks", _rows, (_alone(found, f),), cohort, f) for f in some]
+        basis = () if cohort is None else cohort_basis(cohort)
+        rests_on = {f.claim.id: (*basis, finding_basis(f)) for f in some}
+        pieces += [Piece("curve", rests_on[f.claim.id], _curve, (cohort, f)) for f in primary]
+        pieces += [Piece("checks", rests_on[f.claim.id], _rows, (_alone(found, f),)) for f in some]
     results = side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: progress("sensitivity", i, n))
     done = iter(results)
     checked = []
@@ -109,14 +110,3 @@ def _curve(cohort: Cohort, finding: Finding) -> SpecificationCurve:
 
 def _dropouts(cohort: Cohort) -> pd.DataFrame:
     return completers_and_dropouts(cohort, confidence_level=cohort.study.plan.confidence_level)
-
-
-def _piece(
-    name: str,
-    function: Callable[..., Any],
-    given: tuple[object, ...],
-    cohort: Cohort | None,
-    finding: Finding,
-) -> Piece:
-    basis = () if cohort is None else cohort_basis(cohort)
-    return Piece(name, (*basis, finding_basis(finding)), function, given)

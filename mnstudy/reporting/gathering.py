@@ -81,13 +81,15 @@ def _with_charts(
     progress: Progress,
 ) -> list[Body]:
     own = [(c, found) for c, found in sources if c is not None]
+    bases = [cohort_basis(c) for c, _ in own]
     pieces = [
-        Piece("tables", _table_basis(c, found, profile), _tables, (c, found, profile))
-        for c, found in own
-    ]
+        Piece("tables", (*basis, [finding_basis(f) for f in found], profile), _tables,
+              (c, found, profile))
+        for basis, (c, found) in zip(bases, own, strict=True)
+    ]  # fmt: skip
     pieces += [
-        Piece("charts", (*cohort_basis(c), finding_basis(f)), charts_of, (c, f))
-        for c, found in own
+        Piece("charts", (*basis, finding_basis(f)), charts_of, (c, f))
+        for basis, (c, found) in zip(bases, own, strict=True)
         for f in found
         if f.estimate is not None
     ]
@@ -105,10 +107,6 @@ def _with_charts(
     assert trials.trials is not None
     evidence_printed = trials_tables(trials.trials.table, profile=profile)
     return [bodies[0], replace(trials, tables=tuple(evidence_printed)), *bodies[1:]]
-
-
-def _table_basis(cohort: Cohort, found: Findings, profile: str) -> tuple[object, ...]:
-    return (*cohort_basis(cohort), [finding_basis(f) for f in found], profile)
 
 
 def _tables(cohort: Cohort, found: Findings, profile: str) -> tuple[PrintedTable, ...]:

@@ -124,6 +124,19 @@ def pair_counts(table: Sequence[Sequence[int]]) -> Pairs:
     return both, first, second, neither
 
 
+def given_pairs(table: Sequence[Sequence[int]] | None, counts: Sequence[int | None]) -> Pairs:
+    """Return the counts of pairs; refuse those of separate groups in their place."""
+    if table is None or any(count is not None for count in counts):
+        raise ValueError(f"paired=True needs {SHAPE} and no other counts")
+    return pair_counts(table)
+
+
+def require_groups(table: Sequence[Sequence[int]] | None, counts: Sequence[int | None]) -> None:
+    """Refuse counts of pairs, or too few, in the place of those of separate groups."""
+    if table is not None or any(count is None for count in counts):
+        raise ValueError("separate groups need events1, n1, events0, n0; paired=True is for pairs")
+
+
 def pair_correlation(pairs: Pairs) -> float:
     """Correlation of the pair's outcomes, corrected for continuity where positive."""
     a, b, c, d = pairs

@@ -10,11 +10,11 @@ from typing import Any, Literal
 from scipy.stats import fisher_exact
 
 from mnstudy.stats.paired_counts import (
-    SHAPE,
     Pairs,
+    given_pairs,
     mcnemar_p,
     pair_correlation,
-    pair_counts,
+    require_groups,
     tango_limits,
 )
 from mnstudy.stats.proportion_limits import check_counts, wilson_limits
@@ -108,14 +108,9 @@ def risk_difference(
     tail = (1.0 - check_level(confidence_level)) / 2.0
     counts = (events1, n1, events0, n0)
     if paired:
-        if table is None or any(count is not None for count in counts):
-            raise ValueError(f"paired=True needs {SHAPE} and no other counts")
-        fields = _of_pairs(pair_counts(table), method, tail)
+        fields = _of_pairs(given_pairs(table, counts), method, tail)
     else:
-        if table is not None or any(count is None for count in counts):
-            raise ValueError(
-                "separate groups need events1, n1, events0, n0; paired=True is for pairs"
-            )
+        require_groups(table, counts)
         if method == "tango":
             raise ValueError('method="tango" is for pairs; use "newcombe" for separate groups')
         fields = _of_groups(

@@ -10,7 +10,7 @@ from typing import Any
 from scipy import special
 from scipy.optimize import brentq
 
-from mnstudy.stats.paired_counts import SHAPE, pair_counts
+from mnstudy.stats.paired_counts import given_pairs, require_groups
 from mnstudy.stats.proportion_limits import check_counts
 from mnstudy.stats.small_result import SmallResult, check_level, interval
 
@@ -104,14 +104,9 @@ def risk_ratio(
     z = -float(special.ndtri((1.0 - check_level(confidence_level)) / 2.0))
     counts = (events1, n1, events0, n0)
     if paired:
-        if table is None or any(count is not None for count in counts):
-            raise ValueError(f"paired=True needs {SHAPE} and no other counts")
-        fields = _of_pairs(pair_counts(table), z)
+        fields = _of_pairs(given_pairs(table, counts), z)
     else:
-        if table is not None or any(count is None for count in counts):
-            raise ValueError(
-                "separate groups need events1, n1, events0, n0; paired=True is for pairs"
-            )
+        require_groups(table, counts)
         fields = _of_groups(
             *check_counts("events1", events1, "n1", n1),
             *check_counts("events0", events0, "n0", n0),

@@ -32,7 +32,7 @@ def session_slope(question: Question) -> Answer:
     The first assessment after each completed session counts, from the first session on, so that
     follow-up visits do not count as sessions (Mundlak decomposition, doi 10.2307/1913646).
     """
-    visits, missing = _visits(question)
+    visits, missing = session_visits(question)
     repeated = visits.groupby("patient_id")["session_count"].transform("nunique") > 1
     if n_patients(visits[repeated]) < MIN_PATIENTS:
         raise NotTestable(
@@ -75,7 +75,8 @@ def session_slope(question: Question) -> Answer:
     )
 
 
-def _visits(question: Question) -> tuple[pd.DataFrame, int]:
+def session_visits(question: Question) -> tuple[pd.DataFrame, int]:
+    """Return the first assessment of each site after each session, and how many have no score."""
     needled = select_arm(question.cohort.data, NEEDLED)
     treated = needled[needled["session_count"].fillna(0) >= 1]
     keys = [k for k in ("weeks", "weeks_since_last_session") if k in treated]

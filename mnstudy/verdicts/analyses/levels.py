@@ -30,7 +30,7 @@ def heterogeneity(question: Question) -> Answer:
     """
     question.require_comparable_groups()
     factor = question.params["factor"]
-    rows, missing, small = _rows(question, factor)
+    rows, missing, small = comparable_levels(question, factor)
     base = pd.get_dummies(rows[factor].cat.remove_unused_categories(), dtype="float64")
     names = [n for n in question.adjust_for(model.ADJUST_FOR) if n != factor]
     extra, used = model.covariates(rows, names, beside=base)
@@ -62,7 +62,8 @@ def heterogeneity(question: Question) -> Answer:
     )
 
 
-def _rows(question: Question, factor: str) -> tuple[pd.DataFrame, int, list[str]]:
+def comparable_levels(question: Question, factor: str) -> tuple[pd.DataFrame, int, list[str]]:
+    """Return the sites of the levels with enough patients, how many lack a value, and the rest."""
     sites = select_arm(question.sites, question.needled)
     sites = sites[~sites[factor].isin(list(question.params.get("exclude", ())))]
     rows, missing = known(sites, [factor, "improvement_score"])

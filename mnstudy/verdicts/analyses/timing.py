@@ -37,11 +37,8 @@ def time_to_response(question: Question) -> Answer:
     """
     weeks = float(question.params["weeks"])
     worthwhile = question.margin(claim("reduces-scarring"))
-    needled = select_arm(question.cohort.data, NEEDLED)
-    seen = after_a_session(needled.dropna(subset=["weeks", "improvement_score"]))
-    seen = seen[seen["weeks"] > 0]
-    require_patients(seen, "needled and assessed at a known week after the first session")
-    times = _response_times(seen, worthwhile)
+    times = weeks_to_response(question)
+    require_patients(times, "needled and assessed at a known week after the first session")
     found, between = _share_by_week(question, times, weeks)
     notes = (
         f"worthwhile: {worthwhile:g} points or more; median time {_span(found.median, 'weeks')}",
@@ -83,7 +80,12 @@ def _share_by_week(
     return replace(found, ci_low=at(start).ci_low, ci_high=most), [note]
 
 
-def _response_times(seen: pd.DataFrame, worthwhile: float) -> pd.DataFrame:
+def weeks_to_response(question: Question) -> pd.DataFrame:
+    """Return the weeks between which each needled site first improved as much as is worthwhile."""
+    worthwhile = question.margin(claim("reduces-scarring"))
+    needled = select_arm(question.cohort.data, NEEDLED)
+    seen = after_a_session(needled.dropna(subset=["weeks", "improvement_score"]))
+    seen = seen[seen["weeks"] > 0]
     ordered = seen.sort_values("weeks", kind="stable")
     reached = ordered["improvement_score"] >= worthwhile
     first = ordered[reached].groupby(UNIT)["weeks"].first().rename("right")
@@ -99,16 +101,8 @@ def _response_times(seen: pd.DataFrame, worthwhile: float) -> pd.DataFrame:
 def time_to_clear(question: Question) -> Answer:
     """Estimate the share of needling sessions whose redness is gone by the stated day."""
     days = float(question.params["days"])
-    needled = select_arm(question.cohort.data, NEEDLED)
-    times = needled[needled["erythema_days"].notna()].copy()
+    times = days_to_clear(question)
     require_patients(times, "needled with known days of redness")
-    # redness of 2 days was gone on day 2 and not on day 1; an end that was not seen is open
-    times["left"] = (times["erythema_days"] - 1).clip(lower=-1)
-    times["right"] = times["erythema_days"]
-    if "erythema_resolved" in times:
-        open_end = times["erythema_resolved"].eq(False).fillna(False).astype(bool)
-        times.loc[open_end, "left"] = times.loc[open_end, "erythema_days"]
-        times.loc[open_end, "right"] = math.inf
     found = share_by(
         times["left"], times["right"], times["patient_id"], days,
         confidence_level=question.confidence_level,
@@ -118,6 +112,19 @@ def time_to_clear(question: Question) -> Answer:
     if unseen:
         notes.append(f"the end was not seen after {fmt.count(unseen, 'session')}")
     return _answer(question, found, times, f"share by day {days:g}", tuple(notes))
+
+
+def days_to_clear(question: Question) -> pd.DataFrame:
+    """Return the needled sessions with the days between which their redness went."""
+    needled = select_arm(question.cohort.data, NEEDLED)
+    times = needled[needled["erythema_days"].notna()].copy()
+    days = times["erythema_days"].astype("float64")
+    # redness of 2 days was gone on day 2 and not on day 1; an end that was not seen is open
+    times["left"], times["right"] = (days - 1).clip(lower=-1), days
+    if "erythema_resolved" in times:
+        open_end = times["erythema_resolved"].eq(False).fillna(False).astype(bool)
+        times.loc[open_end, "left"], times.loc[open_end, "right"] = days[open_end], math.inf
+    return times
 
 
 def _span(ends: tuple[float, float], unit: str) -> str:

@@ -10,13 +10,10 @@ import pandas as pd
 
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question
+from mnstudy.verdicts.analyses.levels import comparable_levels
 from mnstudy.verdicts.analyses.question import (
-    MIN_PATIENTS,
     UNIT,
     Layout,
-    known,
-    n_patients,
-    select_arm,
 )
 from mnstudy.verdicts.ask import answer
 from mnstudy.verdicts.finding import Finding
@@ -77,13 +74,9 @@ def by_person(values: pd.Series, persons: pd.Series) -> pd.Series:
 
 def level_rows(question: Question, factor: str) -> Iterator[tuple[str, pd.DataFrame]]:
     """Give the sites of every level with enough patients, as ``heterogeneity`` compares them."""
-    sites = select_arm(question.sites, question.needled)
-    sites = sites[~sites[factor].isin(list(question.params.get("exclude", ())))]
-    rows, _ = known(sites, [factor, "improvement_score"])
-    for level in rows[factor].cat.categories:
-        own = rows[rows[factor] == level]
-        if n_patients(own) >= MIN_PATIENTS:
-            yield str(level).replace("_", " "), own.sort_values(UNIT)
+    rows, _, _ = comparable_levels(question, factor)
+    for level in rows[factor].cat.remove_unused_categories().cat.categories:
+        yield str(level).replace("_", " "), rows[rows[factor] == level].sort_values(UNIT)
 
 
 def arm_words(arm: Mapping[str, Sequence[str]]) -> str:

@@ -11,14 +11,8 @@ import pandas as pd
 from mnstudy.cohort.small_counts import THRESHOLD
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question, model
-from mnstudy.verdicts.analyses.question import (
-    MIN_PATIENTS,
-    NEEDLED,
-    UNIT,
-    known,
-    n_patients,
-    select_arm,
-)
+from mnstudy.verdicts.analyses.dose import session_visits
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS, n_patients
 from mnstudy.verdicts.disclosure import safe, shown_count
 from mnstudy.verdicts.displays.groups_of_five import Floats
 from mnstudy.verdicts.displays.rows import by_person, is_of, question_of
@@ -97,7 +91,7 @@ def trajectories(cohort: Cohort, finding: Finding) -> Trajectories | None:
     question = question_of(cohort, finding)
     if question is None:
         return None
-    visits = _visits(question)
+    visits = session_visits(question)[0]
     fitted = _fit(question, visits)
     if fitted is None or not _same(finding, fitted, visits):
         return None
@@ -113,17 +107,6 @@ def trajectories(cohort: Cohort, finding: Finding) -> Trajectories | None:
         mean_sessions=centre,
         several=bool(visits.duplicated(["patient_id", "session_count"]).any()),
     )
-
-
-def _visits(question: Question) -> pd.DataFrame:
-    """Return the assessments that ``session_slope`` rests on; ``_same`` holds them to it."""
-    needled = select_arm(question.cohort.data, NEEDLED)
-    treated = needled[needled["session_count"].fillna(0) >= 1]
-    keys = [k for k in ("weeks", "weeks_since_last_session") if k in treated]
-    ordered = treated.sort_values(keys, kind="stable") if keys else treated
-    first = ordered.drop_duplicates([*UNIT, "session_count"]).copy()
-    first["session_count"] = first["session_count"].astype("float64")
-    return known(first, [SCORE])[0]
 
 
 def _fit(question: Question, visits: pd.DataFrame) -> model.Fitted | None:

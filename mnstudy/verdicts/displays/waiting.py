@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,7 @@ import pandas as pd
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.interval_censored import turnbull
 from mnstudy.verdicts.analyses import Question
-from mnstudy.verdicts.analyses.question import NEEDLED, after_a_session, select_arm
-from mnstudy.verdicts.analyses.timing import OPEN, _response_times
+from mnstudy.verdicts.analyses.timing import OPEN, days_to_clear, weeks_to_response
 from mnstudy.verdicts.displays.rows import question_of
 from mnstudy.verdicts.displays.waiting_steps import share_steps, still_watched
 from mnstudy.verdicts.finding import Estimate, Finding
@@ -116,7 +114,7 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
     if question is None or finding.estimate is None:
         return None
     in_weeks = finding.claim.analysis == "time_to_response"
-    times = _weeks(question) if in_weeks else _days(question)
+    times = weeks_to_response(question) if in_weeks else days_to_clear(question)
     n = int(times["patient_id"].nunique())
     if n != finding.n_patients:
         return None
@@ -154,26 +152,6 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
 
 def _worthwhile(question: Question) -> str:
     return f"improved by {question.margin(claim('reduces-scarring')):g} points or more"
-
-
-def _weeks(question: Question) -> pd.DataFrame:
-    """Return the intervals of ``time_to_response``, one row a site."""
-    needled = select_arm(question.cohort.data, NEEDLED)
-    seen = after_a_session(needled.dropna(subset=["weeks", "improvement_score"]))
-    seen = seen[seen["weeks"] > 0]
-    return _response_times(seen, question.margin(claim("reduces-scarring")))
-
-
-def _days(question: Question) -> pd.DataFrame:
-    """Return the intervals of ``time_to_clear``, one row a session."""
-    needled = select_arm(question.cohort.data, NEEDLED)
-    times = needled[needled["erythema_days"].notna()].copy()
-    days = times["erythema_days"].astype("float64")
-    times["left"], times["right"] = (days - 1).clip(lower=-1), days
-    if "erythema_resolved" in times:
-        unseen = times["erythema_resolved"].eq(False).fillna(False).astype(bool)
-        times.loc[unseen, "left"], times.loc[unseen, "right"] = days[unseen], math.inf
-    return times
 
 
 def _last(times: pd.DataFrame) -> float:
