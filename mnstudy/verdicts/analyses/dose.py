@@ -50,7 +50,7 @@ def session_slope(question: Question) -> Answer:
         visits["improvement_score"],
         design.drop(columns="between") if flat else design,
     )
-    sessions = _session_parts(question, visits)
+    sessions = () if question.brief else _session_parts(question, visits)
     single = n_patients(visits) - n_patients(visits[repeated])
     notes = [] if flat else [_between_note(fitted)]
     notes += [_level_off(sessions)] if any(p.kind == "gain" for p in sessions) else []
@@ -146,6 +146,8 @@ def depth_contrast(question: Question) -> Answer:
     rows = rows.reset_index(drop=True)
     arm = deep.to_numpy(dtype="float64")
     answer = contrasts.contrast(question, rows, arm, "improvement_score", [])
+    if question.brief:
+        return replace(answer, n_missing=missing)
     crude = _crude(question, rows, arm)
     _, per_mm, _ = adjusted_slope(question, rows, "needle_depth_mm", "improvement_score")
     slope = model.part("slope", "per mm", per_mm, n=n_patients(rows), unit="points per mm")

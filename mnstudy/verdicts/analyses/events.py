@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -41,11 +42,16 @@ def event_difference(question: Question) -> Answer:
     if question.cohort.study.design == "split_body":
         treated, reference = treated[both], reference[both]
     found = difference_of_risks(question, treated, reference)
-    return Answer(
+    answer = Answer(
         estimate=_estimate(question, found),
         comparison=question.comparison,
         n_patients=len(treated.index.union(reference.index)),
         n_sites=n_sites(pd.concat(groups)),
+    )
+    if question.brief:
+        return answer
+    return replace(
+        answer,
         parts=(_part("treated", treated, question), _part("reference", reference, question)),
         notes=(
             *_notes(question, events, treated, reference, 0 if found.paired else len(both)),

@@ -104,10 +104,8 @@ def _controlled(
     arm.iloc[: len(treated)] = 1.0
     both = both.reset_index(drop=True)
     answer = contrasts.contrast(question, both, arm.to_numpy(), outcome, baseline)
-    means = [
-        contrasts.arm_mean(question, frame, outcome, label)
-        for frame, label in ((treated, "needling alone"), (control, "untreated"))
-    ]
+    arms = () if question.brief else ((treated, "needling alone"), (control, "untreated"))
+    means = [contrasts.arm_mean(question, frame, outcome, label) for frame, label in arms]
     raw, notes = raw_contrast(question, both, arm.to_numpy(), outcome)
     graded, in_grades = beside.grades(question, treated, control)
     return replace(

@@ -82,7 +82,7 @@ class Answer:
 class Question:
     """One claim put to one cohort at one confidence level.
 
-    ``brief`` spares the further numbers by level: only the estimate is wanted.
+    ``brief`` spares the further numbers and their notes: only the estimate is wanted.
     """
 
     claim: Claim

@@ -37,16 +37,21 @@ def event_rate(question: Question) -> Answer:
     rate = proportion(
         int(by_patient.sum()), len(by_patient), confidence_level=question.confidence_level
     )
-    by_session = happened.groupby(_sessions(seen)).any()
-    sessions = proportion(
-        int(by_session.sum()), len(by_session), confidence_level=question.confidence_level
-    )
-    return Answer(
+    answer = Answer(
         estimate=_percent(question, rate, "exact (Clopper-Pearson) limits, patients as the unit"),
         comparison="rate",
         n_patients=len(by_patient),
         n_sites=n_sites(seen),
         n_missing=n_patients(treated) - len(by_patient),
+    )
+    if question.brief:
+        return answer
+    by_session = happened.groupby(_sessions(seen)).any()
+    sessions = proportion(
+        int(by_session.sum()), len(by_session), confidence_level=question.confidence_level
+    )
+    return replace(
+        answer,
         parts=(percent_part("per session", sessions, n=len(by_patient)),),
         notes=(*_rate_notes(rate, sessions), *half_recorded(seen, events)),
     )
