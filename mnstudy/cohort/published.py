@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -100,16 +101,23 @@ def load_published(path: str | os.PathLike[str] | None = None) -> Published:
     149
     """
     folder = _folder(path)
+    found = _checked(folder, _fingerprint(folder))
+    tables = {name: getattr(found, name).copy() for name in (*extraction.TABLES, "printed")}
+    return replace(found, **tables, changed=_changed(folder) if path is None else ())
+
+
+@lru_cache(maxsize=2)
+def _checked(folder: Path, sha256: str) -> Published:
+    """Read and check the tables once: most calls of a session ask for the same files."""
     tables, report = _read(folder)
     report.raise_if_bad()
     typed = {name: extraction.typed(tables[name], extraction.specs()[name]) for name in tables}
     return Published(
         **typed,
-        sha256=_fingerprint(folder),
+        sha256=sha256,
         source=report.source,
         printed=tables["outcomes"].reset_index(drop=True),
         notes=report.notes,
-        changed=_changed(folder) if path is None else (),
     )
 
 
