@@ -25,10 +25,24 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
     return SLACK * (_measured(text, bold) * (size / _UNIT)) / 72
 
 
+def box(text: str, font: FontProperties) -> tuple[float, float, float]:
+    """Return width, height and descent of one line in points, as the renderer of SVG has them."""
+    unit = font.copy()
+    unit.set_size(_UNIT)
+    times = font.get_size_in_points() / _UNIT
+    width, height, descent = _box(text, unit)
+    return width * times, height * times, descent * times
+
+
 @lru_cache(maxsize=1 << 16)
+def _box(text: str, unit: FontProperties) -> tuple[float, float, float]:
+    found: tuple[float, float, float]
+    found = text_to_path.get_text_width_height_descent(text, unit, ismath=False)
+    return found
+
+
 def _measured(text: str, bold: bool) -> float:
-    points, _, _ = text_to_path.get_text_width_height_descent(text, _FONTS[bold], ismath=False)
-    return float(points)
+    return _box(text, _FONTS[bold])[0]
 
 
 def line_height(size: float) -> float:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
+from typing import Any
 from urllib.parse import quote
 
+from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+
+from mnstudy.reporting.lettering import box
+
+_POINTS = 72  # dots per inch of an SVG
 _FAMILY = b" font-family: 'DejaVu Sans', 'Verdana', sans-serif;"
 _ONCE = b"text{font-family: 'DejaVu Sans', 'Verdana', sans-serif}</style>"
 _NO_TURN = re.compile(rb' transform="rotate\(-0 [^)]*\)"')
@@ -16,6 +25,30 @@ _DIGITS = re.compile(rb"(\.\d\d)\d+")
 _UNSEEN = re.compile(
     rb'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>| id="[a-zA-Z]\w*_\d+"', re.S
 )
+
+
+class _Renderer(RendererSVG):
+    """Remember how large a text is: matplotlib measures it again in every picture."""
+
+    def get_text_width_height_descent(
+        self, s: str, prop: FontProperties, ismath: Any
+    ) -> tuple[float, float, float]:
+        return box(s, prop)
+
+
+def drawn(picture: Figure, title: str) -> bytes:
+    """Return a picture as SVG without a date; formulas are not set as such."""
+    metadata: dict[str, Any] = {"Date": None, "Creator": None} | ({"Title": title} if title else {})
+    buffer, dpi = io.StringIO(), picture.dpi
+    try:
+        picture.dpi = _POINTS
+        width, height = picture.get_size_inches() * _POINTS
+        renderer = _Renderer(width, height, buffer, image_dpi=dpi, metadata=metadata)
+        picture.draw(renderer)
+        renderer.finalize()
+    finally:
+        picture.dpi = dpi
+    return buffer.getvalue().encode("utf-8")
 
 
 def compact(svg: bytes) -> bytes:

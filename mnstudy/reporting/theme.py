@@ -24,8 +24,9 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from mnstudy.reporting.enlarging import enlarge
+from mnstudy.reporting.late_ticks import LateAxes
 from mnstudy.reporting.lettering import CAPITAL, LEADING, text_width
-from mnstudy.reporting.svg import compact
+from mnstudy.reporting.svg import compact, drawn
 
 COLUMN = 85 / 25.4  # inches: one column of a journal
 FULL = 180 / 25.4  # both columns
@@ -170,7 +171,7 @@ def inch_axes(picture: Figure, left: float, top: float, width: float, height: fl
     full_width, full_height = picture.get_size_inches()
     bottom = full_height - top - height
     box = (left / full_width, bottom / full_height, width / full_width, height / full_height)
-    return picture.add_axes(box)
+    return picture.add_axes(box, axes_class=LateAxes)
 
 
 def inch_mark(picture: Figure, left: float, top: float, **look: Any) -> None:
@@ -213,13 +214,8 @@ def svg_bytes(picture: Figure) -> bytes:
 
     Type is named once and places are given to a hundredth of a point.
     """
-    buffer = io.BytesIO()
-    metadata: dict[str, Any] = {"Date": None, "Creator": None}
-    if isinstance(picture, Picture) and picture.alt:
-        metadata["Title"] = picture.alt
     with themed():
-        picture.savefig(buffer, format="svg", metadata=metadata)
-    return compact(buffer.getvalue())
+        return compact(drawn(picture, title=getattr(picture, "alt", "")))
 
 
 SHADES = (1.0, 0.8, 0.6, 0.4, 0.2)  # of each colour, towards paper: the edges of letters and lines
@@ -252,7 +248,7 @@ def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
         picture.dpi = before
     small = image.quantize(palette=_palette(), dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    small.save(buffer, format="png", optimize=True, dpi=(dpi, dpi))
+    small.save(buffer, format="png", dpi=(dpi, dpi))
     return buffer.getvalue()
 
 
