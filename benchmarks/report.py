@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mnstudy.reporting import notebooks
+from mnstudy.reporting import notebook_files, notebooks
 
 DATA = "demo_clinic"
 
@@ -15,7 +15,7 @@ DATA = "demo_clinic"
 def sequential():
     """Run every notebook in a new kernel of its own, as somebody with JupyterLab would."""
     start = time.perf_counter()
-    for path in notebooks.shipped_notebooks():
+    for path in notebook_files.shipped_notebooks():
         notebooks.run(path, {"dataset": DATA})
     return time.perf_counter() - start
 

@@ -86,6 +86,12 @@ def remembered(name: str, inputs: Sequence[object]) -> Iterator[Any]:
         yield from _read(_path(place, name, inputs))
 
 
+def holds_any(name: str) -> bool:
+    """Tell whether anything is kept under this name, whatever its inputs."""
+    place = folder()
+    return place is not None and any(place.glob(f"{name}-*"))
+
+
 def _read(path: Path) -> Iterator[Any]:
     """Give what is kept in a file, if it is there and can be read."""
     try:

@@ -24,6 +24,7 @@ from mnstudy.errors import DataError
 from mnstudy.reporting import captions, tables
 from mnstudy.reporting import notebook_tables as show
 from mnstudy.reporting import notebooks as runner
+from mnstudy.reporting.notebook_files import shipped_notebooks
 from mnstudy.reporting.scrub import leaks, scrub
 from mnstudy.reporting.scrub_files import shown
 from mnstudy.reporting.sensitivity import guarded
@@ -191,7 +192,7 @@ def test_a_report_withholds_the_size_that_tells_of_a_few(report, findings):
 
 @pytest.mark.parametrize("name", ["06_safety"])
 def test_notebooks_hold_no_patient(name, study, cohort, sheet, tmp_path):
-    path = next(p for p in runner.shipped_notebooks() if p.stem == name)
+    path = next(p for p in shipped_notebooks() if p.stem == name)
     notebook = runner.run(path, {"dataset": str(study)})
     runner.write(notebook, tmp_path / f"{name}.ipynb")
     assert leaks(tmp_path, [cohort]) == []
@@ -199,7 +200,7 @@ def test_notebooks_hold_no_patient(name, study, cohort, sheet, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", runner.shipped_notebooks(), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", shipped_notebooks(), ids=lambda p: p.stem)
 def test_every_notebook_holds_no_patient(path, study, cohort, sheet, tmp_path):
     runner.write(runner.run(path, {"dataset": str(study)}), tmp_path / path.name)
     assert leaks(tmp_path, [cohort]) == []

@@ -6,7 +6,8 @@ from html import escape
 import nbformat
 import pytest
 
-from mnstudy.reporting.notebooks import PARAMETERS, run, shipped_notebooks
+from mnstudy.reporting.notebook_files import shipped_notebooks
+from mnstudy.reporting.notebooks import PARAMETERS, run
 from mnstudy.verdicts.registry import registry
 
 NOTEBOOKS = shipped_notebooks()

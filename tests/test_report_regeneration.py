@@ -11,13 +11,18 @@ import pytest
 import mnstudy as mn
 from mnstudy import cli, memory
 from mnstudy.cohort.shipped import data_dir
-from mnstudy.reporting import notebooks, report_notebooks, unchanged
+from mnstudy.reporting import notebook_files, notebooks, report_notebooks, unchanged
 from mnstudy.reporting.folder import write_manifest
 from mnstudy.reporting.side_by_side import Piece, side_by_side
+from mnstudy.reporting.workers import workers
+
+
+def quiet(*_):
+    pass
 
 
 def paths():
-    return {p.stem: p for p in notebooks.shipped_notebooks()}
+    return {p.stem: p for p in notebook_files.shipped_notebooks()}
 
 
 @pytest.fixture
@@ -92,8 +97,9 @@ def test_unchanged_notebooks_are_not_run_again(ran, study, tmp_path):
         ran.clear()
         cohort = mn.load(study)
         rests_on = {p: report_notebooks.rests_on(p, cohort) for p in shipped}
-        with memory.kept_in(tmp_path / "store"):
-            found = notebooks.run_all(shipped, {"dataset": "x"}, rests_on=rests_on.get)
+        asked = notebooks.running(shipped, {"dataset": "x"}, rests_on=rests_on.get)
+        with memory.kept_in(tmp_path / "store"), asked as results:
+            found = results(quiet)
         assert [nb.cells[0].source for nb in found] == [p.stem for p in shipped]
         return sorted(ran)
 
@@ -105,7 +111,8 @@ def test_unchanged_notebooks_are_not_run_again(ran, study, tmp_path):
     ]  # fmt: skip
     with memory.kept_in(tmp_path / "store"):
         ran.clear()
-        notebooks.run_all(shipped, {"dataset": "y"}, rests_on=lambda p: ())
+        with notebooks.running(shipped, {"dataset": "y"}, rests_on=lambda p: ()) as results:
+            results(quiet)
     assert len(ran) == len(shipped)
 
 
@@ -113,10 +120,11 @@ def test_pieces_come_in_order_and_kept_ones_are_not_worked_out(tmp_path):
     pieces = [Piece("square", (i,), pow, (i, 2)) for i in range(20)]
     told = []
     with memory.kept_in(tmp_path):
-        first = side_by_side(pieces[:5], n_jobs=1, done=lambda *x: None)
-        again = side_by_side(pieces, n_jobs=2, done=lambda i, n: told.append((i, n)))
+        first = side_by_side(pieces[:5], done=lambda *x: None)
+        with workers(2) as two:
+            again = side_by_side(pieces, workers=two, done=lambda i, n: told.append((i, n)))
         wrong = [Piece("square", (i,), pow, (i, 3)) for i in range(20)]
-        assert side_by_side(wrong, n_jobs=1, done=lambda *x: None) == again
+        assert side_by_side(wrong, done=lambda *x: None) == again
     assert first == again[:5]
     assert again == [i**2 for i in range(20)]
     assert told == [(0, 20), *((i, 20) for i in range(5, 21))]

@@ -14,11 +14,12 @@ from test_reporting_figures import whole_and_apart, words
 from test_reporting_report import Outline, body, quiet
 
 import mnstudy as mn
-from mnstudy.reporting import lost, sensitivity, side_by_side, theme
+from mnstudy.reporting import lost, sensitivity, theme
 from mnstudy.reporting import report as module
 from mnstudy.reporting import specification_words as said
 from mnstudy.reporting.bodies import cohort_body
 from mnstudy.reporting.checks import Checked, check_all
+from mnstudy.reporting.workers import workers
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.choices import declared_choices
 from mnstudy.verdicts.robustness.row import COLUMNS
@@ -402,14 +403,14 @@ def test_withheld_numbers_are_neither_on_the_page_nor_in_the_files(page, written
     assert few["patients"].isna().all()
 
 
-def test_checks_do_not_depend_on_jobs_or_order(split_face, monkeypatch):
-    monkeypatch.setattr(side_by_side, "PER_JOB", 1)
+def test_checks_do_not_depend_on_workers_or_order(split_face):
     claims = ["topical-adjunct", "more-sessions", "rare-pih"]
     found = mn.evaluate(split_face, claims)
     seen = []
-    one = check_all([(split_face, found)], n_jobs=1, progress=lambda *step: seen.append(step))[0]
+    one = check_all([(split_face, found)], progress=lambda *step: seen.append(step))[0]
     turned = Findings([found[c] for c in reversed(claims)], checks=found._checks)
-    two = check_all([(split_face, turned)], n_jobs=2, progress=quiet)[0]
+    with workers(2) as some:
+        two = check_all([(split_face, turned)], workers=some, progress=quiet)[0]
     assert list(one.sensitivity) == claims
     for claim in claims:
         pd.testing.assert_frame_equal(one.sensitivity[claim], two.sensitivity[claim])

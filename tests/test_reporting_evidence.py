@@ -17,6 +17,7 @@ from mnstudy.reporting import report as module
 from mnstudy.reporting.albatross import albatross, place
 from mnstudy.reporting.article_shares import article_shares
 from mnstudy.reporting.bodies import published_body
+from mnstudy.reporting.charted import charted
 from mnstudy.reporting.correlations import correlations
 from mnstudy.reporting.evidence_map import evidence_map, whole_map
 from mnstudy.reporting.evidence_map_table import COLUMNS, map_table
@@ -24,6 +25,7 @@ from mnstudy.reporting.folder import write_manifest
 from mnstudy.reporting.funnel import funnel
 from mnstudy.reporting.harvest import SIDES, harvest
 from mnstudy.reporting.trials import Trials, gather_trials
+from mnstudy.reporting.workers import workers
 from mnstudy.stats.vote_direction import contour_n
 from mnstudy.verdicts.findings import VERDICTS
 from mnstudy.verdicts.registry import ARTICLES
@@ -53,7 +55,7 @@ def findings(published):
 def charts(trials, findings):
     some = claim_charts.overview_charts(trials, findings)
     for claim in trials.directions:
-        some += claim_charts.claim_charts(trials, claim)
+        some += claim_charts.claim_charts(trials.directions[claim], trials.groups[claim])
     return {chart.key: chart for chart in some}
 
 
@@ -62,6 +64,7 @@ def written(trials, published, findings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trials")
     asked = [f for f in findings if f.claim.id in (*FORESTS, "home-riskier", "blood-flow")]
     body = published_body(published, type(findings)(asked), trials)
+    _, body = charted([], body, profile="default", workers=None, done=lambda *_: None)
     module.write_report([body], folder, formats=["svg"], progress=quiet)
     write_manifest(folder, {})
     return folder
@@ -261,11 +264,12 @@ def test_shares_of_the_articles_add_up_to_their_claims(findings):
     assert article_shares([]) is None
 
 
-def test_the_gathered_table_is_that_of_one_call_also_with_one_worker(trials, published):
-    alone = gather_trials(published, n_jobs=1)
-    pd.testing.assert_frame_equal(alone.table, trials.table)
+def test_the_gathered_table_is_that_of_one_call_also_with_two_workers(trials, published):
+    with workers(2) as two:
+        beside = gather_trials(published, workers=two)
+    pd.testing.assert_frame_equal(beside.table, trials.table)
     pd.testing.assert_frame_equal(trials.table, mn.evidence_table(data=published))
-    assert isinstance(alone, Trials)
+    assert isinstance(beside, Trials)
 
 
 def parsed(text):

@@ -11,9 +11,10 @@ from test_reporting_cases import HOSTILE, cases, untestable
 
 import mnstudy as mn
 from mnstudy.reporting import folder as place
-from mnstudy.reporting import made_from, side_by_side
+from mnstudy.reporting import made_from
 from mnstudy.reporting import report as module
 from mnstudy.reporting.bodies import Body, cohort_body, slug, with_unique_keys
+from mnstudy.reporting.workers import workers
 from mnstudy.verdicts.findings import Findings
 
 VOID = {"meta", "img", "source", "br", "link"}
@@ -171,9 +172,9 @@ def test_the_manifest_lists_every_file_with_its_hash(written):
         assert hashlib.sha256((written / name).read_bytes()).hexdigest() == sha256
 
 
-def test_two_runs_give_the_same_bytes_also_side_by_side(written, tmp_path, monkeypatch):
-    monkeypatch.setattr(side_by_side, "PER_JOB", 1)
-    module.write_report(bodies(), tmp_path, progress=quiet, n_jobs=2)
+def test_two_runs_give_the_same_bytes_also_side_by_side(written, tmp_path):
+    with workers(2) as some:
+        module.write_report(bodies(), tmp_path, progress=quiet, workers=some)
     place.write_manifest(tmp_path, {})
     first = {p.relative_to(written): p.read_bytes() for p in written.rglob("*") if p.is_file()}
     again = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}

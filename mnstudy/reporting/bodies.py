@@ -50,9 +50,11 @@ class Body:
     trials : Trials or None
         Of published evidence: its studies, directions and doubts.
     charts : mapping of str to tuple of Chart
-        Further figures of a cohort, by the id of their claim.
+        Further figures, by the id of their claim.
     harms : Chart or None
         The figure of all harms of a cohort.
+    overview : tuple of Chart
+        The figures of published evidence as a whole.
     tables : tuple of PrintedTable
         Table 1, outcomes and harms of a cohort, as they are printed.
     """
@@ -69,6 +71,7 @@ class Body:
     trials: Trials | None = None
     charts: Mapping[str, tuple[Chart, ...]] = field(default_factory=dict)
     harms: Chart | None = None
+    overview: tuple[Chart, ...] = ()
     tables: tuple[PrintedTable, ...] = ()
 
 

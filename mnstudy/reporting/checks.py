@@ -11,6 +11,7 @@ from mnstudy.cohort.attrition import attrition
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting.sensitivity import guarded
 from mnstudy.reporting.side_by_side import Piece, side_by_side
+from mnstudy.reporting.workers import Workers
 from mnstudy.verdicts.basis import cohort_basis, finding_basis
 from mnstudy.verdicts.dropout import completers_and_dropouts
 from mnstudy.verdicts.findings import Finding, Findings
@@ -43,7 +44,7 @@ class Checked:
 def check_all(
     sources: Sequence[tuple[Cohort | None, Findings]],
     *,
-    n_jobs: int | None = None,
+    workers: Workers | None = None,
     progress: Progress,
 ) -> list[Checked]:
     """Put every tested claim to the sensitivity checks, and primary claims to all choices.
@@ -52,9 +53,8 @@ def check_all(
     ----------
     sources : sequence of (Cohort or None, Findings)
         The findings of each body of data; published evidence has no cohort.
-    n_jobs : int, optional
-        Claims at a time; the processors of the machine when left out. The results do not depend
-        on it.
+    workers : Workers, optional
+        Who works on the claims; the results do not depend on it.
     progress : callable
         Called with the stage, how much of it is done and how much there is.
 
@@ -71,7 +71,7 @@ def check_all(
         rests_on = {f.claim.id: (*basis, finding_basis(f)) for f in some}
         pieces += [Piece("curve", rests_on[f.claim.id], _curve, (cohort, f)) for f in primary]
         pieces += [Piece("checks", rests_on[f.claim.id], _rows, (_alone(found, f),)) for f in some]
-    results = side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: progress("sensitivity", i, n))
+    results = side_by_side(pieces, workers=workers, done=lambda i, n: progress("sensitivity", i, n))
     done = iter(results)
     checked = []
     for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):

@@ -12,14 +12,14 @@ from mnstudy.reporting.evidence_map import whole_map
 from mnstudy.reporting.funnel import funnel
 from mnstudy.reporting.harvest import harvest
 from mnstudy.reporting.trials import Trials
+from mnstudy.verdicts.directions import Directions
+from mnstudy.verdicts.evidence_groups import Group
 from mnstudy.verdicts.findings import Finding
 
 
-def claim_charts(trials: Trials, claim_id: str) -> list[Chart]:
+def claim_charts(directions: Directions, groups: Iterable[Group]) -> list[Chart]:
     """Return the charts of one claim; none where there is too little to draw."""
-    directions = trials.directions[claim_id]
-    funnels = [funnel(group) for group in trials.groups[claim_id]]
-    charts = [*funnels, harvest(directions), albatross(directions)]
+    charts = [*map(funnel, groups), harvest(directions), albatross(directions)]
     return [chart for chart in charts if chart is not None]
 
 

@@ -68,7 +68,9 @@ MANIFEST = Download(
 )
 
 
-def downloads(folder: Path, bodies: Sequence[Body]) -> tuple[Download, ...]:
+def downloads(
+    folder: Path, bodies: Sequence[Body], *, also: Sequence[str] = ()
+) -> tuple[Download, ...]:
     """Return every file of a report but the page, once all but page and manifest are written.
 
     Parameters
@@ -77,6 +79,8 @@ def downloads(folder: Path, bodies: Sequence[Body]) -> tuple[Download, ...]:
         The folder of the report.
     bodies : sequence of Body
         What it stands on: their headings, and the titles of their claims and tables.
+    also : sequence of str
+        Files that are not yet written.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def downloads(folder: Path, bodies: Sequence[Body]) -> tuple[Download, ...]:
     names = _names(bodies)
     headings = {b.key: b.heading for b in bodies}
     found: dict[tuple[int, str], list[str]] = {}
-    for name in _files(folder):
+    for name in sorted({*_files(folder), *also}):
         stem, _, ending = name.rpartition(".")
         found.setdefault((_place(name), stem), []).append(ending)
     listed = [MANIFEST]
@@ -103,7 +107,7 @@ def downloads(folder: Path, bodies: Sequence[Body]) -> tuple[Download, ...]:
 
 def _files(folder: Path) -> list[str]:
     names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    return sorted(name for name in names if name not in LATER)
+    return [name for name in names if name not in LATER]
 
 
 def _place(name: str) -> int:

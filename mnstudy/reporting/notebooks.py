@@ -6,9 +6,9 @@ import asyncio
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +18,16 @@ from nbclient import NotebookClient
 
 from mnstudy.errors import DataError
 from mnstudy.memory import kept, remembered
-from mnstudy.reporting.warm_kernels import Server, kernel_server, warm_manager
+from mnstudy.reporting.prepared_server import Server, prepared_server
+from mnstudy.reporting.warm_kernels import warm_manager
 
 TIMEOUT_SECONDS = 300
+PER_JOB = 2  # notebooks: half of its time a kernel waits to be spoken to
 PARAMETERS = "parameters"  # the cell tag papermill and others use
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 Notebook = nbformat.NotebookNode
 Progress = Callable[[int, int], None]
-
-
-def notebook_dir() -> Path:
-    """Return the folder of the shipped notebooks: in an installed package, else in the checkout."""
-    package = Path(__file__).resolve().parents[1]
-    for place in (package / "_notebooks", package.parent / "notebooks"):
-        if place.is_dir():
-            return place
-    raise DataError("the notebooks were not found: install mnstudy again")
-
-
-def shipped_notebooks() -> list[Path]:
-    """Return the shipped notebooks in reading order."""
-    return sorted(notebook_dir().glob("[0-9]*.ipynb"))
 
 
 def run(
@@ -54,7 +42,7 @@ def run(
     parameters : mapping, optional
         Assigned after the cell tagged ``parameters``.
     server : Server, optional
-        What the kernel is forked from, see ``warm_kernels``; a new Python when left out.
+        What the kernel is forked from; a new Python when left out.
 
     Returns
     -------
@@ -98,12 +86,27 @@ def run_all(
     paths: Sequence[Path],
     parameters: Mapping[str, Any] | None = None,
     *,
-    rests_on: Callable[[Path], Sequence[object]] | None = None,
-    server: Server | None = None,
     n_jobs: int | None = None,
     progress: Progress | None = None,
 ) -> list[Notebook]:
     """Run notebooks side by side; the results come in the order of ``paths``.
+
+    Parameters are those of ``running``; ``progress`` is called with how many are done and how many
+    there are.
+    """
+    with running(paths, parameters, n_jobs=n_jobs) as results:
+        return results(progress or (lambda done, total: None))
+
+
+@contextmanager
+def running(
+    paths: Sequence[Path],
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    rests_on: Callable[[Path], Sequence[object]] | None = None,
+    n_jobs: int | None = None,
+) -> Iterator[Callable[[Progress], list[Notebook]]]:
+    """Run notebooks side by side while the caller does something else.
 
     Parameters
     ----------
@@ -113,33 +116,39 @@ def run_all(
     rests_on : callable, optional
         Gives what the outputs of a notebook depend on besides its parameters: one whose inputs
         are as before is not run again where results are kept, see ``mnstudy.memory``.
-    server : Server, optional
-        What the kernels are forked from; a new one when left out.
     n_jobs : int, optional
-        The number at a time, the processors of the machine when left out.
-    progress : callable, optional
-        Called with how many are done and how many there are.
+        Processors to keep busy, those of the machine when left out.
+
+    Yields
+    ------
+    callable
+        Waits for them, tells how many are done, and returns them in the order of ``paths``.
     """
-    tell = progress or (lambda done, total: None)
     inputs = {p: (p.name, *rests_on(p), dict(parameters or {})) for p in paths} if rests_on else {}
     found = {p: x for p in inputs for x in remembered("notebook", inputs[p])}
     missing = [p for p in paths if p not in found]
-    tell(len(found), len(paths))
 
     def fresh(path: Path, forked: Server | None) -> Notebook:
         if path not in inputs:
             return run(path, parameters, server=forked)
         return kept("notebook", inputs[path], lambda: run(path, parameters, server=forked))
 
-    if missing:
-        own = kernel_server() if server is None else nullcontext(server)
-        with own as forked, ThreadPoolExecutor(n_jobs or os.cpu_count() or 1) as pool:
-            # The last ones look at everything and take longest: begun first, none is waited for.
-            futures = {pool.submit(fresh, path, forked): path for path in reversed(missing)}
+    with prepared_server() if missing else nullcontext() as forked:
+        pool = ThreadPoolExecutor(PER_JOB * (n_jobs or os.cpu_count() or 1))
+        # The last ones look at everything and take longest: begun first, none is waited for.
+        futures = {pool.submit(fresh, path, forked): path for path in reversed(missing)}
+
+        def results(tell: Progress) -> list[Notebook]:
+            tell(len(found), len(paths))
             for future in as_completed(futures):
                 found[futures[future]] = future.result()
                 tell(len(found), len(paths))
-    return [found[path] for path in paths]
+            return [found[path] for path in paths]
+
+        try:
+            yield results
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _inject(notebook: Notebook, parameters: Mapping[str, Any]) -> None:

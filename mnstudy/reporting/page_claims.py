@@ -10,6 +10,7 @@ from mnstudy import formatting as fmt
 from mnstudy.reporting.bodies import Body
 from mnstudy.reporting.captions import alt_text, caption
 from mnstudy.reporting.cells import cell
+from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.methods import RULES, may_be_said
 from mnstudy.reporting.page_checks import curve_figure, other_choices
 from mnstudy.reporting.page_figures import drawn_charts
@@ -69,9 +70,14 @@ def _entry(body: Body, finding: Finding, pictures: Drawings) -> dict[str, Any]:
         "picture": pictures.get((body.key, finding.claim.id)),
         "alt": alt_text(finding),
         "caption": caption(finding),
-        "charts": drawn_charts(body, body.charts.get(finding.claim.id, ()), pictures),
+        "charts": drawn_charts(body, _own_charts(body, finding), pictures),
     }
     return entry | _answer(body, finding, pictures) if finding.estimate else entry
+
+
+def _own_charts(body: Body, finding: Finding) -> Sequence[Chart]:
+    """Return the further figures of a cohort; those of the trials stand with their studies."""
+    return () if body.trials is not None else body.charts.get(finding.claim.id, ())
 
 
 def _answer(body: Body, finding: Finding, pictures: Drawings) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.reporting.bibliography import doi_link, doi_of, year_of
 from mnstudy.reporting.bodies import Body
-from mnstudy.reporting.claim_charts import claim_charts, overview_charts
 from mnstudy.reporting.page_figures import drawn_charts
 from mnstudy.verdicts.findings import Finding
 
@@ -40,7 +39,7 @@ def claim_evidence(
         "domains": [_domain(d.name, d.steps, d.reason) for d in finding.domains],
         "studies": citations(studies),
         "counted": fmt.count(len(studies), "study", "studies"),
-        "charts": drawn_charts(body, claim_charts(trials, claim), pictures),
+        "charts": drawn_charts(body, body.charts.get(claim, ()), pictures),
     }
 
 
@@ -48,12 +47,7 @@ def overview(
     bodies: Sequence[Body], pictures: Mapping[tuple[str, str], Any]
 ) -> list[dict[str, Any]]:
     """Return the charts of the published evidence as a whole."""
-    return [
-        chart
-        for body in bodies
-        if body.trials is not None
-        for chart in drawn_charts(body, overview_charts(body.trials, body.findings), pictures)
-    ]
+    return [chart for body in bodies for chart in drawn_charts(body, body.overview, pictures)]
 
 
 def _domain(name: str, steps: int, reason: str) -> dict[str, Any]:

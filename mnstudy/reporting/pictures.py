@@ -11,14 +11,14 @@ import pandas as pd
 from mnstudy.reporting import captions, figures, theme
 from mnstudy.reporting.bodies import Body
 from mnstudy.reporting.charts import Chart
-from mnstudy.reporting.claim_charts import claim_charts, overview_charts
 from mnstudy.reporting.page import Drawn
 from mnstudy.reporting.page_checks import curve_key
 from mnstudy.reporting.scorecard import scorecard
 from mnstudy.reporting.side_by_side import Piece, side_by_side
 from mnstudy.reporting.specification_words import curve_data, is_a_curve
 from mnstudy.reporting.svg import data_address
-from mnstudy.reporting.tables import write_csv
+from mnstudy.reporting.tables import csv_bytes
+from mnstudy.reporting.workers import Workers
 from mnstudy.verdicts.basis import finding_basis
 from mnstudy.verdicts.findings import Finding, Findings
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
@@ -31,14 +31,13 @@ Shown = Finding | SpecificationCurve | Chart
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """A figure, drawn but not yet written: its files by their ending, and the narrow one."""
+    """A figure, drawn but not yet written: its files, and as the page has it."""
 
-    wide: Mapping[str, bytes]
-    narrow: bytes
+    wide: Mapping[str, bytes]  # by ending; csv holds what is drawn
+    addresses: tuple[str, str]  # of the wide and the narrow one, for the page
     inches: tuple[float, float]
     alt: str
     caption: str
-    data: pd.DataFrame
 
 
 def draw_figures(
@@ -46,7 +45,7 @@ def draw_figures(
     folder: Path,
     *,
     formats: Sequence[str],
-    n_jobs: int | None,
+    workers: Workers | None = None,
     progress: Progress,
 ) -> dict[tuple[str, str], Drawn]:
     """Draw and write every figure and the scorecard; return the figures by body and key.
@@ -55,13 +54,14 @@ def draw_figures(
     ``curve_key`` of it, a chart its own key. ``formats`` are some of ``FORMATS``; the page needs
     svg, which is always drawn.
     """
-    wanted = list(_wanted(bodies))
+    # The last ones show all claims at once and take longest: begun first, none is waited for.
+    wanted = list(_wanted(bodies))[::-1]
     every = tuple(f for f in FORMATS if f == "svg" or f in formats)
     columns = [(b.heading, b.findings) for b in bodies]
     basis = [(name, [finding_basis(f) for f in found]) for name, found in columns]
     pieces = [Piece("scorecard", tuple(basis), _scorecard, (columns,))]
     pieces += [Piece("figure", (_basis(x), every), _draw, (x, every)) for _, _, x in wanted]
-    made = side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: progress("figures", i, n))
+    made = side_by_side(pieces, workers=workers, done=lambda i, n: progress("figures", i, n))
     folder.mkdir(parents=True, exist_ok=True)
     for ending, content in made[0].items():
         (folder / f"scorecard.{ending}").write_bytes(content)
@@ -75,8 +75,10 @@ def draw_figures(
 def _scorecard(columns: Sequence[tuple[str, Findings]]) -> dict[str, bytes]:
     """Draw the scorecard: always in every format, for it is what is passed on."""
     picture = scorecard(columns)
-    drawn = {ending: write(picture) for ending, write in theme.WRITERS.items()}
-    return {**drawn, "png": theme.png_bytes(picture, SCORECARD_DPI)}
+    return {
+        ending: theme.png_bytes(picture, SCORECARD_DPI) if ending == "png" else write(picture)
+        for ending, write in theme.WRITERS.items()
+    }
 
 
 def _basis(shown: Shown) -> Shown:
@@ -106,26 +108,27 @@ def is_drawn(finding: Finding) -> bool:
 
 
 def _charts(body: Body) -> Iterator[Chart]:
-    """Give the further figures of a cohort, and of published evidence its charts."""
+    """Give the further figures of a body of data."""
     for charts in body.charts.values():
         yield from charts
     if body.harms is not None:
         yield body.harms
-    if body.trials is None:
-        return
-    yield from overview_charts(body.trials, body.findings)
-    for finding in body.findings:
-        if finding.claim.id in body.trials.states:
-            yield from claim_charts(body.trials, finding.claim.id)
+    yield from body.overview
 
 
 def _draw(shown: Shown, formats: Sequence[str]) -> _Files:
+    with theme.themed():
+        return _drawn(shown, formats)
+
+
+def _drawn(shown: Shown, formats: Sequence[str]) -> _Files:
     wide, narrow = figures.plot(shown), figures.plot(shown, width="column")
     width, height = wide.get_size_inches()
     files = {name: theme.WRITERS[name](wide) for name in formats}
+    files["csv"] = csv_bytes(_data(shown))
     said = (shown.alt, shown.caption) if isinstance(shown, Chart) else ("", "")
-    inches = (float(width), float(height))
-    return _Files(files, theme.svg_bytes(narrow), inches, *said, _data(shown))
+    addresses = (data_address(files["svg"]), data_address(theme.svg_bytes(narrow)))
+    return _Files(files, addresses, (float(width), float(height)), *said)
 
 
 def _write(made: _Files, folder: Path, path: str) -> Drawn:
@@ -133,14 +136,13 @@ def _write(made: _Files, folder: Path, path: str) -> Drawn:
     target.parent.mkdir(parents=True, exist_ok=True)
     for ending, content in made.wide.items():
         target.with_name(f"{target.name}.{ending}").write_bytes(content)
-    write_csv(made.data, target.with_name(f"{target.name}.csv"))
     return Drawn(
-        wide=data_address(made.wide["svg"]),
-        narrow=data_address(made.narrow),
+        wide=made.addresses[0],
+        narrow=made.addresses[1],
         width=round(96 * made.inches[0]),
         height=round(96 * made.inches[1]),
         path=path,
-        files=(*made.wide, "csv"),
+        files=tuple(made.wide),
         alt=made.alt,
         caption=made.caption,
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 from platformdirs import user_cache_path
 
@@ -43,6 +45,7 @@ from mnstudy.reporting.tables import (
     write_csv,
 )
 from mnstudy.reporting.trials_files import write_trials
+from mnstudy.reporting.workers import Workers, workers
 from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.registry import select
 
@@ -141,14 +144,18 @@ def report(
         store = stack.enter_context(_store(reuse))
         stack.enter_context(memory.kept_in(store))
         folder = stack.enter_context(whole_folder(target))
-        server = stack.enter_context(report_notebooks.early_server(paths))
-        bodies = gather(
-            cohorts, tell, claims=options.claims, profile=options.profile, n_jobs=n_jobs
+        some = stack.enter_context(workers(n_jobs))
+        bodies = gather(cohorts, tell, claims=options.claims, profile=options.profile, workers=some)
+        write_report(
+            bodies,
+            folder,
+            formats=formats,
+            workers=some,
+            progress=tell,
+            notebooks=report_notebooks.written_beside(
+                paths, folder, cohort, n_jobs=n_jobs, progress=tell
+            ),
         )
-        ran = report_notebooks.write(
-            paths, folder, cohort, server=server, n_jobs=n_jobs, progress=tell
-        )
-        write_report(bodies, folder, formats=formats, n_jobs=n_jobs, progress=tell, notebooks=ran)
         scrub(folder, cohorts)
         write_manifest(folder, made_from.about(bodies, options, key))
         memory.forget_old(store)
@@ -171,11 +178,28 @@ def write_report(
     *,
     progress: Progress,
     formats: Sequence[str] = FORMATS,
-    n_jobs: int | None = None,
-    notebooks: Sequence[str] = (),
+    workers: Workers | None = None,
+    notebooks: AbstractContextManager[Sequence[str]] | None = None,
 ) -> None:
-    """Write everything about these bodies of data into a folder; the page comes last."""
-    pictures = draw_figures(bodies, folder, formats=formats, n_jobs=n_jobs, progress=progress)
+    """Write everything about these bodies of data into a folder.
+
+    What runs in ``notebooks`` goes on beside tables and page; it gives its addresses.
+    """
+    if notebooks is not None:  # imports that take a second, while others draw
+        Thread(target=import_module, args=("mnstudy.reporting.notebooks",)).start()
+    pictures = draw_figures(bodies, folder, formats=formats, workers=workers, progress=progress)
+    with notebooks or nullcontext(()) as addresses:
+        _write_page(bodies, folder, pictures, addresses, progress)
+
+
+def _write_page(
+    bodies: Sequence[Body],
+    folder: Path,
+    pictures: Mapping[tuple[str, str], page.Drawn],
+    notebooks: Sequence[str],
+    progress: Progress,
+) -> None:
+    """Write tables and page; the page comes last, for it names every other file."""
     progress("tables and page", 0, 3)
     columns = [(b.heading, b.findings) for b in bodies]
     write_csv(scorecard_table(columns).reset_index(), folder / "scorecard.csv")
@@ -192,7 +216,7 @@ def write_report(
         versions=made_from.versions(),
         register_sha256=made_from.register_sha256(),
         notebooks=notebooks,
-        downloads=downloads(folder, bodies),
+        downloads=downloads(folder, bodies, also=notebooks),
     )
     (folder / "index.html").write_text(html, encoding="utf-8", newline="\n")
     progress("tables and page", 3, 3)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import nbformat
+from typing import TYPE_CHECKING, Any
 
 from mnstudy.cohort.table import Cohort
-from mnstudy.reporting import notebooks
 from mnstudy.reporting.made_from import register_sha256, shipped_sha256
-from mnstudy.reporting.warm_kernels import Server, kernel_server
+from mnstudy.reporting.notebook_files import shipped_notebooks
 from mnstudy.verdicts.basis import claim_basis, cohort_basis
 from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.registry import registry, with_own
+
+if TYPE_CHECKING:
+    import nbformat
 
 FOLDER = "notebooks"
 Progress = Callable[[str, int, int], None]
@@ -31,20 +32,10 @@ def wanted(cohort: Cohort | None, claims: Sequence[str]) -> list[Path]:
     """
     if cohort is not None and not cohort.provenance.location:
         return []
-    paths = notebooks.shipped_notebooks()
+    paths = shipped_notebooks()
     if not claims:
         return paths
     return [p for p in paths if set(listed(_read(p)) or ()) & set(claims)]
-
-
-@contextmanager
-def early_server(paths: Sequence[Path]) -> Iterator[Server | None]:
-    """Let the process that kernels are forked from import while the findings are worked out."""
-    if not paths:
-        yield None
-        return
-    with kernel_server() as server:
-        yield server
 
 
 def listed(notebook: nbformat.NotebookNode) -> tuple[str, ...] | None:
@@ -57,36 +48,36 @@ def listed(notebook: nbformat.NotebookNode) -> tuple[str, ...] | None:
     return tuple(found) if found and set(found) <= set(registry()) else None
 
 
-def write(
+@contextmanager
+def written_beside(
     paths: Sequence[Path],
     folder: Path,
     cohort: Cohort | None,
     *,
-    server: Server | None = None,
     n_jobs: int | None,
     progress: Progress,
-) -> list[str]:
-    """Run notebooks on the data and write them; return their addresses in the report.
+) -> Iterator[list[str]]:
+    """Run notebooks on the data while the caller goes on, and write them at the end.
 
-    They load the data by name or place, which the copies do not show.
+    They load the data by name or place, which the copies do not show. Yields their addresses in
+    the report.
     """
     if not paths:
-        return []
+        yield []
+        return
+    from mnstudy.reporting import notebooks
+
     place = "" if cohort is None else cohort.provenance.location
-    ran = notebooks.run_all(
-        paths,
-        {"dataset": place} if place else {},
-        rests_on=lambda path: rests_on(path, cohort),
-        server=server,
-        n_jobs=n_jobs,
-        progress=lambda done, total: progress("notebooks", done, total),
-    )
+    given = {"dataset": place} if place else {}
+    based = partial(rests_on, cohort=cohort)
+    with notebooks.running(paths, given, rests_on=based, n_jobs=n_jobs) as results:
+        yield [f"{FOLDER}/{path.name}" for path in paths]
+        ran = results(partial(progress, "notebooks"))
     (folder / FOLDER).mkdir()
     for path, notebook in zip(paths, ran, strict=True):
         if place:
             notebooks.rename_dataset(notebook, place, Path(place).name)
         notebooks.write(notebook, folder / FOLDER / path.name)
-    return [f"{FOLDER}/{path.name}" for path in paths]
 
 
 def rests_on(path: Path, cohort: Cohort | None) -> tuple[object, ...]:
@@ -103,4 +94,6 @@ def rests_on(path: Path, cohort: Cohort | None) -> tuple[object, ...]:
 
 
 def _read(path: Path) -> nbformat.NotebookNode:
+    import nbformat  # it takes a second: only where notebooks are run
+
     return nbformat.read(path, as_version=4)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -115,7 +116,12 @@ def _count(finding: Finding, n: int | None) -> str:
 
 
 def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write a table as CSV: UTF-8, LF, floats so that they read back as the same number.
+    """Write a table as CSV, see ``csv_bytes``."""
+    Path(path).write_bytes(csv_bytes(table))
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """Return a table as CSV: UTF-8, LF, floats so that they read back as the same number.
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
@@ -123,7 +129,7 @@ def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     for column in safe_table.columns:
         if not pd.api.types.is_numeric_dtype(safe_table[column]):
             safe_table[column] = safe_table[column].map(_plain_text)
-    safe_table.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+    return safe_table.to_csv(index=False, lineterminator="\n").encode("utf-8")
 
 
 def _plain_text(value: object) -> object:

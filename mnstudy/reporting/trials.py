@@ -10,11 +10,13 @@ import pandas as pd
 from mnstudy import memory
 from mnstudy.cohort.published import Published, contrast_frame
 from mnstudy.reporting.side_by_side import Piece, side_by_side
-from mnstudy.verdicts.directions import Directions, directions_of
-from mnstudy.verdicts.directions_state import EvidenceState, evidence_state
+from mnstudy.reporting.workers import Workers
+from mnstudy.verdicts.directions import Directions
+from mnstudy.verdicts.directions_state import EvidenceState
 from mnstudy.verdicts.doubts import doubts
 from mnstudy.verdicts.evidence import finding_of
-from mnstudy.verdicts.evidence_groups import Group, groups
+from mnstudy.verdicts.evidence_gathered import gathered
+from mnstudy.verdicts.evidence_groups import Group
 from mnstudy.verdicts.evidence_table import COLUMNS, table_rows
 from mnstudy.verdicts.registry import Claim, select
 
@@ -94,16 +96,15 @@ def _people(group: Group) -> list[float]:
 
 
 def gather_trials(
-    published: Published, *, n_jobs: int | None = None, progress: Progress | None = None
+    published: Published, *, workers: Workers | None = None, progress: Progress | None = None
 ) -> Trials:
     """Collect what a report shows of the published trials, claim by claim.
 
     Parameters
     ----------
     published : Published
-    n_jobs : int, optional
-        Claims at a time; the processors of the machine when left out. The results do not depend
-        on it.
+    workers : Workers, optional
+        Who works on the claims; the results do not depend on it.
     progress : callable, optional
         Called with the stage, how much of it is done and how much there is.
     """
@@ -111,14 +112,17 @@ def gather_trials(
     asked = select(None)
     frame = contrast_frame(published)
     pieces = [_piece(claim, published, frame[frame["claim_id"] == claim.id]) for claim in asked]
-    found = side_by_side(pieces, n_jobs=n_jobs, done=lambda i, n: tell("published trials", i, n))
+    pieces.append(Piece("doubts", (published.sha256,), doubts, (published,)))
+    *found, doubted = side_by_side(
+        pieces, workers=workers, done=lambda i, n: tell("published trials", i, n)
+    )
     return Trials(
         studies=published.studies.set_index("study_id"),
         table=pd.DataFrame([row for one in found for row in one.rows], columns=list(COLUMNS)),
         groups={c.id: one.groups for c, one in zip(asked, found, strict=True)},
         directions={c.id: one.directions for c, one in zip(asked, found, strict=True)},
         states={c.id: one.state for c, one in zip(asked, found, strict=True)},
-        doubts=doubts(published),
+        doubts=doubted,
     )
 
 
@@ -139,9 +143,7 @@ def _claim(claim: Claim, published: Published, own: pd.DataFrame) -> _OfClaim:
 
     Its finding is worked out here too, and found by ``mnstudy.evidence`` where results are kept.
     """
+    found = gathered(claim, own, published, LEVEL)
     if memory.folder() is not None:
-        finding_of(claim, lambda: own, published, LEVEL)
-    found = groups(claim, own[own["primary"]], LEVEL)
-    directions = directions_of(claim, published, confidence_level=LEVEL, frame=own)
-    state = evidence_state(claim, published, frame=own, rows=directions.rows)
-    return _OfClaim(found, directions, state, table_rows(claim, found, directions, published, own))
+        finding_of(claim, lambda: found, published, LEVEL)
+    return _OfClaim(found.groups, found.directions, found.state, table_rows(found))

@@ -2,68 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from threading import Lock
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-SERVER = [sys.executable, "-m", "mnstudy.reporting.kernel_server"]
-
-
-class Server:
-    """The process that kernels are forked from, and how to ask it."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self._lock = Lock()
-
-    def ask(self, **order: Any) -> Any:
-        """Send one order and wait for its answer."""
-        orders, answers = self._process.stdin, self._process.stdout
-        assert orders is not None
-        assert answers is not None
-        with self._lock:
-            orders.write(json.dumps(order) + "\n")
-            orders.flush()
-            line = answers.readline()
-        if not line:
-            raise RuntimeError("the process that starts kernels has ended")
-        return json.loads(line)
-
-    def close(self) -> None:
-        """End it, and with it every kernel it started."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with suppress(BrokenPipeError):  # it has ended by itself
-            self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
-
-
-@contextmanager
-def kernel_server() -> Iterator[Server | None]:
-    """Give a server of kernels inside the context; None where processes cannot be forked.
-
-    It imports while its user does something else: open it early.
-    """
-    if not hasattr(os, "fork"):
-        yield None
-        return
-    server = Server()
-    try:
-        yield server
-    finally:
-        server.close()
+from mnstudy.reporting.prepared_server import Server
 
 
 class _Forked:
@@ -104,9 +50,9 @@ class ForkProvisioner(LocalProvisioner):
             "env": dict(kwargs.get("env") or os.environ),
             "cwd": kwargs.get("cwd") or os.getcwd(),
         }
-        pid = self.server.ask(do="start", **order)
+        pid = self.server.ask(do="kernel", **order)
         self.process = _Forked(self.server, pid)  # type: ignore[assignment]
-        self.pid = self.pgid = pid  # a session of its own, see kernel_server
+        self.pid = self.pgid = pid  # a session of its own, see prepared
         return self.connection_info
 
 

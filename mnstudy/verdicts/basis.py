@@ -14,16 +14,15 @@ from mnstudy.verdicts.registry import Claim
 
 
 def cohort_basis(cohort: Cohort) -> tuple[object, ...]:
-    """Return what every answer of a cohort rests on: its table, and its study but single claims."""
+    """Return what every answer of a cohort rests on: its table, and its study but single claims.
+
+    It comes as a fingerprint, taken once for all the answers.
+    """
     plan = replace(cohort.study.plan, margins={}, thresholds={})
     study = replace(cohort.study, plan=plan, claims={})
     origin = cohort.provenance
-    return (
-        fingerprint(cohort.data),
-        (origin.name, origin.sha256, origin.synthetic),
-        cohort.notes,
-        study,
-    )
+    about = (origin.name, origin.sha256, origin.synthetic)
+    return (fingerprint(cohort.data, about, cohort.notes, study),)
 
 
 def claim_basis(cohort: Cohort, claim: Claim) -> tuple[object, ...]:

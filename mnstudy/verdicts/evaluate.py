@@ -81,7 +81,7 @@ def evaluate(
     check_plan(cohort.study, known)
     asked = select(claims, own)
     family = [known[i] for i in cohort.study.plan.together]
-    found = _find_all(cohort, [*asked, *_needed(asked, family)], level, len(family))
+    found = find_all(cohort, [*asked, *_needed(asked, family)], level)
     adjusted = _holm([found[c.id] for c in family if c.id in found])
     findings = [replace(found[c.id], p_holm=adjusted.get(c.id, float("nan"))) for c in asked]
     return Findings(findings, checks=Checks(cohort=cohort, confidence_level=level))
@@ -113,12 +113,15 @@ def _needed(asked: Sequence[Claim], family: Sequence[Claim]) -> list[Claim]:
     return [c for c in family if c.id not in ids]
 
 
-def _find_all(
-    cohort: Cohort, claims: Iterable[Claim], level: float, family: int
-) -> dict[str, Finding]:
+def find_all(cohort: Cohort, claims: Iterable[Claim], level: float) -> dict[str, Finding]:
+    """Return the finding of each claim by its id, before the p-values of the family are adjusted.
+
+    Where results are kept, ``evaluate`` finds here what was worked out claim by claim.
+    """
     sites, basis = cohort.sites(), cohort_basis(cohort)
-    members = cohort.study.plan.together if family > 1 else ()
-    together = bonferroni_level(level, family) if family > 1 else None
+    members = cohort.study.plan.together
+    family = len(members) if len(members) > 1 else 0
+    together = bonferroni_level(level, family) if family else None
     cautions = kept("cautions", basis, lambda: cautions_of(cohort))
 
     def found(claim: Claim) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import pandas as pd
 
@@ -15,10 +15,10 @@ from mnstudy.memory import kept
 from mnstudy.verdicts import evidence_groups as grouped
 from mnstudy.verdicts import evidence_notes
 from mnstudy.verdicts import judge as verdict
-from mnstudy.verdicts.directions import Directions, directions_of
 from mnstudy.verdicts.evidence_effects import only_describes
+from mnstudy.verdicts.evidence_gathered import Gathered, gathered
 from mnstudy.verdicts.evidence_groups import Group
-from mnstudy.verdicts.evidence_verdict import assess
+from mnstudy.verdicts.evidence_verdict import Assessed
 from mnstudy.verdicts.findings import Finding, Findings
 from mnstudy.verdicts.registry import Claim, select
 
@@ -73,25 +73,29 @@ def evidence(
         f"the shipped table {name} was changed: these are not the numbers of the release"
         for name in published.changed
     ]
-    findings = [finding_of(c, frame, published, confidence_level) for c in select(claims)]
+
+    def found(claim: Claim) -> Gathered:
+        return gathered(claim, frame(), published, confidence_level)
+
+    findings = [
+        finding_of(c, partial(found, c), published, confidence_level) for c in select(claims)
+    ]
     return Findings([replace(f, notes=(*f.notes, *changed)) for f in findings])
 
 
 def finding_of(
     claim: Claim,
-    frame: Callable[[], pd.DataFrame],
+    found: Callable[[], Gathered],
     published: Published,
     confidence_level: float,
 ) -> Finding:
-    """Return what is published on one claim; ``frame`` gives the joined contrasts if needed."""
+    """Return the finding on one claim; ``found`` gives what is published on it if needed."""
     inputs = (claim, published.sha256, confidence_level)
-    return kept("evidence", inputs, lambda: _finding(claim, frame(), published, confidence_level))
+    return kept("evidence", inputs, lambda: _finding(found()))
 
 
-def _finding(
-    claim: Claim, frame: pd.DataFrame, published: Published, confidence_level: float
-) -> Finding:
-    own = frame[frame["claim_id"] == claim.id]
+def _finding(found: Gathered) -> Finding:
+    claim, groups, directions = found.claim, found.groups, found.directions
     nothing = Finding(
         claim=claim,
         dataset="published trials",
@@ -100,19 +104,17 @@ def _finding(
         reason=NOTHING_FOUND,
         rule=claim.rule,
         margin=claim.margin,
-        sha256=published.sha256,
+        sha256=found.published.sha256,
     )
-    groups = grouped.groups(claim, own[own["primary"]], confidence_level)
-    directions = directions_of(claim, published, frame=frame)
     said = (f"directions of effect: {directions.sentence}",) if len(directions.rows) else ()
     if not groups:
-        return replace(nothing, notes=(*_unused_note(own), *said))
-    if only_describes(claim):
+        return replace(nothing, notes=(*_unused_note(found.rows), *said))
+    if found.deciding is None:
         parts = tuple(part for group in groups for part in grouped.parts(group))
         notes = tuple(evidence_notes.other_note(group) for group in groups)
         return replace(nothing, reason=only_describes(claim), parts=parts, notes=(*notes, *said))
-    found = _pooled_finding(nothing, groups, directions)
-    return replace(found, notes=(*found.notes, *said))
+    pooled = _pooled_finding(nothing, found.deciding, groups)
+    return replace(pooled, notes=(*pooled.notes, *said))
 
 
 def _unused_note(own: pd.DataFrame) -> tuple[str, ...]:
@@ -122,8 +124,7 @@ def _unused_note(own: pd.DataFrame) -> tuple[str, ...]:
     return (f"{fmt.count(len(own), 'contrast')} found, none of them primary ({kind})",)
 
 
-def _pooled_finding(nothing: Finding, groups: list[Group], directions: Directions) -> Finding:
-    decides = assess(groups[0], directions)
+def _pooled_finding(nothing: Finding, decides: Assessed, groups: list[Group]) -> Finding:
     first = decides.group
     return replace(
         nothing,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
 from mnstudy.cohort.published import Published, contrast_frame, load_published
 from mnstudy.verdicts import evidence_groups as grouped
-from mnstudy.verdicts.directions import Directions, directions_of
-from mnstudy.verdicts.directions_state import EvidenceState, evidence_state
+from mnstudy.verdicts.directions_state import EvidenceState
 from mnstudy.verdicts.evidence_checks import HETEROGENEITY
 from mnstudy.verdicts.evidence_effects import R_GRID, only_describes
+from mnstudy.verdicts.evidence_gathered import Gathered, gathered
 from mnstudy.verdicts.evidence_groups import Group
 from mnstudy.verdicts.evidence_verdict import Assessed, assess
 from mnstudy.verdicts.finding import Estimate
@@ -92,33 +92,22 @@ def evidence_table(
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
     published = data if isinstance(data, Published) else load_published(data)
     frame = contrast_frame(published)
-    primary = frame[frame["primary"]]
-    rows = []
-    for claim in select(claims):
-        own = grouped.groups(claim, primary[primary["claim_id"] == claim.id], confidence_level)
-        directions = directions_of(claim, published, frame=frame)
-        rows += table_rows(claim, own, directions, published, frame)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    found = (gathered(claim, frame, published, confidence_level) for claim in select(claims))
+    return pd.DataFrame([row for one in found for row in table_rows(one)], columns=list(COLUMNS))
 
 
-def table_rows(
-    claim: Claim,
-    own: Sequence[Group],
-    directions: Directions,
-    published: Published,
-    frame: pd.DataFrame,
-) -> list[dict[str, object]]:
-    """Return the rows of one claim, given its groups and its directions."""
-    shared, decides = _shared(claim, published), not only_describes(claim)
-    if not own:
-        state = evidence_state(claim, published, frame=frame, rows=directions.rows)
-        return [shared | _without(state)]
-    rows = []
-    for i, group in enumerate(own):
-        first = decides and i == 0
-        assessed = assess(group, directions if first else None)
-        rows.append(shared | _row(assessed) | {"decides": first})
-    return rows
+def table_rows(found: Gathered) -> list[dict[str, object]]:
+    """Return the rows of one claim: one a group of studies, or one that says there is none."""
+    shared = _shared(found.claim, found.published)
+    if not found.groups:
+        return [shared | _without(found.state)]
+    first = [] if found.deciding is None else [found.deciding]
+    others = [assess(group) for group in found.groups[len(first) :]]
+    decides = [True] * len(first) + [False] * len(others)
+    return [
+        shared | _row(assessed) | {"decides": yes}
+        for assessed, yes in zip([*first, *others], decides, strict=True)
+    ]
 
 
 def _shared(claim: Claim, published: Published) -> dict[str, object]:
