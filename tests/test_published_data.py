@@ -92,6 +92,16 @@ def test_default_is_the_shipped_folder(published):
     assert load_published().sha256 == published.sha256
 
 
+def test_what_is_done_to_loaded_tables_does_not_reach_the_next_who_load_them():
+    first = load_published()
+    first.studies["label"] = "changed"
+    first.outcomes.index.name = "changed"
+    again = load_published()
+    assert not again.studies["label"].eq("changed").any()
+    assert again.outcomes.index.name is None
+    assert again.sha256 == first.sha256
+
+
 def test_types(published):
     assert published.outcomes["mean"].dtype == "float64"
     assert published.studies["year"].dtype == "float64"

@@ -15,13 +15,14 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 from test_reporting_cases import CONTROLLED, HOSTILE, cases, estimate, finding, studies, untestable
 
 import mnstudy as mn
-from mnstudy.reporting import theme
+from mnstudy.reporting import svg, theme
 from mnstudy.reporting.lettering import text_width, wrap
 from mnstudy.reporting.svg import data_address
 
@@ -339,3 +340,28 @@ def test_lines_are_broken_where_the_measured_width_says_so():
             assert text_width(line, size, bold=bold) <= width
             first = following.split(" ")[0]
             assert text_width(f"{line} {first}", size, bold=bold) > width
+
+
+def drawn_by_matplotlib(picture):
+    """Return the picture as matplotlib writes it by itself, with its own axes and measures."""
+    buffer = io.BytesIO()
+    metadata = {"Date": None, "Creator": None, "Title": picture.alt}
+    with theme.themed():
+        picture.savefig(buffer, format="svg", metadata=metadata)
+    return svg.compact(buffer.getvalue())
+
+
+@pytest.mark.parametrize("name", list(CASES)[:6])
+def test_what_is_done_to_draw_sooner_changes_no_byte(name, monkeypatch):
+    quick = theme.svg_bytes(mn.plot(CASES[name]))
+    monkeypatch.setattr(theme, "LateAxes", Axes)
+    assert drawn_by_matplotlib(mn.plot(CASES[name])) == quick
+
+
+def test_late_axes_make_no_tick_before_it_is_asked_for():
+    with theme.themed():
+        axes = theme.inch_axes(theme.new_picture(3, 2), 0.5, 0.5, 2, 1)
+        axes.tick_params(axis="x", labelsize=5)
+        assert not {"majorTicks", "minorTicks"} & set(vars(axes.xaxis))
+        axes.set_xticks([0.0, 0.5])
+        assert [t.label1.get_fontsize() for t in axes.xaxis.get_major_ticks()] == [5, 5]
