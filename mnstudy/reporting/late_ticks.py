@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis, XAxis, YAxis
+from matplotlib.axis import Axis, Tick, XAxis, YAxis
 
 _LISTS = ("majorTicks", "minorTicks")  # where they are missing, asking for one fills it
 
@@ -24,6 +24,14 @@ class _Late(Axis):
     def set_tick_params(self, *args: Any, **kwargs: Any) -> None:
         with self._as_they_are():
             super().set_tick_params(*args, **kwargs)
+
+    def get_major_ticks(self, numticks: int | None = None) -> list[Tick]:
+        wanted = len(self.get_majorticklocs()) if numticks is None else numticks
+        return super().get_major_ticks(wanted) if wanted else []
+
+    def get_minor_ticks(self, numticks: int | None = None) -> list[Tick]:
+        wanted = len(self.get_minorticklocs()) if numticks is None else numticks
+        return super().get_minor_ticks(wanted) if wanted else []
 
     @contextmanager
     def _as_they_are(self) -> Iterator[None]:
