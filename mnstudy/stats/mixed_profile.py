@@ -148,7 +148,8 @@ def newton(sums: SizeSums, v: Array, low: Array, high: Array, scale: float) -> P
         low, high = np.where(slope < 0, v, low), np.where(slope < 0, high, v)
         with np.errstate(divide="ignore", invalid="ignore"):
             target = v - slope / curvature
-        inside = (curvature > 0) & (target > low) & (target < high)
+        # A step too small for v to change lands on an end: it has arrived, and is not thrown back.
+        inside = (curvature > 0) & (target >= low) & (target <= high)
         target = np.where(inside, target, (low + high) / 2)
         moved, v = np.abs(target - v), target
         if np.all(moved <= 1e-13 * (1.0 + np.abs(v))):
