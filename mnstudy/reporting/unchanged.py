@@ -13,6 +13,7 @@ from platformdirs import user_cache_path
 from mnstudy import memory
 from mnstudy.cohort.shipped import data_dir, data_files
 from mnstudy.reporting.folder import MANIFEST, holds
+from mnstudy.reporting.notebook_files import shipped_notebooks
 
 
 def key(data: str | None, *options: object) -> str:
@@ -26,16 +27,9 @@ def key(data: str | None, *options: object) -> str:
     options
         How the report was asked for.
     """
-    package = Path(memory.__file__).parent
-    files = [package / "verdicts" / memory.REGISTER, *data_files(data_dir()), *_own_files(data)]
-    return memory.fingerprint(
-        memory.program(), data, options, _notebooks(package), [(p, _sha256(p)) for p in files]
-    )
-
-
-def _notebooks(package: Path) -> list[tuple[str, str]]:
-    places = (package / "_notebooks", package.parent / "notebooks")
-    return [(p.name, _sha256(p)) for place in places for p in sorted(place.glob("*.ipynb"))]
+    register = Path(memory.__file__).parent / "verdicts" / memory.REGISTER
+    files = [register, *shipped_notebooks(), *data_files(data_dir()), *_own_files(data)]
+    return memory.fingerprint(memory.program(), data, options, [(p, _sha256(p)) for p in files])
 
 
 def _own_files(data: str | None) -> Iterator[Path]:

@@ -93,7 +93,7 @@ def _slope(fitted: model.Fitted, name: str, label: str, n: int) -> Part:
 
 def _between_note(fitted: model.Fitted) -> str:
     between = model.pick(fitted, {"between": 1.0})
-    ends = ", ".join(fmt.number(x) for x in (between.ci_low, between.ci_high))
+    ends = " to ".join(fmt.number(x) for x in (between.ci_low, between.ci_high))
     return (
         f"between patients the slope is {fmt.number(between.estimate)} ({ends}): "
         "who got more sessions was a choice, so the two need not agree"
