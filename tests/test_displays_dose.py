@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mnstudy as mn
+from mnstudy.reporting.course_charts import harms_chart
 from mnstudy.stats.interval_censored import turnbull
 from mnstudy.verdicts.analyses.timing import weeks_to_response
 from mnstudy.verdicts.displays.dose import dose_curve
@@ -119,6 +121,24 @@ def test_four_patients_are_not_shown_at_all():
     assert found.rows.empty
     assert "fewer than 5 patients" in " ".join(found.notes)
     assert len(harms(loaded(people(4, had=2), synthetic=True)).rows) == 1
+
+
+@pytest.mark.parametrize("without", [1, 4, 5])
+def test_a_group_of_nearly_everybody_has_no_size(without):
+    """Table 1 says how many there are in all: the size of the group would give the few others."""
+    seen, silent = people(40), people(without, first=40).assign(bruising=pd.NA)
+    cohort = loaded(pd.concat([seen, silent], ignore_index=True).convert_dtypes())
+    row = harms(cohort).rows.iloc[0]
+    if without == 5:
+        assert (row["n"], row["shown"]) == (40, "0 of 40")
+        return
+    assert row[["n", "events", "share", "low", "high", "sessions"]].isna().all()
+    assert row["shown"] == "not shown"
+    assert "40" not in row["sentence"]
+    drawn = harms_chart(cohort)
+    told = f"{drawn.alt} {drawn.caption} {drawn.data().to_csv()}"
+    assert not re.search(r"\b40\b", told)
+    assert cohort.name in told
 
 
 def test_no_event_recorded_is_no_chart(patients):

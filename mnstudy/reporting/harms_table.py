@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.small_counts import NOT_SHOWN, is_small
 from mnstudy.cohort.table import Cohort
 from mnstudy.formatting_profiles import Profile, profile_named
 from mnstudy.reporting.printed_table import Column, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.displays.harms import Harms, harms
-from mnstudy.verdicts.displays.harms_counts import BLANK
 
 COLLECTED = (
     "how harms were defined and asked for is not in the sheet: say whether patients were asked at "
@@ -76,27 +73,10 @@ def harms_table(
         dataset=cohort.name,
         synthetic=cohort.synthetic,
         columns=(Column(head="Event"), *heads),
-        groups=(RowGroup(title="", rows=tuple(_rows(_guarded(found, cohort), style, level))),),
+        groups=(RowGroup(title="", rows=tuple(_rows(found, style, level))),),
         notes=tuple(_notes(found)),
         profile=style.name,
     )
-
-
-def _guarded(found: Harms, cohort: Cohort) -> Harms:
-    """Take out, of a real cohort, the groups that one to four of all its people are not in.
-
-    How many are in all stands in Table 1; limits tell the size of the group as its count does.
-    """
-    if not found.guarded:
-        return found
-    everybody = int(cohort.data["patient_id"].nunique())
-    rows = found.rows.copy()
-    told = rows["withheld"].ne("n") & (everybody - rows["n"]).map(is_small)
-    rows.loc[told, [*BLANK]] = float("nan")
-    rows.loc[told, ["withheld", "shown"]] = ["n", NOT_SHOWN]
-    differences = found.differences.copy()
-    differences.loc[differences["event"].isin(rows.loc[told, "event"]), "shown"] = NOT_SHOWN
-    return replace(found, rows=rows, differences=differences)
 
 
 def _notes(found: Harms) -> list[str]:

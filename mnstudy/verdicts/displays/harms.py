@@ -14,7 +14,7 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
 from mnstudy.verdicts.displays.harms_arms import Arm, arms
 from mnstudy.verdicts.displays.harms_counts import BLANK, by_patient, counted, difference
-from mnstudy.verdicts.displays.harms_guard import ANY, without_giveaways
+from mnstudy.verdicts.displays.harms_guard import ANY, without_giveaways, without_nearly_everybody
 
 EVENTS = {
     "infection": "infection",
@@ -50,7 +50,8 @@ class Harms:
         ``unknown`` patients without, ``events`` patients who had it, ``share``, ``low``, ``high``
         in percent with exact (Clopper-Pearson) limits; the same by session. ``withheld`` says why
         numbers are nan: few (1 to 4 had it), nearly all (1 to 4 had it not), n (fewer than 5
-        patients), union (it would tell a small count). ``shown`` and ``sentence`` are safe text.
+        patients, or all of the cohort but 1 to 4), union (it would tell a small count). ``shown``
+        and ``sentence`` are safe text.
     differences : DataFrame
         One row an event where there are two arms: treated minus reference in percentage points.
     no_difference : str
@@ -125,7 +126,9 @@ def harms(cohort: Cohort, *, confidence_level: float = 0.95) -> Harms:
             for arm in groups
         ]
     table = pd.DataFrame(rows, columns=list(ROWS))
-    table = without_giveaways(table, groups, events) if guarded else table
+    if guarded:
+        everybody = int(cohort.data["patient_id"].nunique())
+        table = without_nearly_everybody(without_giveaways(table, groups, events), everybody)
     why = _no_difference(cohort, groups)
     return Harms(
         dataset=cohort.name,

@@ -33,6 +33,18 @@ def without_giveaways(
     return table
 
 
+def without_nearly_everybody(table: pd.DataFrame, everybody: int) -> pd.DataFrame:
+    """Withhold the groups that one to four of all people of the cohort are not in.
+
+    How many are in all stands in Table 1; limits tell the size of a group as its count does.
+    """
+    table = table.copy()
+    told = table["withheld"].ne("n") & (everybody - table["n"]).map(is_small)
+    _withhold(table, told, "n")
+    table.loc[told, "n"] = float("nan")
+    return table
+
+
 def _counted_together(events: Sequence[str]) -> list[set[str]]:
     params = [claim.params.get("events", ()) for claim in registry().values()]
     named = {frozenset(set(names) & set(events)) for names in params}
