@@ -91,3 +91,23 @@ def test_without_forking_joblib_does_it(monkeypatch):
     monkeypatch.delattr(os, "fork")
     with workers(2) as some:
         assert list(some.results([(abs, (-i,)) for i in range(5)])) == list(range(5))
+
+
+HIDDEN = """
+import sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("ipykernel", "IPython", "matplotlib_inline", "nbformat"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+def test_workers_need_nothing_of_jupyter(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(HIDDEN, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(server_module, "_begun", [])  # a server of its own
+    with workers(2) as some:
+        assert list(some.results([(abs, (-1,)), (abs, (-2,))])) == [1, 2]

@@ -16,15 +16,17 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
-HEAVY = (
+KERNEL = (  # only with the extra "notebooks"
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "matplotlib_inline.backend_inline",
+    "mnstudy.reporting.notebook_figures",
+    "mnstudy.reporting.notebook_tables",
+)
+HEAVY = (
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
     "mnstudy.reporting.checks",
-    "mnstudy.reporting.notebook_figures",
-    "mnstudy.reporting.notebook_tables",
     "mnstudy.reporting.pictures",
     "mnstudy.reporting.report_tables",
     "mnstudy.reporting.trials",
@@ -59,6 +61,9 @@ def main() -> None:
 
 def _prepare() -> None:
     os.environ["JPY_PARENT_PID"] = str(os.getpid())  # read while ipykernel is imported
+    with suppress(ImportError):  # workers need no kernel
+        for name in KERNEL:
+            importlib.import_module(name)
     for name in HEAVY:
         importlib.import_module(name)
 

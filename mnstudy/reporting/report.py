@@ -154,7 +154,9 @@ def report(
             progress=tell,
             notebooks=report_notebooks.written_beside(
                 paths, folder, cohort, n_jobs=n_jobs, progress=tell
-            ),
+            )
+            if paths
+            else None,
         )
         scrub(folder, cohorts)
         write_manifest(folder, made_from.about(bodies, options, key))

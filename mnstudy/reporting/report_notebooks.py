@@ -62,9 +62,6 @@ def written_beside(
     They load the data by name or place, which the copies do not show. Yields their addresses in
     the report.
     """
-    if not paths:
-        yield []
-        return
     from mnstudy.reporting import notebooks
 
     place = "" if cohort is None else cohort.provenance.location
