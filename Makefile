@@ -17,7 +17,7 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.py
 	@command -v $(PYTHON) >/dev/null || { echo "environment: $(PYTHON) is missing; install Python 3.11 to 3.13"; exit 1; }
 	@$(PYTHON) tools/make_venv.py $(VENV)
 
-report: $(READY)  ## regenerate what changed in reports/; all of it with OPTIONS=--fresh (about 1.5 min)
+report: $(READY)  ## regenerate what changed in reports/; all of it with OPTIONS=--fresh (about 1 min)
 	@$(BIN)/mnstudy report --out reports --formats svg $(OPTIONS)
 
 test: $(READY)  ## run the tests, side by side (about 4 min on 2 cores)

@@ -116,12 +116,8 @@ def _charts(body: Body) -> Iterator[Chart]:
     yield from body.overview
 
 
+@theme.themed()
 def _draw(shown: Shown, formats: Sequence[str]) -> _Files:
-    with theme.themed():
-        return _drawn(shown, formats)
-
-
-def _drawn(shown: Shown, formats: Sequence[str]) -> _Files:
     wide, narrow = figures.plot(shown), figures.plot(shown, width="column")
     width, height = wide.get_size_inches()
     files = {name: theme.WRITERS[name](wide) for name in formats}

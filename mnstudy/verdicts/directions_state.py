@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,7 +11,7 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.published import Published, contrast_frame
 from mnstudy.verdicts.directions_rows import direction_rows
 from mnstudy.verdicts.evidence_effects import only_describes
-from mnstudy.verdicts.evidence_groups import groups
+from mnstudy.verdicts.evidence_groups import Group, groups
 from mnstudy.verdicts.registry import Claim
 
 STATES = ("pooled", "single study", "direction only", "nothing found")
@@ -71,6 +72,7 @@ def evidence_state(
     *,
     frame: pd.DataFrame | None = None,
     rows: pd.DataFrame | None = None,
+    found: Sequence[Group] | None = None,
 ) -> EvidenceState:
     """Tell what the published evidence of a claim consists of.
 
@@ -81,6 +83,8 @@ def evidence_state(
     frame, rows : DataFrame, optional
         ``contrast_frame(published)`` and ``direction_rows(claim, published)``, where they are at
         hand already.
+    found : sequence of Group, optional
+        ``groups`` of its primary contrasts, likewise.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def evidence_state(
     """
     frame = contrast_frame(published) if frame is None else frame
     own = frame[frame["claim_id"].eq(claim.id).astype(bool)]
-    found = groups(claim, own[own["primary"]], 0.95)
+    found = groups(claim, own[own["primary"]], 0.95) if found is None else found
     studies = 0 if only_describes(claim) or not found else len(found[0].rows)
     rows = direction_rows(claim, published, frame=frame) if rows is None else rows
     tests = int(rows["role"].eq("tests").sum())

@@ -44,7 +44,11 @@ class Gathered:
     def state(self) -> EvidenceState:
         """What the evidence consists of."""
         return evidence_state(
-            self.claim, self.published, frame=self.rows, rows=self.directions.rows
+            self.claim,
+            self.published,
+            frame=self.rows,
+            rows=self.directions.rows,
+            found=self.groups,
         )
 
 
