@@ -8,7 +8,7 @@ PYTEST := LOKY_MAX_CPU_COUNT=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
   $(BIN)/python -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help report test slow e2e check format lint types layers notebooks notebooks-check lab bench lock data witness clean
+.PHONY: help report test slow e2e check format lint types layers notebooks notebooks-check lab bench lock data dist witness clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: $(READY)  ## print speed and memory as ratios, measured side by side (R i
 data: $(READY)  ## write the synthetic cohorts and the manifest of data/ again
 	@$(BIN)/python tools/make_demo_data.py
 	@$(BIN)/python tools/make_manifest.py
+
+dist: $(READY)  ## build the source archive and the wheel into dist/ (docs/releasing.md)
+	@rm -rf dist && $(BIN)/hatchling build -d dist
 
 lock: pyproject.toml  ## resolve requirements.lock again (needs uv)
 	@uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes \

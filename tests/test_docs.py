@@ -1,0 +1,81 @@
+"""What the pages for developers name is there: files, names in them, links, targets of make."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import mnstudy as mn
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+BESIDE = ["README.md", "CONTRIBUTING.md", "data/README.md", "benchmarks/README.md"]
+PAGES = [*DOCS, *(ROOT / name for name in BESIDE), ROOT / "tests/reference/README.md"]
+TOP = "mnstudy|tests|tools|data|docs|notebooks|benchmarks|packaging"
+PATH = re.compile(rf"`((?:{TOP})/[\w./*-]*)`")
+NAME_IN = re.compile(rf"`(\w+)` in `((?:{TOP})/[\w./-]+)`")
+PUBLIC = re.compile(r"`mn\.((?:\w+\.)*\w+)")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+INSTALLED = ("mnstudy/_data", "mnstudy/_notebooks")  # inside a wheel only
+
+
+def each(pages):
+    names = [path.relative_to(ROOT).as_posix() for path in pages]
+    return pytest.mark.parametrize("path", pages, ids=names)
+
+
+def anchors(path):
+    """Give the places of a page that a link may point at, by their headings."""
+    heads = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@each(DOCS)
+def test_paths_exist(path):
+    named = [n for n in PATH.findall(path.read_text("utf-8")) if n not in INSTALLED]
+    missing = [n for n in named if not any(ROOT.glob(n.rstrip("/")))]
+    assert not missing, "\n".join(missing)
+
+
+@each(DOCS)
+def test_names_stand_in_the_files_they_are_said_to(path):
+    named = NAME_IN.findall(path.read_text("utf-8"))
+    files = {f: (ROOT / f).read_text("utf-8") for _, f in named if (ROOT / f).is_file()}
+    missing = [f"{n}: {f}" for n, f in named if not re.search(rf"\b{n}\b", files.get(f, ""))]
+    assert not missing, "\n".join(missing)
+
+
+@each(DOCS)
+def test_public_names_are_public(path):
+    for name in PUBLIC.findall(path.read_text("utf-8")):
+        found = mn
+        for part in name.split("."):
+            found = getattr(found, part)
+
+
+def test_every_statistic_is_in_the_table():
+    text = (ROOT / "docs/statistics.md").read_text("utf-8")
+    named = {n.removeprefix("stats.") for n in PUBLIC.findall(text) if n.startswith("stats.")}
+    assert set(mn.stats.__all__) <= named
+
+
+@each(PAGES)
+def test_links_resolve(path):
+    for link in LINK.findall(path.read_text("utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, place = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), link
+        assert not place or place in anchors(target), link
+
+
+@each(DOCS)
+def test_targets_of_make_exist(path):
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z0-9-]+)", path.read_text("utf-8"))) <= targets
+
+
+def test_the_index_lists_every_page():
+    listed = LINK.findall((ROOT / "docs/README.md").read_text("utf-8"))
+    assert {p.name for p in DOCS} - {"README.md"} == {n for n in listed if "/" not in n}
