@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -19,10 +20,22 @@ from mnstudy.progress import Progress
 # As in the modules that write them, which are too heavy to import for --help; a test compares.
 FORMATS = ("svg", "png", "pdf")
 PROFILES = ("default", "annals", "jama")
+NOBODY_READS = 128 + 13  # what a shell says of a program that SIGPIPE ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 fine, 2 something to mend in the input."""
+    try:
+        try:
+            return _run(argv)
+        finally:
+            print(end="", flush=True)  # else a pipe that nobody reads shows at the exit only
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))

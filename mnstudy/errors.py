@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 
@@ -15,3 +16,16 @@ class DataError(ValueError):
 
 class DesignError(ValueError):
     """The analysis asked for is one that the declared design cannot carry."""
+
+
+def chosen(words: str | Iterable[str], known: Collection[str], what: str) -> list[str]:
+    """Return the words chosen, one alone or several; ValueError where one is not known.
+
+    >>> chosen("svg", ["svg", "pdf"], "format")
+    ['svg']
+    """
+    asked = [words] if isinstance(words, str) else list(words)
+    unknown = [str(word) for word in asked if word not in known]
+    if unknown:
+        raise ValueError(f"no {what} {', '.join(unknown)}: choose from {', '.join(known)}")
+    return asked

@@ -31,6 +31,11 @@ class Ends:
     ci_high: float
 
 
+def ends(estimate: Interval) -> Ends:
+    """Return value and interval alone."""
+    return Ends(value=estimate.value, ci_low=estimate.ci_low, ci_high=estimate.ci_high)
+
+
 def number(value: float, decimals: int = 1) -> str:
     """Write a number with a fixed number of decimals and a true minus sign.
 
@@ -77,26 +82,11 @@ def power(value: float) -> str:
     return f"10^{exponent:.0f}".replace("-", MINUS)
 
 
-SHORT_UNITS = {
-    "percent": "%",
-    "points of 10": "of 10",
-    "percent of baseline": "% of baseline",
-    "percentage points": "% points",
-    "percent per mm": "% per mm",
-}
+def interval(estimate: Interval, decimals: int | None = None, *, opening: str = "") -> str:
+    """Write value and interval: ``3.1 (2.4 to 3.8)``; says so where no interval is known.
 
-
-def short_unit(unit: str) -> str:
-    """Return the unit as it stands in a narrow table.
-
-    >>> short_unit("percentage points"), short_unit("points per session")
-    ('% points', 'points/session')
+    ``opening`` stands before the lower end, as in ``3.1 (95 % CI 2.4 to 3.8)``.
     """
-    return SHORT_UNITS.get(unit, unit.replace(" per ", "/"))
-
-
-def interval(estimate: Interval, decimals: int | None = None) -> str:
-    """Write value and interval: ``3.1 (2.4 to 3.8)``; says so where no interval is known."""
     if math.isnan(estimate.value):
         return _withheld(estimate)
     if math.isnan(estimate.ci_low) and math.isnan(estimate.ci_high):
@@ -105,7 +95,7 @@ def interval(estimate: Interval, decimals: int | None = None) -> str:
     ends = (estimate.value, estimate.ci_low, estimate.ci_high)
     digits = decimals_for(*ends) if decimals is None else decimals
     value, low, high = (number(x, digits) for x in ends)
-    return f"{value} ({low} to {high})"
+    return f"{value} ({opening}{low} to {high})"
 
 
 def _withheld(estimate: Interval) -> str:
@@ -127,12 +117,27 @@ def p_value(p: float) -> str:
         return "no p-value"
     if p < 0.001:
         return "p < 0.001"
-    return f"p = {p:.2f}" if p >= 0.1 else f"p = {p:.3f}"
+    return f"p = {p_number(p)}"
+
+
+def p_number(p: float) -> str:
+    """Write a p-value without its letter: two digits, three below 0.1."""
+    return f"{p:.2f}" if p >= 0.1 else f"{p:.3f}"
 
 
 def level(confidence_level: float) -> str:
     """Write a confidence level: ``95 %``."""
     return f"{100 * confidence_level:.4g} %"
+
+
+def unbroken(text: str) -> str:
+    """Return text that no line may be broken in."""
+    return text.replace(" ", NBSP)
+
+
+def ungrouped(number: str) -> str:
+    """Return a number as a file of data has it, without the commas between thousands."""
+    return number.replace(",", "")
 
 
 def count(n: int, noun: str, plural: str | None = None) -> str:

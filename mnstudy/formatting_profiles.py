@@ -67,7 +67,7 @@ def default_percent(count: int, n: int) -> str:
 
 def default_interval(estimate: Interval, confidence_level: float) -> str:
     """Write ``3.1 (95 % CI 2.4 to 3.8)``; says so where no interval is known."""
-    return _interval(estimate, f"{fmt.level(confidence_level)} CI ")
+    return fmt.interval(estimate, opening=f"{fmt.level(confidence_level)} CI ")
 
 
 def annals_p(p: float) -> str:
@@ -104,7 +104,7 @@ def annals_percent(count: int, n: int) -> str:
 
 def annals_interval(estimate: Interval, confidence_level: float) -> str:
     """Write ``3.1 (95% CI, 2.4 to 3.8)``: an interval, no standard error (the same page)."""
-    return _interval(estimate, f"{close_level(confidence_level)} CI, ")
+    return fmt.interval(estimate, opening=f"{close_level(confidence_level)} CI, ")
 
 
 def jama_p(p: float) -> str:
@@ -179,11 +179,6 @@ def _share(count: int, n: int, decimals: int, sign: str) -> str:
     if share < 100 and 100 - share < step / 2:
         return f">{100 - step:.{decimals}f}{sign}"
     return f"{fmt.number(share, 0 if count in (0, n) else decimals)}{sign}"
-
-
-def _interval(estimate: Interval, opening: str) -> str:
-    text = fmt.interval(estimate)
-    return text if text.endswith("(no interval)") else text.replace("(", f"({opening}", 1)
 
 
 def _plain_count(n: int) -> str:

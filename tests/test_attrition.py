@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import mnstudy as mn
-from mnstudy.cohort.attrition import attrition, lost_sites
+from mnstudy.cohort.attrition import attrition, flow, lost_sites
+from mnstudy.disclosure.cohort_tables import guarded_dropouts, guarded_flow
 from mnstudy.verdicts.dropout import completers_and_dropouts, dropout_notes
 
 PARALLEL = {"design": "parallel", "randomised": True}
@@ -50,16 +51,33 @@ SCORES = [20, 30, 40, 25, 35, 45, 30, None, None, 50]
 # The counts
 
 
-def test_small_counts_of_real_people_are_withheld_unless_asked_for():
+def test_small_counts_of_real_people_are_exact_and_withheld_where_they_are_shown():
     cohort = load(trial(SCORES, untreated=[0, 5, None, 10, 2]), **PARALLEL)
-    shown = step(attrition(cohort), "assessed after no session", "untreated")
+    shown = guarded_flow(flow(cohort), synthetic=False)
+    shown = step(shown, "assessed after no session", "untreated")
     assert pd.isna(shown["sites"])
     assert shown["shown"] == "<5"
-    assert "shown" not in attrition(cohort, exact=True)
+    assert "shown" not in attrition(cohort)
+    assert step(attrition(cohort), "assessed after no session", "untreated")["sites"] == 4
+
+
+def test_exact_has_no_effect_and_says_so():
+    cohort = load(trial(SCORES))
+    with pytest.warns(DeprecationWarning, match="leave it out"):
+        found = attrition(cohort, exact=False)
+    pd.testing.assert_frame_equal(found, attrition(cohort))
+
+
+def test_the_flow_says_what_each_step_is():
+    table = flow(load(trial(SCORES), plan={"final_week": 12}))
+    assert table["stage"].tolist() == [
+        "enrolled", "baseline", "assessed", "known", "unsure", "late"
+    ]  # fmt: skip
+    assert table["after"].tolist() == ["", "", "3 sessions", "", "", ""]
 
 
 def test_every_step_is_counted_by_arm():
-    table = attrition(load(trial(SCORES, untreated=[0, 5, None, 10, 2]), **PARALLEL), exact=True)
+    table = attrition(load(trial(SCORES, untreated=[0, 5, None, 10, 2]), **PARALLEL))
     assert step(table, "enrolled").tolist()[2:] == [15, 15, 1.0]
     assert step(table, "seen at baseline")["sites"] == 15
     assert step(table, "assessed after 3 sessions", "needling")["sites"] == 8
@@ -86,7 +104,7 @@ def test_an_unknown_last_assessment_is_counted():
     data = trial(SCORES)
     late = data[data["weeks"] == 12].assign(weeks=26, improvement_score=None)
     cohort = load(pd.concat([data, late], ignore_index=True))
-    assert step(attrition(cohort, exact=True), "last assessment unknown")["sites"] == 8
+    assert step(attrition(cohort), "last assessment unknown")["sites"] == 8
     assert lost_sites(cohort).all()
 
 
@@ -95,7 +113,7 @@ def test_lost_is_measured_at_the_planned_week():
     assert lost_sites(load(data)).sum() == 2
     planned = load(data, plan={"final_week": 12})
     assert lost_sites(planned).sum() == 2
-    assert step(attrition(planned, exact=True), "not assessed at week 12 or later")["sites"] == 2
+    assert step(attrition(planned), "not assessed at week 12 or later")["sites"] == 2
     assert lost_sites(load(data, plan={"final_week": 26})).all()
 
 
@@ -160,7 +178,9 @@ def test_there_is_no_p_value():
 
 
 def test_small_groups_are_not_shown():
-    table = completers_and_dropouts(load(many(lost=4)))
+    exact = completers_and_dropouts(load(many(lost=4)))
+    assert exact["n_dropouts"].max() == 4
+    table = guarded_dropouts(exact, synthetic=False)
     numbers = table[["completers", "dropouts", "difference", "ci_low", "ci_high"]]
     assert numbers.isna().all(axis=None)
     assert table["n_dropouts"].isna().all() or (table["n_dropouts"].dropna() == 0).all()
@@ -169,9 +189,13 @@ def test_small_groups_are_not_shown():
 def test_small_cells_of_real_data_are_not_shown():
     data = many()
     data["phototype"] = np.where(data["patient_id"].isin(["N000", "N001"]), "VI", "III")
-    row = cell(completers_and_dropouts(load(data)), "phototype", "VI")
+    exact = completers_and_dropouts(load(data))
+    row = cell(guarded_dropouts(exact, synthetic=False), "phototype", "VI")
     assert np.isnan(row["dropouts"])
-    invented = cell(completers_and_dropouts(load(data, synthetic=True)), "phototype", "VI")
+    assert row["method"] == "not shown: fewer than 5 patients"
+    assert cell(exact, "phototype", "VI")["dropouts"] == pytest.approx(100 * 2 / 12)
+    invented = completers_and_dropouts(load(data, synthetic=True))
+    invented = cell(guarded_dropouts(invented, synthetic=True), "phototype", "VI")
     assert invented["dropouts"] == pytest.approx(100 * 2 / 12)
 
 
@@ -184,13 +208,13 @@ def test_few_losses_need_no_note():
 
 def test_many_losses_are_said():
     (note,) = dropout_notes(load(trial([30] * 15 + [None] * 5)))
-    assert "the final result of 25 percent of the sites is missing" in note
+    assert "the final result of 25 percent of the sites is missing" in str(note)
 
 
 def test_losses_that_differ_between_arms_are_said():
     data = trial([30] * 15 + [None] * 5, untreated=[5] * 20)
     (note,) = dropout_notes(load(data, **PARALLEL))
-    assert "5 of 20 sites (needling), 0 of 20 sites (untreated)" in note
+    assert "5 of 20 sites (needling), 0 of 20 sites (untreated)" in str(note)
 
 
 def test_equal_losses_and_tiny_arms_are_no_difference():

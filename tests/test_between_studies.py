@@ -35,7 +35,7 @@ def one(table, claim, endpoint, moderator):
 def test_every_row_says_what_a_slope_between_studies_is(table):
     assert tuple(table.columns) == COLUMNS
     assert table["caveat"].str.contains("10.1002/sim.1187", regex=False).all()
-    assert table["caveat"].str.endswith(ECOLOGICAL).all()
+    assert table["caveat"].str.endswith(str(ECOLOGICAL)).all()
     assert not {"verdict", "reason"} & set(table.columns)
 
 

@@ -19,7 +19,9 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import mnstudy as mn
 from mnstudy import cli
-from mnstudy.cohort.small_counts import withheld
+from mnstudy.disclosure import safe, shown_size
+from mnstudy.disclosure.sensitivity import guarded
+from mnstudy.disclosure.small_counts import withheld
 from mnstudy.errors import DataError
 from mnstudy.reporting import captions, tables
 from mnstudy.reporting import notebook_tables as show
@@ -27,10 +29,8 @@ from mnstudy.reporting import notebooks as runner
 from mnstudy.reporting.notebook_files import shipped_notebooks
 from mnstudy.reporting.scrub import leaks, scrub
 from mnstudy.reporting.scrub_files import shown
-from mnstudy.reporting.sensitivity import guarded
 from mnstudy.stats.proportions import proportion
-from mnstudy.verdicts.disclosure import safe, shown_size
-from mnstudy.verdicts.findings import Finding, Part
+from mnstudy.verdicts.findings import Finding, Findings, Part
 
 ASKED = [
     "reduces-scarring", "treats-acne-scars", "scar-type-matters", "satisfies-patients",
@@ -83,7 +83,7 @@ def texts_of(thing):
 
 def everything_shown(cohort, findings):
     """Yield all that a notebook would show."""
-    yield from (cohort, findings, *findings)
+    yield from (show.about(cohort), *map(safe, findings), cohort, findings, *findings)
     yield from (show.answers(findings), show.cautions(findings), show.asked(ASKED))
     yield from (show.table_one_to_read(cohort), show.table_one_to_read(cohort, by="arm"))
     yield from (show.flow_to_read(cohort), show.lost_to_read(cohort), show.missing_to_read(cohort))
@@ -131,7 +131,7 @@ def test_errors_repeat_the_cell_to_mend_and_no_other(sheet, tmp_path, capsys):
 
 
 def test_a_failure_inside_prints_no_row(cohort, sheet, monkeypatch):
-    monkeypatch.setattr("mnstudy.verdicts.evaluate.find", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr("mnstudy.verdicts.evaluate.finding_for", lambda *a, **k: 1 / 0)
     with contextlib.suppress(AttributeError), pytest.raises(ZeroDivisionError) as error:
         mn.evaluate(cohort, "rare-worsening")
     assert_no_patient("".join(traceback.format_exception(error.value)), sheet)
@@ -241,17 +241,17 @@ def asked(data, claim, **study):
 def without_verdict(found, cohort):
     """Return all that is shown of a finding but the verdict, which the policy keeps."""
     finding = found[0]
-    plain = replace(found[0], verdict="inconclusive", reason="", sha256="")
-    rows = guarded(finding, found.sensitivity(["margins", "missing"]))
+    plain = replace(found[0], verdict="inconclusive", reasons=(), sha256="")
+    rows = guarded(finding, found.checked(["margins", "missing"]))
     return (
-        repr(plain),
+        repr(safe(plain)),
         tables.results_frame([[plain]]).to_csv(),
         tables.parts_frame([[plain]]).to_csv(),
         captions.figure_data(plain).drop(columns="label").to_csv(),
         captions.caption(plain),
         rows.drop(columns=["verdict", "reason"]).to_csv(),
         rows.loc[rows["check"] == "margins", ["margin", "verdict"]].to_csv(),
-        repr(cohort),
+        repr(show.about(cohort)),
     )
 
 
@@ -276,7 +276,7 @@ def test_one_to_four_events_look_the_same(n, nearly_all):
 def test_five_events_and_none_are_shown():
     for k, value in ((0, 0.0), (5, 12.5)):
         _, found = asked(one_row(40, pih=np.arange(40) < k), "rare-pih")
-        assert safe(found[0]) == replace(found[0], notes=safe(found[0]).notes)
+        assert safe(found[0]) == replace(found[0], remarks=safe(found[0]).remarks)
         assert found[0].estimate.value == value
         assert f"{k} of 40 patients" in repr(found) + repr(found[0])
 
@@ -288,8 +288,8 @@ def test_what_can_be_said_is_the_limit_that_four_would_give():
     assert math.isnan(kept.value)
     assert math.isnan(kept.p_value)
     assert (kept.ci_low, kept.ci_high) == (0.0, pytest.approx(four, rel=1e-12))
-    assert f"fewer than 5 of 212 patients: at most {four:.1f} percent" in repr(found[0])
-    assert f"at most {four:.1f} percent" in found._repr_html_()
+    assert f"fewer than 5 of 212 patients: at most {four:.1f} percent" in repr(safe(found[0]))
+    assert f"at most {four:.1f} percent" in Findings(list(map(safe, found)))._repr_html_()
     _, found = asked(one_row(212, pih=np.arange(212) >= 2), "rare-pih")
     kept = safe(found[0]).estimate
     least = 100 * proportion(208, 212).ci_low
@@ -337,7 +337,7 @@ def test_small_groups_are_not_the_rest_of_a_total():
         for label, n in (("burn", 3), ("boxcar", 12), ("rolling", 40))
     ]
     finding = Finding(
-        claim=claim, dataset="x", synthetic=False, verdict="inconclusive", reason="",
+        claim=claim, dataset="x", synthetic=False, verdict="inconclusive",
         rule=claim.rule, margin=10.0, n_patients=55, parts=tuple(parts),
     )  # fmt: skip
     kept = {p.label: p for p in safe(finding).parts}

@@ -14,6 +14,7 @@ from mnstudy.verdicts.certainty import LEVELS, certainty, settings
 from mnstudy.verdicts.evidence_verdict import assess, cap
 from mnstudy.verdicts.judge import Verdict
 from mnstudy.verdicts.registry import select
+from mnstudy.words.notes import as_given, note
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +45,9 @@ class Says:
     """Directions of a claim that always say the same."""
 
     def __init__(self, doubt):
-        self.said = doubt
+        self.said = doubt and as_given(doubt)
 
-    def doubt(self, comparison, *, favours):
+    def doubted(self, comparison, *, favours):
         return self.said if favours else None
 
 
@@ -165,7 +166,8 @@ def test_directions_only_lower(groups):
     found = checked.checks(sound, egger_studies=10)
     names = [d.name for d in certainty(sound, found).domains]
     assert "directions" not in names
-    levels = [certainty(sound, found, doubt=x).level for x in ("", "most studies disagree")]
+    doubts = (None, as_given("most studies disagree"))
+    levels = [certainty(sound, found, directions=True, doubt=x).level for x in doubts]
     assert levels == ["high", "moderate"]
 
 
@@ -223,8 +225,8 @@ doubts = st.lists(st.text("abc ", min_size=1), max_size=4).map(tuple)
 
 @given(word=words, doubts=doubts)
 def test_a_cap_never_raises_a_verdict(word, doubts):
-    found = Verdict(word=word, reason="r")
-    capped = cap(found, doubts)
+    found = Verdict(word=word, reasons=(as_given("r"),))
+    capped = cap(found, tuple(map(as_given, doubts)))
     expected = "partly supported" if word == "supported" and doubts else word
     assert capped.word == expected
     if word in ("supported", "partly supported"):
@@ -239,9 +241,9 @@ def test_thresholds_are_those_of_the_sources():
 
 
 def test_doubts_are_named_beside_a_verdict_against_the_claim_too():
-    against = Verdict(word="contradicted", reason="the whole interval is short of the margin")
-    found = cap(against, ("only 1 study found",))
+    against = Verdict(word="contradicted", reasons=(note("short_of_margin"),))
+    found = cap(against, (as_given("only 1 study found"),))
     assert found.word == "contradicted"
     assert found.reason.endswith("; besides, only 1 study found")
-    open_question = Verdict(word="inconclusive", reason="the interval holds the limit")
-    assert cap(open_question, ("only 1 study found",)) == open_question
+    open_question = Verdict(word="inconclusive", reasons=(note("holds_limit"),))
+    assert cap(open_question, (as_given("only 1 study found"),)) == open_question

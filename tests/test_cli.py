@@ -1,8 +1,12 @@
 """The command line: answers, exit codes, and no traceback for a mistake."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from mnstudy.cli import main
+from mnstudy.cli import NOBODY_READS, main
 
 COMMANDS = (
     "report", "evaluate", "validate", "claims", "datasets", "simulate", "plan", "init",
@@ -100,3 +104,29 @@ def test_plan(capsys):
     assert code == 0
     assert "primary: more-sessions, margin 2 points per session" in out
     assert "sha256" in out
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("words", ["evaluate demo_split_face", "datasets", "--help"])
+def test_a_reader_that_stops_early_meets_no_traceback(words, buffered):
+    command = [sys.executable, "-m", "mnstudy", *words.split()]
+    reads, writes = os.pipe()
+    os.close(reads)
+    ended = subprocess.run(
+        command,
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": buffered},
+        check=False,
+    )
+    os.close(writes)
+    assert ended.stderr == b""
+    # argparse itself passes over what it cannot write at once
+    assert ended.returncode == (0 if buffered and words == "--help" else NOBODY_READS)
+
+
+def test_python_m_is_the_command():
+    command = [sys.executable, "-m", "mnstudy", "evaluate", "demo_klinik"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "demo_clinic" in ended.stderr

@@ -11,6 +11,7 @@ from mnstudy.errors import DataError
 from mnstudy.reporting.difference import difference
 from mnstudy.reporting.folder import write_manifest
 from mnstudy.reporting.tables import results_frame, write_csv
+from mnstudy.words.notes import as_given
 
 VERSIONS = {"python": "3.11.7", "numpy": "2.4.6"}
 DATA = [{"name": "trial", "sha256": "a" * 64, "synthetic": True}]
@@ -53,7 +54,9 @@ def test_another_verdict_comes_first_with_its_reason_and_its_cause(report, findi
     first, second, third = findings
     new = [
         with_estimate(first, value=first.estimate.value + 0.001),
-        dataclasses.replace(second, verdict="inconclusive", reason="too wide", margin=4.0),
+        dataclasses.replace(
+            second, verdict="inconclusive", reasons=(as_given("too wide"),), margin=4.0
+        ),
         third,
     ]
     folders = report("old", findings), report("new", new)
@@ -119,7 +122,11 @@ def test_claims_that_come_and_go_are_listed(report, findings):
 
 def test_a_claim_that_can_be_tested_now_says_so(report, findings):
     untested = dataclasses.replace(
-        findings[0], estimate=None, verdict="not testable", reason="no column", n_patients=0
+        findings[0],
+        estimate=None,
+        verdict="not testable",
+        reasons=(as_given("no column"),),
+        n_patients=0,
     )
     found = difference(report("old", [untested]), report("new", findings[:1]))
     assert found.changes[0].lines[0].startswith("was not testable, now supported")

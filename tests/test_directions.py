@@ -7,7 +7,7 @@ import pytest
 
 from mnstudy.cohort.published import contrast_frame, load_published
 from mnstudy.stats.vote_direction import direction_share
-from mnstudy.verdicts.directions import directions_of, reading
+from mnstudy.verdicts.directions import directions_of, read
 from mnstudy.verdicts.directions_rows import DIRECTIONS, KINDS, ROLES
 from mnstudy.verdicts.directions_state import STATES, evidence_state
 from mnstudy.verdicts.registry import claim, registry, select
@@ -347,17 +347,17 @@ def test_pooled_rows_are_those_of_primary_contrasts(found, published):
 
 
 def test_reading():
-    assert reading(direction_share(28, 3)) == (
+    assert str(read(direction_share(28, 3))) == (
         "most studies point towards the claim (28 of 31, 74 to 98 %)"
     )
-    assert reading(direction_share(0, 6)) == (
+    assert str(read(direction_share(0, 6))) == (
         "most studies point away from the claim (0 of 6, 0 to 46 %)"
     )
-    assert reading(direction_share(4, 4, mixed=1)) == (
+    assert str(read(direction_share(4, 4, mixed=1))) == (
         "directions disagree (4 of 8, 16 to 84 %), 1 mixed"
     )
-    assert reading(direction_share(4, 1)) == "too few (4 of 5 towards the claim)"
-    assert reading(direction_share(0, 0, no_difference=2)) == (
+    assert str(read(direction_share(4, 1))) == "too few (4 of 5 towards the claim)"
+    assert str(read(direction_share(0, 0, no_difference=2))) == (
         "no study with a direction, 2 without difference"
     )
 

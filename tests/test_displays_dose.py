@@ -13,17 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mnstudy as mn
-from mnstudy.reporting.course_charts import harms_chart
+from mnstudy.disclosure.displays import far_apart, joined_steps, safe_display
+from mnstudy.disclosure.harms import safe_cell
+from mnstudy.reporting.course_charts import course_charts, harms_chart
 from mnstudy.stats.interval_censored import turnbull
 from mnstudy.verdicts.analyses.timing import weeks_to_response
-from mnstudy.verdicts.displays.dose import dose_curve
+from mnstudy.verdicts.displays import dose as exact_dose
+from mnstudy.verdicts.displays import harms as exact_harms
+from mnstudy.verdicts.displays import responders as exact_responders
+from mnstudy.verdicts.displays import waiting as exact_waiting
 from mnstudy.verdicts.displays.dose_means import means_by_dose
-from mnstudy.verdicts.displays.harms import harms
 from mnstudy.verdicts.displays.harms_counts import counted, difference
-from mnstudy.verdicts.displays.responders import _far_apart, responder_curve
 from mnstudy.verdicts.displays.rows import question_of
-from mnstudy.verdicts.displays.waiting import waiting
 from mnstudy.verdicts.displays.waiting_steps import share_steps
+from mnstudy.words.notes import sentences
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "displays.json").read_text())
 ASKED = ["more-sessions", "deeper-needling", "spaced-sessions", "topical-adjunct",
@@ -75,21 +78,40 @@ def loaded(sheet, **study):
     return mn.load(sheet, study={"design": "single_arm", "synthetic": False} | study)
 
 
+def harms(cohort):
+    return safe_display(exact_harms.harms(cohort))
+
+
+def dose_curve(cohort, finding):
+    return safe_display(exact_dose.dose_curve(cohort, finding))
+
+
+def responder_curve(cohort, finding):
+    return safe_display(exact_responders.responder_curve(cohort, finding))
+
+
+def waiting(cohort, finding):
+    return safe_display(exact_waiting.waiting(cohort, finding))
+
+
 # --- harms
 
 
 @pytest.mark.parametrize("case", cases("harms"))
 def test_limits_are_those_of_r(case):
     rows = people(case["n"], had=case["events"]).assign(site_id="site")
-    cell = counted(rows, ["bruising"], guarded=False, level=case["level"], person="patient")
+    cell = counted(rows, ["bruising"], level=case["level"])
     assert (cell["events"], cell["n"]) == (case["events"], case["n"])
     assert [cell["low"], cell["high"]] == pytest.approx(case["expected"], rel=1e-10)
 
 
 def test_the_limit_of_fewer_than_five_is_that_of_four():
     four = next(c for c in REFERENCE["cases"] if (c.get("events"), c.get("n")) == (4, 212))
-    rows = people(212, had=2).assign(site_id="site")
-    cell = counted(rows, ["bruising"], guarded=True, level=0.95, person="patient")
+    cohort = loaded(people(212, had=2))
+    found = exact_harms.harms(cohort)
+    row = found.rows.iloc[0].to_dict()
+    assert (row["events"], row["n"]) == (2, 212)
+    cell = safe_cell(row, found, guarded=True)
     assert cell["high"] == pytest.approx(four["expected"][1], rel=1e-10)
     assert cell["sentence"] == "fewer than 5 of 212 patients: at most 4.8 %"
 
@@ -119,7 +141,7 @@ def test_none_seen_is_not_none():
 def test_four_patients_are_not_shown_at_all():
     found = harms(loaded(people(4, had=2)))
     assert found.rows.empty
-    assert "fewer than 5 patients" in " ".join(found.notes)
+    assert "fewer than 5 patients" in " ".join(sentences(found.notes))
     assert len(harms(loaded(people(4, had=2), synthetic=True)).rows) == 1
 
 
@@ -199,6 +221,22 @@ def test_pairs_that_would_tell_four_people_are_not_compared():
     assert row["difference"] == pytest.approx(20)
 
 
+def test_a_group_of_four_leaves_the_others_to_be_compared():
+    sheet = pd.concat([
+        people(30, had=12, treatment="needling"),
+        people(25, had=5, first=40, treatment="rf_needling"),
+        people(4, had=1, first=70, treatment="peel", needle_depth_mm=np.nan),
+    ])  # fmt: skip
+    cohort = loaded(sheet, design="parallel", randomised=True)
+    gathered, found = exact_harms.harms(cohort), harms(cohort)
+    assert len(gathered.arms) == 3
+    assert gathered.rows.set_index("arm").loc["chemical peel", "events"] == 1
+    assert gathered.differences.empty
+    assert found.arms == ("needling", "radiofrequency needling")
+    assert len(found.differences) == 1
+    assert all(group.rows.empty for group in found.groups)
+
+
 def test_groups_that_are_declared_parallel_are_compared():
     sheet = pd.concat([
         people(30, had=12, treatment="needling"),
@@ -220,7 +258,7 @@ def test_an_arm_without_patients():
     ])  # fmt: skip
     found = harms(loaded(sheet, design="parallel"))
     assert found.arms == ("needling",)
-    assert "radiofrequency needling" in " ".join(found.notes)
+    assert "radiofrequency needling" in " ".join(sentences(found.notes))
     assert found.no_difference == "one group: nothing to compare with"
 
 
@@ -243,7 +281,7 @@ def test_harms_do_not_depend_on_the_order_of_rows(clinic):
 
 def test_difference_agrees_with_the_stats():
     a = pd.Series([True] * 12 + [False] * 18, index=range(30))
-    found = difference(a, ~a, paired=False, guarded=False, level=0.9)
+    found = difference(a, ~a, paired=False, level=0.9)
     expected = mn.stats.risk_difference(12, 30, 18, 30, confidence_level=0.9)
     assert found["low"] == pytest.approx(100 * expected.ci_low)
 
@@ -369,7 +407,9 @@ def test_a_real_curve_sets_nobody_apart(clinic, clinic_found):
 @given(st.lists(st.integers(-100, 100), min_size=1, max_size=60), st.integers(0, 40))
 def test_kept_thresholds_are_safe(scores, usual):
     values = pd.Series(scores, dtype="float64")
-    kept = _far_apart(values, [float(t) for t in range(-100, 101, 5)], float(usual))
+    grid = [float(t) for t in range(-100, 101, 5)]
+    reached = pd.Series([int((values >= t).sum()) for t in grid], index=grid)
+    kept = far_apart(reached, len(values), float(usual))
     counts = [int((values >= t).sum()) for t in kept]
     assert all(5 <= c <= len(values) - 5 for c in counts)
     gaps = {abs(a - b) for a in counts for b in counts}
@@ -379,6 +419,20 @@ def test_kept_thresholds_are_safe(scores, usual):
 def test_too_few_for_a_real_curve():
     cohort = loaded(people(9))
     assert responder_curve(cohort, mn.evaluate(cohort, "reduces-scarring")[0]) is None
+
+
+def test_an_arm_of_which_nothing_may_be_shown_leaves_no_curve():
+    """Seven patients cannot be parted into five and five: their arm has no threshold."""
+    sheet = pd.concat([
+        people(40, treatment="needling"),
+        people(7, first=50, treatment="untreated", needle_depth_mm=np.nan),
+    ])  # fmt: skip
+    cohort = loaded(sheet, design="registry")
+    finding = mn.evaluate(cohort, "reduces-scarring")[0]
+    gathered = exact_responders.responder_curve(cohort, finding)
+    assert set(gathered.shares["n"]) == {40, 7}
+    assert responder_curve(cohort, finding) is None
+    assert [chart.key for chart in course_charts(cohort, finding)] == []
 
 
 # --- waiting
@@ -449,7 +503,7 @@ def test_a_step_is_closed_with_five_on_either_side(early, ends):
     times = pd.DataFrame({"patient_id": range(20), "left": 0.0, "right": 2.0})
     times.loc[early:, ["left", "right"]] = 4.0, 8.0
     table = turnbull(times["left"], times["right"]).to_frame()
-    steps, _ = share_steps(table, times, guarded=True)
+    steps, _ = joined_steps(share_steps(table)[0], times)
     assert steps["right"].tolist() == ends
     assert not ends or steps["after"].iloc[-1] == pytest.approx(100)
 
@@ -465,7 +519,8 @@ def test_guarded_steps_hold_five_patients(rows):
     times = pd.DataFrame(rows, columns=["patient_id", "left", "width", "open"])
     times["right"] = (times["left"] + times["width"]).where(~times["open"], np.inf)
     table = turnbull(times["left"], times["right"]).to_frame()
-    steps, _ = share_steps(table, times, guarded=True)
+    full, _ = share_steps(table)
+    steps, _ = joined_steps(full, times)
     closed = -np.inf
     for left, right, before, after in steps.itertuples(index=False):
         inside = times[times["right"].gt(closed) & times["right"].le(right)]
@@ -476,7 +531,6 @@ def test_guarded_steps_hold_five_patients(rows):
         assert left >= max(closed, 0)
         assert before <= after
         closed = right
-    full, _ = share_steps(table, times, guarded=False)
     for right, after in steps[["right", "after"]].itertuples(index=False):
         assert after == pytest.approx(full.loc[full["right"] <= right, "after"].max())
 

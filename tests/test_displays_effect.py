@@ -7,83 +7,42 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_sheets import DENSE, asked, faces, graded, split, two_arms, visits
 from scipy.linalg import null_space
 
 import mnstudy as mn
-from mnstudy.verdicts.displays.grades import grade_flow
-from mnstudy.verdicts.displays.groups_of_five import grouped, neighbours
-from mnstudy.verdicts.displays.pairs import pairs
-from mnstudy.verdicts.displays.points import points
-from mnstudy.verdicts.displays.trajectories import trajectories
-from mnstudy.verdicts.displays.withholding import withheld_transitions
+from mnstudy.disclosure.displays import safe_display
+from mnstudy.disclosure.groups_of_five import grouped, neighbours
+from mnstudy.disclosure.small_counts import THRESHOLD
+from mnstudy.disclosure.transitions import suppress_transitions
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS
+from mnstudy.verdicts.displays import grades as exact_grades
+from mnstudy.verdicts.displays import pairs as exact_pairs
+from mnstudy.verdicts.displays import points as exact_points
+from mnstudy.verdicts.displays import trajectories as exact_trajectories
 
 VALUES = st.lists(st.floats(-100, 100) | st.just(float("nan")), max_size=40)
 
 
-def site(i, treatment="needling", site_id="site", **more):
-    depth = 1.5 if treatment == "needling" else np.nan
-    return {
-        "patient_id": f"P{i:03}", "site_id": site_id, "scar_type": "acne_rolling",
-        "needle_depth_mm": depth, "treatment": treatment, "adjunct": "none", "session_count": 3,
-        **more,
-    }  # fmt: skip
+def points(cohort, finding):
+    return safe_display(exact_points.points(cohort, finding))
 
 
-def two_arms(needled=13, untreated=9, seed=1):
-    rng = np.random.default_rng(seed)
-    rows = [site(i, improvement_score=x) for i, x in enumerate(rng.uniform(5, 60, needled))]
-    scores = rng.uniform(-20, 20, untreated)
-    rows += [site(100 + i, "untreated", improvement_score=x) for i, x in enumerate(scores)]
-    return pd.DataFrame(rows)
+def pairs(cohort, finding):
+    return safe_display(exact_pairs.pairs(cohort, finding))
 
 
-def faces(both=12, alone=2, seed=2):
-    rng = np.random.default_rng(seed)
-    rows = []
-    for i, own in enumerate(rng.normal(30, 10, both + alone)):
-        gain = own + rng.normal(8, 4)
-        rows.append(site(i, site_id="left", improvement_score=own))
-        if i < both:
-            rows.append(site(i, site_id="right", improvement_score=gain) | {"adjunct": "prp"})
-    return pd.DataFrame(rows)
+def trajectories(cohort, finding):
+    return safe_display(exact_trajectories.trajectories(cohort, finding))
 
 
-def visits(patients=14, seed=3):
-    rng = np.random.default_rng(seed)
-    rows = []
-    for i in range(patients):
-        own, last = rng.normal(20, 8), 2 + i % 3
-        for s in range(1, last + 1):
-            score = own + 5 * s + rng.normal(0, 2)
-            rows.append(site(i, improvement_score=score) | {"session_count": s, "weeks": 4 * s})
-    return pd.DataFrame(rows)
-
-
-def graded(moves, *, sites_each=1, treatment="needling"):
-    """One patient for each pair of grades, with a typed improvement beside the raw grades."""
-    rows, rng = [], np.random.default_rng(4)
-    for i, (before, after) in enumerate(moves):
-        for k in range(sites_each):
-            named = site(i, treatment, site_id=f"s{k}", scale="Goodman-Baron")
-            score = float(20 * (before - after) + rng.uniform(0, 9))
-            rows.append(named | {"session_count": 0, "weeks": 0, "scale_score": before,
-                                 "improvement_score": 0.0})  # fmt: skip
-            rows.append(named | {"weeks": 12, "scale_score": after, "improvement_score": score})
-    return pd.DataFrame(rows)
-
-
-def asked(sheet, claim, **study):
-    cohort = mn.load(sheet, study={"design": "registry", "synthetic": False, **study})
-    return cohort, mn.evaluate(cohort, claim)[0]
-
-
-def split(sheet, **study):
-    return asked(sheet, "topical-adjunct", design="split_body", randomised=True, **study)
+def grade_flow(cohort, finding):
+    return safe_display(exact_grades.grade_flow(cohort, finding))
 
 
 @given(VALUES)
 def test_groups_hold_everybody_and_never_fewer_than_five(values):
-    means, counts = grouped(values, single=False)
+    means, counts = grouped(values)
     known = np.array([x for x in values if not np.isnan(x)])
     assert (counts >= 5).all()
     assert (np.diff(means) >= 0).all()
@@ -99,13 +58,14 @@ def test_groups_hold_everybody_and_never_fewer_than_five(values):
 def test_groups_do_not_depend_on_the_order_of_patients(values, random):
     other = list(values)
     random.shuffle(other)
-    assert np.array_equal(grouped(values, single=False)[0], grouped(other, single=False)[0])
+    assert np.array_equal(grouped(values)[0], grouped(other)[0])
 
 
 def test_ties_and_a_single_group():
-    assert grouped([30.0] * 7, single=False)[0].tolist() == [30.0]
-    assert neighbours([], single=False) == []
-    assert [g.tolist() for g in neighbours([2.0, 2.0], [1.0, 0.0], single=True)] == [[1], [0]]
+    assert grouped([30.0] * 7)[0].tolist() == [30.0]
+    assert neighbours([]) == []
+    later, first = neighbours([2.0] * 10, [1.0] * 5 + [0.0] * 5)
+    assert (sorted(later), sorted(first)) == ([5, 6, 7, 8, 9], [0, 1, 2, 3, 4])
 
 
 def test_points_are_those_behind_the_estimate():
@@ -134,6 +94,32 @@ def test_no_dot_of_a_real_cohort_is_a_patient():
         assert arm.values.tolist() == pytest.approx([g.mean() for g in groups])
         assert not set(np.round(arm.values, 9)) & set(np.round(own, 9))
         assert set(arm.counts) == {5}
+
+
+def test_on_her_own_machine_everybody_is_there():
+    """What is gathered of a real cohort is exact; only what is shown of it is not."""
+    sheet = two_arms()
+    gathered = exact_points.points(*asked(sheet, "reduces-scarring"))
+    everybody = np.concatenate([arm.values for arm in gathered.arms])
+    assert sorted(everybody) == sorted(sheet["improvement_score"])
+    assert [arm.size for arm in gathered.arms] == [13, 9]
+    both = exact_pairs.pairs(*split(faces()))
+    assert (both.n_pairs, both.n_alone, both.n_unpaired, len(both.reference)) == (12, 2, 2, 12)
+    assert len(exact_trajectories.trajectories(*asked(visits(), "more-sessions")).lines) == 14
+    moves = [*DENSE, (4, 4), (2, 3)]
+    table = exact_grades.grade_flow(*asked(graded(moves), "reduces-scarring")).arms[0]
+    assert table.counts.loc[2, 3] == table.people.loc[2, 3] == moves.count((2, 3))
+
+
+def test_what_statistics_take_as_enough_may_be_shown():
+    """Means by dose and by session rest on the fewest that statistics take, in any cohort."""
+    assert MIN_PATIENTS >= THRESHOLD
+
+
+def test_a_safe_display_holds_no_patient():
+    table = grade_flow(*asked(graded(MOVES), "reduces-scarring")).arms[0]
+    assert (len(table.people), table.n_patients, table.n_missing) == (0, 0, 0)
+    assert trajectories(*asked(visits(patients=24), "more-sessions")).lines == ()
 
 
 def test_one_arm_stands_against_zero():
@@ -269,9 +255,6 @@ def test_numbers_of_sessions_that_few_reached_are_not_shown():
 MOVES = [(4, 2)] * 9 + [(4, 3)] * 6 + [(3, 2)] * 8 + [(3, 3)] * 7 + [(2, 1)] * 6 + [(2, 2)] * 5
 
 
-DENSE = [(a, b) for a in (2, 3, 4) for b in (1, 2, 3, 4) for _ in range(5 + a + b)]
-
-
 def test_flows_count_sites_from_grade_to_grade():
     shown = grade_flow(*asked(graded(MOVES, sites_each=2), "reduces-scarring", synthetic=True))
     table = shown.arms[0]
@@ -388,7 +371,7 @@ def equations(table):
 @given(tables())
 def test_no_small_cell_follows_from_what_is_shown(table):
     """A hidden cell is open where the null space of all equations moves it."""
-    words = withheld_transitions(table, "lower").to_numpy().ravel()
+    words = suppress_transitions(table, "lower").to_numpy().ravel()
     counts = table.to_numpy().ravel()
     small = (counts > 0) & (counts < 5)
     assert (words[small] == "<5").all()

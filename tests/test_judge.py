@@ -8,12 +8,18 @@ from hypothesis import strategies as st
 
 from mnstudy.verdicts.findings import VERDICTS, Estimate
 from mnstudy.verdicts.judge import RULES, judge
+from mnstudy.words.notes import as_given
 
 
 def interval(low, high):
     value = low if math.isinf(high) else (low + high) / 2
     return Estimate(
-        value=value, ci_low=low, ci_high=high, confidence_level=0.95, unit="points", method="test"
+        value=value,
+        ci_low=low,
+        ci_high=high,
+        confidence_level=0.95,
+        unit="points",
+        how=as_given("test"),
     )
 
 

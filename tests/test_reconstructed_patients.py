@@ -12,7 +12,7 @@ from mnstudy.reporting.captions import alt_text, caption, figure_data
 from mnstudy.stats.interval_mean import mean_bounds, mean_of_intervals
 from mnstudy.stats.pooling import pool
 from mnstudy.stats.proportions import proportion
-from mnstudy.verdicts.analyses.study_means import bounds, class_ends, means, together
+from mnstudy.verdicts.analyses.study_means import bounds, class_ends, pool_studies, study_means
 
 TESTED = ("reduces-scarring", "treats-acne-scars", "treats-stretch-marks", "treats-sun-damage")
 
@@ -173,8 +173,8 @@ def test_a_score_apart_from_the_middle_is_taken_as_known():
 
 def test_the_p_value_belongs_to_the_end_nearest_to_no_effect():
     frame = sheet_of({k: [(30.0, 50.0)] * 9 + [(50.0, 80.0)] * 9 for k in "abcd"})
-    studies = means(frame, 0.95)
-    found = together(studies, 0.95)
+    studies = study_means(frame, 0.95)
+    found = pool_studies(studies, 0.95)
     lower = pool([s.low for s in studies], [s.std_error**2 for s in studies], knapp_hartung="adhoc")
     assert found.p_value == lower.p_value
     assert math.isnan(found.std_error)

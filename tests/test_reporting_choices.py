@@ -1,6 +1,5 @@
 """Other choices and those who were lost, as figures, tables and the page show them."""
 
-import itertools
 import math
 import pickle
 import re
@@ -9,46 +8,26 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from test_reporting_cases import HOSTILE, INF, NAN, cases, estimate, finding
-from test_reporting_figures import whole_and_apart, words
-from test_reporting_report import Outline, body, quiet
+from drawn_text import whole_and_apart, words
+from made_bodies import quiet
+from made_checks import attrition, checked_bodies, curve, rows, some_rows, without
+from made_findings import INF, NAN, cases, estimate, finding
+from outline import Outline
 
 import mnstudy as mn
-from mnstudy.reporting import lost, sensitivity, theme
+from mnstudy.disclosure.cohort_tables import guarded_dropouts, guarded_flow
+from mnstudy.disclosure.sensitivity import guarded
 from mnstudy.reporting import report as module
+from mnstudy.reporting import sensitivity, theme
 from mnstudy.reporting import specification_words as said
-from mnstudy.reporting.bodies import cohort_body
-from mnstudy.reporting.checks import Checked, check_all
+from mnstudy.reporting.bodies import cohort_source
+from mnstudy.reporting.checks import check_all
 from mnstudy.reporting.workers import workers
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.choices import declared_choices
-from mnstudy.verdicts.robustness.row import COLUMNS
-from mnstudy.verdicts.robustness.specification import SpecificationCurve
+from mnstudy.words.notes import as_given
 
 WIDTHS = ("full", "column", "slide")
-VERDICTS = ("partly supported", "inconclusive", "supported", "contradicted")
-
-
-def curve(case, *, n=57, values=None, kinds=None):
-    """Return a curve over these kinds of choices, by rising estimate."""
-    declared = declared_choices()
-    names = list(declared)[:3] if kinds is None else kinds
-    first = {kind: next(iter(options)) for kind, options in declared.items()}
-    chosen = [
-        first | dict(zip(names, options, strict=True))
-        for options in itertools.product(*(declared[k] for k in names))
-    ]
-    values = np.linspace(2, 30, len(chosen)) if values is None else values
-    rows = [
-        {
-            **c, "estimate": v, "ci_low": v - 9, "ci_high": v + 9, "p_value": 0.03,
-            "n_patients": n, "verdict": VERDICTS[i % 4], "reason": "r", "p_joint": 0.04,
-        }
-        for i, (c, v) in enumerate(zip(chosen, values, strict=True))
-    ]  # fmt: skip
-    return SpecificationCurve(
-        finding=case, table=pd.DataFrame(rows), joint=None, n_combinations=len(rows)
-    )
 
 
 def curves():
@@ -155,47 +134,20 @@ def test_specifications_a_few_patients_apart_are_withheld_in_real_data_only():
     assert said.disclosed(invented)["estimate"].notna().all()
 
 
-def rows(case, *given):
-    """Return sensitivity rows: check, choice, estimate, patients, verdict."""
-    found = []
-    for check, choice, value, n, verdict in given:
-        found.append(
-            dict.fromkeys(COLUMNS, NAN)
-            | {
-                "claim": case.claim.id, "dataset": case.dataset, "check": check, "choice": choice,
-                "estimate": value, "ci_low": value - 5, "ci_high": value + 5, "n_patients": n,
-                "verdict": verdict, "reason": "because", "p_value": 0.1,
-            }
-        )  # fmt: skip
-    return pd.DataFrame(found, columns=list(COLUMNS))
-
-
 def margins(case, verdicts, values):
     table = rows(case, *(("margins", "m", 20.0, 57, v) for v in verdicts))
     return table.assign(margin=values, share=np.linspace(0.5, 2, len(values)))
 
 
-def some_rows(case):
-    same = case.verdict
-    return rows(
-        case,
-        ("adjustment", "not adjusted", 37.0, 57, same),
-        ("ranks", "medians, 2 with both arms left out", 36.0, 55, same),
-        ("missing", "only sites seen to the end (3 sites left out)", 40.0, 54, same),
-        ("tipping point", "lost results 60 points worse than imputed do not turn", 1, 57, same),
-        ("tipping point", "lost results 60 points better than imputed do not turn", 1, 57, same),
-        ("clinics", "without A", 30.0, 20, "inconclusive"),
-        ("clinics", "without B", 31.0, 54, same),
-        ("clinics", "without C", 33.0, 40, same),
-        ("clinics", "without D", 38.1, 57, same),
-        ("scar types", "acne only", 39.0, 30, same),
-        ("scar types", "burn only", 12.0, 25, "inconclusive"),
-    )
+def shown(case, table):
+    """Return the guarded rows with their choices in words."""
+    table = guarded(case, table)
+    return table.assign(choice=table["choice"].map(str))
 
 
 def test_small_clinics_cannot_be_worked_out_from_the_others():
     case = cases()["levels"]
-    table = sensitivity.guarded(case, some_rows(case)).set_index("choice")
+    table = shown(case, some_rows(case)).set_index("choice")
     withheld = table.index[table["withheld"] != ""]
     # B has 3 patients; A and C have 37 and 17, so that 57 less both would tell of B: C goes too.
     # acne and burn leave 2 of 57: burn, the smaller, goes with them.
@@ -214,37 +166,37 @@ def test_small_clinics_cannot_be_worked_out_from_the_others():
 
 def test_nothing_is_withheld_of_invented_data():
     case = replace(cases()["levels"], synthetic=True)
-    table = sensitivity.guarded(case, some_rows(case))
+    table = guarded(case, some_rows(case))
     assert (table["withheld"] == "").all()
     assert table["estimate"].notna().all()
 
 
 def test_the_sentence_counts_names_and_leaves_out_what_is_no_choice():
     case = replace(cases()["levels"], synthetic=True)
-    text = " ".join(sensitivity.summary(case, sensitivity.guarded(case, some_rows(case))))
+    text = " ".join(sensitivity.summary(case, guarded(case, some_rows(case))))
     assert (
         "The verdict stays partly supported under 5 of 6 other choices; it changes to inconclusive "
         "without A." in text
     )  # without D leaves out nobody, and pushed results are no choice
     assert "in 1 of 2 scar types taken alone; it changes to inconclusive in burn." in text
-    assert "Lost results 60 points worse or better than imputed do not turn." in text
+    assert "Lost results 60 points worse or better than imputed do not turn the verdict." in text
 
 
 def test_a_verdict_that_never_changes_is_said_in_one_go():
     case = cases()["levels"]
-    table = sensitivity.guarded(case, rows(case, ("ranks", "medians", 30, 57, case.verdict)))
+    table = guarded(case, rows(case, ("ranks", "medians", 30, 57, case.verdict)))
     assert sensitivity.summary(case, table) == [
         "The verdict stays partly supported under the 1 other choice."
     ]
     ends = rows(case, *(("worst case", "x", 3, 57, v) for v in ("inconclusive", "supported")))
-    text = sensitivity.summary(case, sensitivity.guarded(case, ends))
+    text = sensitivity.summary(case, guarded(case, ends))
     assert text == ["Unseen results taken at one extreme: inconclusive; at the other: supported."]
 
 
 def test_long_lists_of_names_are_counted():
     case = cases()["levels"]
-    many = rows(case, *(("clinics", f"without {x}", 3, 40, "inconclusive") for x in "ABCDEF"))
-    text = sensitivity.summary(case, sensitivity.guarded(case, many))[0]
+    many = rows(case, *(("clinics", without(x), 3, 40, "inconclusive") for x in "ABCDEF"))
+    text = sensitivity.summary(case, guarded(case, many))[0]
     assert text.endswith("inconclusive without A, without B, without C and 3 more.")
 
 
@@ -270,17 +222,8 @@ def test_margins_are_one_sentence(verdicts, says):
     assert sensitivity.over_margins(case, margins(case, ["supported"], [0])) == []
 
 
-def attrition(counts):
-    """Return a table of attrition: arm to sites enrolled, sites with a known result."""
-    found = []
-    for arm, (enrolled, known) in counts.items():
-        for step, n in (("enrolled", enrolled), ("assessed after 3 sessions", known)):
-            found.append([arm, step, n, n, n / enrolled])
-    return pd.DataFrame(found, columns=["arm", "step", "patients", "sites", "share"])
-
-
 def shown_counts(counts, *, synthetic=False):
-    table = lost.guarded_attrition(attrition(counts), synthetic=synthetic)
+    table = guarded_flow(attrition(counts), synthetic=synthetic)
     return table.pivot(index="arm", columns="step", values="patients")
 
 
@@ -313,41 +256,12 @@ def test_with_no_other_arm_to_hide_the_total_is_hidden():
 
 def test_a_hidden_number_of_drop_outs_hides_that_of_the_completers():
     table = pd.DataFrame({"n_completers": [55, 40], "n_dropouts": [None, 9]}, dtype="Int64")
-    found = lost.guarded_dropouts(table, synthetic=False)
+    table = table.assign(level="", completers=20.0, dropouts=18.0)
+    found = guarded_dropouts(table, synthetic=False)
     assert found["n_completers"].isna().tolist() == [True, False]
-    assert lost.guarded_dropouts(table, synthetic=True).equals(table)
-
-
-def checked_bodies():
-    """Return a real body whose table needs guarding, and an invented one with a curve."""
-    case = replace(cases()["levels"], planned=True)
-    family = replace(cases()["family"], synthetic=True, dataset="demo_clinic")
-    counts = attrition({"all": (100, 63), HOSTILE: (80, 60), "peel": (20, 3)})
-    dropouts = pd.DataFrame(
-        [["improvement_score", "", 20.0, 18.0, -2.0, -5.0, 1.0, "percent", 40, 9, "t"]],
-        columns=[
-            "measure", "level", "completers", "dropouts", "difference", "ci_low", "ci_high",
-            "unit", "n_completers", "n_dropouts", "method",
-        ],
-    )  # fmt: skip
-    real = Checked(
-        sensitivity={case.claim.id: sensitivity.guarded(case, some_rows(case))},
-        attrition=counts,
-        dropouts=dropouts,
-    )
-    invented = Checked(
-        sensitivity={family.claim.id: sensitivity.guarded(family, some_rows(family))},
-        curves=(curve(family),),
-        attrition=counts,
-        dropouts=dropouts.iloc[:0],
-    )
-    return [
-        replace(body("clinic", [case], heading=HOSTILE), checked=real),
-        replace(
-            body("demo", [family], heading="demonstration (SYNTHETIC)", synthetic=True),
-            checked=invented,
-        ),
-    ]
+    assert guarded_dropouts(table, synthetic=True).equals(table)
+    counted = guarded_dropouts(table.fillna({"n_dropouts": 3}), synthetic=False)
+    assert counted[["n_completers", "n_dropouts"]].isna().all(axis=1).tolist() == [True, False]
 
 
 @pytest.fixture(scope="module")
@@ -417,7 +331,7 @@ def test_checks_do_not_depend_on_workers_or_order(split_face):
     assert [c.finding.claim.id for c in one.curves] == ["topical-adjunct"]
     pd.testing.assert_frame_equal(one.curves[0].table, two.curves[0].table)
     assert seen == [("sensitivity", i, 4) for i in range(5)]
-    assert len(one.attrition)
+    assert len(one.flow)
     assert len(one.dropouts)
 
 
@@ -431,18 +345,18 @@ def test_published_evidence_is_checked_over_margins_alone(trials):
     one = Findings([trials["treats-acne-scars"]])
     found = check_all([(None, one)], progress=quiet)[0]
     assert set(found.sensitivity["treats-acne-scars"]["check"]) == {"margins"}
-    assert found.attrition is None
+    assert found.flow is None
 
 
 def test_the_plan_stands_among_the_facts(clinic, clinic_findings):
-    facts = dict(cohort_body(clinic, clinic_findings).facts)
+    facts = dict(cohort_source(clinic, clinic_findings).facts)
     assert "Makes scars less noticeable" in facts["Primary claims of the plan"]
     assert "hold together at 95 %" in facts["Family"]
     assert facts["SHA-256 of the plan"] == clinic.study.plan_sha256
     week = replace(
         clinic, study=replace(clinic.study, plan=replace(clinic.study.plan, final_week=24.0))
     )
-    assert dict(cohort_body(week, clinic_findings).facts)["Final assessment"] == "week 24"
+    assert dict(cohort_source(week, clinic_findings).facts)["Final assessment"] == "week 24"
 
 
 def test_own_claims_stand_in_their_own_group(sheet, tmp_path):
@@ -455,7 +369,7 @@ def test_own_claims_stand_in_their_own_group(sheet, tmp_path):
     cohort = mn.load(tmp_path / "study.toml")
     found = mn.evaluate(cohort, ["reduces-scarring", "most-improve"])
     module.write_report(
-        [cohort_body(cohort, found)], tmp_path / "r", formats=["svg"], progress=quiet
+        [cohort_source(cohort, found)], tmp_path / "r", formats=["svg"], progress=quiet
     )
     page = (tmp_path / "r" / "index.html").read_text(encoding="utf-8")
     own = page.split('<h2 id="own">')[1]
@@ -468,8 +382,8 @@ def test_own_claims_stand_in_their_own_group(sheet, tmp_path):
 def test_estimates_without_an_interval_or_a_value_are_written_plainly():
     case = finding("reduces-scarring", estimate(20, 10, 30), "supported")
     table = rows(case, ("clinics", "without A", NAN, NAN, "not testable"))
-    table["reason"] = "word " * 60
-    cells = sensitivity.groups(case, sensitivity.guarded(case, table))[0]["rows"][0]
+    table["reason"] = [as_given("word " * 60)]
+    cells = sensitivity.groups(case, guarded(case, table))[0]["rows"][0]
     assert (cells["estimate"], cells["n"], cells["changed"]) == ("", "", True)
     assert len(cells["reason"]) <= sensitivity.LONG
     assert not math.isnan(len(cells["choice"]))

@@ -6,9 +6,9 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from test_displays_effect import DENSE, asked, faces, graded, split, two_arms, visits
-from test_reporting_cases import HOSTILE
-from test_reporting_figures import whole_and_apart, words
+from drawn_text import whole_and_apart, words
+from made_findings import HOSTILE
+from made_sheets import DENSE, asked, faces, graded, split, two_arms, visits
 
 import mnstudy as mn
 from mnstudy.reporting import theme

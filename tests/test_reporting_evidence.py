@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from test_reporting_figures import texts, whole_and_apart, words
-from test_reporting_report import Outline, quiet
+from drawn_text import texts, whole_and_apart, words
+from made_bodies import quiet
+from outline import Outline
 
 import mnstudy as mn
 from mnstudy.cohort.published import load_published
@@ -16,14 +17,14 @@ from mnstudy.reporting import bibliography, captions, claim_charts, page_trials,
 from mnstudy.reporting import report as module
 from mnstudy.reporting.albatross import albatross, place
 from mnstudy.reporting.article_shares import article_shares
-from mnstudy.reporting.bodies import published_body
-from mnstudy.reporting.charted import charted
+from mnstudy.reporting.bodies import published_source
+from mnstudy.reporting.charted import build_sources
 from mnstudy.reporting.correlations import correlations
 from mnstudy.reporting.evidence_map import evidence_map, whole_map
 from mnstudy.reporting.evidence_map_table import COLUMNS, map_table
 from mnstudy.reporting.folder import write_manifest
 from mnstudy.reporting.funnel import funnel
-from mnstudy.reporting.harvest import SIDES, harvest
+from mnstudy.reporting.harvest import SIDES, harvest_plot
 from mnstudy.reporting.trials import Trials, gather_trials
 from mnstudy.reporting.workers import workers
 from mnstudy.stats.vote_direction import contour_n
@@ -63,8 +64,8 @@ def charts(trials, findings):
 def written(trials, published, findings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trials")
     asked = [f for f in findings if f.claim.id in (*FORESTS, "home-riskier", "blood-flow")]
-    body = published_body(published, type(findings)(asked), trials)
-    _, body = charted([], body, profile="default", workers=None, done=lambda *_: None)
+    body = published_source(published, type(findings)(asked), trials)
+    _, body = build_sources([], body, profile="default", workers=None, done=lambda *_: None)
     module.write_report([body], folder, formats=["svg"], progress=quiet)
     write_manifest(folder, {})
     return folder
@@ -172,7 +173,7 @@ def test_the_map_points_where_the_directions_point(trials):
 def test_harvest_plots_hold_every_direction_that_tests_the_claim(trials):
     for claim, directions in trials.directions.items():
         tests = trials.tests(claim)
-        chart = harvest(directions)
+        chart = harvest_plot(directions)
         assert (chart is None) == (len(tests) < 3)
         if chart is None:
             continue
@@ -186,7 +187,7 @@ def test_harvest_plots_hold_every_direction_that_tests_the_claim(trials):
 
 
 def test_bars_are_as_high_as_their_people_and_randomised_ones_dark(trials):
-    chart = harvest(trials.directions["comparable-to-laser"])
+    chart = harvest_plot(trials.directions["comparable-to-laser"])
     table, picture = chart.data(), mn.plot(chart)
     bars = [p for a in picture.axes for p in a.patches]
     assert len(bars) == len(table)
@@ -415,8 +416,8 @@ def test_the_files_hold_full_precision_and_are_in_the_manifest(written, trials):
 
 
 def test_other_data_have_no_trials(findings):
-    body = published_body(load_published(), findings)
-    assert page_trials.claim_evidence(body, findings["rare-pih"], {}) == {}
+    body = published_source(load_published(), findings)
+    assert page_trials.trials_beside(body, findings["rare-pih"], {}) == {}
     assert page_trials.doubts_section([body]) == {}
     assert page_trials.overview([body], {}) == []
     assert math.isnan(findings["rare-pih"].p_holm)

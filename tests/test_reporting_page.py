@@ -7,18 +7,19 @@ from importlib import resources
 
 import pandas as pd
 import pytest
-from test_reporting_cases import HOSTILE, estimate, finding
-from test_reporting_choices import checked_bodies
-from test_reporting_report import Outline, bodies, body
+from made_bodies import bodies, body
+from made_checks import checked_bodies
+from made_findings import HOSTILE, estimate, finding
+from outline import Outline
 
 from mnstudy.reporting import checklists as module
 from mnstudy.reporting import page as page_module
-from mnstudy.reporting.cells import cell
+from mnstudy.reporting.cells import scorecard_entry
 from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.checklist_places import places
 from mnstudy.reporting.checklists import OPEN, PARTLY, checklist_frame, checklists
 from mnstudy.reporting.downloads import downloads
-from mnstudy.reporting.page import Drawn, render
+from mnstudy.reporting.page import PageFigure, render
 from mnstudy.reporting.page_cohorts import cohort_sections, other_tables
 from mnstudy.reporting.page_scorecard import SORTS, sort_keys
 from mnstudy.reporting.printed_table import Column, PrintedTable, Row, RowGroup
@@ -26,10 +27,10 @@ from mnstudy.verdicts.findings import VERDICTS
 from mnstudy.verdicts.registry import GROUPS
 
 DESIGNS = {
-    "randomised": "parallel, randomised",
-    "split": "split body, randomised",
-    "clinic": "registry, not randomised",
-    "series": "single arm (inferred), not randomised",
+    "randomised": {"design": "parallel", "randomised": True},
+    "split": {"design": "split_body", "randomised": True},
+    "clinic": {"design": "registry", "randomised": False},
+    "series": {"design": "single_arm", "randomised": False},
 }
 
 
@@ -60,13 +61,16 @@ class Stub(Chart):
 
 def drawn(path):
     picture = "data:image/svg+xml;base64,PHN2Zy8+"
-    return Drawn(wide=picture, narrow=picture, width=690, height=300, path=path, files=("svg",))
+    return PageFigure(
+        wide=picture, narrow=picture, width=690, height=300, path=path, files=("svg",)
+    )
 
 
 def printed(key, dataset="clinic", **more):
     rows = (RowGroup(title="", rows=(Row(cells=("a < b", "1")),)),)
     heads = (Column(head="what"), Column(head="n", align="right"))
     given = {"title": f"{key} of {dataset}", "synthetic": False, "dataset": dataset}
+    given["section"] = {"baseline": "table1"}.get(key, key)
     return PrintedTable(
         key=f"{key}_{dataset}", columns=heads, groups=rows, **(given | more)
     )  # fmt: skip
@@ -78,9 +82,8 @@ def study(design, key="clinic", **more):
         finding("rare-pih", estimate(1.5, 0.4, 4.1, unit="percent"), "inconclusive"),
     ]
     one = body(key, asked, heading=f"{key} (real)")
-    facts = (*one.facts, ("Design", DESIGNS[design]))
     tables = tuple(printed(name, key) for name in ("baseline", "outcomes", "harms"))
-    return replace(one, facts=facts, tables=tables, **more)
+    return replace(one, name=key, tables=tables, **DESIGNS[design], **more)
 
 
 def shown(some, pictures=None, **more):
@@ -198,16 +201,16 @@ def test_rows_carry_what_they_are_sorted_and_filtered_by_escaped():
 
 def test_cells_sort_by_verdict_by_number_and_by_distance_from_the_margin():
     case = finding("reduces-scarring", estimate(22, 14, 30), "supported")
-    keys = sort_keys(cell(case), case)
+    keys = sort_keys(scorecard_entry(case), case)
     assert keys == {"verdict": "0", "estimate": "22", "beyond": "1.2"}  # (22 - 10) / 10
     assert set(keys) == {name for name, *_ in SORTS}
     fewer = finding("rare-pih", estimate(0.25, 0.1, 0.4, unit="percent"), "supported")
-    assert float(sort_keys(cell(fewer), fewer)["beyond"]) > 0
+    assert float(sort_keys(scorecard_entry(fewer), fewer)["beyond"]) > 0
     none = finding("maintenance", None, "not testable")
-    assert sort_keys(cell(none), none) == {
+    assert sort_keys(scorecard_entry(none), none) == {
         "verdict": str(len(VERDICTS) - 1), "estimate": "", "beyond": ""
     }  # fmt: skip
-    assert set(sort_keys(cell(None), None).values()) == {""}
+    assert set(sort_keys(scorecard_entry(None), None).values()) == {""}
 
 
 def test_landmarks_are_few_and_headings_in_order(page):
@@ -251,7 +254,7 @@ def test_every_place_a_checklist_points_to_is_on_the_page(design):
 
 
 def test_other_choices_and_those_who_were_lost_are_pointed_to_where_there_are_any():
-    some = [replace(b, facts=(*b.facts, ("Design", DESIGNS["clinic"]))) for b in checked_bodies()]
+    some = [replace(b, **DESIGNS["clinic"]) for b in checked_bodies()]
     pointed = {p.anchor for one in checklists(some) for i in one.items for p in i.where}
     assert {"reduces-scarring-clinic-choices", "lost-clinic"} <= pointed
     assert pointed <= set(ids(shown(some)))

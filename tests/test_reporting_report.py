@@ -3,49 +3,21 @@
 import hashlib
 import json
 import re
-from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
-from test_reporting_cases import HOSTILE, cases, untestable
+from made_bodies import bodies, body, quiet
+from made_findings import untestable
+from outline import Outline
 
 import mnstudy as mn
 from mnstudy.reporting import folder as place
 from mnstudy.reporting import made_from
 from mnstudy.reporting import report as module
-from mnstudy.reporting.bodies import Body, cohort_body, slug, with_unique_keys
+from mnstudy.reporting.bodies import cohort_source, with_unique_keys
+from mnstudy.reporting.printed_table import slug
 from mnstudy.reporting.workers import workers
 from mnstudy.verdicts.findings import Findings
-
-VOID = {"meta", "img", "source", "br", "link"}
-SHAPES = {"path", "rect", "use", "circle"}
-
-
-def body(key, findings, *, heading, synthetic=False):
-    return Body(
-        key=key,
-        heading=heading,
-        findings=Findings(findings),
-        synthetic=synthetic,
-        sha256="ab" * 32,
-        banner="57 patients",
-        facts=(("Data set", heading), ("SHA-256 of the data", "ab" * 32)),
-        limits=("depth is <b>not</b> known",),
-    )
-
-
-def bodies():
-    some = cases()
-    real = [some["levels"], some["limit"], some["hostile name"], untestable()]
-    return [
-        body("clinic", real, heading=HOSTILE),
-        body("trials", [some["forest"]], heading="published trials (real)"),
-        body("demo", [some["course"]], heading="demonstration (SYNTHETIC)", synthetic=True),
-    ]
-
-
-def quiet(stage, done, total):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -63,36 +35,7 @@ def page(written):
 
 @pytest.fixture
 def shipped(monkeypatch):
-    monkeypatch.setattr(module, "gather", lambda cohorts, progress, **asked: bodies()[1:])
-
-
-class Outline(HTMLParser):
-    """Check that tags close in order; collect headings, ids, pictures and header cells."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.levels, self.ids, self.images, self.heads = [], [], [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.ids += [attrs["id"]] if "id" in attrs else []
-        if re.fullmatch(r"h[1-6]", tag):
-            self.levels.append(int(tag[1]))
-        if tag == "img":
-            self.images.append(attrs)
-        if tag == "th":
-            self.heads.append(attrs)
-        if tag not in VOID | SHAPES:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        if "id" in dict(attrs):
-            self.ids.append(dict(attrs)["id"])
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
+    monkeypatch.setattr(module, "collect_evidence", lambda cohorts, progress, **asked: bodies()[1:])
 
 
 def test_the_page_is_well_formed_and_in_order(page):
@@ -292,7 +235,9 @@ def test_progress_runs_from_nought_to_all_in_every_stage(shipped, tmp_path):
 
 def test_no_patient_is_in_any_output(clinic, tmp_path):
     findings = mn.evaluate(clinic, claims=["reduces-scarring", "rare-pih", "more-sessions"])
-    module.write_report([cohort_body(clinic, findings)], tmp_path, formats=["svg"], progress=quiet)
+    module.write_report(
+        [cohort_source(clinic, findings)], tmp_path, formats=["svg"], progress=quiet
+    )
     ids = re.compile("|".join(map(re.escape, clinic.data["patient_id"].unique())))
     texts = [p for p in tmp_path.rglob("*") if p.suffix in (".html", ".svg", ".csv", ".json")]
     assert len(texts) > 8
@@ -310,7 +255,7 @@ def test_names_of_data_make_safe_and_different_folders():
 
 
 def test_a_cohort_is_described_with_its_limits(patients):
-    described = cohort_body(patients, Findings([untestable()]))
+    described = cohort_source(patients, Findings([untestable()]))
     assert described.heading == "published patients (real)"
     assert dict(described.facts)["Patients"] == "1,523"
     assert len(described.limits) >= 4

@@ -5,8 +5,8 @@ from dataclasses import replace
 import matplotlib
 import pandas as pd
 import pytest
+from made_findings import cases, untestable
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from test_reporting_cases import cases, untestable
 
 from mnstudy.reporting import tables, theme
 from mnstudy.reporting.scorecard import claims_of, scorecard, scorecard_table

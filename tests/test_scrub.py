@@ -148,6 +148,15 @@ def test_rows_are_found_without_their_id(tmp_path, cohort):
     assert found(tmp_path, cohort, "t.csv", one) == []
 
 
+def test_three_neighbouring_values_are_a_row_and_two_are_none(tmp_path, cohort):
+    row = cohort.data.iloc[2]
+    three = [row[c] for c in ("needle_depth_mm", "session_count", "improvement_score")]
+    lines = ["a,b,c", ",".join(map(str, three)), "d,e,f"]
+    assert found(tmp_path, cohort, "t.csv", "\n".join(lines)) == [NO_ROW]
+    lines[1] = ",".join(map(str, three[:2]))
+    assert found(tmp_path, cohort, "t.csv", "\n".join(lines)) == []
+
+
 @pytest.mark.parametrize(
     "content",
     [

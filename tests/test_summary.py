@@ -9,10 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mnstudy as mn
+from mnstudy import disclosure
 from mnstudy.cohort.missingness import missingness
-from mnstudy.cohort.small_counts import FEW, NOT_SHOWN, THRESHOLD, withheld
 from mnstudy.cohort.summary import table_one
-from mnstudy.verdicts import disclosure
+from mnstudy.disclosure.cohort_tables import shown_missingness, shown_table_one
+from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, withheld
 
 # tableone 0.9.6 on demo_clinic, one row a patient or a site, groupby="treatment", overall=True:
 # TableOne(patients, categorical=["sex", "age_band", "phototype"])
@@ -138,7 +139,9 @@ def test_the_limit_is_that_of_the_report():
 
 def test_small_counts_of_real_people_are_withheld_with_what_gives_them_away():
     data = sheet(30, sex=["female"] * 27 + ["male"] * 3)
-    table = table_one(real(data))
+    exact = table_one(real(data))
+    assert row(exact, "sex", "male")[["n", "shown"]].tolist() == [3, "3 (10\xa0%)"]
+    table = shown_table_one(real(data))
     assert row(table, "sex", "male")["shown"] == FEW
     assert row(table, "sex", "female")["shown"] == NOT_SHOWN
     assert table.loc[table["measure"].eq("sex"), ["n", "share"]].isna().all(axis=None)
@@ -149,14 +152,15 @@ def test_an_arm_of_a_few_shows_nothing():
     data = sheet(30, treatment=["needling"] * 18 + ["laser"] * 12, adjunct="none")
     data.loc[15:17, "adjunct"] = "prp"
     data.loc[18:, "needle_depth_mm"] = 0.0
-    table = table_one(mn.load(data, study={"design": "registry"}))
+    table = shown_table_one(mn.load(data, study={"design": "registry"}))
     few = table[table["arm"].eq("needling with prp")]
     assert few["n"].isna().all()
     assert few["median"].isna().all()
     assert set(few["shown"]) <= {FEW, NOT_SHOWN}
 
 
-def test_nothing_is_withheld_of_invented_people(by_treatment):
+def test_nothing_is_withheld_of_invented_people(clinic, by_treatment):
+    pd.testing.assert_frame_equal(shown_table_one(clinic, by="treatment"), by_treatment)
     assert not by_treatment["shown"].isin([FEW, NOT_SHOWN]).any()
 
 
@@ -190,7 +194,9 @@ def test_missing_cells_are_counted_by_assessment_and_site():
 @pytest.mark.parametrize("gone", [3, 17])
 def test_a_few_missing_or_a_few_known_cells_are_withheld(gone):
     data = sheet(20, improvement_score=[np.nan] * gone + [20.0] * (20 - gone))
-    found = missingness(real(data)).set_index("column").loc["improvement_score"]
+    exact = missingness(real(data)).set_index("column")
+    assert exact.loc["improvement_score", ["missing", "sites"]].tolist() == [gone, gone]
+    found = shown_missingness(real(data)).set_index("column").loc["improvement_score"]
     assert pd.isna(found["missing"])
     assert pd.isna(found["share"])
     assert FEW in found["shown"]

@@ -7,7 +7,7 @@ import pytest
 import mnstudy as mn
 from mnstudy.cohort.columns import columns
 from mnstudy.verdicts.analyses import Question
-from mnstudy.verdicts.ask import find
+from mnstudy.verdicts.ask import finding_for
 from mnstudy.verdicts.registry import registry
 
 
@@ -17,7 +17,7 @@ def refused(cohort):
         Question(claim=c, cohort=cohort, sites=sites, confidence_level=0.95, brief=True)
         for c in registry().values()
     ]
-    found = [find(question) for question in questions]
+    found = [finding_for(question) for question in questions]
     return {f.claim.id: f.reason for f in found if f.verdict == "not testable"}
 
 

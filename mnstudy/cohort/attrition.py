@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pandas as pd
 
-from mnstudy.cohort.flow_counts import withheld_flow
 from mnstudy.cohort.table import OUTCOMES, Cohort, is_baseline
 
 _UNIT = ["patient_id", "site_id"]
-_ALL = "all"
+ALL = "all"
+ENROLLED, BASELINE, ASSESSED, KNOWN, UNSURE, LATE = (
+    "enrolled", "baseline", "assessed", "known", "unsure", "late"
+)  # fmt: skip
 COLUMNS = ["arm", "step", "patients", "sites", "share"]
 
 
-def attrition(cohort: Cohort, *, exact: bool = False) -> pd.DataFrame:
+def attrition(cohort: Cohort, *, exact: bool | None = None) -> pd.DataFrame:
     """Count the patients and sites left at every step of the study, by arm.
 
     Parameters
     ----------
     cohort : Cohort
     exact : bool
-        Every count, for work that is not shown to others. In real data counts under 5, and those
-        that would give one away, are withheld otherwise: missing, with ``shown`` in their place.
+        Without effect, and to go: the counts are exact. What a report shows of them is guarded
+        there.
 
     Returns
     -------
@@ -47,21 +51,43 @@ def attrition(cohort: Cohort, *, exact: bool = False) -> pd.DataFrame:
     0          enrolled        40     80
     1  seen at baseline        40     80
     """
+    if exact is not None:
+        warnings.warn(
+            "attrition(exact=...) has no effect any more: the counts are exact, leave it out",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+    return flow(cohort)[COLUMNS]
+
+
+def flow(cohort: Cohort) -> pd.DataFrame:
+    """Return ``attrition`` with what each step is: its stage, and after how many sessions.
+
+    Parameters
+    ----------
+    cohort : Cohort
+
+    Returns
+    -------
+    DataFrame
+        arm, stage (enrolled, baseline, assessed, known, unsure, late), after (sessions in words
+        for those assessed after so many, else empty), step, patients, sites, share.
+    """
     data, sites = cohort.data, cohort.sites()
     steps = _steps(cohort, sites)
     site = pd.MultiIndex.from_frame(data[_UNIT])
     arm = pd.Series(arm_words(sites).reindex(site).to_numpy(), index=data.index)
-    arms = [_ALL, *sorted(arm.unique())] if arm.nunique() > 1 else [_ALL]
+    arms = [ALL, *sorted(arm.unique())] if arm.nunique() > 1 else [ALL]
     rows = []
     for name in arms:
-        inside = pd.Series(True, index=data.index) if name == _ALL else arm == name
+        inside = pd.Series(True, index=data.index) if name == ALL else arm == name
         enrolled = len(data.loc[inside, _UNIT].drop_duplicates())
-        for step, there in steps.items():
+        for stage, after, step, there in steps:
             kept = data.loc[there & inside, _UNIT].drop_duplicates()
             share = len(kept) / enrolled
-            rows.append([name, step, kept["patient_id"].nunique(), len(kept), share])
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return table if exact or cohort.synthetic else withheld_flow(table)
+            patients = kept["patient_id"].nunique()
+            rows.append([name, stage, after, step, patients, len(kept), share])
+    return pd.DataFrame(rows, columns=["arm", "stage", "after", *COLUMNS[1:]])
 
 
 def lost_sites(cohort: Cohort, sites: pd.DataFrame | None = None) -> pd.Series:
@@ -117,24 +143,29 @@ def arm_words(sites: pd.DataFrame) -> pd.Series:
     return pd.Series(words.to_numpy(), index=pd.MultiIndex.from_frame(sites[_UNIT]))
 
 
-def _steps(cohort: Cohort, sites: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return for every step which rows belong to sites that reached it."""
+def _steps(cohort: Cohort, sites: pd.DataFrame) -> list[tuple[str, str, str, pd.Series]]:
+    """Return stage, sessions and name of every step, and which rows reached it."""
     data, week = cohort.data, cohort.study.plan.final_week
     baseline = is_baseline(data)
     assessed = known_outcome(data) & ~baseline
     site = pd.MultiIndex.from_frame(data[_UNIT])
-    steps = {"enrolled": pd.Series(True, index=data.index), "seen at baseline": baseline}
+    steps = [
+        (ENROLLED, "", "enrolled", pd.Series(True, index=data.index)),
+        (BASELINE, "", "seen at baseline", baseline),
+    ]
     count = data["session_count"]
     for k in sorted(int(x) for x in count[assessed].dropna().unique()):
-        name = "no session" if k == 0 else "1 session" if k == 1 else f"{k} sessions"
-        steps[f"assessed after {name}"] = assessed & count.eq(k).fillna(False).astype(bool)
+        after = "no session" if k == 0 else "1 session" if k == 1 else f"{k} sessions"
+        there = assessed & count.eq(k).fillna(False).astype(bool)
+        steps.append((ASSESSED, after, f"assessed after {after}", there))
     if count[assessed].isna().any():
-        steps["assessed, sessions not known"] = assessed & count.isna()
-    steps["result known"] = assessed
+        steps.append((ASSESSED, "", "assessed, sessions not known", assessed & count.isna()))
+    steps.append((KNOWN, "", "result known", assessed))
     unsure = pd.MultiIndex.from_frame(sites.loc[sites["later_unknown"].gt(0), _UNIT])
-    steps["last assessment unknown"] = pd.Series(site.isin(unsure), index=data.index)
+    there = pd.Series(site.isin(unsure), index=data.index)
+    steps.append((UNSURE, "", "last assessment unknown", there))
     if week is not None and "weeks" in data:
         lost = lost_by_site(cohort, sites)
-        name = f"not assessed at week {week:g} or later"
-        steps[name] = pd.Series(site.isin(lost.index[lost]), index=data.index)
+        there = pd.Series(site.isin(lost.index[lost]), index=data.index)
+        steps.append((LATE, "", f"not assessed at week {week:g} or later", there))
     return steps

@@ -14,7 +14,12 @@ import pandas as pd
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnSpec:
-    """One column of the contract, as declared in ``columns.toml``."""
+    """One column of a contract, as declared in ``columns.toml`` or ``published.toml``.
+
+    ``core`` columns a sheet of patients must have; of a table of published evidence no cell of a
+    ``required`` column may be empty, and an ``optional`` one may be left out. ``pattern`` is what
+    a whole cell of text matches, ``says`` its rule in words.
+    """
 
     name: str
     kind: str
@@ -26,12 +31,23 @@ class ColumnSpec:
     levels: tuple[str, ...] = ()
     example: Any = None
     slip: Mapping[str, Any] | None = None
+    required: bool = False
+    optional: bool = False
+    pattern: str = ""
+    says: str = ""
+
+    @property
+    def numeric(self) -> bool:
+        """True for columns that become numbers."""
+        return self.kind in ("integer", "number")
 
     @property
     def rule(self) -> str:
         """What a cell may hold, in words."""
         if self.levels:
             return "one of " + ", ".join(self.levels)
+        if self.says:
+            return self.says
         if self.kind == "boolean":
             return "true or false"
         if self.low is None:

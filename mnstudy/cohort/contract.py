@@ -11,9 +11,10 @@ from mnstudy.cohort import convert, privacy, rules, scale_scores
 from mnstudy.cohort.columns import ColumnSpec, columns
 from mnstudy.cohort.problems import Problem
 from mnstudy.cohort.study import Study
+from mnstudy.words.notes import Note, note
 
 
-def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem], list[str]]:
+def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem], list[Note]]:
     """Hold a raw sheet against the contract.
 
     Parameters
@@ -30,7 +31,7 @@ def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem],
         kept as they are. Cells that could not be read are missing.
     problems : list of Problem
         Everything to mend, in the order of the sheet.
-    notes : list of str
+    notes : list of Note
         What was assumed.
     """
     renamed, problems = _rename(raw, study)
@@ -73,12 +74,11 @@ def _rename(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem
     return named.loc[:, ~named.columns.duplicated()], problems
 
 
-def _room_for_improvement(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _room_for_improvement(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
     """Make the improvement column of a sheet that gives raw scores on a scale instead."""
     if "improvement_score" in frame or not {"scale", "scale_score"} <= set(frame.columns):
         return frame, []
-    made = "no improvement_score column: it holds what follows from scale and scale_score"
-    return frame.assign(improvement_score=np.nan), [made]
+    return frame.assign(improvement_score=np.nan), [note("no_improvement_column")]
 
 
 def _measures(
@@ -112,15 +112,15 @@ def _present(frame: pd.DataFrame) -> Iterator[ColumnSpec]:
     return (spec for spec in columns().values() if spec.name in frame.columns)
 
 
-def _defaults(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[str]]:
+def _defaults(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Note]]:
     notes = []
     if "site_id" not in data or data["site_id"].isna().all():
         data["site_id"] = pd.Series("site", index=data.index, dtype="str")
-        notes.append("no site_id: one treated site a patient is assumed")
+        notes.append(note("no_site_id"))
     if "treatment" not in data:
         levels = list(columns()["treatment"].levels)
         data["treatment"] = pd.Categorical(["needling"] * len(data), categories=levels)
-        notes.append("no treatment column: every site is taken as needled")
+        notes.append(note("no_treatment_column"))
     return data, notes
 
 

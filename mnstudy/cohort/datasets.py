@@ -19,6 +19,7 @@ from mnstudy.cohort.shipped import data_dir
 from mnstudy.cohort.study import Study, parse_study, read_study
 from mnstudy.cohort.table import Cohort, Provenance
 from mnstudy.errors import DataError
+from mnstudy.words.notes import note
 
 Source: TypeAlias = str | os.PathLike[str] | pd.DataFrame
 
@@ -122,7 +123,8 @@ def _read(
     if not study.design_declared and not problems:
         design, reason = infer_design(data)
         study = replace(study, design=design)
-        notes.append(f"no design declared: {design.replace('_', ' ')} is inferred, as {reason}")
+        words = design.replace("_", " ")
+        notes.append(note("no_design_declared", design=words, reason=reason))
     provenance = Provenance(
         name=name,
         source=study.source,
@@ -131,10 +133,10 @@ def _read(
         rows=len(raw),
         location=location,
     )
-    cohort = Cohort(data=data, study=study, provenance=provenance, notes=tuple(notes))
+    cohort = Cohort(data=data, study=study, provenance=provenance, remarks=tuple(notes))
     shown = name if isinstance(source, pd.DataFrame) else path.name
     report = ValidationReport(
-        source=shown, rows=len(raw), problems=tuple(problems), notes=tuple(notes)
+        source=shown, rows=len(raw), problems=tuple(problems), remarks=tuple(notes)
     )
     return cohort, report
 

@@ -6,13 +6,15 @@ from collections.abc import Collection
 
 import pandas as pd
 
+from mnstudy.words.notes import Count, Note, note
+
 ARMS = ("treatment", "adjunct")
 # what a trial may assign instead, where all sites get the same treatment
 DOSES = ("needle_depth_mm", "session_interval_weeks", "setting", "device", "maintenance")
 MIN_PATIENTS = 5  # fewer with both kinds of site are exceptions, not a design
 
 
-def infer_design(data: pd.DataFrame) -> tuple[str, str]:
+def infer_design(data: pd.DataFrame) -> tuple[str, Note]:
     """Infer the design from who received what.
 
     Parameters
@@ -25,7 +27,7 @@ def infer_design(data: pd.DataFrame) -> tuple[str, str]:
     design : str
         split_body, registry or single_arm. Parallel arms are never inferred: that patients were
         assigned to them is for the study file to say.
-    reason : str
+    reason : Note
         What in the table speaks for it.
     """
     patient = data["patient_id"]
@@ -35,11 +37,12 @@ def infer_design(data: pd.DataFrame) -> tuple[str, str]:
     kinds = arm[data["treatment"].notna()].groupby(patient).nunique()
     both, everyone = int((kinds > 1).sum()), len(kinds)
     if both >= MIN_PATIENTS and 2 * both >= everyone:
-        return "split_body", f"{both:,} of {everyone:,} patients have sites treated differently"
+        patients = Count(n=both, of=everyone, noun="patient")
+        return "split_body", note("sites_treated_differently", patients=patients)
     arms = patient.groupby(arm).nunique()
     if int((arms >= MIN_PATIENTS).sum()) > 1:
-        return "registry", "patients were treated differently, and nothing says who assigned them"
-    return "single_arm", "all were treated alike"
+        return "registry", note("patients_treated_differently")
+    return "single_arm", note("all_treated_alike")
 
 
 def assignable(data: pd.DataFrame, columns: Collection[str]) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.cohort import intake
+from mnstudy.cohort.columns import ColumnSpec
 from mnstudy.cohort.problems import Problem
 from mnstudy.errors import DataError
 
@@ -26,41 +27,6 @@ _PATTERNS = {
     "word": (r"[a-z][a-z0-9_]*", "small letters, digits and _"),
     "span": (r"\d+(\.\d+)?(-\d+(\.\d+)?)?", "a number or a range such as 3-4"),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnSpec:
-    """One column of a table, as declared in ``published.toml``."""
-
-    name: str
-    kind: str
-    meaning: str
-    required: bool = False
-    optional: bool = False
-    levels: tuple[str, ...] = ()
-    levels_of: str = ""
-    low: float | None = None
-    high: float | None = None
-    pattern: str = ""
-    says: str = ""
-
-    @property
-    def numeric(self) -> bool:
-        """True for columns that become numbers."""
-        return self.kind in ("integer", "number")
-
-    @property
-    def rule(self) -> str:
-        """What a cell may hold, in words."""
-        if self.levels:
-            return "one of " + ", ".join(self.levels)
-        if not self.numeric:
-            return self.says or _PATTERNS.get(self.kind, ("", "text"))[1]
-        words = "a whole number" if self.kind == "integer" else "a number"
-        if self.low is None:
-            return words
-        end = "or more" if self.high is None else f"to {self.high:.7g}"
-        return f"{words}, {self.low:g} {end}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,20 +64,33 @@ def specs() -> dict[str, TableSpec]:
 
 
 def _table_spec(name: str, raw: Mapping[str, Any]) -> TableSpec:
-    columns = {}
-    for column, entry in raw["columns"].items():
-        levels = entry.get("levels", ())
-        if "levels_of" in entry:
-            levels = contract()[entry["levels_of"]]["columns"][column]["levels"]
-        columns[column] = ColumnSpec(name=column, **{**entry, "levels": tuple(levels)})
     return TableSpec(
         name=name,
-        columns=columns,
+        columns={column: _column_spec(column, entry) for column, entry in raw["columns"].items()},
         key=tuple(raw["key"]),
         refers=tuple(raw.get("refers", ())),
         ordered=tuple((low, high) for low, high in raw.get("ordered", ())),
         may_be_absent=raw.get("may_be_absent", False),
     )
+
+
+def _column_spec(name: str, raw: Mapping[str, Any]) -> ColumnSpec:
+    entry = dict(raw)
+    levels = entry.get("levels", ())
+    if "levels_of" in entry:
+        levels = contract()[entry.pop("levels_of")]["columns"][name]["levels"]
+    pattern, says = _PATTERNS.get(entry["kind"], (r"(?s:.*)", _number_words(entry)))
+    return ColumnSpec(
+        name=name, **{"pattern": pattern, "says": says, **entry, "levels": tuple(levels)}
+    )
+
+
+def _number_words(entry: Mapping[str, Any]) -> str:
+    words = {"integer": "a whole number", "number": "a number"}.get(entry["kind"], "")
+    if "low" not in entry:
+        return words
+    end = f"to {entry['high']:.7g}" if "high" in entry else "or more"
+    return f"{words}, {entry['low']:g} {end}"
 
 
 def dictionary() -> pd.DataFrame:
@@ -205,8 +184,7 @@ def _test(column: ColumnSpec) -> Any:
         return lambda cells: cells.isna() | _good_numbers(cells, column)
     if column.levels:
         return lambda cells: cells.isna() | cells.isin(column.levels)
-    pattern = column.pattern or _PATTERNS.get(column.kind, (r"(?s:.*)", ""))[0]
-    return lambda cells: cells.str.fullmatch(pattern, na=True).astype(bool)
+    return lambda cells: cells.str.fullmatch(column.pattern, na=True).astype(bool)
 
 
 def _good_numbers(cells: pd.Series, column: ColumnSpec) -> pd.Series:

@@ -43,7 +43,7 @@ class Plan:
         return self.margins.get(claim_id, usual)
 
     @property
-    def together(self) -> tuple[str, ...]:
+    def family_ids(self) -> tuple[str, ...]:
         """Ids of the claims whose intervals are to hold together."""
         return self.primary if self.family is None else self.family
 
@@ -52,7 +52,7 @@ class Plan:
         """Fingerprint of the plan; it goes into every result."""
         content = [
             list(self.primary),
-            list(self.together),
+            list(self.family_ids),
             self.confidence_level,
             dict(sorted(self.margins.items())),
             {k: dict(sorted(v.items())) for k, v in sorted(self.thresholds.items())},

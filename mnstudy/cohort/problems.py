@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import pandas as pd
 
 from mnstudy.errors import DataError
+from mnstudy.words.notes import Note, sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -59,12 +60,20 @@ _SHOWN = 20  # a terminal page; the report's table holds them all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationReport:
-    """What ``validate`` found; ``ok`` is true when nothing needs mending."""
+    """What ``validate`` found; ``ok`` is true when nothing needs mending.
+
+    ``remarks`` hold what was assumed as data, ``notes`` say it.
+    """
 
     source: str
     rows: int
     problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    remarks: tuple[Note, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed, in words."""
+        return sentences(self.remarks)
 
     @property
     def ok(self) -> bool:

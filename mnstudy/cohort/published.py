@@ -15,6 +15,7 @@ from mnstudy.cohort import contrast_figures, contrast_rules, extraction, relatio
 from mnstudy.cohort.manifest import check_manifest
 from mnstudy.cohort.problems import Problem, ValidationReport, fail
 from mnstudy.cohort.shipped import data_dir
+from mnstudy.words.notes import Note, note, sentences
 
 _OF_OUTCOME = (
     "arm_id",
@@ -54,8 +55,8 @@ class Published:
         Name of the folder.
     printed : DataFrame
         The outcomes as text, cell by cell as in the file: it tells how many digits were printed.
-    notes : tuple of str
-        What is odd in the tables without being an error.
+    remarks : tuple of Note
+        What is odd in the tables without being an error; ``notes`` says it in words.
     changed : tuple of str
         Shipped tables that are not those of the manifest; empty for an extraction of your own.
     """
@@ -68,8 +69,13 @@ class Published:
     sha256: str
     source: str
     printed: pd.DataFrame
-    notes: tuple[str, ...] = ()
+    remarks: tuple[Note, ...] = ()
     changed: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd in the tables without being an error, in words."""
+        return sentences(self.remarks)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(getattr(self, t)):,} {t}" for t in extraction.TABLES)
@@ -117,7 +123,7 @@ def _checked(folder: Path, sha256: str) -> Published:
         sha256=sha256,
         source=report.source,
         printed=tables["outcomes"].reset_index(drop=True),
-        notes=report.notes,
+        remarks=report.remarks,
     )
 
 
@@ -145,12 +151,12 @@ def _folder(path: str | os.PathLike[str] | None) -> Path:
 
 def _read(folder: Path) -> tuple[dict[str, pd.DataFrame], ValidationReport]:
     tables, problems = extraction.read(folder)
-    notes: list[str] = []
+    notes: list[Note] = []
     specs = extraction.specs()
     for name, table in tables.items():
         problems += extraction.check(table, specs[name])
     if len(tables) < len(specs) or any(p.row is None for p in problems):
-        notes = ["relations between the tables were not checked: mend files and columns first"]
+        notes = [note("relations_not_checked")]
     else:
         rules = (relations, contrast_rules, contrast_figures)
         problems += [problem for rule in rules for problem in rule.check(tables)]
@@ -161,7 +167,7 @@ def _read(folder: Path) -> tuple[dict[str, pd.DataFrame], ValidationReport]:
         source=folder.resolve().name,
         rows=rows,
         problems=tuple(sorted(problems, key=_place)),
-        notes=tuple(notes),
+        remarks=tuple(notes),
     )
     return tables, report
 

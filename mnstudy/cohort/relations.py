@@ -11,6 +11,7 @@ import pandas as pd
 
 from mnstudy.cohort.extraction import TableSpec, contract, numbers, specs
 from mnstudy.cohort.problems import Problem
+from mnstudy.words.notes import Note, note
 
 Tables = Mapping[str, pd.DataFrame]
 Rule = Callable[[Tables], Iterator[Problem]]
@@ -174,7 +175,7 @@ def _one_sided_p(tables: Tables) -> Iterator[Problem]:
             )
 
 
-def notes(tables: Tables) -> list[str]:
+def notes(tables: Tables) -> list[Note]:
     """Say what is odd in the tables without being an error."""
     studies, outcomes = tables["studies"], tables["outcomes"]
     arms = tables["arms"].drop_duplicates(["study_id", "arm_id"])
@@ -184,9 +185,9 @@ def notes(tables: Tables) -> list[str]:
     bare = outcomes["events"].notna() & outcomes["n"].isna()
     silent = ~studies["study_id"].isin(outcomes["study_id"])
     found = [
-        (outcomes.loc[cut, "outcome_id"], "percent cut instead of rounded, events stand"),
-        (sizes.loc[more, "outcome_id"], "n above the n of the arm"),
-        (outcomes.loc[bare, "outcome_id"], "events without n, never pooled"),
-        (studies.loc[silent, "study_id"], "a study without any outcome"),
+        (outcomes.loc[cut, "outcome_id"], "percent_cut"),
+        (sizes.loc[more, "outcome_id"], "n_above_arm"),
+        (outcomes.loc[bare, "outcome_id"], "events_without_n"),
+        (studies.loc[silent, "study_id"], "study_without_outcome"),
     ]
-    return [f"{says}: {', '.join(map(str, ids))}" for ids, says in found if len(ids)]
+    return [note(kind, ids=tuple(map(str, ids))) for ids, kind in found if len(ids)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ from mnstudy.cohort.scales import (
     scale_of,
 )
 from mnstudy.cohort.table import is_baseline
+from mnstudy.words.notes import Count, Note, note
 
 IMPROVEMENT = ("improvement_score", "improvement_low", "improvement_high")
 _NEEDED = frozenset({"scale", "scale_score", "patient_id", "site_id", "session_count"})
@@ -26,12 +28,15 @@ _NEEDED = frozenset({"scale", "scale_score", "patient_id", "site_id", "session_c
 _TOLERANCE = {PERCENT: 1.0, CLASSES: 1.0, GRADES: 0.0}
 
 
+Reasons = list[tuple[partial[Note], pd.Series]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Derived:
     """What the later scores on one scale give: values by column, and why some give none."""
 
     values: pd.DataFrame
-    reasons: dict[str, pd.Series]
+    reasons: Reasons
 
 
 def out_of_range(data: pd.DataFrame) -> list[Problem]:
@@ -56,7 +61,7 @@ def out_of_range(data: pd.DataFrame) -> list[Problem]:
     return problems
 
 
-def derive(data: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def derive(data: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
     """Fill the improvement of later assessments from their raw scores.
 
     Parameters
@@ -70,7 +75,7 @@ def derive(data: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         The same rows. ``improvement_score`` (for classes also ``improvement_low`` and
         ``improvement_high``; for grades ``grade_change``) is filled where nothing was typed; the
         table itself where it has no raw scores.
-    notes : list of str
+    notes : list of Note
         For every scale the rule, how many assessments it filled, how many it could not and why;
         counts only.
 
@@ -117,20 +122,21 @@ def _derive(data: pd.DataFrame, scale: Scale, rows: pd.Series, later: pd.Series)
     before, several = _baseline(data, rows)
     no_start = later & before.isna() & ~several
     start_elsewhere = no_start & _has_baseline(data)
-    reasons = {
-        "without a baseline score": no_start & ~start_elsewhere,
-        "with a baseline score on another scale only": start_elsewhere,
-        "with several baseline scores that differ": later & several,
-    }
+    reasons: Reasons = [
+        (partial(note, "without_baseline_score"), no_start & ~start_elsewhere),
+        (partial(note, "baseline_on_another_scale"), start_elsewhere),
+        (partial(note, "baselines_that_differ"), later & several),
+    ]
     if scale.rule == GRADES:
         change = before - score if scale.better == "lower" else score - before
         spec = columns()["grade_change"]
     else:
         change = percent_of_baseline(before, score, scale.best)
         spec = columns()["improvement_score"]
-        reasons["with the best score already at baseline"] = later & before.eq(scale.best)
+        reasons.append((partial(note, "best_at_baseline"), later & before.eq(scale.best)))
     outside = later & change.notna() & ~change.between(spec.low, spec.high)
-    reasons[f"worse than {spec.low:g} {spec.unit}, left empty"] = outside
+    worse = partial(note, "worse_than_limit", low=f"{spec.low:g}", unit=spec.unit)
+    reasons.append((worse, outside))
     return _Derived(values=change.where(later & ~outside).to_frame(spec.name), reasons=reasons)
 
 
@@ -140,7 +146,7 @@ def _classes(scale: Scale, score: pd.Series, later: pd.Series) -> _Derived:
     middles = dict(zip(IMPROVEMENT, ((low + high) / 2, low, high), strict=True))
     return _Derived(
         values=pd.DataFrame(middles).astype("float64"),
-        reasons={"between two classes": later & low.isna()},
+        reasons=[(partial(note, "between_classes"), later & low.isna())],
     )
 
 
@@ -186,51 +192,47 @@ def _ends(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return low.where(low.notna(), point), high.where(high.notna(), point)
 
 
-def _formula(scale: Scale) -> str:
+def _formula(scale: Scale) -> Note:
     if scale.rule == CLASSES:
-        return "improvement lies between the ends of the class, its middle is the score"
+        return note("formula_class")
     if scale.rule == GRADES:
-        return "grade_change = grades better than at baseline, not a percentage"
-    best = f"{scale.best:g}"
-    return f"improvement = 100 × (baseline - now) / (baseline - {best}), {best} being no scar"
+        return note("formula_grades")
+    return note("formula_percent", best=scale.best)
 
 
-def _note(scale: Scale, filled: int, unlike: int, reasons: dict[str, pd.Series]) -> str:
-    parts = [f"{scale.name}: {_formula(scale)}; filled for {_assessments(filled)}"]
-    counts = {why: int(rows.sum()) for why, rows in reasons.items()}
-    if lost := sum(counts.values()):
-        whys = ", ".join(f"{n} {why}" for why, n in counts.items() if n)
-        parts.append(f"not converted: {_assessments(lost)} ({whys})")
+def _note(scale: Scale, filled: int, unlike: int, reasons: Reasons) -> Note:
+    formula, n = _formula(scale), _assessments(filled)
+    parts = [note("scale_filled", scale=scale.name, formula=formula, assessments=n)]
+    counts = [(why, int(rows.sum())) for why, rows in reasons]
+    if lost := sum(n for _, n in counts):
+        whys = tuple(why(n=Count(n=n)) for why, n in counts if n)
+        parts.append(note("not_converted", assessments=_assessments(lost), reasons=whys))
     if unlike:
-        size = "by more than 1 point" if scale.rule != GRADES else "from it"
-        parts.append(f"{_assessments(unlike)} with a typed value that differs {size}: kept")
+        kind = "typed_differs" if scale.rule == GRADES else "typed_differs_by_points"
+        parts.append(note(kind, assessments=_assessments(unlike)))
     if scale.status != "seen":
-        parts.append("the range of this scale is not verified")
-    return "; ".join(parts)
+        parts.append(note("scale_not_verified"))
+    return note("scale_converted", parts=tuple(parts))
 
 
-def _kept(scale: Scale, n: int) -> str:
-    return f"{scale.name}: scores of {_assessments(n)} kept, not converted: {scale.reason}"
+def _kept(scale: Scale, n: int) -> Note:
+    return note("scale_kept", scale=scale.name, assessments=_assessments(n), reason=scale.reason)
 
 
-def _unknown(data: pd.DataFrame) -> list[str]:
+def _unknown(data: pd.DataFrame) -> list[Note]:
     """Say how many scores are on no known scale; the words of the sheet are not repeated."""
     scored = data[data["scale_score"].notna()]
     unknown = scored["scale"].dropna()
     unknown = unknown[[scale_of(word) is None for word in unknown]]
     notes = []
     if nameless := int(scored["scale"].isna().sum()):
-        notes.append(f"scale_score without a scale: {_assessments(nameless)}, not converted")
+        notes.append(note("score_without_scale", assessments=_assessments(nameless)))
     if len(unknown):
-        near = nearest(unknown)
-        hint = f"nearest names: {', '.join(near)}" if near else "no name of it is near"
-        notes.append(
-            f"scale that the registry does not know: {_assessments(len(unknown))}, scores kept, "
-            f"not converted; {hint} (mn.scales() lists all; [levels.scale] in study.toml can "
-            "give the meaning of a word)"
-        )
+        near = tuple(nearest(unknown))
+        hint = note("scale_names_near", names=near) if near else note("no_scale_name_near")
+        notes.append(note("scale_unknown", assessments=_assessments(len(unknown)), hint=hint))
     return notes
 
 
-def _assessments(n: int) -> str:
-    return f"{n:,} assessment{'' if n == 1 else 's'}"
+def _assessments(n: int) -> Count:
+    return Count(n=n, noun="assessment")

@@ -8,18 +8,17 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.attrition import arm_words
+from mnstudy.cohort.attrition import ALL, ENROLLED, arm_words
 from mnstudy.cohort.rules import NEEDLED
-from mnstudy.cohort.small_counts import NOT_SHOWN, withheld
 from mnstudy.cohort.table import Cohort
 
-ALL, ENROLLED, UNKNOWN, NO_NEEDLE = "all", "enrolled", "not known", "not needled"
+UNKNOWN, NO_NEEDLE = "not known", "not needled"
 COLUMNS = ["unit", "measure", "level", "arm", "n", "share", "median", "q1", "q3", "shown"]
 OF_PATIENTS = ("sex", "age_band", "phototype")
 OF_SITES = ("scar_type", "baseline_severity", "treatment")
 COUNTED = (*OF_PATIENTS, *OF_SITES)
 _UNIT = ["patient_id", "site_id"]
-_MEDIAN = "median (quartiles)"
+MEDIAN = "median (quartiles)"
 
 
 def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
@@ -53,8 +52,8 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
     patient with sites in several arms counts in each of them, once in all. Differences between
     arms at baseline are not tested: they are known to be chance where patients were randomised.
 
-    In real data counts under 5 are withheld (``<5``), and counts from which one would follow
-    (``not shown``), by the rule of the report; so is a median of fewer than 5.
+    Every count is exact, of real patients too; what a report shows of them is guarded there
+    (``mnstudy.disclosure``).
 
     Examples
     --------
@@ -75,8 +74,8 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
         for name, own in groups.items()
     }
     rows = [
-        *_described("patients", of_patients, OF_PATIENTS, guarded=not cohort.synthetic),
-        *_described("sites", groups, OF_SITES, guarded=not cohort.synthetic),
+        *_described("patients", of_patients, OF_PATIENTS),
+        *_described("sites", groups, OF_SITES),
     ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64"})
 
@@ -109,20 +108,20 @@ def _earliest(data: pd.DataFrame, name: str, unit: Sequence[str]) -> pd.Series:
 
 
 def _described(
-    unit: str, groups: dict[str, pd.DataFrame], names: Sequence[str], *, guarded: bool
+    unit: str, groups: dict[str, pd.DataFrame], names: Sequence[str]
 ) -> Iterator[list[object]]:
     """Yield the rows of one unit: how many there are, the counted measures, then the measured."""
     total = {arm: len(own) for arm, own in groups.items()}
-    yield from _counted(unit, unit, pd.DataFrame({ENROLLED: total}).T, total, guarded=guarded)
+    yield from _counted(unit, unit, pd.DataFrame({ENROLLED: total}).T, total)
     everybody = groups[ALL]
     for name in (c for c in names if c in everybody):
         shown = {ALL: everybody} if name == "treatment" else groups
         counts = pd.DataFrame({arm: _levels(own[name]) for arm, own in shown.items()}).fillna(0)
         counts = _ordered(counts.astype("int64"), everybody[name])
-        yield from _counted(unit, name, counts, total, guarded=guarded)
+        yield from _counted(unit, name, counts, total)
     if unit == "sites":
-        yield from _measured(unit, "session_count", groups, total, guarded=guarded)
-        yield from _measured(unit, "needle_depth_mm", groups, total, guarded=guarded)
+        yield from _measured(unit, "session_count", groups, total)
+        yield from _measured(unit, "needle_depth_mm", groups, total)
 
 
 def _levels(values: pd.Series) -> pd.Series:
@@ -143,12 +142,7 @@ def _ordered(counts: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
 
 
 def _measured(
-    unit: str,
-    name: str,
-    groups: dict[str, pd.DataFrame],
-    total: dict[str, int],
-    *,
-    guarded: bool,
+    unit: str, name: str, groups: dict[str, pd.DataFrame], total: dict[str, int]
 ) -> Iterator[list[object]]:
     """Yield median and quartiles of the known values, then who has none."""
     values = {arm: own[name] for arm, own in groups.items()}
@@ -157,7 +151,7 @@ def _measured(
     counts = pd.DataFrame(
         {
             arm: {
-                _MEDIAN: int(own.notna().sum()),
+                MEDIAN: int(own.notna().sum()),
                 NO_NEEDLE: total[arm] - len(own),
                 UNKNOWN: int(own.isna().sum()),
             }
@@ -165,12 +159,9 @@ def _measured(
         }
     )
     counts = counts[counts.any(axis=1)]
-    for row in _counted(unit, name, counts, total, guarded=guarded):
-        known = values[str(row[3])].dropna()
-        if row[2] == _MEDIAN and row[4] is not None:
-            yield [*row[:5], np.nan, *_quartiles(known)]
-        else:
-            yield row
+    for row in _counted(unit, name, counts, total):
+        of_known = [np.nan, *_quartiles(values[str(row[3])].dropna())]
+        yield [*row[:5], *of_known] if row[2] == MEDIAN else row
 
 
 def _quartiles(known: pd.Series) -> list[object]:
@@ -184,28 +175,15 @@ def _quartiles(known: pd.Series) -> list[object]:
 
 
 def _counted(
-    unit: str, measure: str, counts: pd.DataFrame, total: dict[str, int], *, guarded: bool
+    unit: str, measure: str, counts: pd.DataFrame, total: dict[str, int]
 ) -> Iterator[list[object]]:
-    """Yield one row a level and arm; what must not be shown is missing and says so."""
-    marks = _marks(counts, total) if guarded else pd.DataFrame("", counts.index, counts.columns)
+    """Yield one row a level and arm."""
     for level in counts.index:
         for arm in counts.columns:
-            n, mark = int(counts.at[level, arm]), str(marks.at[level, arm])
+            n = int(counts.at[level, arm])
             share = n / total[arm] if total[arm] and measure != unit else np.nan
-            text = mark or (f"{n:,}" if np.isnan(share) else f"{n:,} ({percent(share)})")
-            numbers = [None, np.nan] if mark else [n, share]
-            yield [unit, measure, level, arm, *numbers, np.nan, np.nan, np.nan, text]
-
-
-def _marks(counts: pd.DataFrame, total: dict[str, int]) -> pd.DataFrame:
-    """Say what stands for the counts that must not be shown; an arm of unknown size shows none."""
-    enrolled = withheld(pd.DataFrame(total, index=[ENROLLED]))
-    arms = list(counts.columns)
-    whole = pd.DataFrame(total, index=[ENROLLED])[arms]
-    marks = withheld(pd.concat([counts.drop(index=ENROLLED, errors="ignore"), whole]))
-    unknown = [arm for arm in arms if enrolled.at[ENROLLED, arm]]
-    marks[unknown] = marks[unknown].mask(marks[unknown].eq(""), NOT_SHOWN)
-    return marks.loc[counts.index]
+            text = f"{n:,}" if np.isnan(share) else f"{n:,} ({percent(share)})"
+            yield [unit, measure, level, arm, n, share, np.nan, np.nan, np.nan, text]
 
 
 def percent(share: float) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.small_counts import THRESHOLD, is_small, safe_text
 from mnstudy.cohort.study import Study
+from mnstudy.words.notes import Count, Note, note, sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +48,29 @@ class Cohort:
     Attributes
     ----------
     data : DataFrame
-        One row an assessment of one treated site, typed as the contract says.
+        One row an assessment of one treated site, typed as the contract says; in the order of the
+        sheet, on which no result depends.
     study : Study
         Declared design, plan and limits.
     provenance : Provenance
         Name, source, fingerprint, synthetic or real.
-    notes : tuple of str
-        What was assumed while loading, in words.
+    remarks : tuple of Note
+        What was assumed while loading; ``notes`` says it in words.
+
+    Notes
+    -----
+    What it holds and shows of itself is exact. What a report shows of a real cohort is guarded.
     """
 
     data: pd.DataFrame
     study: Study
     provenance: Provenance
-    notes: tuple[str, ...] = ()
+    remarks: tuple[Note, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed while loading, in words."""
+        return sentences(self.remarks)
 
     @property
     def name(self) -> str:
@@ -89,43 +99,77 @@ class Cohort:
 
         Notes
         -----
-        Order in time is weeks, then session_count, then weeks_since_last_session, then the order
-        of the sheet. Nothing is imputed.
+        Order in time is weeks, then session_count, then weeks_since_last_session; no two rows of a
+        site have the same of all three. Nothing is imputed.
         """
         return final_assessments(self.data)
 
+    def in_order(self) -> Cohort:
+        """Return the cohort with its rows by patient, site and time.
+
+        Sums in floating point depend on the order in which they are taken: what starts from these
+        rows is the same to the last digit whatever the order of the sheet.
+        """
+        keys = [k for k in (*UNIT, *TIMES) if k in self.data]
+        codes = [pd.factorize(self.data[k], sort=True)[0] for k in keys]  # -1, so first: missing
+        order = np.lexsort(codes[::-1])
+        if (order == np.arange(len(order))).all():
+            return self
+        return replace(self, data=self.data.iloc[order].reset_index(drop=True))
+
     def __repr__(self) -> str:
-        head, *rest = self._lines()
-        return "\n".join([head, *(f"  {line}" for line in rest)])
+        return repr(about(self))
 
     def _repr_html_(self) -> str:
-        head, *rest = (escape(line) for line in self._lines())
+        return about(self)._repr_html_()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class About:
+    """What a cohort is, line by line, for a terminal and a notebook."""
+
+    lines: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "\n  ".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        head, *rest = map(escape, self.lines)
         return f"<p><strong>{head}</strong><br>{'<br>'.join(rest)}</p>"
 
-    def _lines(self) -> list[str]:
-        data, study = self.data, self.study
-        mark = "SYNTHETIC" if self.synthetic else "real"
-        design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
-        size = [_count(data["patient_id"].nunique(), self.person), _count(_n_sites(data), "site")]
-        size.append(_count(len(data), "assessment"))
-        if "clinic_id" in data:
-            size.append(_count(data["clinic_id"].nunique(), "clinic"))
-        known = int(data["improvement_score"].notna().sum())
-        share = f" ({known / len(data):.0%})" if len(data) else ""
-        few = not self.synthetic and (is_small(known) or is_small(len(data) - known))
-        whole = f"improvement known for {known:,} assessments{share}"
-        if few:
-            most = "all but fewer" if known > len(data) / 2 else "fewer"
-            whole = f"improvement known for {most} than {THRESHOLD} assessments"
-        lines = [
-            f"{self.name} · {mark} · {design}, {'' if study.randomised else 'not '}randomised",
-            ", ".join(size),
-            f"{whole} · sha256 {self.provenance.sha256[:8]}…",
-        ]
-        notes = self.notes if self.synthetic else map(safe_text, self.notes)
-        return [*lines, *(limit.says for limit in study.limits), *notes]
+
+def about(cohort: Cohort, *said: Note) -> About:
+    """Describe a cohort, with what is said of its improvement and of loading it.
+
+    Exactly where nothing is given.
+    """
+    data, study = cohort.data, cohort.study
+    mark = "SYNTHETIC" if cohort.synthetic else "real"
+    design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
+    size = [_count(data["patient_id"].nunique(), cohort.person), _count(_n_sites(data), "site")]
+    size.append(_count(len(data), "assessment"))
+    if "clinic_id" in data:
+        size.append(_count(data["clinic_id"].nunique(), "clinic"))
+    known, *remarks = said or (known_improvement(data), *cohort.remarks)
+    lines = [
+        f"{cohort.name} · {mark} · {design}, {'' if study.randomised else 'not '}randomised",
+        ", ".join(size),
+        f"{known} · sha256 {cohort.provenance.sha256[:8]}…",
+        *(limit.says for limit in study.limits),
+    ]
+    return About((*lines, *sentences(remarks)))
 
 
+def known_improvement(data: pd.DataFrame) -> Note:
+    """Say for how many assessments of a contract table the improvement is known."""
+    n = int(data["improvement_score"].notna().sum())
+    known = Count(n=n, noun="assessments", plural="assessments")
+    share = note("share_of_all", percent=round(100 * n / len(data))) if len(data) else ""
+    return note("improvement_known", assessments=known, share=share)
+
+
+UNIT = ["patient_id", "site_id"]
+TIMES = ("weeks", "session_count", "weeks_since_last_session")
 OUTCOMES = ("improvement_score", "improvement_low", "grade_change")
 
 
@@ -146,12 +190,12 @@ def is_baseline(data: pd.DataFrame) -> pd.Series:
 
 def final_assessments(data: pd.DataFrame) -> pd.DataFrame:
     """Return the last known assessment of each site of a contract table (see ``Cohort.sites``)."""
-    keys = [k for k in ("weeks", "session_count", "weeks_since_last_session") if k in data]
+    keys = [k for k in TIMES if k in data]
     times = data[keys].reset_index(drop=True)
     order = times.sort_values(keys, kind="stable", na_position="first").index.to_numpy()
     outcomes = [c for c in OUTCOMES if c in data]
     known = (data[outcomes].notna().any(axis=1) & ~is_baseline(data)).to_numpy()
-    by_site = data.groupby(["patient_id", "site_id"], observed=True, sort=True)
+    by_site = data.groupby(UNIT, observed=True, sort=True)
     number = by_site.ngroup().to_numpy()
     order = order[number[order] >= 0]  # a missing id has no number
     known, site, row = known[order], number[order].astype(int), np.arange(len(order))
@@ -165,7 +209,7 @@ def final_assessments(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def _n_sites(data: pd.DataFrame) -> int:
-    return len(data[["patient_id", "site_id"]].drop_duplicates())
+    return len(data[UNIT].drop_duplicates())
 
 
 def _count(n: int, noun: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.summary import ALL, ENROLLED, table_one
+from mnstudy.cohort.attrition import ALL, ENROLLED
 from mnstudy.cohort.table import Cohort
+from mnstudy.disclosure.cohort_tables import shown_table_one
 from mnstudy.formatting_profiles import Profile, profile_named
 from mnstudy.reporting.printed_table import Column, PrintedTable, Row, RowGroup
 
@@ -45,8 +46,9 @@ def baseline_table(
 
     Notes
     -----
-    The numbers are those of ``table_one``, with what it withholds in real data. Percentages are of
-    the patients, or sites, of the group; a median is that of the known values.
+    The numbers are those of ``table_one``; in real data small counts, and what would give them
+    away, are withheld. Percentages are of the patients, or sites, of the group; a median is that of
+    the known values.
 
     Examples
     --------
@@ -66,6 +68,7 @@ def baseline_table(
     spans = _counted_twice(found, arms)
     return PrintedTable(
         key=f"baseline_{cohort.name}",
+        section="table1",
         title=f"Baseline characteristics of the {cohort.person}s and the treated sites, "
         f"{cohort.name}",
         dataset=cohort.name,
@@ -84,9 +87,9 @@ def baseline_table(
 
 def _table(cohort: Cohort, by: str | None) -> pd.DataFrame:
     """Return Table 1; where the columns are the treatments they are not counted again below."""
-    found = table_one(cohort, by=by or "arm")
+    found = shown_table_one(cohort, by=by or "arm")
     if by is None and found["arm"].nunique() > MOST_ARMS + 1:
-        by, found = "treatment", table_one(cohort, by="treatment")
+        by, found = "treatment", shown_table_one(cohort, by="treatment")
     again = by == "treatment" and found["arm"].nunique() > 1
     return found[found["measure"].ne("treatment")] if again else found
 
@@ -135,7 +138,7 @@ def _rows(own: pd.DataFrame, arms: list[str], style: Profile) -> list[Row]:
 
 
 def _cell(line: pd.DataFrame, arm: str, total: pd.Series, style: Profile) -> str:
-    """Write one cell by the profile; what is withheld stays as ``table_one`` says it."""
+    """Write one cell by the profile; what is withheld stays as it is marked."""
     own = line[line["arm"] == arm]
     if own.empty:
         return ""

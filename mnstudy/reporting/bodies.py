@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.published import Published
 from mnstudy.cohort.table import Cohort
+from mnstudy.disclosure.cohort_tables import shown_notes
+from mnstudy.disclosure.small_counts import THRESHOLD, is_small
 from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.checks import Checked
+from mnstudy.reporting.printed_table import PrintedTable, slug
 from mnstudy.reporting.trials import Trials
-from mnstudy.verdicts.disclosure import THRESHOLD, is_small, safe_text
 from mnstudy.verdicts.findings import Findings
 
-if TYPE_CHECKING:
-    from mnstudy.reporting.printed_table import PrintedTable
-
+HASH_OF_DATA, HASH_OF_PLAN = "SHA-256 of the data", "SHA-256 of the plan"
 HEADINGS = {
     "published_patients": "published patients",
     "demo_clinic": "demonstration clinic",
@@ -27,7 +25,7 @@ HEADINGS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class EvidenceSource:
     """One body of data with its findings.
 
     Attributes
@@ -43,6 +41,11 @@ class Body:
         Size and design in one line.
     facts : tuple of (name, value)
         Provenance, in words.
+    name : str
+        Name for people, without the mark.
+    design : str
+        Of a cohort: one of its designs; empty for published evidence.
+    randomised : bool
     limits : tuple of str
         What the data cannot tell.
     checked : Checked or None
@@ -66,6 +69,9 @@ class Body:
     sha256: str
     banner: str
     facts: tuple[tuple[str, str], ...]
+    name: str = ""
+    design: str = ""
+    randomised: bool = False
     limits: tuple[str, ...] = ()
     checked: Checked | None = None
     trials: Trials | None = None
@@ -75,10 +81,11 @@ class Body:
     tables: tuple[PrintedTable, ...] = ()
 
 
-def cohort_body(cohort: Cohort, findings: Findings) -> Body:
+def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
     """Describe a cohort."""
     data, study = cohort.data, cohort.study
     mark = "SYNTHETIC" if cohort.synthetic else "real"
+    name = HEADINGS.get(cohort.name, cohort.name)
     design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
     sites = len(data[["patient_id", "site_id"]].drop_duplicates())
     rows = _shown(len(data), cohort)
@@ -95,11 +102,14 @@ def cohort_body(cohort: Cohort, findings: Findings) -> Body:
         *_plan_facts(cohort, findings),
         ("Source", cohort.provenance.source),
         ("Licence", study.licence),
-        ("SHA-256 of the data", cohort.provenance.sha256),
+        (HASH_OF_DATA, cohort.provenance.sha256),
     )
-    return Body(
+    return EvidenceSource(
         key=slug(cohort.name),
-        heading=f"{HEADINGS.get(cohort.name, cohort.name)} ({mark})",
+        heading=f"{name} ({mark})",
+        name=name,
+        design=study.design,
+        randomised=study.randomised,
         findings=findings,
         synthetic=cohort.synthetic,
         sha256=cohort.provenance.sha256,
@@ -107,7 +117,7 @@ def cohort_body(cohort: Cohort, findings: Findings) -> Body:
         facts=tuple((name, value) for name, value in facts if value),
         limits=(
             *(limit.says for limit in study.limits),
-            *(cohort.notes if cohort.synthetic else map(safe_text, cohort.notes)),
+            *shown_notes(cohort),
         ),
     )
 
@@ -120,32 +130,35 @@ def _plan_facts(cohort: Cohort, findings: Findings) -> list[tuple[str, str]]:
     if plan.primary:
         named = "; ".join(titles.get(i, i) for i in plan.primary)
         facts = [("Primary claims of the plan", f"{named} ({len(plan.primary)})")]
-    if len(plan.together) > 1:
-        which = "the primary claims" if plan.family is None else f"{len(plan.together)} of them"
+    if len(plan.family_ids) > 1:
+        which = "the primary claims" if plan.family is None else f"{len(plan.family_ids)} of them"
         level = fmt.level(plan.confidence_level)
         held = f"intervals of {which} hold together at {level} (Bonferroni); p-values by Holm"
         facts.append(("Family", held))
     if plan.final_week is not None:
         facts.append(("Final assessment", f"week {fmt.given(plan.final_week)}"))
-    return [*facts, ("SHA-256 of the plan", sha256)]
+    return [*facts, (HASH_OF_PLAN, sha256)]
 
 
-def published_body(published: Published, findings: Findings, trials: Trials | None = None) -> Body:
+def published_source(
+    published: Published, findings: Findings, trials: Trials | None = None
+) -> EvidenceSource:
     """Describe the published evidence."""
     facts = (
         ("Data set", published.source),
         ("Kind", "real: numbers printed in publications"),
         ("Publications", f"{len(published.studies):,}"),
         ("Contrasts", f"{len(published.contrasts):,}"),
-        ("SHA-256 of the data", published.sha256),
+        (HASH_OF_DATA, published.sha256),
     )
     limits = (
         "Only what publications print: studies without usable numbers are listed, not pooled.",
         "Controlled and uncontrolled studies are never mixed, nor are different endpoints.",
     )
-    return Body(
+    return EvidenceSource(
         key="published_trials",
         heading="published trials (real)",
+        name="published trials",
         findings=findings,
         synthetic=False,
         sha256=published.sha256,
@@ -156,25 +169,15 @@ def published_body(published: Published, findings: Findings, trials: Trials | No
     )
 
 
-def with_unique_keys(bodies: list[Body]) -> list[Body]:
+def with_unique_keys(sources: list[EvidenceSource]) -> list[EvidenceSource]:
     """Return the bodies with keys told apart by a number where two are the same."""
     seen: dict[str, int] = {}
     unique = []
-    for body in bodies:
-        seen[body.key] = seen.get(body.key, 0) + 1
-        again = seen[body.key] > 1
-        unique.append(replace(body, key=f"{body.key}-{seen[body.key]}") if again else body)
+    for source in sources:
+        seen[source.key] = seen.get(source.key, 0) + 1
+        again = seen[source.key] > 1
+        unique.append(replace(source, key=f"{source.key}-{seen[source.key]}") if again else source)
     return unique
-
-
-def slug(name: str) -> str:
-    """Return a name that is safe as a folder and as an anchor.
-
-    >>> slug("../Narben 2025 <b>")
-    'narben-2025-b'
-    """
-    kept = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
-    return kept[:60] or "data"
 
 
 def _shown(n: int, cohort: Cohort) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.disclosure import safe, shown_count, shown_size
 from mnstudy.reporting.designs import LEGEND
-from mnstudy.reporting.reading import reading
-from mnstudy.verdicts.disclosure import safe, shown_count, shown_size
+from mnstudy.reporting.reading import verdict_axis
 from mnstudy.verdicts.findings import Estimate, Finding, Part
 
 SYNTHETIC_WORDS = "SYNTHETIC data: invented, never evidence."
@@ -39,7 +39,7 @@ def caption(finding: Finding) -> str:
         return why + studies_words(finding)
     level = fmt.level(estimate.confidence_level)
     shown = f"Shown: {fmt.interval(estimate)} {estimate.unit}, {level} interval; {estimate.method}."
-    axis = reading(finding)
+    axis = verdict_axis(finding)
     shown += family_words(finding)
     line = f"{_capital(axis.margin_label)} {estimate.unit} ({finding.claim.margin_source})."
     if finding.margin != finding.claim.margin:
@@ -69,12 +69,12 @@ def studies_words(finding: Finding) -> str:
 
 def family_words(finding: Finding) -> str:
     """Say what the interval that holds for the whole family is; empty outside a family."""
-    wide = finding.simultaneous
-    if wide is None:
+    family = finding.simultaneous
+    if family is None:
         return ""
     return (
-        f" With the {finding.family} primary claims together: {fmt.interval(wide)} {wide.unit} "
-        f"({fmt.level(wide.confidence_level)} interval, Bonferroni); the verdict rests on it."
+        f" With the {finding.family} primary claims together: {fmt.interval(family)} {family.unit} "
+        f"({fmt.level(family.confidence_level)} interval, Bonferroni); the verdict rests on it."
     )
 
 
@@ -88,7 +88,7 @@ def alt_text(finding: Finding) -> str:
     level = fmt.level(estimate.confidence_level)
     what = (
         f"{finding.claim.title}, {mark}{finding.dataset}: {fmt.interval(estimate)} "
-        f"{estimate.unit}, {level} interval, against {reading(finding).margin_label}; "
+        f"{estimate.unit}, {level} interval, against {verdict_axis(finding).margin_label}; "
         f"{finding.verdict}."
     )
     kinds = list(dict.fromkeys(p.kind for p in finding.parts))
@@ -125,7 +125,7 @@ def _estimate_data(finding: Finding, estimate: Estimate) -> dict[str, object]:
         "value": estimate.value,
         "ci_low": estimate.ci_low,
         "ci_high": estimate.ci_high,
-        "n": shown_count(finding, finding.n_patients).replace(",", ""),
+        "n": shown_count(finding, finding.n_patients, comma=""),
         "unit": estimate.unit,
         "margin": finding.margin,
     }
@@ -145,7 +145,7 @@ def _part_data(finding: Finding, part: Part) -> dict[str, object]:
         "design",
         "blinded",
     )
-    n = shown_count(finding, part.n).replace(",", "")
+    n = shown_count(finding, part.n, comma="")
     return {name: getattr(part, name) for name in same} | {"n": n}
 
 

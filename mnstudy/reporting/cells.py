@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.reading import reading
-from mnstudy.verdicts.disclosure import safe, shown_count
-from mnstudy.verdicts.few_events import written
+from mnstudy.disclosure import safe, shown_count
+from mnstudy.reporting.reading import verdict_axis
+from mnstudy.verdicts.finding import format_estimate
 from mnstudy.verdicts.findings import Finding
+from mnstudy.words.units import short
 
 LEFT, RIGHT = -3.0, 4.0  # ends of the scale, in distances between margin and no effect
 
@@ -32,7 +33,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class ScorecardEntry:
     """What the scorecard shows of one finding."""
 
     verdict: str
@@ -42,20 +43,22 @@ class Cell:
     track: Track | None
 
 
-NOT_ASKED = Cell(verdict="not asked", numbers="", size="", reason="", track=None)
+NOT_ASKED = ScorecardEntry(verdict="not asked", numbers="", size="", reason="", track=None)
 
 
-def cell(finding: Finding | None) -> Cell:
+def scorecard_entry(finding: Finding | None) -> ScorecardEntry:
     """Return the cell of a finding; a claim that was not put to the data says so."""
     if finding is None:
         return NOT_ASKED
     finding = safe(finding)
     estimate = finding.estimate
     if estimate is None:
-        return Cell(verdict=finding.verdict, numbers="", size="", reason=finding.reason, track=None)
-    return Cell(
+        return ScorecardEntry(
+            verdict=finding.verdict, numbers="", size="", reason=finding.reason, track=None
+        )
+    return ScorecardEntry(
         verdict=finding.verdict,
-        numbers=written(estimate, fmt.short_unit(estimate.unit)),
+        numbers=format_estimate(estimate, short(estimate.unit)),
         size=_size(finding),
         reason=finding.reason,
         track=track(finding),
@@ -70,7 +73,7 @@ def _size(finding: Finding) -> str:
 
 def track(finding: Finding) -> Track | None:
     """Place the interval of a finding on the common scale; None where there is nothing to place."""
-    estimate, axis = finding.estimate, reading(finding)
+    estimate, axis = finding.estimate, verdict_axis(finding)
     if estimate is None or math.isnan(estimate.value):
         return None
     change = _log if axis.log else float

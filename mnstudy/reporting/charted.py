@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mnstudy.cohort.table import Cohort
-from mnstudy.reporting.bodies import Body, cohort_body
+from mnstudy.reporting.bodies import EvidenceSource, cohort_source
 from mnstudy.reporting.claim_charts import claim_charts, overview_charts
 from mnstudy.reporting.cohort_charts import charts_of
 from mnstudy.reporting.course_charts import harms_chart
@@ -22,20 +22,20 @@ from mnstudy.verdicts.registry import select
 Key = tuple[str | int, ...]
 
 
-def charted(
+def build_sources(
     own: Sequence[tuple[Cohort, Findings]],
-    published: Body,
+    published: EvidenceSource,
     *,
     profile: str,
     workers: Workers | None,
     done: Callable[[int, int], None],
-) -> tuple[list[Body], Body]:
+) -> tuple[list[EvidenceSource], EvidenceSource]:
     """Return the bodies of the cohorts and that of the trials, each with its charts and tables.
 
     Parameters
     ----------
     own : sequence of (Cohort, Findings)
-    published : Body
+    published : EvidenceSource
         That of the published evidence.
     profile : str
         Number format of the tables.
@@ -51,8 +51,8 @@ def charted(
     pieces = dict(sorted(pieces.items(), key=lambda x: "tables" not in x[0]))
     results = side_by_side(list(pieces.values()), workers=workers, done=done)
     made = dict(zip(pieces, results, strict=True))
-    bodies = [_cohort(i, cohort, found, made) for i, (cohort, found) in enumerate(own)]
-    return bodies, _trials(published, made)
+    sources = [_cohort(i, cohort, found, made) for i, (cohort, found) in enumerate(own)]
+    return sources, _trials(published, made)
 
 
 def _of_cohort(cohort: Cohort, found: Findings, profile: str) -> dict[Key, Piece]:
@@ -74,9 +74,9 @@ def _tables(cohort: Cohort, found: Findings, profile: str) -> tuple[PrintedTable
     return tuple(cohort_tables(cohort, found, profile=profile))
 
 
-def _cohort(i: int, cohort: Cohort, found: Findings, made: Mapping[Key, Any]) -> Body:
+def _cohort(i: int, cohort: Cohort, found: Findings, made: Mapping[Key, Any]) -> EvidenceSource:
     return replace(
-        cohort_body(cohort, found),
+        cohort_source(cohort, found),
         charts={
             f.claim.id: tuple(made[i, "charts", f.claim.id])
             for f in found
@@ -87,24 +87,24 @@ def _cohort(i: int, cohort: Cohort, found: Findings, made: Mapping[Key, Any]) ->
     )
 
 
-def _of_trials(body: Body, profile: str) -> dict[Key, Piece]:
-    trials = body.trials
+def _of_trials(source: EvidenceSource, profile: str) -> dict[Key, Piece]:
+    trials = source.trials
     assert trials is not None
-    told = (body.sha256, select(None), [finding_basis(f) for f in body.findings])
+    told = (source.sha256, select(None), [finding_basis(f) for f in source.findings])
     charts: dict[Key, Piece] = {
         ("trials", f.claim.id): Piece(
             "charts of trials",
-            (f.claim, body.sha256),
+            (f.claim, source.sha256),
             claim_charts,
             (trials.directions[f.claim.id], trials.groups[f.claim.id]),
         )
-        for f in body.findings
+        for f in source.findings
     }
     return {
         ("trials", "tables"): Piece(
             "tables of trials", (*told, profile), _trials_tables, (trials.table, profile)
         ),
-        ("trials", "overview"): Piece("overview", told, overview_charts, (trials, body.findings)),
+        ("trials", "overview"): Piece("overview", told, overview_charts, (trials, source.findings)),
         **charts,
     }
 
@@ -113,10 +113,10 @@ def _trials_tables(table: Any, profile: str) -> tuple[PrintedTable, ...]:
     return tuple(trials_tables(table, profile=profile))
 
 
-def _trials(body: Body, made: Mapping[Key, Any]) -> Body:
+def _trials(source: EvidenceSource, made: Mapping[Key, Any]) -> EvidenceSource:
     return replace(
-        body,
-        charts={f.claim.id: tuple(made["trials", f.claim.id]) for f in body.findings},
+        source,
+        charts={f.claim.id: tuple(made["trials", f.claim.id]) for f in source.findings},
         overview=tuple(made["trials", "overview"]),
         tables=made["trials", "tables"],
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from mnstudy.reporting.bibliography import doi_link
-from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.bodies import EvidenceSource
 from mnstudy.reporting.checklist_places import Locator, places, with_estimate
 from mnstudy.reporting.page_cohorts import has_section
 
@@ -63,12 +63,12 @@ class Checklist:
     items: tuple[Item, ...]
 
 
-def checklists(bodies: Sequence[Body]) -> tuple[Checklist, ...]:
+def checklists(sources: Sequence[EvidenceSource]) -> tuple[Checklist, ...]:
     """Return the checklists that apply to the cohorts of a report.
 
     Parameters
     ----------
-    bodies : sequence of Body
+    sources : sequence of EvidenceSource
         What the report stands on. Published evidence is no study of its own; it is pointed to.
 
     Returns
@@ -85,13 +85,13 @@ def checklists(bodies: Sequence[Body]) -> tuple[Checklist, ...]:
     """
     found = []
     for raw in _raw():
-        studies = [b for b in bodies if _is_study(b) and _APPLIES[raw["for"]](b)]
+        studies = [b for b in sources if _is_study(b) and _APPLIES[raw["for"]](b)]
         if studies or raw["for"] == "always":
-            found.append(_checklist(raw, studies, bodies))
+            found.append(_checklist(raw, studies, sources))
     return tuple(found)
 
 
-def checklist_frame(bodies: Sequence[Body]) -> pd.DataFrame:
+def checklist_frame(sources: Sequence[EvidenceSource]) -> pd.DataFrame:
     """Return one row an item of the checklists that apply.
 
     Returns
@@ -106,7 +106,7 @@ def checklist_frame(bodies: Sequence[Body]) -> pd.DataFrame:
             " ".join(f"{PAGE}#{place.anchor}" for place in item.where),
             item.hint, "; ".join(one.studies),
         )
-        for one in checklists(bodies)
+        for one in checklists(sources)
         for item in one.items
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -120,9 +120,9 @@ def _raw() -> list[dict[str, Any]]:
 
 
 def _checklist(
-    raw: Mapping[str, Any], studies: Sequence[Body], bodies: Sequence[Body]
+    raw: Mapping[str, Any], studies: Sequence[EvidenceSource], sources: Sequence[EvidenceSource]
 ) -> Checklist:
-    there = places(studies, bodies)
+    there = places(studies, sources)
     items = tuple(
         Item(
             number=item["number"],
@@ -143,27 +143,20 @@ def _checklist(
     )
 
 
-def _is_study(body: Body) -> bool:
-    return body.trials is None and "Design" in dict(body.facts)
+def _is_study(source: EvidenceSource) -> bool:
+    return bool(source.design)
 
 
-def _design(body: Body) -> str:
-    """Return design and allocation in words, as ``cohort_body`` writes them among the facts."""
-    return dict(body.facts)["Design"]
+def _has_harms(source: EvidenceSource) -> bool:
+    return has_section("harms", source) or any(
+        f.claim.group == "safety" for f in with_estimate(source)
+    )
 
 
-def _is_randomised(body: Body) -> bool:
-    return not _design(body).endswith("not randomised")
-
-
-def _has_harms(body: Body) -> bool:
-    return has_section("harms", body) or any(f.claim.group == "safety" for f in with_estimate(body))
-
-
-_APPLIES: Mapping[str, Callable[[Body], bool]] = {
-    "randomised": _is_randomised,
-    "split_body": lambda body: _design(body).startswith("split body"),
-    "observational": lambda body: not _is_randomised(body),
+_APPLIES: Mapping[str, Callable[[EvidenceSource], bool]] = {
+    "randomised": lambda source: source.randomised,
+    "split_body": lambda source: source.design == "split_body",
+    "observational": lambda source: not source.randomised,
     "harms": _has_harms,
-    "always": lambda body: True,
+    "always": lambda source: True,
 }

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mnstudy.cohort.attrition import attrition
+from mnstudy.cohort.attrition import flow
 from mnstudy.cohort.table import Cohort
-from mnstudy.reporting.sensitivity import guarded
+from mnstudy.disclosure.cohort_tables import guarded_dropouts, guarded_flow
+from mnstudy.disclosure.sensitivity import guarded
 from mnstudy.reporting.side_by_side import Piece, side_by_side
 from mnstudy.reporting.workers import Workers
 from mnstudy.verdicts.basis import cohort_basis, finding_basis
@@ -31,13 +32,13 @@ class Checked:
         Claim id to its rows, see ``Findings.sensitivity``; small groups are withheld already.
     curves : tuple of SpecificationCurve
         Those of the primary claims of the plan, at most ten.
-    attrition, dropouts : DataFrame or None
-        Who was lost, as counted; what may be shown is left to ``mnstudy.reporting.lost``.
+    flow, dropouts : DataFrame or None
+        Who was lost, as it may be shown.
     """
 
     sensitivity: dict[str, pd.DataFrame]
     curves: tuple[SpecificationCurve, ...] = ()
-    attrition: pd.DataFrame | None = None
+    flow: pd.DataFrame | None = None
     dropouts: pd.DataFrame | None = None
 
 
@@ -81,7 +82,7 @@ def check_all(
             Checked(
                 sensitivity=rows,
                 curves=curves,
-                attrition=None if cohort is None else attrition(cohort, exact=True),
+                flow=None if cohort is None else _flow(cohort),
                 dropouts=None if cohort is None else _dropouts(cohort),
             )
         )
@@ -98,7 +99,7 @@ def _alone(findings: Findings, finding: Finding) -> Findings:
 
 
 def _rows(findings: Findings) -> pd.DataFrame:
-    return findings.sensitivity()
+    return findings.checked()
 
 
 def _curve(cohort: Cohort, finding: Finding) -> SpecificationCurve:
@@ -108,5 +109,11 @@ def _curve(cohort: Cohort, finding: Finding) -> SpecificationCurve:
     return specification_curve(cohort, finding.claim.id, confidence_level=level)
 
 
+def _flow(cohort: Cohort) -> pd.DataFrame:
+    return guarded_flow(flow(cohort), synthetic=cohort.synthetic)
+
+
 def _dropouts(cohort: Cohort) -> pd.DataFrame:
-    return completers_and_dropouts(cohort, confidence_level=cohort.study.plan.confidence_level)
+    level = cohort.study.plan.confidence_level
+    table = completers_and_dropouts(cohort, confidence_level=level)
+    return guarded_dropouts(table, synthetic=cohort.synthetic)

@@ -10,16 +10,16 @@ from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.correlations import correlations
 from mnstudy.reporting.evidence_map import whole_map
 from mnstudy.reporting.funnel import funnel
-from mnstudy.reporting.harvest import harvest
+from mnstudy.reporting.harvest import harvest_plot
 from mnstudy.reporting.trials import Trials
 from mnstudy.verdicts.directions import Directions
-from mnstudy.verdicts.evidence_groups import Group
+from mnstudy.verdicts.evidence_groups import StudyGroup
 from mnstudy.verdicts.findings import Finding
 
 
-def claim_charts(directions: Directions, groups: Iterable[Group]) -> list[Chart]:
+def claim_charts(directions: Directions, groups: Iterable[StudyGroup]) -> list[Chart]:
     """Return the charts of one claim; none where there is too little to draw."""
-    charts = [*map(funnel, groups), harvest(directions), albatross(directions)]
+    charts = [*map(funnel, groups), harvest_plot(directions), albatross(directions)]
     return [chart for chart in charts if chart is not None]
 
 

@@ -13,10 +13,11 @@ from mnstudy.reporting import theme
 from mnstudy.reporting.charts import BETWEEN, MARGIN, Chart, Head, mark, sheet
 from mnstudy.reporting.drawing import draw_interval
 from mnstudy.reporting.lettering import line_height, wrap
-from mnstudy.reporting.rows import Panel, Row, extent
+from mnstudy.reporting.rows import IntervalRow, Panel, extent
 from mnstudy.reporting.theme import Picture, inch_axes, inch_text
 from mnstudy.reporting.trials import Trials
 from mnstudy.verdicts.evidence_effects import R_GRID
+from mnstudy.words.units import is_ratio
 
 ENDS = ("estimate", "ci_low", "ci_high")
 # Light to dark and a mark of its own for each correlation.
@@ -113,7 +114,7 @@ class _Block:
     def _lines(self, row: dict[Any, Any]) -> list[str]:
         control = "controlled" if row["controlled"] else "uncontrolled"
         endpoint = str(row["endpoint"]).replace("_", " ")
-        studies = fmt.count(int(row["k"]), "study", "studies").replace(" ", fmt.NBSP)
+        studies = fmt.unbroken(fmt.count(int(row["k"]), "study", "studies"))
         text = f"{row['title']}: {endpoint} ({control}, {studies})"
         return wrap(text, self.label, self.size - 0.5)
 
@@ -124,7 +125,7 @@ class _Block:
     def draw(self, picture: Picture, top: float) -> None:
         left, room = MARGIN + self.label + 0.14, self.inner - self.label - 0.22
         axes = inch_axes(picture, left, top, room, sum(self.heights))
-        ratio = "ratio" in self.unit
+        ratio = is_ratio(self.unit)
         rows = [self._row(r) for g in self.groups for r in g.to_dict("records")]
         panel = Panel(title="", rows=tuple(rows), headers=(), axis_label="", log=ratio,
                       null=1.0 if ratio else 0.0)  # fmt: skip
@@ -153,8 +154,8 @@ class _Block:
                 draw_interval(axes, row, at + height / 2 + (k - 1) * STEP, ends, clip_height=0.05)
             at += height
 
-    def _row(self, row: dict[Any, Any]) -> Row:
+    def _row(self, row: dict[Any, Any]) -> IntervalRow:
         colour, marker = LOOKS[row["correlation"]]
         value, low, high = (float(row[end]) for end in ENDS)
-        return Row(label="", value=value, low=low, high=high, marker=marker, colour=colour,
+        return IntervalRow(label="", value=value, low=low, high=high, marker=marker, colour=colour,
                    edge=colour, size=3.4)  # fmt: skip

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mnstudy import formatting as fmt
+from mnstudy.disclosure import shown_count
 from mnstudy.reporting import theme
 from mnstudy.reporting.drawing import draw_panel
 from mnstudy.reporting.lettering import line_height, text_width
-from mnstudy.reporting.rows import Layout, Panel, lay_out
+from mnstudy.reporting.rows import Panel, PanelLayout, lay_out
 from mnstudy.reporting.theme import Picture, inch_axes, inch_text
-from mnstudy.verdicts.disclosure import shown_count
 from mnstudy.verdicts.findings import Finding, Part
 
 SIDE_BY_SIDE = 5.0  # inches of room from which the two panels stand beside each other
@@ -25,7 +25,7 @@ PLOT_HEIGHT = 1.7
 
 
 @dataclass(frozen=True, slots=True)
-class CourseBlock:
+class SessionMeans:
     """Means by session and, where there are any, the gains."""
 
     finding: Finding
@@ -60,7 +60,7 @@ class CourseBlock:
             return max(self.course_height, layout.height)
         return self.course_height + BETWEEN + layout.height
 
-    def _gains_layout(self) -> Layout | None:
+    def _gains_layout(self) -> PanelLayout | None:
         if self.gains is None:
             return None
         room = self.width - self.course_width - BETWEEN if self.beside else self.width
@@ -79,7 +79,7 @@ class CourseBlock:
             draw_panel(picture, self.gains, layout, self.left, top + self.course_height + BETWEEN)
 
 
-def _draw_course(block: CourseBlock, picture: Picture, top: float) -> None:
+def _draw_course(block: SessionMeans, picture: Picture, top: float) -> None:
     sessions = [p for p in block.sessions if not math.isnan(p.value)]
     size = block.size
     title: dict[str, Any] = {"fontsize": size + 0.5, "fontweight": "bold"}
@@ -117,7 +117,7 @@ def _draw_means(axes: Axes, sessions: Sequence[Part], ends: tuple[float, float])
                 axes.plot([part.x], [end], marker=marker, markersize=4.5, clip_on=False, **line)
 
 
-def _label(axes: Axes, block: CourseBlock, sessions: Sequence[Part]) -> None:
+def _label(axes: Axes, block: SessionMeans, sessions: Sequence[Part]) -> None:
     size = block.size
     counts = [shown_count(block.finding, p.n) for p in sessions]
     widest = max((text_width(c, size - 0.5) for c in counts), default=0.1) + 0.06

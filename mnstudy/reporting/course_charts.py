@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mnstudy.cohort.table import Cohort
+from mnstudy.disclosure.displays import safe_display
 from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.dose_plot import DosePlot
 from mnstudy.reporting.harms_plot import HarmsPlot
@@ -39,11 +40,11 @@ def course_charts(cohort: Cohort, finding: Finding) -> list[Chart]:
     ['dose/more-sessions', 'responders/topical-adjunct']
     """
     charts: list[Chart] = []
-    if (dose := dose_curve(cohort, finding)) is not None:
+    if (dose := safe_display(dose_curve(cohort, finding))) is not None:
         charts.append(DosePlot(curve=dose))
-    if (responders := responder_curve(cohort, finding)) is not None:
+    if (responders := safe_display(responder_curve(cohort, finding))) is not None:
         charts.append(ResponderPlot(curve=responders))
-    if (times := waiting(cohort, finding)) is not None:
+    if (times := safe_display(waiting(cohort, finding))) is not None:
         charts.append(WaitingPlot(waiting=times))
     return charts
 
@@ -64,5 +65,5 @@ def harms_chart(cohort: Cohort, confidence_level: float | None = None) -> Chart 
     'harms'
     """
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
-    found = harms(cohort, confidence_level=level)
-    return HarmsPlot(harms=found) if len(found.rows) else None
+    found = safe_display(harms(cohort, confidence_level=level))
+    return HarmsPlot(harms=found) if found is not None and len(found.rows) else None

@@ -90,7 +90,7 @@ def _sample(picture: Picture, entry: Entry, middle: float) -> None:
         axes.plot([0.5], [0], clip_on=False, **entry.mark)
 
 
-def upright(
+def left_axis(
     picture: Picture, box: tuple[float, float, float, float], label: str, size: float
 ) -> Axes:
     """Add axes with a horizontal label above the upright axis.
@@ -131,12 +131,12 @@ def axis_height(size: float) -> float:
     return 0.1 + line_height(size - 0.5) + line_height(size)
 
 
-def counts_height(size: float) -> float:
+def numbers_at_risk_height(size: float) -> float:
     """Height of a line of counts with its heading, in inches."""
     return 2 * line_height(size - 0.5) + 0.04
 
 
-def counts(
+def numbers_at_risk(
     picture: Picture,
     axes: Axes,
     box: tuple[float, float, float],
@@ -162,12 +162,12 @@ def counts(
         taken = at + half + 0.05
 
 
-def source(dataset: str, *, synthetic: bool, size: str) -> str:
+def source_line(dataset: str, *, synthetic: bool, size: str) -> str:
     """Say which data, how many, and that invented data are invented."""
     return " · ".join(x for x in (dataset, SYNTHETIC if synthetic else "", size) if x)
 
 
-def spread(
+def confidence_band(
     axes: Axes, x: Sequence[float], ends: tuple[Sequence[float], Sequence[float]], *, first: bool
 ) -> None:
     """Draw the range around a line: filled for the first line, thin edges for the second."""
@@ -179,6 +179,6 @@ def spread(
         axes.plot(x, end, color=theme.INK, linewidth=0.7, linestyle=DOTTED, zorder=0.6)
 
 
-def marked(axes: Axes, x: float) -> None:
+def reference_line(axes: Axes, x: float) -> None:
     """Draw the upright line of a threshold that a claim names."""
     axes.axvline(x, color=theme.INK, linewidth=0.8, linestyle=DASHED, zorder=1.5)

@@ -33,7 +33,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Difference:
+class ReportDifference:
     """What changed between two reports.
 
     Attributes
@@ -81,7 +81,7 @@ ORDER = {
 }
 
 
-def difference(old: Path, new: Path) -> Difference:
+def difference(old: Path, new: Path) -> ReportDifference:
     """Compare two reports.
 
     Parameters
@@ -91,7 +91,7 @@ def difference(old: Path, new: Path) -> Difference:
 
     Returns
     -------
-    Difference
+    ReportDifference
 
     Raises
     ------
@@ -106,7 +106,7 @@ def difference(old: Path, new: Path) -> Difference:
     changes += [_alone(r, "gone") for _, r in before.findings.drop(index=both).iterrows()]
     changes += [_alone(r, "new") for _, r in after.findings.drop(index=both).iterrows()]
     ranked = sorted(changes, key=lambda c: list(ORDER).index(c.what))
-    return Difference(
+    return ReportDifference(
         changes=tuple(ranked),
         causes=(
             *_causes(before.manifest, after.manifest),

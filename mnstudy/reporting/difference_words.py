@@ -41,9 +41,9 @@ def moved(old: pd.Series, new: pd.Series) -> str:
     by, margin = after.value - before.value, abs(float(new["margin"]))
     if by and margin and math.isfinite(by) and not same(before.value, after.value):
         share = abs(by) / margin
-        size = "less than a hundredth" if share < 0.01 else f"{fmt.number(share, 2)} times"
+        size = "less than a hundredth of" if share < 0.01 else f"{fmt.number(share, 2)} times"
         text += f": moved by {fmt.number(by, _digits_of(by, digits))}, {size} the margin"
-    return text.replace("hundredth the", "hundredth of the")
+    return text
 
 
 def _digits_of(value: float, least: int) -> int:

@@ -20,14 +20,14 @@ from mnstudy.reporting.curve_frame import (
     Entry,
     Frame,
     axis_height,
-    counts,
-    counts_height,
+    confidence_band,
     label_height,
-    marked,
-    source,
-    spread,
+    left_axis,
+    numbers_at_risk,
+    numbers_at_risk_height,
+    reference_line,
+    source_line,
     under_axis,
-    upright,
 )
 from mnstudy.reporting.theme import Picture
 from mnstudy.verdicts.displays.dose import DoseCurve, DoseLine
@@ -109,7 +109,7 @@ def _size(curve: DoseCurve) -> str:
 def _slope(line: DoseLine) -> str:
     digits = fmt.decimals_for(line.slope, line.low, line.high)
     value, low, high = (fmt.number(x, digits) for x in (line.slope, line.low, line.high))
-    n = f"n = {line.n:,}".replace(" ", fmt.NBSP)
+    n = fmt.unbroken(f"n = {line.n:,}")
     return f"{line.label}: {value} ({low} to {high}) {line.unit}, {n}"
 
 
@@ -124,7 +124,7 @@ def _entries(curve: DoseCurve) -> tuple[Entry, ...]:
     ]
     if math.isfinite(curve.mark):
         look: dict[str, Any] = {"color": theme.INK, "linewidth": 0.8, "linestyle": DASHED}
-        text = f"upright: {fmt.given(curve.mark)} {curve.lines[0].unit.split()[-1]}, named in the "
+        text = f"upright: {fmt.given(curve.mark)} {curve.each}, named in the "
         found.append(Entry(text=f"{text}claim", line=look))
     return tuple(found)
 
@@ -133,27 +133,27 @@ def _draw(chart: DosePlot, width: float, size: float) -> Picture:
     curve = chart.curve
     frame = Frame(
         width=width, size=size, title=curve.title, entries=_entries(curve),
-        words=source(curve.dataset, synthetic=curve.synthetic, size=_size(curve)),
+        words=source_line(curve.dataset, synthetic=curve.synthetic, size=_size(curve)),
     )  # fmt: skip
     left, room = MARGIN + LEFT, frame.inner - LEFT - 0.06
     above = label_height(curve.outcome, frame.inner, size)
-    body = above + PLOT + axis_height(size) + counts_height(size)
+    body = above + PLOT + axis_height(size) + numbers_at_risk_height(size)
     with theme.themed():
         picture, top = frame.sheet(body, chart.alt, synthetic=curve.synthetic)
         box = (left, top + above, room, PLOT)
-        axes = upright(picture, box, curve.outcome, size)
+        axes = left_axis(picture, box, curve.outcome, size)
         _limits(axes, curve)
-        if not curve.dose.endswith("(mm)"):
+        if curve.whole:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         for i, (line, colour, style) in enumerate(_looks(curve)):
             _line(axes, line, colour, style, first=i == 0)
         _means(axes, curve.means)
         if math.isfinite(curve.mark):
-            marked(axes, curve.mark)
+            reference_line(axes, curve.mark)
         under_axis(axes, curve.dose, size)
         under = top + above + PLOT + axis_height(size)
         shown = [(row.dose, f"{int(row.n):,}") for row in curve.means.itertuples(index=False)]
-        counts(picture, axes, (left, under, room), "patients", shown, size)
+        numbers_at_risk(picture, axes, (left, under, room), "patients", shown, size)
     return picture
 
 
@@ -176,7 +176,7 @@ def _limits(axes: Axes, curve: DoseCurve) -> None:
 
 def _line(axes: Axes, line: DoseLine, colour: str, style: Any, *, first: bool) -> None:
     points = line.points
-    spread(axes, points["dose"], (points["low"], points["high"]), first=first)
+    confidence_band(axes, points["dose"], (points["low"], points["high"]), first=first)
     look: dict[str, Any] = {"color": colour, "linestyle": style}
     axes.plot(points["dose"], points["value"], linewidth=1.4, zorder=2.5, **look)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.bodies import EvidenceSource
 
 # Every file of a report, in the order in which the page lists them: a group, what its path is, and
 # what it holds. {body} and {claim} stand for the headings and titles behind the keys in the path.
@@ -69,7 +69,7 @@ MANIFEST = Download(
 
 
 def downloads(
-    folder: Path, bodies: Sequence[Body], *, also: Sequence[str] = ()
+    folder: Path, sources: Sequence[EvidenceSource], *, also: Sequence[str] = ()
 ) -> tuple[Download, ...]:
     """Return every file of a report but the page, once all but page and manifest are written.
 
@@ -77,7 +77,7 @@ def downloads(
     ----------
     folder : Path
         The folder of the report.
-    bodies : sequence of Body
+    sources : sequence of EvidenceSource
         What it stands on: their headings, and the titles of their claims and tables.
     also : sequence of str
         Files that are not yet written.
@@ -88,8 +88,8 @@ def downloads(
         By group, in the order of ``DECLARED``, then by path; files that differ in their ending
         only are one. A file that nobody declared stands under other files by its name.
     """
-    names = _names(bodies)
-    headings = {b.key: b.heading for b in bodies}
+    names = _names(sources)
+    headings = {b.key: b.heading for b in sources}
     found: dict[tuple[int, str], list[str]] = {}
     for name in sorted({*_files(folder), *also}):
         stem, _, ending = name.rpartition(".")
@@ -125,9 +125,9 @@ def _filled(
     return words.format(**plain)
 
 
-def _names(bodies: Sequence[Body]) -> dict[str, str]:
-    claims = {f.claim.id: f.claim.title for b in bodies for f in b.findings}
-    return claims | {t.file: t.title for b in bodies for t in b.tables}
+def _names(sources: Sequence[EvidenceSource]) -> dict[str, str]:
+    claims = {f.claim.id: f.claim.title for b in sources for f in b.findings}
+    return claims | {t.file: t.title for b in sources for t in b.tables}
 
 
 def _order(ending: str) -> tuple[int, str]:

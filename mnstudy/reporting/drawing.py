@@ -12,11 +12,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from mnstudy import formatting as fmt
 from mnstudy.reporting import theme
 from mnstudy.reporting.lettering import line_height, text_width
-from mnstudy.reporting.rows import Layout, Panel, Row, extent
+from mnstudy.reporting.rows import IntervalRow, Panel, PanelLayout, extent
 from mnstudy.reporting.theme import Picture, inch_axes, inch_mark, inch_text
 
 
-def draw_panel(picture: Picture, panel: Panel, layout: Layout, left: float, top: float) -> None:
+def draw_panel(
+    picture: Picture, panel: Panel, layout: PanelLayout, left: float, top: float
+) -> None:
     """Draw a panel with its top left corner at this place, in inches."""
     _head(picture, panel, layout, left, top)
     plot_top = top + layout.head_height + layout.strip_height
@@ -40,7 +42,7 @@ def draw_panel(picture: Picture, panel: Panel, layout: Layout, left: float, top:
         draw_interval(axes, row, middle, (low, high), clip_height=0.05)
 
 
-def _head(picture: Picture, panel: Panel, layout: Layout, left: float, top: float) -> None:
+def _head(picture: Picture, panel: Panel, layout: PanelLayout, left: float, top: float) -> None:
     step = line_height(layout.size + 0.5)
     title: dict[str, Any] = {"fontsize": layout.size + 0.5, "fontweight": "bold"}
     for i, line in enumerate(layout.title):
@@ -51,7 +53,7 @@ def _head(picture: Picture, panel: Panel, layout: Layout, left: float, top: floa
         inch_text(picture, left + right, at, header, **head)
 
 
-def _lines(axes: Axes, panel: Panel, layout: Layout) -> None:
+def _lines(axes: Axes, panel: Panel, layout: PanelLayout) -> None:
     tops = [0.0, *accumulate(layout.row_heights)]
     if panel.null is not None:
         for i, row in enumerate(panel.rows):
@@ -72,7 +74,7 @@ def _lines(axes: Axes, panel: Panel, layout: Layout) -> None:
         axes.plot([margin] * 2, [first, last], zorder=1.5, **line)
 
 
-def _ticks(axes: Axes, panel: Panel, layout: Layout) -> None:
+def _ticks(axes: Axes, panel: Panel, layout: PanelLayout) -> None:
     count = max(2, min(7, int(layout.plot_width / 0.5)))
     if panel.log:
         low, high = axes.get_xlim()
@@ -89,7 +91,7 @@ def _ticks(axes: Axes, panel: Panel, layout: Layout) -> None:
 
 
 def _name_lines(
-    picture: Picture, axes: Axes, panel: Panel, layout: Layout, left: float, top: float
+    picture: Picture, axes: Axes, panel: Panel, layout: PanelLayout, left: float, top: float
 ) -> None:
     """Name null and margin above the plot; where they are close, each on its outer side."""
     named = [(x, t) for x, t in _named_lines(panel) if t]
@@ -123,7 +125,9 @@ def _inches(axes: Axes, x: float, width: float) -> float:
     return width * (x - low) / (high - low)
 
 
-def _row_text(picture: Picture, layout: Layout, i: int, row: Row, left: float, top: float) -> None:
+def _row_text(
+    picture: Picture, layout: PanelLayout, i: int, row: IntervalRow, left: float, top: float
+) -> None:
     weight = "bold" if row.bold else "normal"
     lines = [(line, layout.size, theme.INK, weight) for line in layout.labels[i]]
     lines += [(line, layout.size - 0.5, theme.MUTED, "normal") for line in layout.under[i]]
@@ -139,7 +143,7 @@ def _row_text(picture: Picture, layout: Layout, i: int, row: Row, left: float, t
 
 
 def draw_interval(
-    axes: Axes, row: Row, y: float, ends: tuple[float, float], *, clip_height: float
+    axes: Axes, row: IntervalRow, y: float, ends: tuple[float, float], *, clip_height: float
 ) -> None:
     """Draw one interval at height y; what runs off the axis ends in an arrow."""
     if row.mark == "heading" or math.isnan(row.value):
@@ -163,7 +167,7 @@ def draw_interval(
     _arrows(axes, row, y, ends)
 
 
-def _arrows(axes: Axes, row: Row, y: float, ends: tuple[float, float]) -> None:
+def _arrows(axes: Axes, row: IntervalRow, y: float, ends: tuple[float, float]) -> None:
     style: dict[str, Any] = {"markersize": 4.5, "color": row.edge, "zorder": 3, "clip_on": False}
     if row.low < ends[0]:
         axes.plot([ends[0]], [y], marker=4, **style)

@@ -9,16 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mnstudy import formatting as fmt
+from mnstudy.disclosure import shown_size
 from mnstudy.reporting import theme
 from mnstudy.reporting.captions import SYNTHETIC_WORDS, family_words
 from mnstudy.reporting.charts import Mark, mark
 from mnstudy.reporting.drawing import draw_interval
 from mnstudy.reporting.lettering import line_height, text_width, wrap
 from mnstudy.reporting.panels import judged_axis
-from mnstudy.reporting.reading import Reading, reading
-from mnstudy.reporting.rows import Panel, Row, extent
+from mnstudy.reporting.reading import VerdictAxis, verdict_axis
+from mnstudy.reporting.rows import IntervalRow, Panel, extent
 from mnstudy.reporting.theme import Picture, inch_axes, inch_text
-from mnstudy.verdicts.disclosure import shown_size
 from mnstudy.verdicts.findings import Estimate, Finding
 
 ROW = 0.2  # inches an interval takes
@@ -78,7 +78,7 @@ class EffectAxis:
         size = self.size - 1
         lines: list[list[tuple[float, str]]] = []
         ends: list[float] = []
-        for x, text in sorted(_named(reading(self.finding))):
+        for x, text in sorted(_named(verdict_axis(self.finding))):
             width = text_width(text, size)
             start = self.width * (x - low) / (high - low) - width / 2
             start = min(max(start, -self.left + 0.1), self.width - width)
@@ -102,7 +102,7 @@ class EffectAxis:
         axes.set_xlim(*self.shown)
         axes.set_ylim(self._plot_height, 0)
         axes.set_yticks([])
-        _lines(axes, reading(self.finding), self._plot_height)
+        _lines(axes, verdict_axis(self.finding), self._plot_height)
         for i, row in enumerate(_rows(self.finding)):
             draw_interval(axes, row, 0.03 + (i + 0.5) * ROW, self.shown, clip_height=0.05)
         plain_ticks(axes, self.width, self.size)
@@ -134,7 +134,7 @@ def source_words(finding: Finding) -> str:
     return (
         f"Data: {finding.dataset}, {shown_size(finding)}.{mark_of_data} Estimate: "
         f"{fmt.interval(estimate)} {estimate.unit}, {level} interval, against "
-        f"{reading(finding).margin_label}; {estimate.method}.{family_words(finding)}"
+        f"{verdict_axis(finding).margin_label}; {estimate.method}.{family_words(finding)}"
     )
 
 
@@ -154,7 +154,7 @@ def estimate_marks(finding: Finding) -> tuple[Mark, ...]:
     return (*found, mark("where the claim would hold", color=theme.ZONE, **zone))
 
 
-def _rows(finding: Finding) -> list[Row]:
+def _rows(finding: Finding) -> list[IntervalRow]:
     assert finding.estimate is not None
     look = theme.VERDICT_STYLES[finding.verdict]
     rows = [_row(finding.estimate, look.marker, look.colour, look.edge, bold=True)]
@@ -163,21 +163,21 @@ def _rows(finding: Finding) -> list[Row]:
     return rows
 
 
-def _row(estimate: Estimate, marker: str, colour: str, edge: str, *, bold: bool) -> Row:
-    return Row(
+def _row(estimate: Estimate, marker: str, colour: str, edge: str, *, bold: bool) -> IntervalRow:
+    return IntervalRow(
         label="", value=estimate.value, low=estimate.ci_low, high=estimate.ci_high, bold=bold,
         marker=marker, colour=colour, edge=edge, size=6 if bold else 4,
     )  # fmt: skip
 
 
-def _named(axis: Reading) -> list[tuple[float, str]]:
+def _named(axis: VerdictAxis) -> list[tuple[float, str]]:
     named = [(axis.margin, axis.margin_label)]
     if axis.null is not None and axis.null != axis.margin:
         named.append((axis.null, "no effect"))
     return named
 
 
-def _lines(axes: Axes, axis: Reading, height: float) -> None:
+def _lines(axes: Axes, axis: VerdictAxis, height: float) -> None:
     low, high = axes.get_xlim()
     if axis.null is not None:
         axes.plot([axis.null] * 2, [0, height], color=theme.LINE, linewidth=0.8, zorder=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mnstudy.cohort.table import Cohort
+from mnstudy.disclosure.displays import safe_display
 from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.grade_flow import GradeChart
 from mnstudy.reporting.pair_plot import PairPlot
@@ -46,12 +47,12 @@ def effect_charts(cohort: Cohort, finding: Finding) -> list[Chart]:
     ['pairs/topical-adjunct']
     """
     charts: list[Chart] = []
-    if (shown := points(cohort, finding)) is not None:
+    if (shown := safe_display(points(cohort, finding))) is not None:
         charts.append(PointPlot(points=shown))
-    if (both := pairs(cohort, finding)) is not None:
+    if (both := safe_display(pairs(cohort, finding))) is not None:
         charts.append(PairPlot(pairs=both))
-    if (course := trajectories(cohort, finding)) is not None:
+    if (course := safe_display(trajectories(cohort, finding))) is not None:
         charts.append(TrajectoryPlot(course=course))
-    if (flow := grade_flow(cohort, finding)) is not None:
+    if (flow := safe_display(grade_flow(cohort, finding))) is not None:
         charts.append(GradeChart(flow=flow))
     return charts

@@ -11,6 +11,7 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.formatting_profiles import Profile, profile_named
 from mnstudy.reporting.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
+from mnstudy.words.units import short
 
 MEASURES = {
     "smd": "standardised difference between arms",
@@ -124,7 +125,7 @@ def _comparison(row: Mapping[Any, Any]) -> str:
 def _measure(row: Mapping[Any, Any]) -> str:
     """Return the measure with its unit, unless it says that already."""
     name, unit = MEASURES.get(row["measure"], _plain(row["measure"])), str(row["unit"])
-    return name if unit == name else f"{name}, {fmt.short_unit(unit)}"
+    return name if unit == name else f"{name}, {short(unit)}"
 
 
 def _interval(ends: fmt.Ends) -> str:
@@ -147,7 +148,7 @@ def _between(low: float, high: float, row: Mapping[Any, Any]) -> str:
 def _plain(name: str) -> str:
     """Return an endpoint of the tables in words."""
     words = str(name).replace("_", " ")
-    for short, long in WORDS.items():
-        words = f" {words} ".replace(f" {short} ", f" {long} ").strip()
+    for brief, long in WORDS.items():
+        words = f" {words} ".replace(f" {brief} ", f" {long} ").strip()
     head, _, number = words.rpartition(" ")
     return f"{head} of {number} % or more" if head == "response" else words

@@ -5,11 +5,13 @@ Figures compute nothing: they draw what a finding holds. No patient is ever draw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from mnstudy.disclosure import safe, shown_size
 from mnstudy.reporting import captions, course, theme
 from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.drawing import draw_mark, draw_panel
@@ -24,8 +26,8 @@ from mnstudy.reporting.panels import (
 from mnstudy.reporting.rows import Panel, lay_out
 from mnstudy.reporting.specification import plot_curve
 from mnstudy.reporting.theme import Picture, inch_text
-from mnstudy.verdicts.disclosure import safe, shown_size
 from mnstudy.verdicts.findings import Finding
+from mnstudy.verdicts.registry import registry
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
 MARGIN = 0.12  # inches around everything
@@ -56,6 +58,8 @@ def plot(
     ------
     ValueError
         No finding was given, or findings about several claims; an unknown width.
+    TypeError
+        Something else was given, such as the id of a claim; the nearest is offered.
 
     Notes
     -----
@@ -72,8 +76,26 @@ def plot(
         return theme.at_width(finding.draw, width)
     if isinstance(finding, SpecificationCurve):
         return theme.at_width(partial(plot_curve, finding), width)
-    findings = [safe(f) for f in ([finding] if isinstance(finding, Finding) else finding)]
+    findings = [safe(f) for f in _findings(finding)]
     return theme.at_width(partial(_plot_findings, _drawable(findings)), width)
+
+
+def _findings(given: Any) -> list[Finding]:
+    """Return the findings given, one or several; TypeError for anything else."""
+    if isinstance(given, str):
+        near = difflib.get_close_matches(given, registry(), n=1, cutoff=0.4)
+        claim = repr(near[0]) if near else "claim_id"
+        how = f"mn.plot(mn.evaluate(cohort, {claim})[{claim}]); mn.claims() lists the ids"
+        raise TypeError(f"plot draws a finding, not the text {given!r}: {how}")
+    several = isinstance(given, Iterable) and not isinstance(given, Finding)
+    findings = list(given) if several else [given]
+    for one in findings:
+        if not isinstance(one, Finding):
+            raise TypeError(
+                f"plot takes a finding, a chart, a specification curve or findings about one "
+                f"claim, not {type(one).__name__}"
+            )
+    return findings
 
 
 def _plot_findings(shown: Sequence[Finding], width: float, size: float) -> Picture:
@@ -174,7 +196,7 @@ class _RowBlock:
         draw_panel(picture, self.panel, layout, MARGIN, top)
 
 
-def _blocks(findings: Sequence[Finding], canvas: _Canvas) -> list[_RowBlock | course.CourseBlock]:
+def _blocks(findings: Sequence[Finding], canvas: _Canvas) -> list[_RowBlock | course.SessionMeans]:
     if len(findings) > 1:
         panels = [comparison_panel(g, labels=[f.dataset for f in g]) for g in same_axis(findings)]
         return [_RowBlock(panel, canvas) for panel in panels]
@@ -183,12 +205,12 @@ def _blocks(findings: Sequence[Finding], canvas: _Canvas) -> list[_RowBlock | co
     untold = finding.estimate is not None and not _forest_says_it(finding)
     main = [estimate_panel(finding)] if untold else []
     sessions = [p for p in finding.parts if p.kind == "session"]
-    blocks: list[_RowBlock | course.CourseBlock] = [_RowBlock(p, canvas) for p in (*main, *forest)]
+    blocks: list[_RowBlock | course.SessionMeans] = [_RowBlock(p, canvas) for p in (*main, *forest)]
     parts = part_panels(finding)
     if sessions:
-        gains = next((p for p in parts if p.title == "gain over the session before"), None)
+        gains = next((p for p in parts if p.kind == "gain"), None)
         blocks.append(
-            course.CourseBlock(finding, tuple(sessions), gains, MARGIN, canvas.inner, canvas.size)
+            course.SessionMeans(finding, tuple(sessions), gains, MARGIN, canvas.inner, canvas.size)
         )
         parts = [p for p in parts if p is not gains]
     return [*blocks, *(_RowBlock(p, canvas) for p in parts)]

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mnstudy import formatting as fmt
+from mnstudy.disclosure import shown_count
 from mnstudy.reporting import theme
 from mnstudy.reporting.designs import design_cells
 from mnstudy.reporting.panels import common_digits, is_estimate, judged_axis, write_interval
-from mnstudy.reporting.rows import Panel, Row
-from mnstudy.verdicts.disclosure import shown_count
+from mnstudy.reporting.rows import IntervalRow, Panel
 from mnstudy.verdicts.findings import Finding, Part
+from mnstudy.words.units import is_ratio
 
 KINDS = ("study", "pooled", "prediction")
 DESIGN = ("design", "blinded")
@@ -39,7 +40,7 @@ def forest_panels(finding: Finding) -> list[Panel]:
 
 def _apart(part: Part) -> tuple[str, str]:
     """Return what may share an axis: with a control or without one, and the unit."""
-    return part.group.partition(":")[0], part.unit
+    return part.control or part.group, part.unit
 
 
 def deciding_group(finding: Finding) -> str | None:
@@ -60,36 +61,34 @@ def _deciding_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
 
 def _other_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
     unit, groups = parts[0].unit, list(dict.fromkeys(p.group for p in parts))
-    rows: list[Row] = []
+    rows: list[IntervalRow] = []
     for group in groups:
         if len(groups) > 1:
-            rows.append(Row(label=group, mark="heading"))
+            rows.append(IntervalRow(label=group, mark="heading"))
         own = [p for p in parts if p.group == group]
         rows += _rows(finding, own, judged=False, designs=_with_designs(parts))
-    ratio = "ratio" in unit
-    null = 1.0 if ratio else 0.0 if _is_difference(unit, groups) else None
+    nulls = [p.null for p in parts if not math.isnan(p.null)]
     return Panel(
         title=_title(finding, parts) if len(groups) > 1 else groups[0],
         rows=tuple(rows),
         headers=_headers(parts),
         axis_label=unit,
-        null=null,
+        null=nulls[0] if nulls else None,
         null_label="no effect",
-        log=ratio,
+        log=is_ratio(unit),
     )
 
 
 def _title(finding: Finding, parts: Sequence[Part]) -> str:
-    control = _apart(parts[0])[0]
-    known = control in ("controlled", "uncontrolled")
-    if not known:
+    control = parts[0].control
+    if not control:
         return "other endpoints"
     return f"{control} studies" + (", other endpoints" if finding.estimate else "")
 
 
 def _rows(
     finding: Finding, parts: Sequence[Part], *, judged: bool, designs: bool | None = None
-) -> tuple[Row, ...]:
+) -> tuple[IntervalRow, ...]:
     digits = common_digits(parts)
     found = [_row(finding, p, parts, digits, judged=judged) for p in parts]
     if _with_designs(parts) if designs is None else designs:
@@ -106,18 +105,16 @@ def _headers(parts: Sequence[Part]) -> tuple[str, ...]:
     return (*DESIGN, *HEADERS) if _with_designs(parts) else HEADERS
 
 
-def _is_difference(unit: str, groups: Sequence[str]) -> bool:
-    return unit in ("SD", "percentage points") or any("difference" in g for g in groups)
-
-
-def _row(finding: Finding, part: Part, group: Sequence[Part], digits: int, *, judged: bool) -> Row:
+def _row(
+    finding: Finding, part: Part, group: Sequence[Part], digits: int, *, judged: bool
+) -> IntervalRow:
     if part.kind == "study":
         return _study_row(finding, part, group, digits, judged=judged)
     style = theme.VERDICT_STYLES[finding.verdict]
     pooled = part.kind == "pooled"
     ends = f"{fmt.number(part.ci_low, digits)} to {fmt.number(part.ci_high, digits)}"
     n = shown_count(finding, part.n) if pooled else ""
-    return Row(
+    return IntervalRow(
         label=NAMES.get(part.kind, part.label),
         value=part.value,
         low=part.ci_low,
@@ -134,10 +131,10 @@ def _row(finding: Finding, part: Part, group: Sequence[Part], digits: int, *, ju
 
 def _study_row(
     finding: Finding, part: Part, group: Sequence[Part], digits: int, *, judged: bool
-) -> Row:
+) -> IntervalRow:
     weights = [p.weight for p in group if math.isfinite(p.weight)]
     text = "not shown" if math.isnan(part.value) else write_interval(part, digits)
-    return Row(
+    return IntervalRow(
         label=part.label,
         value=part.value,
         low=part.ci_low,

@@ -16,7 +16,7 @@ from mnstudy.reporting.lettering import line_height
 from mnstudy.reporting.theme import Picture, inch_axes
 from mnstudy.stats.asymmetry import FEW_STUDIES, Egger, egger
 from mnstudy.verdicts.evidence_effects import R_SHOWN, effects
-from mnstudy.verdicts.evidence_groups import Group, pooled
+from mnstudy.verdicts.evidence_groups import StudyGroup, pooled
 from mnstudy.verdicts.registry import Claim
 
 PLOT = 2.5  # inches, the height
@@ -36,7 +36,7 @@ class Funnel(Chart):
 
     claim: Claim
     label: str
-    group: Group
+    group: StudyGroup
     table: pd.DataFrame
     centre: float
     egger: Egger
@@ -79,7 +79,7 @@ class Funnel(Chart):
         return _draw(self, width, size)
 
 
-def funnel(group: Group) -> Funnel | None:
+def funnel(group: StudyGroup) -> Funnel | None:
     """Return the funnel of a group; None below 10 studies, where none can be read."""
     if len(group.rows) < FEW_STUDIES:
         return None

@@ -9,8 +9,8 @@ from pathlib import Path
 from mnstudy import memory
 from mnstudy.cohort.published import load_published
 from mnstudy.cohort.table import Cohort
-from mnstudy.reporting.bodies import Body, published_body, with_unique_keys
-from mnstudy.reporting.charted import charted
+from mnstudy.reporting.bodies import EvidenceSource, published_source, with_unique_keys
+from mnstudy.reporting.charted import build_sources
 from mnstudy.reporting.checks import check_all
 from mnstudy.reporting.trials import gather_trials
 from mnstudy.reporting.workers import Workers
@@ -25,14 +25,14 @@ SHARES = 8  # of the claims of a cohort
 Progress = Callable[[str, int, int], None]
 
 
-def gather(
+def collect_evidence(
     cohorts: Sequence[Cohort],
     progress: Progress,
     *,
     claims: Sequence[str] = (),
     profile: str = "default",
     workers: Workers | None = None,
-) -> list[Body]:
+) -> list[EvidenceSource]:
     """Put the claims to each body of data, and each answer to other choices.
 
     Parameters
@@ -52,20 +52,20 @@ def gather(
     found = _findings(cohorts, claims, workers or Workers(), progress)
     shown = gather_trials(published, workers=workers, progress=progress)
     found_trials = evidence([c for c in claims if c in registry()] or None, data=published)
-    trials = published_body(published, found_trials, shown)
-    sources: list[tuple[Cohort | None, Findings]] = [
+    trials = published_source(published, found_trials, shown)
+    asked: list[tuple[Cohort | None, Findings]] = [
         (cohorts[0], found[0]), (None, found_trials), *zip(cohorts[1:], found[1:], strict=True)
     ]  # fmt: skip
-    checked = check_all(sources, workers=workers, progress=progress)
-    bodies, trials = charted(
+    checked = check_all(asked, workers=workers, progress=progress)
+    sources, trials = build_sources(
         list(zip(cohorts, found, strict=True)),
         trials,
         profile=profile,
         workers=workers,
         done=lambda i, n: progress("charts", i, n),
     )
-    pairs = zip([bodies[0], trials, *bodies[1:]], checked, strict=True)
-    return with_unique_keys([replace(body, checked=done) for body, done in pairs])
+    pairs = zip([sources[0], trials, *sources[1:]], checked, strict=True)
+    return with_unique_keys([replace(source, checked=done) for source, done in pairs])
 
 
 def _findings(

@@ -43,7 +43,7 @@ class GradeChart(Chart):
         mark_of_data = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
         small = (
             " Dotted: counts not shown, fewer than five patients or what would give them away."
-            if self._withheld()
+            if self._suppressed()
             else ""
         )
         control = (
@@ -72,7 +72,7 @@ class GradeChart(Chart):
         )
 
     def data(self) -> pd.DataFrame:
-        """Return one row a pair of grades, totals included; a count that is withheld is empty."""
+        """Return one row a pair of grades, totals included; a count that is suppressed is empty."""
         flow, finding = self.flow, self.flow.finding
         rows = [
             {"claim": finding.claim.id, "dataset": finding.dataset, "synthetic": finding.synthetic,
@@ -89,7 +89,7 @@ class GradeChart(Chart):
         """Draw on a picture of this width in inches, letters in points."""
         return _draw(self, width, size)
 
-    def _withheld(self) -> bool:
+    def _suppressed(self) -> bool:
         return any(bool(arm.counts.isna().any(axis=None)) for arm in self.flow.arms)
 
     def _size(self, arm: GradeTable) -> str:
@@ -149,7 +149,7 @@ def _marks(chart: GradeChart) -> tuple[Mark, ...]:
     moves = set(chart.data().query("n > 0")["move"])
     look: dict[str, Any] = {"marker": "s", "markersize": 6, "markeredgecolor": theme.PAPER}
     found = [mark(move, color=c, **look) for move, c in COLOURS.items() if move in moves]
-    if chart._withheld():
+    if chart._suppressed():
         found.append(mark("dotted: fewer than five, or would give such away", marker="_",
                           color=theme.MUTED, markersize=8))  # fmt: skip
     return tuple(found)
@@ -185,7 +185,7 @@ def _draw_arm(
 def _draw_band(axes: Axes, band: Band, arm: ArmLayout, size: float) -> None:
     start, end = NODE, arm.width - 2 * arm.labels - NODE
     half = (start + end) / 2
-    if band.withheld:
+    if band.suppressed:
         one, other = band.left + band.left_height / 2, band.right + band.right_height / 2
         path = Path([(start, one), (half, one), (half, other), (end, other)],
                     [Path.MOVETO, *[Path.CURVE4] * 3])  # fmt: skip

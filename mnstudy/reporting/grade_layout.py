@@ -10,7 +10,7 @@ from mnstudy.reporting.lettering import line_height, text_width, wrap
 from mnstudy.verdicts.displays.grades import GradeFlow, GradeTable
 
 TALL = 1.5  # inches that all sites together take
-NOMINAL = 0.07  # inches of a band whose count is withheld: the same for all
+NOMINAL = 0.07  # inches of a band whose count is suppressed: the same for all
 GAP = 0.07
 LABELS = 0.33  # share of the width that names may take on either side
 
@@ -35,7 +35,7 @@ class Band:
     right_height: float
     move: str
     text: str
-    withheld: bool
+    suppressed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,8 @@ class ArmLayout:
 def lay_out(flow: GradeFlow, arm: GradeTable, width: float, size: float) -> ArmLayout:
     """Lay the flow of an arm out in this width; the worst grade stands on top.
 
-    Counts that are withheld share out in equal parts what a total leaves for them; where the total
-    is withheld too, each takes the same room whatever it is.
+    Counts that are suppressed share out in equal parts what a total leaves for them; where the
+    total is suppressed too, each takes the same room whatever it is.
     """
     grades = sorted(flow.names, reverse=flow.better == "lower")
     scale = TALL / max(_all(arm, grades, before=before) for before in (True, False))
@@ -142,7 +142,7 @@ def _bands(
                         left=left[a], right=right[b], left_height=ends[0], right_height=ends[1],
                         move="same" if a == b else "worse" if up else "better",
                         text=str(arm.words.loc[a, b]),
-                        withheld=math.isnan(float(arm.counts.loc[a, b])),
+                        suppressed=math.isnan(float(arm.counts.loc[a, b])),
                     )
                 )  # fmt: skip
             left[a] += ends[0]

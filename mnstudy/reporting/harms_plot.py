@@ -9,16 +9,17 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.disclosure.harms import percent
 from mnstudy.reporting import theme
 from mnstudy.reporting.captions import SYNTHETIC_WORDS
 from mnstudy.reporting.charts import BETWEEN, MARGIN, Chart
-from mnstudy.reporting.curve_frame import Entry, Frame, source
+from mnstudy.reporting.curve_frame import Entry, Frame, source_line
 from mnstudy.reporting.drawing import draw_panel
 from mnstudy.reporting.lettering import line_height, wrap
-from mnstudy.reporting.rows import Panel, Row, lay_out
+from mnstudy.reporting.rows import IntervalRow, Panel, lay_out
 from mnstudy.reporting.theme import Picture, inch_text
 from mnstudy.verdicts.displays.harms import Harms
-from mnstudy.verdicts.displays.harms_counts import percent
+from mnstudy.words.notes import sentences
 
 TITLE = "Adverse events"
 MARKERS = ("s", "o", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*")
@@ -54,7 +55,7 @@ class HarmsPlot(Chart):
             "that 4 would give."
             if found.guarded and found.rows["withheld"].eq("few").any()
             else "",
-            *(f"{note[:1].upper()}{note[1:]}." for note in found.notes),
+            *(f"{note[:1].upper()}{note[1:]}." for note in sentences(found.notes)),
         ]
         return " ".join(part for part in parts if part)
 
@@ -123,7 +124,7 @@ def _zeros(found: Harms) -> list[str]:
         where = f" in {arm}" if len(found.arms) > 1 else ""
         lines.append(
             f"No {names}{where}, 0 of {fmt.count(int(n), found.person)}: none seen is not none, "
-            f"the true rate may be up to {percent(float(high))}".replace(" %", f"{fmt.NBSP}%")
+            f"the true rate may be up to {percent(float(high), fmt.NBSP)}"
         )
     return lines
 
@@ -140,14 +141,14 @@ def _look(found: Harms, arm: str) -> dict[str, Any]:
     return {"marker": MARKERS[i % len(MARKERS)], "colour": colour, "edge": theme.PART}
 
 
-def _row(found: Harms, row: Any, label: str) -> Row:
+def _row(found: Harms, row: Any, label: str) -> IntervalRow:
     low, high, value = float(row.low), float(row.high), float(row.share)
     mark = "dot"
     if row.withheld == "few":
         low, value, mark = 0.0, 0.0, "limit"
     elif row.withheld == "nearly all":
         high, value, mark = 100.0, 100.0, "limit"
-    return Row(
+    return IntervalRow(
         label=label, value=value, low=low, high=high, mark=mark, whole=True,
         cells=_cells(row), **_look(found, row.arm),
     )  # fmt: skip
@@ -169,7 +170,7 @@ def _shares(found: Harms) -> Panel:
     for _, own in found.rows.groupby("event", sort=False):
         label = str(own["label"].iloc[0])
         if len(found.arms) > 1:
-            rows.append(Row(label=label, mark="heading", bold=True))
+            rows.append(IntervalRow(label=label, mark="heading", bold=True))
         for row in own.itertuples(index=False):
             rows.append(_row(found, row, row.arm if len(found.arms) > 1 else label))
     return Panel(
@@ -183,7 +184,9 @@ def _differences(found: Harms) -> Panel | None:
     if not known.any():
         return None
     rows = [
-        Row(label=r.label, value=r.difference, low=r.low, high=r.high, cells=(r.shown,), whole=True)
+        IntervalRow(
+            label=r.label, value=r.difference, low=r.low, high=r.high, cells=(r.shown,), whole=True
+        )
         for r in found.differences.itertuples(index=False)
     ]
     return Panel(
@@ -205,7 +208,7 @@ def _draw(chart: HarmsPlot, width: float, size: float) -> Picture:
     level = fmt.level(found.confidence_level)
     frame = Frame(
         width=width, size=size, title=TITLE, entries=_entries(found),
-        words=source(found.dataset, synthetic=found.synthetic, size=f"exact {level} limits"),
+        words=source_line(found.dataset, synthetic=found.synthetic, size=f"exact {level} limits"),
     )  # fmt: skip
     panels = [p for p in (_shares(found), _differences(found)) if p is not None]
     layouts = [lay_out(panel, frame.inner, size) for panel in panels]

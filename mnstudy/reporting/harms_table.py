@@ -7,9 +7,11 @@ from typing import Any
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
+from mnstudy.disclosure.displays import safe_display
 from mnstudy.formatting_profiles import Profile, profile_named
 from mnstudy.reporting.printed_table import Column, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.displays.harms import Harms, harms
+from mnstudy.words.notes import sentences
 
 COLLECTED = (
     "how harms were defined and asked for is not in the sheet: say whether patients were asked at "
@@ -47,9 +49,9 @@ def harms_table(
 
     Notes
     -----
-    The numbers, and what is withheld of a real cohort, are those of
-    ``mnstudy.verdicts.displays.harms.harms``. Events are never tested against each other: with few
-    of them P tells nothing, the limits do.
+    The numbers are those of ``mnstudy.verdicts.displays.harms.harms``, and what may be said of them
+    that of ``mnstudy.disclosure.harms``. Events are never tested against each other: with few of
+    them P tells nothing, the limits do.
 
     Examples
     --------
@@ -60,14 +62,15 @@ def harms_table(
     """
     style = profile_named(profile)
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
-    found = harms(cohort, confidence_level=level)
-    if found.rows.empty:
+    found = safe_display(harms(cohort, confidence_level=level))
+    if found is None or found.rows.empty:
         return None
     heads = [Column(head=arm[:1].upper() + arm[1:], align="right") for arm in found.arms]
     if len(found.differences):
         heads.append(Column(head=f"Difference ({style.level(level)} CI)", align="right"))
     return PrintedTable(
         key=f"harms_{cohort.name}",
+        section="harms",
         title=f"Adverse events by group, {cohort.name}: {cohort.person}s with the event among "
         "those in whom it was recorded (%)",
         dataset=cohort.name,
@@ -92,7 +95,7 @@ def _notes(found: Harms) -> list[str]:
     else:
         notes.append(f"no difference is given: {found.no_difference}")
     guard = [GUARD] if found.guarded and found.rows["withheld"].ne("").any() else []
-    return [*notes, *found.notes, COLLECTED, *guard]
+    return [*notes, *sentences(found.notes), COLLECTED, *guard]
 
 
 def _rows(found: Harms, style: Profile, level: float) -> list[Row]:
@@ -122,7 +125,7 @@ def _rows(found: Harms, style: Profile, level: float) -> list[Row]:
 def _count(cell: dict[Any, Any], style: Profile) -> str:
     """Write patients with the event of those recorded; what is withheld as ``harms`` says it."""
     if cell["withheld"]:
-        return str(cell["shown"]).replace(" of ", "/", 1)
+        return "/".join(x for x in (cell["shown_events"], cell["shown_n"]) if x)
     if not cell["n"]:
         return "not recorded"
     return style.events(int(cell["events"]), int(cell["n"]))

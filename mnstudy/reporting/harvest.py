@@ -96,7 +96,7 @@ class Harvest(Chart):
         return _draw(self, self.data(), width, size)
 
 
-def harvest(directions: Directions) -> Harvest | None:
+def harvest_plot(directions: Directions) -> Harvest | None:
     """Return the harvest plot of a claim; None where fewer than three directions test it."""
     tests = int(directions.rows["role"].eq("tests").sum())
     return Harvest(directions=directions) if tests >= FEWEST else None

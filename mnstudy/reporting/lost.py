@@ -1,18 +1,17 @@
-"""Who was lost, as a report may show it: small counts, and what would give them away, withheld."""
+"""The flow of patients and those who were lost, in the words of a page."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.flow_counts import ALL, withheld_flow
-from mnstudy.cohort.small_counts import FEW, NOT_SHOWN
+from mnstudy.cohort.attrition import ALL
+from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN
+from mnstudy.words.units import short
 
-AFTER = "assessed after "
 MEASURES = {
     "baseline_severity": "severity at baseline",
     "session_count": "sessions completed",
@@ -22,33 +21,25 @@ MEASURES = {
 GROUP = ("completers", "dropouts", "difference", "ci_low", "ci_high")
 
 
-def guarded_attrition(table: pd.DataFrame, *, synthetic: bool) -> pd.DataFrame:
-    """Return the counts with a column ``shown``; withheld ones of a real cohort are missing."""
-    return table.assign(shown="") if synthetic else withheld_flow(table)
-
-
-def attrition_table(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the counts as arms by steps, in the words of the page."""
-    steps = list(dict.fromkeys(table["step"]))
+def flow_table(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the flow as it may be shown as arms by steps, in the words of the page."""
+    after = dict(zip(table["step"], table["after"], strict=True))
+    steps = list(after)
     one_site = bool(table["patients"].eq(table["sites"]).fillna(True).all())
     arms = []
     for arm in dict.fromkeys(table["arm"]):
         own = table[table["arm"] == arm].set_index("step")
         cells = [_cell(own.loc[step].to_dict(), one_site=one_site) for step in steps]
         arms.append({"name": "everybody" if arm == ALL else arm, "cells": cells})
-    after = [s.removeprefix(AFTER) for s in steps if s.startswith(AFTER)]
-    before = steps[: _first(steps)]
+    first = next((i for i, step in enumerate(steps) if after[step]), len(steps))
+    sessions = [words for words in after.values() if words]
     return {
-        "before": before,
-        "after": after,
-        "rest": steps[len(before) + len(after) :],
+        "before": steps[:first],
+        "after": sessions,
+        "rest": steps[first + len(sessions) :],
         "arms": arms,
         "one_site": one_site,
     }
-
-
-def _first(steps: Sequence[str]) -> int:
-    return next((i for i, s in enumerate(steps) if s.startswith(AFTER)), len(steps))
 
 
 def _cell(row: dict[Any, Any], *, one_site: bool) -> dict[str, str]:
@@ -59,24 +50,8 @@ def _cell(row: dict[Any, Any], *, one_site: bool) -> dict[str, str]:
         if pd.isna(row["share"]) or not row["sites"]
         else f"{fmt.number(100 * row['share'], 0)}{fmt.NBSP}%"
     )
-    under = share if one_site or not row["sites"] else f"{int(row['sites']):,} · {share}"
-    return {"n": f"{int(row['patients']):,}", "under": under.removesuffix(" · ")}
-
-
-def guarded_dropouts(table: pd.DataFrame, *, synthetic: bool) -> pd.DataFrame:
-    """Return the comparison; in a real cohort a group of unknown size hides the other's size too.
-
-    The patients of a cohort are the completers and the drop-outs: the number of the one would
-    give that of the other.
-    """
-    if synthetic:
-        return table
-    both = ["n_completers", "n_dropouts"]
-    found = table.copy()
-    hidden = table[both].isna().any(axis=1)
-    for name in both:
-        found[name] = found[name].mask(hidden)
-    return found
+    sites = "" if one_site or not row["sites"] else f"{int(row['sites']):,}"
+    return {"n": f"{int(row['patients']):,}", "under": " · ".join(filter(None, (sites, share)))}
 
 
 def dropouts_table(table: pd.DataFrame) -> list[dict[str, str]]:
@@ -89,7 +64,7 @@ def dropouts_table(table: pd.DataFrame) -> list[dict[str, str]]:
 def _compared(row: dict[Any, Any]) -> dict[str, str]:
     level = str(row["level"]).replace("_", " ")
     measure = MEASURES.get(row["measure"], str(row["measure"]).replace("_", " "))
-    unit = "%" if row["level"] else fmt.short_unit(row["unit"])
+    unit = "%" if row["level"] else short(row["unit"])
     n = [f"{int(row[x]):,}" if pd.notna(row[x]) else FEW for x in ("n_completers", "n_dropouts")]
     named = {"name": f"{measure}: {level}" if level else measure, "n": " and ".join(n)}
     values = [float(row[x]) for x in GROUP]

@@ -67,9 +67,9 @@ def shipped_sha256() -> str:
     return hashlib.sha256((data_dir() / MANIFEST).read_bytes()).hexdigest()
 
 
-def about(bodies: Sequence[Any], options: Options, made_from: str) -> Mapping[str, Any]:
+def about(sources: Sequence[Any], options: Options, made_from: str) -> Mapping[str, Any]:
     """Return what the manifest of a report says of its origin."""
-    data = [{"name": b.heading, "sha256": b.sha256, "synthetic": b.synthetic} for b in bodies]
+    data = [{"name": b.heading, "sha256": b.sha256, "synthetic": b.synthetic} for b in sources]
     return {
         "versions": versions(),
         "program": memory.program(),

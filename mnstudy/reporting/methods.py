@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.bodies import Body
-from mnstudy.verdicts.disclosure import THRESHOLD
+from mnstudy.disclosure import THRESHOLD
+from mnstudy.reporting.bodies import EvidenceSource
 from mnstudy.verdicts.findings import Finding
 
 MEANINGS = (
@@ -42,9 +42,9 @@ def may_be_said(finding: Finding) -> str:
     return OPEN_WORDS.get(finding.verdict, finding.wording)
 
 
-def paragraphs(bodies: Sequence[Body]) -> list[str]:
+def paragraphs(sources: Sequence[EvidenceSource]) -> list[str]:
     """Return the methods as paragraphs that hold for these data."""
-    levels = {f.estimate.confidence_level for b in bodies for f in b.findings if f.estimate}
+    levels = {f.estimate.confidence_level for b in sources for f in b.findings if f.estimate}
     shown = " and ".join(fmt.level(x) for x in sorted(levels)) or "no"
     text = [
         f"Every claim was turned into a quantity that would test it, with a margin set beforehand "
@@ -56,19 +56,19 @@ def paragraphs(bodies: Sequence[Body]) -> list[str]:
         "counted; nothing is imputed unless the method says so. The patient is the unit: several "
         "sites or visits of one patient are never counted as several patients.",
     ]
-    if any(not b.synthetic for b in bodies):
+    if any(not b.synthetic for b in sources):
         text.append(
             f"Counts of fewer than {THRESHOLD} people in real cohorts are shown as <{THRESHOLD}, "
             "and values that rest on so few are not shown. No row of a patient leaves the data."
         )
-    if any(f.simultaneous for b in bodies for f in b.findings):
+    if any(f.simultaneous for b in sources for f in b.findings):
         text.append(
             "The primary claims of a plan hold together: the verdict of each rests on an interval "
             "whose level was raised so that all of them cover together (Bonferroni); the p-value "
             "adjusted over the family (Holm) stands beside it."
         )
-    text += _other_choices(bodies)
-    if any(f.n_studies for b in bodies for f in b.findings):
+    text += _other_choices(sources)
+    if any(f.n_studies for b in sources for f in b.findings):
         text.append(
             "Published contrasts are pooled within claim, measure and endpoint. Controlled and "
             "uncontrolled studies stand apart; the verdict rests on the controlled ones where "
@@ -77,8 +77,8 @@ def paragraphs(bodies: Sequence[Body]) -> list[str]:
     return text
 
 
-def _other_choices(bodies: Sequence[Body]) -> list[str]:
-    checked = [b.checked for b in bodies if b.checked]
+def _other_choices(sources: Sequence[EvidenceSource]) -> list[str]:
+    checked = [b.checked for b in sources if b.checked]
     text = []
     if any(c.sensitivity for c in checked):
         text.append(
@@ -96,11 +96,11 @@ def _other_choices(bodies: Sequence[Body]) -> list[str]:
     return text
 
 
-def what_ran(body: Body) -> dict[str, Any]:
+def what_ran(source: EvidenceSource) -> dict[str, Any]:
     """Return each method that ran on these data, with the number of claims it answered."""
-    counts = Counter(f.estimate.method for f in body.findings if f.estimate is not None)
+    counts = Counter(f.estimate.method for f in source.findings if f.estimate is not None)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return {
-        "heading": body.heading,
+        "heading": source.heading,
         "methods": [(method, fmt.count(n, "claim")) for method, n in ordered],
     }

@@ -33,10 +33,11 @@ def behind(cohort: Cohort, finding: Finding, *kinds: str) -> Picture | Sentence:
     >>> behind(trial, finding, "dose")
     These data have nothing to draw for: the dose curve.
     """
-    found = {chart.key.split("/")[0]: chart for chart in charts_of(cohort, finding)}
+    found = {chart.key: chart for chart in charts_of(cohort, finding)}
     for kind in kinds:
-        if kind in found:
-            return plot(found[kind])
+        key = f"{kind}/{finding.claim.id}"
+        if key in found:
+            return plot(found[key])
     wanted = " or ".join(KINDS[kind] for kind in kinds)
     return Sentence(f"These data have nothing to draw for: {wanted}.")
 

@@ -8,24 +8,30 @@ from html import escape
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.attrition import attrition
-from mnstudy.cohort.flow_counts import ALL
-from mnstudy.cohort.missingness import missingness
-from mnstudy.cohort.small_counts import FEW
-from mnstudy.cohort.summary import table_one
-from mnstudy.cohort.table import Cohort
-from mnstudy.reporting.cells import cell
+from mnstudy.cohort.attrition import ALL, UNSURE, flow
+from mnstudy.cohort.table import About, Cohort
+from mnstudy.disclosure.cohort_tables import (
+    guarded_dropouts,
+    guarded_flow,
+    shown_about,
+    shown_missingness,
+    shown_table_one,
+)
+from mnstudy.disclosure.findings import safe
+from mnstudy.disclosure.notes import guarded_note, guarded_notes
+from mnstudy.disclosure.sensitivity import guarded
+from mnstudy.disclosure.small_counts import FEW
+from mnstudy.reporting.cells import scorecard_entry
 from mnstudy.reporting.figures import plot
-from mnstudy.reporting.lost import attrition_table, guarded_attrition, guarded_dropouts
-from mnstudy.reporting.lost import dropouts_table as compared
-from mnstudy.reporting.sensitivity import groups, guarded, summary
+from mnstudy.reporting.lost import dropouts_table, flow_table
+from mnstudy.reporting.sensitivity import groups, summary
 from mnstudy.reporting.theme import Picture
-from mnstudy.verdicts.disclosure import safe, safe_text
 from mnstudy.verdicts.dropout import completers_and_dropouts
-from mnstudy.verdicts.evaluate import claims as claims_of
+from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.findings import Finding, Findings
 from mnstudy.verdicts.registry import claim as claim_of
 from mnstudy.verdicts.robustness.specification import specification_curve
+from mnstudy.words.notes import Note, sentences
 
 QUICK = ("margins", "adjustment", "cluster-robust", "ranks")
 NOTHING_TESTED = "No claim asked here can be tested with these data; the verdict says why."
@@ -79,6 +85,11 @@ def _spelled_out(table: pd.DataFrame) -> pd.DataFrame:
     return plain
 
 
+def about(cohort: Cohort) -> About:
+    """Return what a cohort is, in a few lines: source, design, size, limits, what was assumed."""
+    return shown_about(cohort)
+
+
 def asked(claims: Iterable[str]) -> Words:
     """Return the question of each claim: who says it, what is estimated, what counts as enough.
 
@@ -95,7 +106,7 @@ def asked(claims: Iterable[str]) -> Words:
 
 def answers(findings: Sequence[Finding]) -> Words:
     """Return what was found for each claim, in words; where nothing can be said, why."""
-    cells = [(f, cell(f)) for f in findings]
+    cells = [(f, scorecard_entry(f)) for f in findings]
     rows = [[c.numbers, c.size, c.verdict, c.reason] for _, c in cells]
     index = pd.Index([f.claim.title for f, _ in cells], name="claim")
     return Words(rows, index=index, columns=["estimate", "size", "verdict", "reason"])
@@ -113,9 +124,9 @@ def cautions(findings: Sequence[Finding]) -> Words | Sentence:
     return Words(pd.Series(rows, name="method and cautions").rename_axis("claim").to_frame())
 
 
-def _own_notes(finding: Finding) -> list[str]:
+def _own_notes(finding: Finding) -> tuple[str, ...]:
     """Return the notes of a finding; that the data are invented is said above every table."""
-    return [n for n in finding.notes if not (finding.synthetic and n.startswith("synthetic data"))]
+    return sentences(n for n in finding.remarks if n.kind != "synthetic")
 
 
 def figure_or_reason(finding: Finding) -> Picture | Finding:
@@ -128,7 +139,8 @@ def curve_or_reason(cohort: Cohort, claim: str) -> Picture | Sentence:
     try:
         return plot(specification_curve(cohort, claim))
     except ValueError as untestable:
-        return Sentence(safe_text(str(untestable)))
+        (why,) = untestable.args
+        return Sentence(guarded_note(why) if isinstance(why, Note) else why)
 
 
 def other_choices(findings: Findings, checks: Sequence[str] = QUICK) -> Words | Sentence:
@@ -173,7 +185,7 @@ def each_choice(findings: Findings, checks: Sequence[str]) -> Words | Sentence:
 
 
 def _checked(findings: Findings, checks: Sequence[str]) -> list[tuple[Finding, pd.DataFrame]]:
-    rows = findings.sensitivity(checks)
+    rows = findings.checked(checks)
     tested = [f for f in findings if f.estimate is not None]
     return [(f, guarded(f, rows[rows["claim"] == f.claim.id])) for f in tested]
 
@@ -184,7 +196,7 @@ def _summed_up(finding: Finding, rows: pd.DataFrame) -> str:
 
 def table_one_to_read(cohort: Cohort, *, by: str = "treatment") -> Words:
     """Return Table 1 as it is printed: levels down, arms across."""
-    table = table_one(cohort, by=by)
+    table = shown_table_one(cohort, by=by)
     rows = table.assign(arm=table["arm"].replace(ALL, "everybody"))
     rows["measure"] = rows["measure"].str.replace("_", " ")
     wide = rows.set_index(["unit", "measure", "level", "arm"])["shown"].unstack("arm", sort=False)
@@ -193,12 +205,12 @@ def table_one_to_read(cohort: Cohort, *, by: str = "treatment") -> Words:
 
 def flow_to_read(cohort: Cohort) -> Words:
     """Return how many patients were left at every step: arms down, steps across."""
-    table = guarded_attrition(attrition(cohort, exact=True), synthetic=cohort.synthetic)
-    words = attrition_table(table)
+    table = guarded_flow(flow(cohort), synthetic=cohort.synthetic)
+    table["step"] = table["step"].mask(table["stage"].eq(UNSURE), "last not known")
+    words = flow_table(table)
     steps = [*words["before"], *(f"after {s}" for s in words["after"]), *words["rest"]]
     rows = {arm["name"]: [cell["n"] for cell in arm["cells"]] for arm in words["arms"]}
-    short = [s.replace("last assessment unknown", "last not known") for s in steps]
-    found = pd.DataFrame.from_dict(rows, orient="index", columns=short)
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=steps)
     return Words(found.rename_axis("patients"))
 
 
@@ -206,7 +218,7 @@ def lost_to_read(cohort: Cohort) -> Words | Sentence:
     """Return those who stayed beside those who were lost; a sentence where they are too few."""
     level = cohort.study.plan.confidence_level
     table = completers_and_dropouts(cohort, confidence_level=level)
-    rows = compared(guarded_dropouts(table, synthetic=cohort.synthetic))
+    rows = dropouts_table(guarded_dropouts(table, synthetic=cohort.synthetic))
     if not rows:
         return Sentence(NOT_COMPARED)
     found = pd.DataFrame(rows, columns=list(DROPOUTS)).rename(columns=DROPOUTS)
@@ -215,7 +227,7 @@ def lost_to_read(cohort: Cohort) -> Words | Sentence:
 
 def missing_to_read(cohort: Cohort) -> Words | Sentence:
     """Return the columns with empty cells, the emptiest first; a sentence where there is none."""
-    table = missingness(cohort)
+    table = shown_missingness(cohort)
     found = table[table["share"].ne(0)].set_index("column")
     if not len(found):
         return Sentence(NOTHING_MISSING)
@@ -226,8 +238,14 @@ def missing_to_read(cohort: Cohort) -> Words | Sentence:
 
 def claims_to_read(cohort: Cohort) -> Words:
     """Return how many claims the cohort can be asked, and what it lacks for the others."""
-    table = claims_of(cohort)
-    why = table["why_not"].map(safe_text).where(~table["testable"], "nothing: can be asked")
-    titles = table["title"].groupby(why, sort=False)
+    findings = evaluate(cohort)
+    why = [
+        _lacking(f) if f.verdict == "not testable" else "nothing: can be asked" for f in findings
+    ]
+    titles = pd.Series([f.claim.title for f in findings]).groupby(why, sort=False)
     found = pd.DataFrame({"claims": titles.size(), "which": titles.agg("; ".join)})
     return Words(found.rename_axis("what is missing"))
+
+
+def _lacking(finding: Finding) -> str:
+    return "; ".join(sentences(guarded_notes(finding.reasons)))

@@ -9,14 +9,13 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.small_counts import FEW, NOT_SHOWN
 from mnstudy.cohort.table import Cohort
+from mnstudy.disclosure import outcomes as guard
+from mnstudy.disclosure.findings import is_guarded, safe
+from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, is_small
 from mnstudy.formatting_profiles import Profile, profile_named
-from mnstudy.reporting import outcome_guard as guard
 from mnstudy.reporting.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
-from mnstudy.verdicts.disclosure import is_guarded, is_small, safe
-from mnstudy.verdicts.few_events import written
-from mnstudy.verdicts.finding import Estimate, Finding, Part
+from mnstudy.verdicts.finding import Estimate, Finding, Part, format_estimate
 from mnstudy.verdicts.outcomes import CLAIMED, outcomes
 
 PLANNED, POST_HOC = "Primary claims of the plan", "Other claims (post hoc)"
@@ -72,7 +71,7 @@ def outcome_table(
     Notes
     -----
     The numbers are those of ``mnstudy.verdicts.outcomes``. Of a real cohort nothing is shown that
-    ``mnstudy.verdicts.disclosure`` withholds of the finding: counts of one to four people are
+    ``mnstudy.disclosure`` withholds of the finding: counts of one to four people are
     written ``<5``, numbers a few short of a known total as more than that total less five; where
     one to four had the event, or had it not, the share, the ratio, P and the effect, but for the
     limit that four would give, are left out, as the count would follow from them.
@@ -103,6 +102,7 @@ def outcome_table(
     level = _level(found, style)
     return PrintedTable(
         key=f"outcomes_{cohort.name}",
+        section="outcomes",
         title=f"Outcomes by group, {cohort.name}: numbers, results, absolute and relative effect",
         dataset=cohort.name,
         synthetic=cohort.synthetic,
@@ -136,7 +136,7 @@ def _rows(
         groups = own.to_dict("records")
         sizes = [guard.size(group, finding, style) for group in groups]
         pairs = list(zip(groups, sizes, strict=True))
-        withheld = any(guard.tells(group, size, finding) for group, size in pairs)
+        withheld = any(guard.reveals_small_count(group, size, finding) for group, size in pairs)
         first = groups[0]
         claimed = first["reading"] == CLAIMED
         rows.append(_effect(first, finding, style, letters, withheld=withheld))
@@ -177,15 +177,7 @@ def _part(finding: Finding, label: str) -> Part:
 
 def _written(number: Estimate | Part) -> str:
     """Write value and interval; of a withheld value the limit that may be said."""
-    plain = Estimate(
-        value=number.value,
-        ci_low=number.ci_low,
-        ci_high=number.ci_high,
-        confidence_level=0.95,
-        unit="",
-        method="",
-    )
-    return written(plain).strip()
+    return format_estimate(number, unit="").strip()
 
 
 def _method(row: Mapping[Any, Any]) -> str:
@@ -208,13 +200,15 @@ def _ratio(row: Mapping[Any, Any]) -> str:
 
 def _together(finding: Finding, style: Profile) -> Row:
     """Return the interval that holds for the family, on which the verdict rests."""
-    wide, estimate = finding.simultaneous, finding.estimate
-    assert wide is not None
+    family, estimate = finding.simultaneous, finding.estimate
+    assert family is not None
     assert estimate is not None
-    ends = _written(wide)
-    if not math.isnan(wide.value):
+    ends = _written(family)
+    if not math.isnan(family.value):
         digits = fmt.decimals_for(estimate.value, estimate.ci_low, estimate.ci_high)
-        ends = f"({fmt.number(wide.ci_low, digits)} to {fmt.number(wide.ci_high, digits)})"
+        limits = (family.ci_low, family.ci_high)
+        low, high = (fmt.number(x, digits) for x in limits)
+        ends = f"({low} to {high})"
     name = f"interval for all {finding.family} primary claims together"
     p = "" if math.isnan(finding.p_holm) else f"{style.p_cell(finding.p_holm)} (Holm)"
     return Row(cells=(name, "", "", ends, "", p), indent=1)

@@ -10,11 +10,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.bodies import HASH_OF_DATA, HASH_OF_PLAN, EvidenceSource
 from mnstudy.reporting.checklists import checklists
 from mnstudy.reporting.downloads import Download
 from mnstudy.reporting.methods import MEANINGS, paragraphs, what_ran
-from mnstudy.reporting.page_checks import who_was_lost
+from mnstudy.reporting.page_checks import patient_flow
 from mnstudy.reporting.page_claims import grouped
 from mnstudy.reporting.page_cohorts import cohort_sections, other_tables
 from mnstudy.reporting.page_scorecard import controls
@@ -28,7 +28,7 @@ TITLE = "Microneedling of scars: what the articles claim, held against data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class PageFigure:
     """A figure as the page holds it: wide, narrow, its files, and the words of a chart."""
 
     wide: str
@@ -41,11 +41,11 @@ class Drawn:
     caption: str = ""
 
 
-Pictures = Mapping[tuple[str, str], Drawn]
+Pictures = Mapping[tuple[str, str], PageFigure]
 
 
 def render(
-    bodies: Sequence[Body],
+    sources: Sequence[EvidenceSource],
     pictures: Pictures,
     *,
     versions: Mapping[str, str],
@@ -57,7 +57,7 @@ def render(
 
     Parameters
     ----------
-    bodies : sequence of Body
+    sources : sequence of EvidenceSource
         The data and their findings, in the order of the columns.
     pictures : mapping
         Figures by the key of the body and the id of the claim; specification curves by
@@ -76,31 +76,31 @@ def render(
     str
         HTML; everything that came from data is escaped.
     """
-    claims = claims_of([(b.heading, b.findings) for b in bodies])
-    groups = grouped(claims, bodies, pictures)
+    claims = claims_of([(b.heading, b.findings) for b in sources])
+    groups = grouped(claims, sources, pictures)
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
             title=TITLE,
-            lead=_lead(claims, bodies),
+            lead=_lead(claims, sources),
             css=_source("report.css"),
             script=_source("report.js"),
             VERDICTS=VERDICTS,
-            bodies=[_body(b) for b in bodies],
-            controls=controls(claims, bodies, groups),
-            trials=any(b.trials is not None for b in bodies),
-            charts=overview(bodies, pictures),
-            cohorts=cohort_sections(bodies, pictures),
-            trials_tables=other_tables(bodies),
-            doubts=doubts_section(bodies),
-            lost=[found for b in bodies if (found := who_was_lost(b))],
+            bodies=[_body(b) for b in sources],
+            controls=controls(claims, sources, groups),
+            trials=any(b.trials is not None for b in sources),
+            charts=overview(sources, pictures),
+            cohorts=cohort_sections(sources, pictures),
+            trials_tables=other_tables(sources),
+            doubts=doubts_section(sources),
+            lost=[found for b in sources if (found := patient_flow(b))],
             groups=groups,
             meanings=MEANINGS,
             help=HELP,
-            methods={"paragraphs": paragraphs(bodies), "ran": [what_ran(b) for b in bodies]},
+            methods={"paragraphs": paragraphs(sources), "ran": [what_ran(b) for b in sources]},
             articles=list(ARTICLES.items()),
-            checklists=checklists(bodies),
+            checklists=checklists(sources),
             downloads=_by_group(downloads),
             files={one.path: one.formats for one in downloads},
             versions=list(versions.items()),
@@ -132,28 +132,28 @@ def _by_group(downloads: Sequence[Download]) -> list[tuple[str, list[Download]]]
     return [(name, [one for one in downloads if one.group == name]) for name in names]
 
 
-def _lead(claims: Sequence[Claim], bodies: Sequence[Body]) -> str:
+def _lead(claims: Sequence[Claim], sources: Sequence[EvidenceSource]) -> str:
     own = sum(c.group == OWN for c in claims)
     more = f", and {fmt.count(own, 'claim')} of the study itself" if own else ""
     return (
         f"Five articles say that microneedling of scars works, for whom, how much and how safely. "
         f"{fmt.count(len(claims) - own, 'statement')} of theirs{more}, each held against "
-        f"{fmt.count(len(bodies), 'body', 'bodies')} of data: the estimate with its interval, "
+        f"{fmt.count(len(sources), 'body', 'bodies')} of data: the estimate with its interval, "
         "the verdict and the reason."
     )
 
 
-def _body(body: Body) -> dict[str, Any]:
-    words = [f.verdict for f in body.findings]
+def _body(source: EvidenceSource) -> dict[str, Any]:
+    words = [f.verdict for f in source.findings]
     counts = [f"{words.count(v)} {v}" for v in VERDICTS if v in words]
     return {
-        "key": body.key,
-        "heading": body.heading,
-        "synthetic": body.synthetic,
-        "facts": body.facts,
-        "limits": body.limits,
-        "limit": body.limits[0] if body.limits else "",
-        "banner": body.banner,
-        "sha256": body.sha256,
+        "key": source.key,
+        "heading": source.heading,
+        "synthetic": source.synthetic,
+        "facts": [(n, value, n in (HASH_OF_DATA, HASH_OF_PLAN)) for n, value in source.facts],
+        "limits": source.limits,
+        "limit": source.limits[0] if source.limits else "",
+        "banner": source.banner,
+        "sha256": source.sha256,
         "summary": ", ".join(counts) or "no claim",
     }

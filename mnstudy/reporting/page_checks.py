@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mnstudy.reporting.bodies import Body
-from mnstudy.reporting.lost import (
-    attrition_table,
-    dropouts_table,
-    guarded_attrition,
-    guarded_dropouts,
-)
+from mnstudy.disclosure import THRESHOLD
+from mnstudy.reporting.bodies import EvidenceSource
+from mnstudy.reporting.lost import dropouts_table, flow_table
 from mnstudy.reporting.sensitivity import groups, summary
 from mnstudy.reporting.specification_words import curve_alt, curve_caption, is_a_curve
-from mnstudy.verdicts.disclosure import THRESHOLD
 from mnstudy.verdicts.findings import Finding
 
 QUESTION = "Would another choice change the verdict?"
@@ -34,9 +29,9 @@ def choices_anchor(answer: str) -> str:
     return f"{answer}-choices"
 
 
-def other_choices(body: Body, finding: Finding) -> dict[str, Any]:
+def other_choices(source: EvidenceSource, finding: Finding) -> dict[str, Any]:
     """Return the sentences and the table of a finding under other choices; empty without them."""
-    rows = body.checked.sensitivity.get(finding.claim.id) if body.checked else None
+    rows = source.checked.sensitivity.get(finding.claim.id) if source.checked else None
     if rows is None or not len(rows):
         return {}
     rows = rows.astype(object)  # small tables: twice as fast as columns of text
@@ -45,14 +40,14 @@ def other_choices(body: Body, finding: Finding) -> dict[str, Any]:
 
 
 def curve_figure(
-    body: Body, finding: Finding, pictures: Mapping[tuple[str, str], Any]
+    source: EvidenceSource, finding: Finding, pictures: Mapping[tuple[str, str], Any]
 ) -> dict[str, Any]:
     """Return the figure of the specification curve of a finding, or why there is none."""
-    curves = body.checked.curves if body.checked else ()
+    curves = source.checked.curves if source.checked else ()
     curve = next((c for c in curves if c.finding.claim.id == finding.claim.id), None)
     if curve is None:
         return {}
-    drawn = pictures.get((body.key, curve_key(finding.claim.id)))
+    drawn = pictures.get((source.key, curve_key(finding.claim.id)))
     if drawn is None or not is_a_curve(curve):
         return {
             "picture": None,
@@ -62,27 +57,26 @@ def curve_figure(
     return {"picture": drawn, "alt": curve_alt(curve), "caption": curve_caption(curve)}
 
 
-def who_was_lost_anchor(body: Body) -> str:
+def patient_flow_anchor(source: EvidenceSource) -> str:
     """Return the id of the tables of those who were lost; empty where there are none."""
-    checked = body.checked
-    if checked is None or checked.attrition is None or checked.dropouts is None:
+    checked = source.checked
+    if checked is None or checked.flow is None or checked.dropouts is None:
         return ""
-    return f"lost-{body.key}"
+    return f"lost-{source.key}"
 
 
-def who_was_lost(body: Body) -> dict[str, Any]:
+def patient_flow(source: EvidenceSource) -> dict[str, Any]:
     """Return the tables of those who were lost; empty for data that are no cohort."""
-    checked = body.checked
-    if checked is None or checked.attrition is None or checked.dropouts is None:
+    checked = source.checked
+    if checked is None or checked.flow is None or checked.dropouts is None:
         return {}
-    counts = guarded_attrition(checked.attrition, synthetic=body.synthetic)
-    compared = guarded_dropouts(checked.dropouts, synthetic=body.synthetic)
+    counts = checked.flow
     return {
-        "key": body.key,
-        "heading": body.heading,
-        "synthetic": body.synthetic,
-        "attrition": attrition_table(counts),
-        "dropouts": dropouts_table(compared),
+        "key": source.key,
+        "heading": source.heading,
+        "synthetic": source.synthetic,
+        "flow": flow_table(counts),
+        "dropouts": dropouts_table(checked.dropouts),
         "not_compared": NOT_COMPARED,
-        "hidden": not body.synthetic and bool(counts["shown"].ne("").any()),
+        "hidden": not source.synthetic and bool(counts["shown"].ne("").any()),
     }

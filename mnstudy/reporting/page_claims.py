@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.bodies import Body
+from mnstudy.disclosure import safe, shown_count, shown_size
+from mnstudy.reporting.bodies import EvidenceSource
 from mnstudy.reporting.captions import alt_text, caption
-from mnstudy.reporting.cells import cell
+from mnstudy.reporting.cells import scorecard_entry
 from mnstudy.reporting.charts import Chart
 from mnstudy.reporting.methods import RULES, may_be_said
 from mnstudy.reporting.page_checks import curve_figure, other_choices
 from mnstudy.reporting.page_figures import drawn_charts
 from mnstudy.reporting.page_scorecard import sort_keys
-from mnstudy.reporting.page_trials import claim_evidence, other_notes
+from mnstudy.reporting.page_trials import other_notes, trials_beside
 from mnstudy.reporting.scorecard_layout import articles
-from mnstudy.verdicts.disclosure import safe, shown_count, shown_size
 from mnstudy.verdicts.findings import Finding
 from mnstudy.verdicts.registry import GROUPS, Claim
 
@@ -25,20 +25,20 @@ Drawings = Mapping[tuple[str, str], Any]
 
 
 def grouped(
-    claims: Sequence[Claim], bodies: Sequence[Body], pictures: Drawings
+    claims: Sequence[Claim], sources: Sequence[EvidenceSource], pictures: Drawings
 ) -> list[dict[str, Any]]:
     """Return the claims by group, each with its row of the scorecard and its section."""
     groups = []
     for key, title in GROUPS.items():
-        own = [_claim(c, bodies, pictures) for c in claims if c.group == key]
+        own = [_claim(c, sources, pictures) for c in claims if c.group == key]
         if own:
             groups.append({"key": key, "title": title, "claims": own})
     return groups
 
 
-def _claim(claim: Claim, bodies: Sequence[Body], pictures: Drawings) -> dict[str, Any]:
-    found = [(b, next((f for f in b.findings if f.claim.id == claim.id), None)) for b in bodies]
-    cells = [(b, cell(f), f) for b, f in found]
+def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Drawings) -> dict[str, Any]:
+    found = [(b, next((f for f in b.findings if f.claim.id == claim.id), None)) for b in sources]
+    cells = [(b, scorecard_entry(f), f) for b, f in found]
     return {
         "id": claim.id,
         "title": claim.title,
@@ -59,35 +59,35 @@ def _claim(claim: Claim, bodies: Sequence[Body], pictures: Drawings) -> dict[str
     }
 
 
-def _entry(body: Body, finding: Finding, pictures: Drawings) -> dict[str, Any]:
+def _entry(source: EvidenceSource, finding: Finding, pictures: Drawings) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "heading": body.heading,
-        "synthetic": body.synthetic,
+        "heading": source.heading,
+        "synthetic": source.synthetic,
         "tested": finding.estimate is not None,
         "reason": finding.reason,
-        "notes": finding.notes if body.trials is None else other_notes(finding),
-        "trials": claim_evidence(body, finding, pictures),
-        "picture": pictures.get((body.key, finding.claim.id)),
+        "notes": finding.notes if source.trials is None else other_notes(finding),
+        "trials": trials_beside(source, finding, pictures),
+        "picture": pictures.get((source.key, finding.claim.id)),
         "alt": alt_text(finding),
         "caption": caption(finding),
-        "charts": drawn_charts(body, _own_charts(body, finding), pictures),
+        "charts": drawn_charts(source, _own_charts(source, finding), pictures),
     }
-    return entry | _answer(body, finding, pictures) if finding.estimate else entry
+    return entry | _answer(source, finding, pictures) if finding.estimate else entry
 
 
-def _own_charts(body: Body, finding: Finding) -> Sequence[Chart]:
+def _own_charts(source: EvidenceSource, finding: Finding) -> Sequence[Chart]:
     """Return the further figures of a cohort; those of the trials stand with their studies."""
-    return () if body.trials is not None else body.charts.get(finding.claim.id, ())
+    return () if source.trials is not None else source.charts.get(finding.claim.id, ())
 
 
-def _answer(body: Body, finding: Finding, pictures: Drawings) -> dict[str, Any]:
+def _answer(source: EvidenceSource, finding: Finding, pictures: Drawings) -> dict[str, Any]:
     estimate = finding.estimate
     assert estimate is not None
     level = fmt.level(estimate.confidence_level)
     missing = shown_count(finding, finding.n_missing)
     plan = "primary claim of the plan" if finding.planned else "post hoc: not in the plan"
     return {
-        "anchor": answer_anchor(finding.claim.id, body),
+        "anchor": answer_anchor(finding.claim.id, source),
         "estimate": f"{fmt.interval(estimate)} {estimate.unit}, {level} interval",
         "p": "" if math.isnan(estimate.p_value) else fmt.p_value(estimate.p_value),
         "verdict": finding.verdict,
@@ -96,14 +96,14 @@ def _answer(body: Body, finding: Finding, pictures: Drawings) -> dict[str, Any]:
         "method": estimate.method,
         "plan": plan if finding.n_studies is None else "",
         "family": _family(finding),
-        "checks": other_choices(body, finding),
-        "curve": curve_figure(body, finding, pictures),
+        "checks": other_choices(source, finding),
+        "curve": curve_figure(source, finding, pictures),
     }
 
 
-def answer_anchor(claim_id: str, body: Body) -> str:
+def answer_anchor(claim_id: str, source: EvidenceSource) -> str:
     """Return the id of the section in which a body of data answers a claim."""
-    return f"{claim_id}-{body.key}"
+    return f"{claim_id}-{source.key}"
 
 
 def _family(finding: Finding) -> str:

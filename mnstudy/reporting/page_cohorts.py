@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.bodies import EvidenceSource
 from mnstudy.reporting.page_figures import drawn_charts
 from mnstudy.reporting.printed_table import PrintedTable
 from mnstudy.reporting.table_html import to_html
@@ -31,61 +31,62 @@ SECTIONS = (
         "was seen.",
     ),
 )
-BEGINNINGS = {"table1": ("table1", "baseline"), "outcomes": ("outcome",), "harms": ("harm",)}
 
 
-def section_id(key: str, body: Body) -> str:
+def section_id(key: str, source: EvidenceSource) -> str:
     """Return the id of the section of a cohort."""
-    return f"{key}-{body.key}"
+    return f"{key}-{source.key}"
 
 
-def section_tables(key: str, body: Body) -> list[PrintedTable]:
-    """Return the tables of a cohort that stand in a section, by how their keys begin."""
-    return [table for table in body.tables if table.key.startswith(BEGINNINGS[key])]
+def section_tables(key: str, source: EvidenceSource) -> list[PrintedTable]:
+    """Return the tables of a cohort that stand in a section."""
+    return [table for table in source.tables if table.section == key]
 
 
-def has_section(key: str, body: Body) -> bool:
+def has_section(key: str, source: EvidenceSource) -> bool:
     """Tell whether a cohort has anything to show in a section."""
-    if body.trials is not None:
+    if source.trials is not None:
         return False
-    return bool(section_tables(key, body)) or (key == "harms" and body.harms is not None)
+    return bool(section_tables(key, source)) or (key == "harms" and source.harms is not None)
 
 
 def cohort_sections(
-    bodies: Sequence[Body], pictures: Mapping[tuple[str, str], Any]
+    sources: Sequence[EvidenceSource], pictures: Mapping[tuple[str, str], Any]
 ) -> list[dict[str, Any]]:
     """Return the sections that have something to show, each cohort in them."""
     sections = []
     for key, title, about in SECTIONS:
-        cohorts = [_cohort(key, b, pictures) for b in bodies if has_section(key, b)]
+        cohorts = [_cohort(key, b, pictures) for b in sources if has_section(key, b)]
         if cohorts:
             sections.append({"key": key, "title": title, "about": about, "cohorts": cohorts})
     return sections
 
 
-def other_tables(bodies: Sequence[Body]) -> list[dict[str, Any]]:
+def other_tables(sources: Sequence[EvidenceSource]) -> list[dict[str, Any]]:
     """Return the tables of the published trials, which stand in no section of a cohort."""
-    return [_table(b, t) for b in bodies if b.trials is not None for t in b.tables]
+    return [_table(b, t) for b in sources if b.trials is not None for t in b.tables]
 
 
-def _cohort(key: str, body: Body, pictures: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
-    charts = [body.harms] if key == "harms" and body.harms is not None else []
+def _cohort(
+    key: str, source: EvidenceSource, pictures: Mapping[tuple[str, str], Any]
+) -> dict[str, Any]:
+    charts = [source.harms] if key == "harms" and source.harms is not None else []
     return {
-        "id": section_id(key, body),
-        "heading": body.heading,
-        "synthetic": body.synthetic,
-        "tables": [_table(body, t) for t in section_tables(key, body)],
-        "charts": drawn_charts(body, charts, pictures),
+        "id": section_id(key, source),
+        "heading": source.heading,
+        "synthetic": source.synthetic,
+        "tables": [_table(source, t) for t in section_tables(key, source)],
+        "charts": drawn_charts(source, charts, pictures),
     }
 
 
-def _table(body: Body, table: PrintedTable) -> dict[str, str]:
-    return {"title": table.title, "html": printed(table), "path": table_path(body, table)}
+def _table(source: EvidenceSource, table: PrintedTable) -> dict[str, str]:
+    return {"title": table.title, "html": printed(table), "path": table_path(source, table)}
 
 
-def table_path(body: Body, table: PrintedTable) -> str:
+def table_path(source: EvidenceSource, table: PrintedTable) -> str:
     """Return where the files of a table lie, without the ending."""
-    return f"tables/{body.key}/{table.file}"
+    return f"tables/{source.key}/{table.file}"
 
 
 def printed(table: PrintedTable) -> str:
@@ -93,4 +94,4 @@ def printed(table: PrintedTable) -> str:
 
     Its box is no landmark here: a page with a landmark for every table has too many to be of use.
     """
-    return to_html(table).replace('role="region"', 'role="group"', 1)
+    return to_html(table, role="group")

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.bodies import EvidenceSource
 from mnstudy.reporting.charts import Chart
 
 
 def drawn_charts(
-    body: Body, charts: Iterable[Chart], pictures: Mapping[tuple[str, str], Any]
+    source: EvidenceSource, charts: Iterable[Chart], pictures: Mapping[tuple[str, str], Any]
 ) -> list[dict[str, Any]]:
     """Return the charts of which there is a picture under the keys of the body and the chart.
 
     A picture that brings its words spares the chart from finding them again, which takes long.
     """
-    found = ((chart, pictures.get((body.key, chart.key))) for chart in charts)
+    found = ((chart, pictures.get((source.key, chart.key))) for chart in charts)
     return [
         {
             "picture": drawn,

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mnstudy.reporting.bodies import Body
-from mnstudy.reporting.cells import Cell
+from mnstudy.reporting.bodies import EvidenceSource
+from mnstudy.reporting.cells import ScorecardEntry
 from mnstudy.verdicts.findings import VERDICTS, Finding
 from mnstudy.verdicts.registry import ARTICLES, Claim
 
@@ -26,7 +26,7 @@ ABOUT = (
 )
 
 
-def sort_keys(shown: Cell, finding: Finding | None) -> dict[str, str]:
+def sort_keys(shown: ScorecardEntry, finding: Finding | None) -> dict[str, str]:
     """Return what a cell is sorted by; empty where there is nothing, which always comes last.
 
     ``beyond`` is the distance of the estimate from the margin, in distances between margin and no
@@ -46,16 +46,16 @@ def _number(value: float) -> str:
 
 
 def controls(
-    claims: Sequence[Claim], bodies: Sequence[Body], groups: Sequence[dict[str, Any]]
+    claims: Sequence[Claim], sources: Sequence[EvidenceSource], groups: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return what the claims can be filtered by: only what some of them have."""
     said = {letter for c in claims for letter in (*c.articles, *c.against)}
-    words = {f.verdict for b in bodies for f in b.findings}
+    words = {f.verdict for b in sources for f in b.findings}
     return {
         "articles": [(letter, f"{letter}: {name}") for letter, name in ARTICLES.items()
                      if letter in said],
         "verdicts": [(str(i), word) for i, word in enumerate(VERDICTS) if word in words],
-        "bodies": [(str(i), body.heading) for i, body in enumerate(bodies)],
+        "bodies": [(str(i), source.heading) for i, source in enumerate(sources)],
         "groups": [(group["key"], group["title"]) for group in groups],
         "sorts": SORTS,
         "about": ABOUT,

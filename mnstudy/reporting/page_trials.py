@@ -9,11 +9,12 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting.bibliography import doi_link, doi_of, year_of
-from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.bodies import EvidenceSource
 from mnstudy.reporting.page_figures import drawn_charts
 from mnstudy.verdicts.findings import Finding
+from mnstudy.words.notes import sentences
 
-APART = ("directions of effect: ", "certainty ")  # notes that stand apart on the page
+APART = ("directions_of_effect", "certainty_rated")  # notes that stand apart on the page
 STEPS = {-1: "1 step lower", 0: "no change"}
 ABOUT_DOUBTS = (
     "Printed numbers that do not agree with one another. A doubt is a question, not an "
@@ -22,32 +23,34 @@ ABOUT_DOUBTS = (
 )
 
 
-def claim_evidence(
-    body: Body, finding: Finding, pictures: Mapping[tuple[str, str], Any]
+def trials_beside(
+    source: EvidenceSource, finding: Finding, pictures: Mapping[tuple[str, str], Any]
 ) -> dict[str, Any]:
     """Return what the trials say of one claim beside the estimate; empty for other data."""
-    trials = body.trials
+    trials = source.trials
     if trials is None or finding.claim.id not in trials.states:
         return {}
     claim = finding.claim.id
     studies = trials.used(claim)
     return {
-        "anchor": f"{claim}-{body.key}-trials",
+        "anchor": f"{claim}-{source.key}-trials",
         "state": f"{trials.states[claim].word}: {trials.states[claim].sentence}",
         "directions": trials.directions[claim].sentence,
         "certainty": finding.certainty,
         "domains": [_domain(d.name, d.steps, d.reason) for d in finding.domains],
         "studies": citations(studies),
         "counted": fmt.count(len(studies), "study", "studies"),
-        "charts": drawn_charts(body, body.charts.get(claim, ()), pictures),
+        "charts": drawn_charts(source, source.charts.get(claim, ()), pictures),
     }
 
 
 def overview(
-    bodies: Sequence[Body], pictures: Mapping[tuple[str, str], Any]
+    sources: Sequence[EvidenceSource], pictures: Mapping[tuple[str, str], Any]
 ) -> list[dict[str, Any]]:
     """Return the charts of the published evidence as a whole."""
-    return [chart for body in bodies for chart in drawn_charts(body, body.overview, pictures)]
+    return [
+        chart for source in sources for chart in drawn_charts(source, source.overview, pictures)
+    ]
 
 
 def _domain(name: str, steps: int, reason: str) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def _domain(name: str, steps: int, reason: str) -> dict[str, Any]:
 
 def other_notes(finding: Finding) -> tuple[str, ...]:
     """Return the notes of a finding without its directions and certainty, which stand apart."""
-    return tuple(n for n in finding.notes if not n.startswith(APART))
+    return sentences(n for n in finding.remarks if n.kind not in APART)
 
 
 def citations(studies: pd.DataFrame) -> list[dict[str, str]]:
@@ -75,13 +78,13 @@ def citations(studies: pd.DataFrame) -> list[dict[str, str]]:
     return found
 
 
-def doubts_section(bodies: Sequence[Body]) -> dict[str, Any]:
+def doubts_section(sources: Sequence[EvidenceSource]) -> dict[str, Any]:
     """Return the table of doubts about printed numbers; empty without published evidence."""
-    trials = next((b.trials for b in bodies if b.trials is not None), None)
+    trials = next((b.trials for b in sources if b.trials is not None), None)
     if trials is None:
         return {}
     titles = {c.id: c.title for c in trials.claims}
-    shown = {f.claim.id for b in bodies for f in b.findings}
+    shown = {f.claim.id for b in sources for f in b.findings}
     rows = [_doubt(row, titles, shown) for row in trials.doubts.to_dict("records")]
     return {"about": ABOUT_DOUBTS, "rows": rows}
 

@@ -89,10 +89,7 @@ class PairPlot(Chart):
         return f"Not drawn, but in the estimate: {n} {sites} without the other side. " if n else ""
 
     def _adjusted(self) -> str:
-        estimate = self.pairs.finding.estimate
-        if estimate is None or "adjusted for" not in estimate.method:
-            return ""
-        return " The lines are not adjusted, the estimate is."
+        return " The lines are not adjusted, the estimate is." if self.pairs.adjusted else ""
 
 
 def _data(pairs: Pairs) -> list[dict[str, object]]:
@@ -111,7 +108,7 @@ def _data(pairs: Pairs) -> list[dict[str, object]]:
             "kind": "mean",
             "reference": reference,
             "treated": treated,
-            "n": pairs.n_pairs.replace(",", ""),
+            "n": fmt.ungrouped(str(pairs.n_pairs)),
         }
     )
     for kind, found in (("estimate", estimate), ("together", finding.simultaneous)):

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from mnstudy import formatting as fmt
+from mnstudy.disclosure import shown_count
 from mnstudy.reporting import theme
 from mnstudy.reporting.designs import design_cells
-from mnstudy.reporting.reading import Reading, reading
-from mnstudy.reporting.rows import Panel, Row
-from mnstudy.verdicts.disclosure import shown_count
+from mnstudy.reporting.reading import VerdictAxis, verdict_axis
+from mnstudy.reporting.rows import IntervalRow, Panel
 from mnstudy.verdicts.findings import Finding, Part
+from mnstudy.words.units import is_ratio
 
 HEADERS = ("estimate (interval)", "n")
 TITLES = {
@@ -69,7 +70,7 @@ def comparison_panel(
 
 def judged_axis(finding: Finding) -> dict[str, Any]:
     """Return the fields of a panel on whose axis the finding is judged: margin, null and zone."""
-    axis = reading(finding)
+    axis = verdict_axis(finding)
     return {
         "null": axis.null,
         "null_label": "no effect",
@@ -95,8 +96,9 @@ def part_panels(finding: Finding) -> list[Panel]:
 def _part_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
     kind, unit = parts[0].kind, parts[0].unit
     difference = kind in DIFFERENCES
-    log = "ratio" in unit
+    log = is_ratio(unit)
     return Panel(
+        kind=kind,
         title=TITLES.get(kind, kind),
         rows=tuple(part_row(finding, p, common_digits(parts)) for p in parts),
         headers=HEADERS,
@@ -119,7 +121,7 @@ def _beside(finding: Finding) -> list[Part]:
     return sorted(beside, key=lambda p: (p.kind in UNJUDGED, p.kind != "together"))
 
 
-def _beside_row(finding: Finding, part: Part, digits: int) -> Row:
+def _beside_row(finding: Finding, part: Part, digits: int) -> IntervalRow:
     """Return the row of a number beside the estimate; the family's interval has its colours."""
     row = part_row(finding, part, digits, judged=part.kind not in UNJUDGED)
     if part.kind != "together":
@@ -145,11 +147,11 @@ def _own_label(finding: Finding) -> str:
     return same or ("pooled" if (finding.n_studies or 0) > 1 else "estimate")
 
 
-def _estimate_row(finding: Finding, label: str) -> Row:
+def _estimate_row(finding: Finding, label: str) -> IntervalRow:
     estimate = finding.estimate
     assert estimate is not None
     style = theme.VERDICT_STYLES[finding.verdict]
-    return Row(
+    return IntervalRow(
         label=label,
         value=estimate.value,
         low=estimate.ci_low,
@@ -185,10 +187,10 @@ def write_interval(part: Part, digits: int) -> str:
     return f"{value} ({low} to {high})"
 
 
-def part_row(finding: Finding, part: Part, digits: int, *, judged: bool = False) -> Row:
+def part_row(finding: Finding, part: Part, digits: int, *, judged: bool = False) -> IntervalRow:
     """Return the row of a further number; a withheld one says so in place of its value."""
     text = "not shown" if math.isnan(part.value) else write_interval(part, digits)
-    return Row(
+    return IntervalRow(
         label=part.label,
         value=part.value,
         low=part.ci_low,
@@ -200,9 +202,9 @@ def part_row(finding: Finding, part: Part, digits: int, *, judged: bool = False)
 
 def same_axis(findings: Sequence[Finding]) -> list[list[Finding]]:
     """Group findings that can share an axis: same unit, same margin, same side."""
-    groups: dict[tuple[str, Reading], list[Finding]] = {}
+    groups: dict[tuple[str, VerdictAxis], list[Finding]] = {}
     for finding in findings:
         if finding.estimate is not None:
-            key = (finding.estimate.unit, reading(finding))
+            key = (finding.estimate.unit, verdict_axis(finding))
             groups.setdefault(key, []).append(finding)
     return list(groups.values())

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from mnstudy.reporting import captions, figures, theme
-from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.bodies import EvidenceSource
 from mnstudy.reporting.charts import Chart
-from mnstudy.reporting.page import Drawn
+from mnstudy.reporting.page import PageFigure
 from mnstudy.reporting.page_checks import curve_key
 from mnstudy.reporting.scorecard import scorecard
 from mnstudy.reporting.side_by_side import Piece, side_by_side
@@ -41,13 +41,13 @@ class _Files:
 
 
 def draw_figures(
-    bodies: Sequence[Body],
+    sources: Sequence[EvidenceSource],
     folder: Path,
     *,
     formats: Sequence[str],
     workers: Workers | None = None,
     progress: Progress,
-) -> dict[tuple[str, str], Drawn]:
+) -> dict[tuple[str, str], PageFigure]:
     """Draw and write every figure and the scorecard; return the figures by body and key.
 
     The figure of a finding has the id of its claim for a key, that of a specification curve
@@ -55,9 +55,9 @@ def draw_figures(
     svg, which is always drawn.
     """
     # The last ones show all claims at once and take longest: begun first, none is waited for.
-    wanted = list(_wanted(bodies))[::-1]
+    wanted = list(_wanted(sources))[::-1]
     every = tuple(f for f in FORMATS if f == "svg" or f in formats)
-    columns = [(b.heading, b.findings) for b in bodies]
+    columns = [(b.heading, b.findings) for b in sources]
     basis = [(name, [finding_basis(f) for f in found]) for name, found in columns]
     pieces = [Piece("scorecard", tuple(basis), _scorecard, (columns,))]
     pieces += [Piece("figure", (_basis(x), every), _draw, (x, every)) for _, _, x in wanted]
@@ -67,8 +67,8 @@ def draw_figures(
         (folder / f"scorecard.{ending}").write_bytes(content)
     files = made[1:]
     return {
-        (body, key): _write(made, folder, f"figures/{body}/{key}")
-        for (body, key, _), made in zip(wanted, files, strict=True)
+        (source, key): _write(made, folder, f"figures/{source}/{key}")
+        for (source, key, _), made in zip(wanted, files, strict=True)
     }
 
 
@@ -90,16 +90,16 @@ def _basis(shown: Shown) -> Shown:
     return shown
 
 
-def _wanted(bodies: Sequence[Body]) -> Iterator[tuple[str, str, Shown]]:
-    for body in bodies:
-        for finding in body.findings:
+def _wanted(sources: Sequence[EvidenceSource]) -> Iterator[tuple[str, str, Shown]]:
+    for source in sources:
+        for finding in source.findings:
             if is_drawn(finding):
-                yield body.key, finding.claim.id, finding
-        for curve in body.checked.curves if body.checked else ():
+                yield source.key, finding.claim.id, finding
+        for curve in source.checked.curves if source.checked else ():
             if is_a_curve(curve):
-                yield body.key, curve_key(curve.finding.claim.id), curve
-        for chart in _charts(body):
-            yield body.key, chart.key, chart
+                yield source.key, curve_key(curve.finding.claim.id), curve
+        for chart in _charts(source):
+            yield source.key, chart.key, chart
 
 
 def is_drawn(finding: Finding) -> bool:
@@ -107,13 +107,13 @@ def is_drawn(finding: Finding) -> bool:
     return finding.estimate is not None or any(p.kind == "study" for p in finding.parts)
 
 
-def _charts(body: Body) -> Iterator[Chart]:
+def _charts(source: EvidenceSource) -> Iterator[Chart]:
     """Give the further figures of a body of data."""
-    for charts in body.charts.values():
+    for charts in source.charts.values():
         yield from charts
-    if body.harms is not None:
-        yield body.harms
-    yield from body.overview
+    if source.harms is not None:
+        yield source.harms
+    yield from source.overview
 
 
 @theme.themed()
@@ -127,12 +127,12 @@ def _draw(shown: Shown, formats: Sequence[str]) -> _Files:
     return _Files(files, addresses, (float(width), float(height)), *said)
 
 
-def _write(made: _Files, folder: Path, path: str) -> Drawn:
+def _write(made: _Files, folder: Path, path: str) -> PageFigure:
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     for ending, content in made.wide.items():
         target.with_name(f"{target.name}.{ending}").write_bytes(content)
-    return Drawn(
+    return PageFigure(
         wide=made.addresses[0],
         narrow=made.addresses[1],
         width=round(96 * made.inches[0]),

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mnstudy.reporting.lettering import line_height, wrap
-from mnstudy.reporting.reading import reading
-from mnstudy.verdicts.displays.points import Arm, Points
+from mnstudy.reporting.reading import verdict_axis
+from mnstudy.verdicts.displays.points import PatientGroup, Points
 
 TALLEST = 0.62  # inches a crowd of dots may take
 MEAN = 0.17  # inches for the mean beneath them
@@ -19,7 +19,7 @@ Ends = tuple[float, float]
 
 def ends_of(points: Points) -> Ends:
     """Return the ends of the axis of the groups: dots, means, estimate and margin lie inside."""
-    finding, axis = points.finding, reading(points.finding)
+    finding, axis = points.finding, verdict_axis(points.finding)
     assert finding.estimate is not None
     shifted = [finding.estimate.value, axis.margin, 0.0, axis.other_margin]
     core = [*(x for arm in points.arms for x in arm.values), *(a.mean for a in points.arms)]
@@ -38,7 +38,7 @@ def ends_of(points: Points) -> Ends:
 class Group:
     """One group laid out: its name, and where its dots stand in inches."""
 
-    arm: Arm
+    arm: PatientGroup
     label: tuple[str, ...]
     places: NDArray[np.float64]
     offsets: NDArray[np.float64]
@@ -53,7 +53,9 @@ class Group:
         return max(lines, self.crowd + mean) + 0.09
 
 
-def lay_out(arm: Arm, ends: Ends, room: float, labels: float, size: float, dot: float) -> Group:
+def lay_out(
+    arm: PatientGroup, ends: Ends, room: float, labels: float, size: float, dot: float
+) -> Group:
     """Lay a group out: ``room`` for dots, ``labels`` for its name, ``dot`` wide, in inches."""
     places = room * (arm.values - ends[0]) / (ends[1] - ends[0])
     offsets = stacked(places, dot)

@@ -24,10 +24,9 @@ from mnstudy.reporting.effect_axis import (
 )
 from mnstudy.reporting.lettering import line_height, text_width, wrap
 from mnstudy.reporting.point_layout import MEAN, Ends, Group, ends_of, lay_out
-from mnstudy.reporting.rows import Row
+from mnstudy.reporting.rows import IntervalRow
 from mnstudy.reporting.theme import Picture, inch_axes, inch_text
-from mnstudy.verdicts.disclosure import shown_count
-from mnstudy.verdicts.displays.points import Arm, Points
+from mnstudy.verdicts.displays.points import PatientGroup, Points
 
 DOT = "#56b4e9"  # sky blue of Okabe and Ito: paler than whatever is estimated
 LABELS = 0.3  # share of the width that names may take
@@ -105,7 +104,7 @@ class PointPlot(Chart):
         return f" {n} {had} sites in both groups and a dot in each." if n else ""
 
 
-def _in_words(arm: Arm) -> str:
+def _in_words(arm: PatientGroup) -> str:
     size = f", {arm.size} patients" if arm.size else ""
     if np.isnan(arm.mean):
         return f"{arm.label}{size}"
@@ -128,11 +127,11 @@ def _data(points: Points, name: str) -> list[dict[str, object]]:
     ]
     rows += [
         {"kind": "mean", "group": arm.label, "value": arm.mean, "ci_low": arm.ci_low,
-         "ci_high": arm.ci_high, "n": arm.size.replace(",", "")}
+         "ci_high": arm.ci_high, "n": fmt.ungrouped(str(arm.size))}
         for arm in points.arms
         if not np.isnan(arm.mean)
     ]  # fmt: skip
-    patients = shown_count(finding, finding.n_patients).replace(",", "")
+    patients = fmt.ungrouped(str(points.n_patients))
     for kind, found in (("estimate", estimate), ("together", finding.simultaneous)):
         if found is not None:
             rows.append(
@@ -184,7 +183,7 @@ def _unit(points: Points) -> str:
     return points.finding.estimate.unit if points.finding.estimate else ""
 
 
-def _size(arm: Arm) -> str:
+def _size(arm: PatientGroup) -> str:
     return f"{arm.size} patients" if arm.size else "number not shown"
 
 
@@ -211,8 +210,10 @@ def _upper(axes: Axes, points: Points, groups: Sequence[Group], ends: Ends, dot:
             markeredgecolor=theme.PART, markeredgewidth=0.35, clip_on=False, **look,
         )  # fmt: skip
         arm = group.arm
-        mean = Row(label="", value=arm.mean, low=arm.ci_low, high=arm.ci_high, colour=theme.INK,
-                   edge=theme.INK, bold=True)  # fmt: skip
+        mean = IntervalRow(
+            label="", value=arm.mean, low=arm.ci_low, high=arm.ci_high, colour=theme.INK,
+            edge=theme.INK, bold=True,
+        )  # fmt: skip
         draw_interval(axes, mean, at + 0.045 + group.crowd + MEAN / 2, ends, clip_height=0.05)
         at += group.height
         if group is not groups[-1]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
-
-from mnstudy.reporting.bodies import slug
 
 Align = Literal["left", "right", "center"]
 SYNTHETIC = "SYNTHETIC"
@@ -74,6 +73,8 @@ class PrintedTable:
         Notes on the whole table.
     profile : str
         Number format, see ``mnstudy.formatting_profiles``.
+    section : str
+        Where it stands on the page: table1, outcomes or harms; empty for published trials.
 
     Raises
     ------
@@ -90,6 +91,7 @@ class PrintedTable:
     lettered: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     profile: str = "default"
+    section: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -237,3 +239,13 @@ def _heads(columns: Sequence[Column]) -> list[str]:
         name if names.count(name) == 1 else f"{name} ({names[: i + 1].count(name)})"
         for i, name in enumerate(names)
     ]
+
+
+def slug(name: str) -> str:
+    """Return a name that is safe as a folder and as an anchor.
+
+    >>> slug("../Narben 2025 <b>")
+    'narben-2025-b'
+    """
+    kept = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
+    return kept[:60] or "data"

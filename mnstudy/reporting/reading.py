@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from mnstudy import formatting as fmt
 from mnstudy.verdicts.findings import Finding
+from mnstudy.words.units import is_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class VerdictAxis:
     """The axis of a finding.
 
     Attributes
@@ -47,14 +48,14 @@ class Reading:
         return f"{names.get(self.rule, 'stated limit')} {number}"
 
 
-def reading(finding: Finding) -> Reading:
+def verdict_axis(finding: Finding) -> VerdictAxis:
     """Return how the finding is read; levels and rates have no value of no effect."""
     estimate, margin = finding.estimate, finding.margin
     either = finding.rule == "difference"
-    ratio = "ratio" in (estimate.unit if estimate else finding.claim.unit)
+    ratio = is_ratio(estimate.unit if estimate else finding.claim.unit)
     turned = either and estimate is not None and estimate.value < finding.null
     has_null = finding.rule in ("superiority", "difference", "noninferiority") or margin == 0
-    return Reading(
+    return VerdictAxis(
         rule=finding.rule,
         margin=-margin if turned else margin,
         other_margin=(margin if turned else -margin) if either else None,

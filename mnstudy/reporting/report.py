@@ -18,8 +18,9 @@ from mnstudy.cohort.manifest import check_manifest, read_manifest
 from mnstudy.cohort.problems import fail
 from mnstudy.cohort.shipped import data_dir
 from mnstudy.cohort.table import Cohort
+from mnstudy.errors import chosen
 from mnstudy.reporting import made_from, page, report_notebooks
-from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.bodies import EvidenceSource
 from mnstudy.reporting.checklists import checklist_frame
 from mnstudy.reporting.downloads import downloads
 from mnstudy.reporting.folder import (
@@ -29,15 +30,15 @@ from mnstudy.reporting.folder import (
     whole_folder,
     write_manifest,
 )
-from mnstudy.reporting.gathering import gather
+from mnstudy.reporting.gathering import collect_evidence
 from mnstudy.reporting.made_from import Options
 from mnstudy.reporting.pictures import FORMATS, draw_figures
 from mnstudy.reporting.scorecard import scorecard_table
 from mnstudy.reporting.scrub import scrub
 from mnstudy.reporting.table_formats import write_tables
 from mnstudy.reporting.tables import (
-    attrition_frame,
     dropouts_frame,
+    flow_frame,
     parts_frame,
     results_frame,
     sensitivity_frame,
@@ -58,7 +59,7 @@ def report(
     out: str | Path = "report/",
     *,
     claims: str | Sequence[str] | None = None,
-    formats: Sequence[str] = FORMATS,
+    formats: str | Sequence[str] = FORMATS,
     profile: str = "default",
     notebooks: bool = False,
     reuse: bool = True,
@@ -78,7 +79,7 @@ def report(
     claims : str or sequence of str, optional
         Ids of the claims to answer, and of the notebooks only those that ask them; all when left
         out.
-    formats : sequence of str
+    formats : str or sequence of str
         Some of svg, png (300 dpi) and pdf, for the figures. The svg is always written, for the
         page; the scorecard always has all of them.
     profile : {"default", "annals", "jama"}
@@ -121,16 +122,14 @@ def report(
     >>> import mnstudy as mn
     >>> mn.report(mn.load("my_sheet.csv"), out="report/")  # doctest: +SKIP
     """
-    unknown = [f for f in formats if f not in FORMATS]
-    if unknown:
-        raise ValueError(f"no format {', '.join(unknown)}: choose from {', '.join(FORMATS)}")
+    drawn = chosen(formats, FORMATS, "format")
     target = check_target(Path(out))
     tell = progress or (lambda stage, done, total: None)
     _check_shipped(tell)
     cohorts = [load(name) for name in SHIPPED] if cohort is None else [cohort]
     options = Options(
         claims=_asked(claims, cohorts),
-        formats=tuple(f for f in FORMATS if f in formats),
+        formats=tuple(f for f in FORMATS if f in drawn),
         notebooks=notebooks,
         profile=profile,
     )
@@ -145,11 +144,13 @@ def report(
         stack.enter_context(memory.kept_in(store))
         folder = stack.enter_context(whole_folder(target))
         some = stack.enter_context(workers(n_jobs))
-        bodies = gather(cohorts, tell, claims=options.claims, profile=options.profile, workers=some)
+        sources = collect_evidence(
+            cohorts, tell, claims=options.claims, profile=options.profile, workers=some
+        )
         write_report(
-            bodies,
+            sources,
             folder,
-            formats=formats,
+            formats=drawn,
             workers=some,
             progress=tell,
             notebooks=report_notebooks.written_beside(
@@ -159,7 +160,7 @@ def report(
             else None,
         )
         scrub(folder, cohorts)
-        write_manifest(folder, made_from.about(bodies, options, key))
+        write_manifest(folder, made_from.about(sources, options, key))
         memory.forget_old(store)
     return target
 
@@ -175,7 +176,7 @@ def _store(reuse: bool) -> Iterator[Path]:
 
 
 def write_report(
-    bodies: Sequence[Body],
+    sources: Sequence[EvidenceSource],
     folder: Path,
     *,
     progress: Progress,
@@ -189,49 +190,49 @@ def write_report(
     """
     if notebooks is not None:  # imports that take a second, while others draw
         Thread(target=import_module, args=("mnstudy.reporting.notebooks",)).start()
-    pictures = draw_figures(bodies, folder, formats=formats, workers=workers, progress=progress)
+    pictures = draw_figures(sources, folder, formats=formats, workers=workers, progress=progress)
     with notebooks or nullcontext(()) as addresses:
-        _write_page(bodies, folder, pictures, addresses, progress)
+        _write_page(sources, folder, pictures, addresses, progress)
 
 
 def _write_page(
-    bodies: Sequence[Body],
+    sources: Sequence[EvidenceSource],
     folder: Path,
-    pictures: Mapping[tuple[str, str], page.Drawn],
+    pictures: Mapping[tuple[str, str], page.PageFigure],
     notebooks: Sequence[str],
     progress: Progress,
 ) -> None:
     """Write tables and page; the page comes last, for it names every other file."""
     progress("tables and page", 0, 3)
-    columns = [(b.heading, b.findings) for b in bodies]
+    columns = [(b.heading, b.findings) for b in sources]
     write_csv(scorecard_table(columns).reset_index(), folder / "scorecard.csv")
-    _write_numbers(bodies, folder)
+    _write_numbers(sources, folder)
     progress("tables and page", 1, 3)
-    for body in bodies:
-        write_tables(folder / "tables" / body.key, body.tables)
-    write_trials(bodies, folder)
-    write_csv(checklist_frame(bodies), folder / "checklist.csv")
+    for source in sources:
+        write_tables(folder / "tables" / source.key, source.tables)
+    write_trials(sources, folder)
+    write_csv(checklist_frame(sources), folder / "checklist.csv")
     progress("tables and page", 2, 3)
     html = page.render(
-        bodies,
+        sources,
         pictures,
         versions=made_from.versions(),
         register_sha256=made_from.register_sha256(),
         notebooks=notebooks,
-        downloads=downloads(folder, bodies, also=notebooks),
+        downloads=downloads(folder, sources, also=notebooks),
     )
     (folder / "index.html").write_text(html, encoding="utf-8", newline="\n")
     progress("tables and page", 3, 3)
 
 
-def _write_numbers(bodies: Sequence[Body], folder: Path) -> None:
+def _write_numbers(sources: Sequence[EvidenceSource], folder: Path) -> None:
     frames = {
-        "results": results_frame(b.findings for b in bodies),
-        "parts": parts_frame(b.findings for b in bodies),
-        "sensitivity": sensitivity_frame(bodies),
-        "specifications": specifications_frame(bodies),
-        "attrition": attrition_frame(bodies),
-        "dropouts": dropouts_frame(bodies),
+        "results": results_frame(b.findings for b in sources),
+        "parts": parts_frame(b.findings for b in sources),
+        "sensitivity": sensitivity_frame(sources),
+        "specifications": specifications_frame(sources),
+        "attrition": flow_frame(sources),
+        "dropouts": dropouts_frame(sources),
     }
     for name, frame in frames.items():
         write_csv(frame, folder / f"{name}.csv")

@@ -18,12 +18,12 @@ from mnstudy.reporting.curve_frame import (
     Entry,
     Frame,
     axis_height,
+    confidence_band,
     label_height,
-    marked,
-    source,
-    spread,
+    left_axis,
+    reference_line,
+    source_line,
     under_axis,
-    upright,
 )
 from mnstudy.reporting.theme import Picture
 from mnstudy.verdicts.displays.responders import ResponderCurve
@@ -137,7 +137,7 @@ def _draw(chart: ResponderPlot, width: float, size: float) -> Picture:
     curve = chart.curve
     frame = Frame(
         width=width, size=size, title=curve.title, entries=_entries(curve),
-        words=source(
+        words=source_line(
             curve.dataset, synthetic=curve.synthetic, size=fmt.count(curve.n_patients, "patient")
         ),
     )  # fmt: skip
@@ -148,7 +148,7 @@ def _draw(chart: ResponderPlot, width: float, size: float) -> Picture:
     with theme.themed():
         body = above + PLOT + lower + axis_height(size)
         picture, top = frame.sheet(body, chart.alt, synthetic=curve.synthetic)
-        axes = upright(picture, (left, top + above, room, PLOT), SHARE, size)
+        axes = left_axis(picture, (left, top + above, room, PLOT), SHARE, size)
         axes.set_ylim(0, 100)
         for i, arm in enumerate(curve.arms):
             own = curve.shares[curve.shares["arm"] == arm]
@@ -156,12 +156,12 @@ def _draw(chart: ResponderPlot, width: float, size: float) -> Picture:
         panels = [axes]
         if two:
             start = top + above + PLOT + BETWEEN + 0.16 + gap
-            panels.append(upright(picture, (left, start, room, BELOW), DIFFERENCE, size))
+            panels.append(left_axis(picture, (left, start, room, BELOW), DIFFERENCE, size))
             panels[1].axhline(0, color=theme.LINE, linewidth=0.8, zorder=1)
             _curve(panels[1], curve, curve.differences, "difference", 0)
         for panel in panels:
             panel.set_xlim(*_ends(curve))
-            marked(panel, curve.usual)
+            reference_line(panel, curve.usual)
         under_axis(panels[-1], THRESHOLD, size)
     return picture
 
@@ -178,7 +178,7 @@ def _curve(axes: Axes, curve: ResponderCurve, own: pd.DataFrame, name: str, i: i
     colour, style, marker = LOOKS[i]
     line: dict[str, Any] = {"color": colour, "zorder": 2.5}
     if not curve.coarse:
-        spread(axes, own["threshold"], (own["low"], own["high"]), first=i == 0)
+        confidence_band(axes, own["threshold"], (own["low"], own["high"]), first=i == 0)
         axes.plot(own["threshold"], own[name], linestyle=style, linewidth=1.4, **line)
         return
     low, high = _ends(curve)

@@ -15,7 +15,7 @@ ROW_PAD = 0.075
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class IntervalRow:
     """One line of a panel.
 
     ``mark`` is how it is drawn: dot, diamond, bar, heading or nothing. ``whole`` keeps the whole
@@ -42,11 +42,12 @@ class Row:
 class Panel:
     """Rows on a common axis, with the lines they are held against.
 
-    ``keep`` are further values that the axis has to show.
+    ``keep`` are further values that the axis has to show; ``kind`` is that of the parts, where all
+    are of one.
     """
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[IntervalRow, ...]
     headers: tuple[str, ...]
     axis_label: str
     null: float | None = None
@@ -58,10 +59,11 @@ class Panel:
     favours_lower: bool = False
     log: bool = False
     keep: tuple[float, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class PanelLayout:
     """Where the columns and rows of a panel lie, in inches."""
 
     width: float
@@ -119,7 +121,7 @@ class Layout:
         return self.head_height + self.strip_height + self.plot_height + self.axis_height
 
 
-def lay_out(panel: Panel, width: float, size: float) -> Layout:
+def lay_out(panel: Panel, width: float, size: float) -> PanelLayout:
     """Fit a panel into a width: labels wrapped, numbers beside the plot or under the labels."""
     columns = _cell_widths(panel, size)
     beside = sum(columns) + GAP * len(columns)
@@ -138,7 +140,7 @@ def lay_out(panel: Panel, width: float, size: float) -> Layout:
     return _layout(panel, width, size, label, plot_left, plot_width, tuple(rights))
 
 
-def _stacked(panel: Panel, width: float, size: float) -> Layout:
+def _stacked(panel: Panel, width: float, size: float) -> PanelLayout:
     texts = [_joined(panel, row) for row in panel.rows]
     label = max(
         _label_width(panel, size, 0.46 * width), widest(texts, size - 0.5) if texts else 0.0
@@ -155,7 +157,7 @@ def _layout(
     plot_left: float,
     plot_width: float,
     rights: tuple[float, ...],
-) -> Layout:
+) -> PanelLayout:
     stacked = not rights
     labels = [_lines(row, width if row.mark == "heading" else label, size) for row in panel.rows]
     under = [
@@ -168,7 +170,7 @@ def _layout(
     ]
     axis = " · ".join(x for x in (panel.axis_label, panel.zone_label) if x)
     room = 2 * min(plot_left + plot_width / 2, width - plot_left - plot_width / 2)
-    return Layout(
+    return PanelLayout(
         width=width,
         size=size,
         label_width=label,
@@ -184,11 +186,11 @@ def _layout(
     )
 
 
-def _lines(row: Row, width: float, size: float) -> tuple[str, ...]:
+def _lines(row: IntervalRow, width: float, size: float) -> tuple[str, ...]:
     return tuple(wrap(row.label, width, size, bold=row.bold))
 
 
-def _joined(panel: Panel, row: Row) -> str:
+def _joined(panel: Panel, row: IntervalRow) -> str:
     named = zip(panel.headers, row.cells, strict=False)
     return ", ".join(
         f"{h}{NBSP}{c}" if h in ("n", "weight", "blinded") else c for h, c in named if c

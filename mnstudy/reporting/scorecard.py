@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mnstudy.reporting import theme
-from mnstudy.reporting.scorecard_layout import Columns, Plan, articles, cell_of, draw
+from mnstudy.reporting.scorecard_layout import Columns, ScorecardPlan, articles, cell_of, draw
 from mnstudy.reporting.theme import Picture, inch_axes
 from mnstudy.verdicts.findings import VERDICTS
 from mnstudy.verdicts.registry import GROUPS, OWN, Claim, registry
@@ -68,7 +68,7 @@ def scorecard(columns: Columns) -> Picture:
     claims = claims_of(columns)
     if not claims:
         raise ValueError("there is nothing to draw: give at least one heading with its findings")
-    plan = Plan(columns, claims)
+    plan = ScorecardPlan(columns, claims)
     with theme.themed():
         picture = theme.new_picture(plan.width, plan.height, alt_text(columns))
         axes = inch_axes(picture, 0, 0, plan.width, plan.height)

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from mnstudy.reporting import cells, theme
-from mnstudy.reporting.cells import Cell, cell
+from mnstudy.reporting.cells import ScorecardEntry, scorecard_entry
 from mnstudy.reporting.lettering import line_height, text_width, wrap
 from mnstudy.verdicts.findings import VERDICTS, Findings
 from mnstudy.verdicts.registry import GROUPS, Claim
@@ -34,13 +34,13 @@ def articles(claim: Claim) -> str:
     return " ".join([*claim.articles, *(f"≠{letter}" for letter in claim.against)])
 
 
-def cell_of(findings: Findings, claim: Claim) -> Cell:
+def cell_of(findings: Findings, claim: Claim) -> ScorecardEntry:
     """Return what findings say about a claim."""
-    return cell(next((f for f in findings if f.claim.id == claim.id), None))
+    return scorecard_entry(next((f for f in findings if f.claim.id == claim.id), None))
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ScorecardPlan:
     """Where everything lies, in inches from the top left."""
 
     columns: Columns
@@ -102,7 +102,7 @@ class Plan:
         return self.bottom + 0.12 + line_height(SIZE) + 0.08 + lines + MARGIN
 
 
-def draw(axes: Axes, plan: Plan) -> None:
+def draw(axes: Axes, plan: ScorecardPlan) -> None:
     """Draw the scorecard on axes whose unit is the inch."""
     for i, (_, findings) in enumerate(plan.columns):
         synthetic = any(f.synthetic for f in findings)
@@ -126,7 +126,7 @@ def _text(axes: Axes, x: float, middle: float, text: str, size: float, **style: 
     axes.text(x, baseline, text, fontsize=size, va="baseline", **style)
 
 
-def _rule(axes: Axes, plan: Plan, y: float, colour: str) -> None:
+def _rule(axes: Axes, plan: ScorecardPlan, y: float, colour: str) -> None:
     axes.plot([MARGIN, plan.width - MARGIN], [y, y], color=colour, linewidth=0.5, zorder=1)
 
 
@@ -134,7 +134,7 @@ def _x(left: float, position: float) -> float:
     return left + TRACK * (position - cells.LEFT) / (cells.RIGHT - cells.LEFT)
 
 
-def _ground(axes: Axes, plan: Plan, i: int, *, synthetic: bool) -> None:
+def _ground(axes: Axes, plan: ScorecardPlan, i: int, *, synthetic: bool) -> None:
     """Draw what lies behind a column: the zone, the margin, the mark of invented data."""
     left, top, bottom = plan.left(i), plan.head, plan.bottom
     right = left + TRACK + TEXT
@@ -160,7 +160,7 @@ def _ground(axes: Axes, plan: Plan, i: int, *, synthetic: bool) -> None:
         axes.plot([_x(left, 0)] * 2, [top_of, bottom_of], zorder=0, **line)
 
 
-def _heads(axes: Axes, plan: Plan) -> None:
+def _heads(axes: Axes, plan: ScorecardPlan) -> None:
     size = SIZE + 1
     last = plan.head - 0.24 - line_height(size) / 2
     _text(axes, MARGIN, last, "claim", size, fontweight="bold")
@@ -181,7 +181,7 @@ def _claim(axes: Axes, claim: Claim, top: float) -> None:
     _text(axes, MARGIN + TITLE, top + ROW / 2, articles(claim), SIZE)
 
 
-def _cell(axes: Axes, shown: Cell, left: float, middle: float) -> None:
+def _cell(axes: Axes, shown: ScorecardEntry, left: float, middle: float) -> None:
     if shown.track is not None:
         _track(axes, shown, left, middle)
     x = left + TRACK + GAP
@@ -211,7 +211,7 @@ def _marker(axes: Axes, verdict: str, x: float, y: float, size: float = 5) -> No
     )  # fmt: skip
 
 
-def _track(axes: Axes, shown: Cell, left: float, y: float) -> None:
+def _track(axes: Axes, shown: ScorecardEntry, left: float, y: float) -> None:
     track, style = shown.track, theme.VERDICT_STYLES[shown.verdict]
     assert track is not None
     if track.null is not None and cells.LEFT <= track.null <= cells.RIGHT:
@@ -226,7 +226,7 @@ def _track(axes: Axes, shown: Cell, left: float, y: float) -> None:
         _marker(axes, shown.verdict, _x(left, track.value), y, size=4.5)
 
 
-def _legend(axes: Axes, plan: Plan) -> None:
+def _legend(axes: Axes, plan: ScorecardPlan) -> None:
     y = plan.bottom + 0.12 + line_height(SIZE) / 2
     x = MARGIN
     for verdict in VERDICTS:

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.sensitivity_guard import CLINICS, MARGINS, TYPES, guarded, same_estimate
+from mnstudy.disclosure.sensitivity import CLINICS, MARGINS, TYPES, same_estimate
 from mnstudy.verdicts.findings import Finding
-
-__all__ = ["groups", "guarded", "over_margins", "summary"]
+from mnstudy.words.notes import Note
 
 TIPPING, WORST = "tipping point", "worst case"
+WITHOUT, ONLY = "without_level", "only_level"  # choices that name a clinic or a scar type
 NAMES = {
     "adjustment": "covariates",
     "cluster-robust": "other errors",
@@ -38,10 +38,10 @@ def summary(finding: Finding, rows: pd.DataFrame) -> list[str]:
     sentences = []
     if len(choices):
         other = "other choice" if len(choices) == 1 else "other choices"
-        sentences.append(_stays(finding, choices, "under", other, "{}"))
+        sentences.append(_stays(finding, choices, "under", other))
     if len(alone):
         kind = "scar type taken alone" if len(alone) == 1 else "scar types taken alone"
-        sentences.append(_stays(finding, alone, "in", kind, "in {}"))
+        sentences.append(_stays(finding, alone, "in", kind))
     sentences += _pushed(rows.loc[rows["check"].eq(TIPPING), "choice"].tolist())
     ends = rows.loc[rows["check"].eq(WORST), "verdict"].tolist()
     if len(ends) == 2:
@@ -56,14 +56,15 @@ def _not_in_it(finding: Finding, rows: pd.DataFrame) -> pd.Series:
     return rows["check"].eq(CLINICS) & same_estimate(finding, rows) & rows["withheld"].eq("")
 
 
-def _pushed(choices: list[str]) -> list[str]:
+def _pushed(choices: list[Note]) -> list[str]:
     """Say how far lost results may be off; in one sentence where neither direction matters."""
-    if len(choices) == 2 and choices[0].replace("worse", "better") == choices[1]:
-        choices = [choices[0].replace("worse", "worse or better")]
-    return [f"{c[:1].upper()}{c[1:]}." for c in choices]
+    sides = tuple(choice["side"] for choice in choices)
+    if len(choices) == 2 and choices[0].having(side=sides[1]) == choices[1]:
+        choices = [choices[0].having(side=sides)]
+    return [f"{c[:1].upper()}{c[1:]}." for c in map(str, choices)]
 
 
-def _stays(finding: Finding, rows: pd.DataFrame, how: str, what: str, one: str) -> str:
+def _stays(finding: Finding, rows: pd.DataFrame, how: str, what: str) -> str:
     other = rows[rows["verdict"] != finding.verdict]
     same, total = len(rows) - len(other), len(rows)
     if not len(other):
@@ -72,13 +73,14 @@ def _stays(finding: Finding, rows: pd.DataFrame, how: str, what: str, one: str) 
     head = f"The verdict stays {finding.verdict} {how} {same} of {total} {what}"
     changes = []
     for verdict in dict.fromkeys(other["verdict"]):
-        named = [
-            one.format(str(c).removesuffix(" only"))
-            for c in other.loc[other["verdict"] == verdict, "choice"]
-        ]
-        plain = all(name.startswith(("without ", "in ")) for name in named)
-        changes.append(f"{verdict}{' ' if plain else ': '}{_listed(named)}")
+        chosen = other.loc[other["verdict"] == verdict, "choice"].tolist()
+        plain = all(choice.kind in (WITHOUT, ONLY) for choice in chosen)
+        changes.append(f"{verdict}{' ' if plain else ': '}{_listed(list(map(_named, chosen)))}")
     return f"{head}; it changes to {'; to '.join(changes)}."
+
+
+def _named(choice: Note) -> str:
+    return f"in {choice['level']}" if choice.kind == ONLY else str(choice)
 
 
 def _listed(named: Sequence[str]) -> str:
@@ -130,12 +132,12 @@ def groups(finding: Finding, rows: pd.DataFrame) -> list[dict[str, Any]]:
 def _cells(finding: Finding, row: dict[Any, Any]) -> dict[str, Any]:
     n = row["n_patients"]
     return {
-        "choice": row["choice"],
+        "choice": str(row["choice"]),
         "estimate": _written(row),
         "n": "" if pd.isna(n) else f"{int(n):,}",
         "verdict": row["verdict"],
         "changed": row["verdict"] != finding.verdict,
-        "reason": shorten(row["reason"], LONG, placeholder=" …")
+        "reason": shorten(str(row["reason"]), LONG, placeholder=" …")
         if row["verdict"] == "not testable"
         else "",
     }

@@ -13,16 +13,16 @@ from mnstudy.reporting import specification_words as words
 from mnstudy.reporting import theme
 from mnstudy.reporting.drawing import draw_mark
 from mnstudy.reporting.lettering import line_height, text_width, wrap
-from mnstudy.reporting.reading import Reading, reading
-from mnstudy.reporting.rows import Panel, Row, extent
-from mnstudy.reporting.specification_plan import GAP, MARGIN, PLOT_HEIGHT, ROW_PAD, TICKS, Plan
+from mnstudy.reporting.reading import VerdictAxis, verdict_axis
+from mnstudy.reporting.rows import IntervalRow, Panel, extent
+from mnstudy.reporting.specification_plan import GAP, MARGIN, PLOT_HEIGHT, ROW_PAD, TICKS, CurvePlan
 from mnstudy.reporting.theme import Picture, inch_axes, inch_text
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
 
 def plot_curve(curve: SpecificationCurve, width: float, size: float) -> Picture:
     """Draw a specification curve on a picture of this width in inches, letters in points."""
-    plan = Plan(curve, words.shown(curve), width, size)
+    plan = CurvePlan(curve, words.shown(curve), width, size)
     with theme.themed():
         picture = theme.new_picture(width, plan.height, words.curve_alt(curve))
         if curve.finding.synthetic:
@@ -33,7 +33,7 @@ def plot_curve(curve: SpecificationCurve, width: float, size: float) -> Picture:
     return picture
 
 
-def _draw_head(picture: Picture, plan: Plan) -> None:
+def _draw_head(picture: Picture, plan: CurvePlan) -> None:
     at = MARGIN
     for text, size, colour, weight in plan.head:
         inch_text(picture, MARGIN, at, text, fontsize=size, color=colour, fontweight=weight)
@@ -45,8 +45,8 @@ def _draw_head(picture: Picture, plan: Plan) -> None:
         at += line_height(plan.size)
 
 
-def _draw_estimates(picture: Picture, plan: Plan) -> None:
-    axis, ends = reading(plan.curve.finding), _ends(plan)
+def _draw_estimates(picture: Picture, plan: CurvePlan) -> None:
+    axis, ends = verdict_axis(plan.curve.finding), _ends(plan)
     axes = inch_axes(picture, plan.plot_left, plan.plot_top, plan.plot_width, PLOT_HEIGHT)
     if axis.log:
         axes.set_yscale("log")
@@ -66,7 +66,7 @@ def _draw_estimates(picture: Picture, plan: Plan) -> None:
     _name(picture, plan, axis, ends)
 
 
-def _draw_lines(axes: Axes, axis: Reading, ends: tuple[float, float]) -> None:
+def _draw_lines(axes: Axes, axis: VerdictAxis, ends: tuple[float, float]) -> None:
     low, high = ends
     sides = ((axis.margin, axis.favours_lower), (axis.other_margin, not axis.favours_lower))
     for margin, lower in sides:
@@ -80,7 +80,7 @@ def _draw_lines(axes: Axes, axis: Reading, ends: tuple[float, float]) -> None:
 
 
 def _draw_one(
-    axes: Axes, i: int, row: dict[Any, Any], plan: Plan, ends: tuple[float, float]
+    axes: Axes, i: int, row: dict[Any, Any], plan: CurvePlan, ends: tuple[float, float]
 ) -> None:
     style = theme.VERDICT_STYLES[row["verdict"]]
     usual = i == plan.usual
@@ -103,10 +103,10 @@ def _draw_one(
             axes.plot([i], [end], marker=marker, markersize=size, **line)
 
 
-def _ends(plan: Plan) -> tuple[float, float]:
-    axis = reading(plan.curve.finding)
+def _ends(plan: CurvePlan) -> tuple[float, float]:
+    axis = verdict_axis(plan.curve.finding)
     rows = tuple(
-        Row(label="", value=float(v), low=float(low), high=float(high), whole=True)
+        IntervalRow(label="", value=float(v), low=float(low), high=float(high), whole=True)
         for v, low, high in plan.table[list(words.INTERVAL)].itertuples(index=False)
     )
     panel = Panel(
@@ -116,7 +116,7 @@ def _ends(plan: Plan) -> tuple[float, float]:
     return extent(panel)
 
 
-def _name(picture: Picture, plan: Plan, axis: Reading, ends: tuple[float, float]) -> None:
+def _name(picture: Picture, plan: CurvePlan, axis: VerdictAxis, ends: tuple[float, float]) -> None:
     """Write the unit above the axis, the names of the lines left of it, and the usual choices."""
     above = plan.plot_top - line_height(plan.size) - 0.04
     unit = plan.curve.finding.claim.unit
@@ -141,7 +141,7 @@ def _name(picture: Picture, plan: Plan, axis: Reading, ends: tuple[float, float]
             inch_text(picture, *place, text, fontsize=small, color=theme.MUTED, ha="right")
 
 
-def _name_usual(picture: Picture, plan: Plan, above: float, left: float) -> None:
+def _name_usual(picture: Picture, plan: CurvePlan, above: float, left: float) -> None:
     assert plan.usual is not None
     text, small = "usual choices", plan.size - 1
     width = text_width(text, small)
@@ -168,7 +168,7 @@ def _share(value: float, ends: tuple[float, float], *, log: bool) -> float:
     return (value - low) / (high - low)
 
 
-def _draw_choices(picture: Picture, plan: Plan) -> None:
+def _draw_choices(picture: Picture, plan: CurvePlan) -> None:
     place = (plan.plot_left, plan.choices_top, plan.plot_width, plan.choices_height or 0.01)
     axes = inch_axes(picture, *place)
     plan.set_columns(axes)

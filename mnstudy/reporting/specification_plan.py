@@ -26,7 +26,7 @@ Line = tuple[str, float, str, str]  # text, size, colour, weight
 
 
 @dataclass(frozen=True)
-class Plan:
+class CurvePlan:
     """Where everything lies, in inches."""
 
     curve: SpecificationCurve
@@ -50,7 +50,7 @@ class Plan:
         muted = [
             "the same question under other defensible choices",
             f"{finding.dataset}{mark} · {n}{hidden} · {words.patients(self.table)}",
-            words.joint_words(self.curve),
+            words.joint_words(self.curve, "all together: "),
         ]
         title = wrap(finding.claim.title, self.inner, self.size + 2, bold=True)
         lines: list[Line] = [(t, self.size + 2, theme.INK, "bold") for t in title]

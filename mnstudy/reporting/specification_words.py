@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.disclosure import THRESHOLD, is_guarded, safe
 from mnstudy.reporting.captions import SYNTHETIC_WORDS
-from mnstudy.reporting.reading import reading
-from mnstudy.verdicts.disclosure import THRESHOLD, is_guarded, safe
+from mnstudy.reporting.reading import verdict_axis
 from mnstudy.verdicts.findings import VERDICTS
 from mnstudy.verdicts.robustness.choices import declared_choices
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
@@ -90,13 +90,13 @@ def patients(table: pd.DataFrame) -> str:
     return fmt.count(low, "patient") if low == high else f"{low:,} to {high:,} patients"
 
 
-def joint_words(curve: SpecificationCurve) -> str:
+def joint_words(curve: SpecificationCurve, opening: str = "") -> str:
     """Say what the test of all specifications together found."""
     joint = curve.joint
     if joint is None:
         return "no joint test: no single coefficient answers this claim"
     return (
-        f"all together: {fmt.p_value(joint.p_median)} for the median, "
+        f"{opening}{fmt.p_value(joint.p_median)} for the median, "
         f"{fmt.p_value(joint.p_global)} for the strongest (sign flips of "
         f"{fmt.count(joint.n_patients, 'patient')})"
     )
@@ -115,7 +115,7 @@ def curve_caption(curve: SpecificationCurve) -> str:
         if few
         else ""
     )
-    margin = reading(finding).margin_label
+    margin = verdict_axis(finding).margin_label
     return (
         f"{finding.claim.title}, under other defensible choices. Each column is one combination of "
         f"the choices marked beneath it, by rising estimate; those that come to the same numbers "
@@ -124,7 +124,7 @@ def curve_caption(curve: SpecificationCurve) -> str:
         f"{patients(table)}.{mark} Usual choices: {fmt.interval(estimate)} {estimate.unit}, "
         f"{fmt.level(estimate.confidence_level)} interval; {estimate.method}. "
         f"{margin[:1].upper()}{margin[1:]} {estimate.unit}. Held together, "
-        f"{joint_words(curve).removeprefix('all together: ')}. No interval is adjusted "
+        f"{joint_words(curve)}. No interval is adjusted "
         "for the number of specifications."
     )
 
@@ -137,10 +137,11 @@ def curve_alt(curve: SpecificationCurve) -> str:
     digits = fmt.decimals_for(*found)
     low, middle, high = (fmt.number(x, digits) for x in found.quantile([0, 0.5, 1]))
     words = ", ".join(f"{n} {verdict}" for verdict, n in counted_verdicts(table))
+    margin = verdict_axis(finding).margin_label
     return (
         f"Specification curve. {finding.claim.title}, {mark}{finding.dataset}: "
         f"{fmt.count(len(table), 'specification')}, estimates from {low} to {high} "
-        f"{finding.claim.unit}, median {middle}, against {reading(finding).margin_label}; {words}."
+        f"{finding.claim.unit}, median {middle}, against {margin}; {words}."
     )
 
 

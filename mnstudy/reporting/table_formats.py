@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from mnstudy.errors import chosen
 from mnstudy.reporting.printed_table import PrintedTable
 from mnstudy.reporting.table_docx import to_docx
 from mnstudy.reporting.table_html import to_html
@@ -43,7 +44,7 @@ FORMATS: dict[str, Callable[[PrintedTable, Path], None]] = {
 def write_tables(
     folder: str | os.PathLike[str],
     tables: Iterable[PrintedTable],
-    formats: Iterable[str] = ("csv", "html", "tex", "docx"),
+    formats: str | Iterable[str] = ("csv", "html", "tex", "docx"),
 ) -> list[Path]:
     """Write tables into a folder, one file a table and format.
 
@@ -52,7 +53,7 @@ def write_tables(
     folder : path
         Made where it is missing; a file of the same name in it is replaced.
     tables : iterable of PrintedTable
-    formats : iterable of str
+    formats : str or iterable of str
         Some of csv, html, tex, docx.
 
     Returns
@@ -74,10 +75,7 @@ def write_tables(
     ...     [path.name for path in write_tables(folder, [table], ["csv", "docx"])]
     ['baseline_demo_split_face_synthetic.csv', 'baseline_demo_split_face_synthetic.docx']
     """
-    wanted, found = list(formats), list(tables)
-    unknown = [f for f in wanted if f not in FORMATS]
-    if unknown:
-        raise ValueError(f"no format {', '.join(unknown)}: choose from {', '.join(FORMATS)}")
+    wanted, found = chosen(formats, FORMATS, "format"), list(tables)
     names = [table.file for table in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -23,7 +23,7 @@ STYLE = (
 INDENT = 1.2  # em: in the cell itself, so that it is kept where the table is pasted
 
 
-def to_html(table: PrintedTable, *, standalone: bool = False) -> str:
+def to_html(table: PrintedTable, *, standalone: bool = False, role: str = "region") -> str:
     """Write a table as HTML.
 
     Parameters
@@ -31,6 +31,8 @@ def to_html(table: PrintedTable, *, standalone: bool = False) -> str:
     table : PrintedTable
     standalone : bool
         A whole page with its style, to open or to paste from; else the part that goes into a page.
+    role : str
+        What its box is to screen readers: a region is a landmark, a group is none.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def to_html(table: PrintedTable, *, standalone: bool = False) -> str:
     """
     name = f"table-{table.file}"
     lines = [
-        f'<div class="scroll" role="region" aria-labelledby="{name}" tabindex="0">',
+        f'<div class="scroll" role="{role}" aria-labelledby="{name}" tabindex="0">',
         '<table class="compact printed">',
         f'<caption id="{name}"><span>{escape(table.caption)}</span></caption>',
         *_head(table),

@@ -10,60 +10,61 @@ from pathlib import Path
 
 import pandas as pd
 
-from mnstudy.reporting.bodies import Body
-from mnstudy.reporting.lost import guarded_attrition, guarded_dropouts
+from mnstudy.disclosure import safe, shown_count, shown_sites
+from mnstudy.reporting.bodies import EvidenceSource
 from mnstudy.reporting.specification_words import NUMBERS, curve_data
-from mnstudy.verdicts.disclosure import safe, shown_count, shown_sites
 from mnstudy.verdicts.findings import Finding, Findings, Part
 from mnstudy.verdicts.robustness.row import COLUMNS as SENSITIVITY
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
 COUNTS: dict[str, Callable[[Finding], str]] = {
-    "n_patients": lambda f: shown_count(f, f.n_patients),
-    "n_sites": shown_sites,
-    "n_missing": lambda f: shown_count(f, f.n_missing),
+    "n_patients": lambda f: shown_count(f, f.n_patients, comma=""),
+    "n_sites": lambda f: shown_sites(f, comma=""),
+    "n_missing": lambda f: shown_count(f, f.n_missing, comma=""),
 }
+BESIDE = ("control", "null")  # of a part: in the file its group and unit say it
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def results_frame(bodies: Iterable[Findings]) -> pd.DataFrame:
+def results_frame(sources: Iterable[Findings]) -> pd.DataFrame:
     """Return one row for every finding of every body of data.
 
     Counts of real cohorts below five are written ``<5``, and those a few short of a known total
     ``>`` that total less five; a column that holds one is text.
     """
-    findings = [safe(f) for body in bodies for f in body]
+    findings = [safe(f) for source in sources for f in source]
     table = Findings(findings).to_frame()
     table["n_studies"] = table["n_studies"].astype("Int64")
     for column, written in COUNTS.items():
-        shown = [written(f).replace(",", "") for f in findings]
-        if not all(map(str.isdigit, shown)):
+        shown = [written(f) for f in findings]
+        if shown != table[column].astype("str").tolist():
             table[column] = shown
     return table
 
 
-def parts_frame(bodies: Iterable[Findings]) -> pd.DataFrame:
+def parts_frame(sources: Iterable[Findings]) -> pd.DataFrame:
     """Return one row for every further number: groups, sessions, studies, pooled values."""
-    names = [f.name for f in dataclasses.fields(Part)]
+    names = [f.name for f in dataclasses.fields(Part) if f.name not in BESIDE]
     rows = []
-    for finding in (safe(f) for body in bodies for f in body):
+    for finding in (safe(f) for source in sources for f in source):
         named: dict[str, object] = {"claim": finding.claim.id, "dataset": finding.dataset}
         named["synthetic"] = finding.synthetic
         for part in finding.parts:
             values = {name: getattr(part, name) for name in names}
-            rows.append(named | values | {"n": _count(finding, part.n)})
+            rows.append(named | values | {"n": shown_count(finding, part.n, comma="")})
     return pd.DataFrame(rows, columns=["claim", "dataset", "synthetic", *names])
 
 
-def sensitivity_frame(bodies: Iterable[Body]) -> pd.DataFrame:
+def sensitivity_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
     """Return every finding under other choices; ``withheld`` says why numbers are missing."""
-    tables = [t for b in bodies if b.checked for t in b.checked.sensitivity.values()]
-    return _stacked(tables, [*SENSITIVITY, "withheld"])
+    tables = [t for b in sources if b.checked for t in b.checked.sensitivity.values()]
+    found = _stacked(tables, [*SENSITIVITY, "withheld"])
+    return found.assign(**{c: found[c].map(str) for c in ("choice", "reason")})
 
 
-def specifications_frame(bodies: Iterable[Body]) -> pd.DataFrame:
+def specifications_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
     """Return every specification of the primary claims, one row each, as the figures show them."""
-    tables = [_safe_curve(c) for b in bodies if b.checked for c in b.checked.curves]
+    tables = [_safe_curve(c) for b in sources if b.checked for c in b.checked.curves]
     return _stacked(tables, ["claim", "dataset", "synthetic"])
 
 
@@ -74,33 +75,31 @@ def _safe_curve(curve: SpecificationCurve) -> pd.DataFrame:
     if finding.estimate is not None and shown is not None and math.isnan(shown.value):
         data[list(NUMBERS)] = math.nan
     sizes = data["n_patients"].dropna().unique()
-    hidden = [n for n in sizes if not shown_count(finding, int(n)).replace(",", "").isdigit()]
+    hidden = [n for n in sizes if shown_count(finding, int(n), comma="") != str(int(n))]
     return data.assign(n_patients=data["n_patients"].mask(data["n_patients"].isin(hidden)))
 
 
-def attrition_frame(bodies: Iterable[Body]) -> pd.DataFrame:
+def flow_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
     """Return who was left at every step of every cohort; ``shown`` stands for withheld counts."""
     return _of_cohorts(
-        (b, guarded_attrition(b.checked.attrition, synthetic=b.synthetic))
-        for b in bodies
-        if b.checked and b.checked.attrition is not None
+        (b, b.checked.flow.drop(columns=["stage", "after"]))
+        for b in sources
+        if b.checked and b.checked.flow is not None
     )
 
 
-def dropouts_frame(bodies: Iterable[Body]) -> pd.DataFrame:
+def dropouts_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
     """Return completers beside drop-outs for every cohort."""
     return _of_cohorts(
-        (b, guarded_dropouts(b.checked.dropouts, synthetic=b.synthetic))
-        for b in bodies
-        if b.checked and b.checked.dropouts is not None
+        (b, b.checked.dropouts) for b in sources if b.checked and b.checked.dropouts is not None
     )
 
 
-def _of_cohorts(tables: Iterable[tuple[Body, pd.DataFrame]]) -> pd.DataFrame:
+def _of_cohorts(tables: Iterable[tuple[EvidenceSource, pd.DataFrame]]) -> pd.DataFrame:
     named = []
-    for body, table in tables:
-        dataset = next((f.dataset for f in body.findings), body.key)
-        named.append(table.assign(dataset=dataset, synthetic=body.synthetic))
+    for source, table in tables:
+        dataset = next((f.dataset for f in source.findings), source.key)
+        named.append(table.assign(dataset=dataset, synthetic=source.synthetic))
     found = _stacked(named, ["dataset", "synthetic"])
     return found[["dataset", "synthetic", *(c for c in found if c not in ("dataset", "synthetic"))]]
 
@@ -109,10 +108,6 @@ def _stacked(tables: Sequence[pd.DataFrame], first: Sequence[str]) -> pd.DataFra
     """Stack tables; where there is none, one with these columns and no row."""
     filled = [t for t in tables if len(t)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(first))
-
-
-def _count(finding: Finding, n: int | None) -> str:
-    return shown_count(finding, n).replace(",", "")
 
 
 def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:

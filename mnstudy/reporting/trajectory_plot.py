@@ -22,7 +22,6 @@ from mnstudy.reporting.effect_axis import (
 )
 from mnstudy.reporting.lettering import line_height, text_width
 from mnstudy.reporting.theme import Picture, inch_axes
-from mnstudy.verdicts.disclosure import shown_count
 from mnstudy.verdicts.displays.trajectories import Trajectories
 
 SIDE_BY_SIDE = 5.0  # inches of room from which the estimate stands beside the course
@@ -108,14 +107,14 @@ def _data(course: Trajectories) -> list[dict[str, object]]:
             "kind": "session",
             "x": row["session"],
             "value": row["mean"],
-            "n": str(row["n"]).replace(",", ""),
+            "n": fmt.ungrouped(row["n"]),
         }
         | {name: row[name] for name in _quarters(course)}
         for row in course.sessions.to_dict("records")
     ]
     rows += [{"kind": "model"} | {str(k): v for k, v in row.items()}
              for row in course.model.to_dict("records")]  # fmt: skip
-    patients = shown_count(finding, finding.n_patients).replace(",", "")
+    patients = fmt.ungrouped(str(course.n_patients))
     for kind, found in (("estimate", estimate), ("together", finding.simultaneous)):
         if found is not None:
             ends = {"ci_low": found.ci_low, "ci_high": found.ci_high}
@@ -175,7 +174,7 @@ def _course(axes: Axes, course: Trajectories) -> None:
     sessions, model = course.sessions, course.model
     values = [y for _, ys in course.lines for y in ys]
     values += [*sessions["mean"], *model["value"]]
-    values += [*sessions[["quarter_low", "quarter_high"]].to_numpy().ravel()]
+    values += [*sessions[list(_quarters(course))].to_numpy().ravel()]
     known = [y for y in values if np.isfinite(y)]
     pad = 0.05 * ((max(known) - min(known)) or 1.0)
     axes.set_ylim(min(known) - pad, max(known) + pad)

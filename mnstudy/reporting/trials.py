@@ -15,8 +15,8 @@ from mnstudy.verdicts.directions import Directions
 from mnstudy.verdicts.directions_state import EvidenceState
 from mnstudy.verdicts.doubts import doubts
 from mnstudy.verdicts.evidence import finding_of
-from mnstudy.verdicts.evidence_gathered import gathered
-from mnstudy.verdicts.evidence_groups import Group
+from mnstudy.verdicts.evidence_gathered import claim_evidence
+from mnstudy.verdicts.evidence_groups import StudyGroup
 from mnstudy.verdicts.evidence_table import COLUMNS, table_rows
 from mnstudy.verdicts.registry import Claim, select
 
@@ -46,7 +46,7 @@ class Trials:
 
     studies: pd.DataFrame
     table: pd.DataFrame
-    groups: Mapping[str, list[Group]]
+    groups: Mapping[str, list[StudyGroup]]
     directions: Mapping[str, Directions]
     states: Mapping[str, EvidenceState]
     doubts: pd.DataFrame
@@ -90,7 +90,7 @@ class Trials:
         return self.studies.loc[sorted(ids | set(self.doubts["study_id"]))]
 
 
-def _people(group: Group) -> list[float]:
+def _people(group: StudyGroup) -> list[float]:
     others = group.rows["reference_n"].where(~group.rows["paired"]).fillna(0)
     return (group.rows["treated_n"] + others).tolist()
 
@@ -128,7 +128,7 @@ def gather_trials(
 
 @dataclass(frozen=True, slots=True)
 class _OfClaim:
-    groups: list[Group]
+    groups: list[StudyGroup]
     directions: Directions
     state: EvidenceState
     rows: list[dict[str, object]]  # of ``mnstudy.evidence_table``
@@ -143,7 +143,7 @@ def _claim(claim: Claim, published: Published, own: pd.DataFrame) -> _OfClaim:
 
     Its finding is worked out here too, and found by ``mnstudy.evidence`` where results are kept.
     """
-    found = gathered(claim, own, published, LEVEL)
+    found = claim_evidence(claim, own, published, LEVEL)
     if memory.folder() is not None:
         finding_of(claim, lambda: found, published, LEVEL)
     return _OfClaim(found.groups, found.directions, found.state, table_rows(found))

@@ -8,16 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from mnstudy.reporting.bibliography import bibtex
-from mnstudy.reporting.bodies import Body
+from mnstudy.reporting.bodies import EvidenceSource
 from mnstudy.reporting.tables import write_csv
 from mnstudy.reporting.trials import Trials
 
 FILES = ("evidence.csv", "directions.csv", "doubts.csv", "references.bib")
 
 
-def write_trials(bodies: Sequence[Body], folder: Path) -> list[str]:
+def write_trials(sources: Sequence[EvidenceSource], folder: Path) -> list[str]:
     """Write the files of the published evidence; nothing where no body holds it."""
-    trials = next((b.trials for b in bodies if b.trials is not None), None)
+    trials = next((b.trials for b in sources if b.trials is not None), None)
     if trials is None:
         return []
     write_csv(trials.table, folder / "evidence.csv")

@@ -20,16 +20,17 @@ from mnstudy.reporting.curve_frame import (
     Entry,
     Frame,
     axis_height,
-    counts,
-    counts_height,
     label_height,
-    marked,
-    source,
+    left_axis,
+    numbers_at_risk,
+    numbers_at_risk_height,
+    reference_line,
+    source_line,
     under_axis,
-    upright,
 )
 from mnstudy.reporting.theme import Picture
 from mnstudy.verdicts.displays.waiting import Waiting
+from mnstudy.words.units import unit
 
 PLOT = 1.9  # inches
 PALE = "#b1bdcc"  # two fifths of the colour of further numbers
@@ -52,7 +53,7 @@ class WaitingPlot(Chart):
         """What is shown, of how many, by which method."""
         w = self.waiting
         level = fmt.level(w.estimate.confidence_level)
-        day = w.unit.removesuffix("s")
+        day = unit(w.unit).one
         parts = [
             f"{w.title}: share of {w.counted} with the skin {w.what} by each {day}."
             if w.unit == "weeks"
@@ -62,9 +63,9 @@ class WaitingPlot(Chart):
             "Interval-censored (Turnbull): the line is known where it is level; in the shaded "
             "boxes, between two visits, it may run anywhere from corner to corner.",
             f"Dot: {_estimate(w)} by {day} {fmt.given(w.by)}, {level} interval "
-            f"({w.estimate.method.rsplit('; ', 1)[-1]}).",
+            f"({w.estimate.how['method']}).",
             f"Upright: the {day} of the claim; level: its margin, {fmt.given(w.margin)} percent.",
-            f"Beneath: patients with a {w.counted.removesuffix('s')} still watched without it.",
+            f"Beneath: patients with a {w.each} still watched without it.",
             _never(w),
             "Steps of fewer than five patients are put together." if w.coarse else "",
             "A share after treatment; without a control it does not show a cause.",
@@ -75,7 +76,7 @@ class WaitingPlot(Chart):
     def alt(self) -> str:
         """Description for those who do not see it."""
         w = self.waiting
-        mark, day = "synthetic data, " if w.synthetic else "", w.unit.removesuffix("s")
+        mark, day = "synthetic data, " if w.synthetic else "", unit(w.unit).one
         ends = "; ".join(
             f"by {day} {fmt.given(right)} {fmt.number(after, 0)} percent"
             for right, after in w.steps[["right", "after"]].itertuples(index=False)
@@ -107,7 +108,7 @@ class WaitingPlot(Chart):
 
 
 def _size(w: Waiting) -> str:
-    counted = f"{w.n_units:,} {w.counted if w.n_units != 1 else w.counted.removesuffix('s')}"
+    counted = f"{w.n_units:,} {w.counted if w.n_units != 1 else w.each}"
     return f"{fmt.count(w.n_patients, 'patient')}, {counted}"
 
 
@@ -124,7 +125,7 @@ def _never(w: Waiting) -> str:
 
 
 def _entries(w: Waiting) -> tuple[Entry, ...]:
-    day = w.unit.removesuffix("s")
+    day = unit(w.unit).one
     line: dict[str, Any] = {"color": theme.PART, "linewidth": 1.6}
     dot: dict[str, Any] = {"marker": "o", "markersize": 4.5, "color": theme.INK}
     bar: dict[str, Any] = {"color": theme.INK, "linewidth": 0.8}
@@ -142,28 +143,28 @@ def _draw(chart: WaitingPlot, width: float, size: float) -> Picture:
     w = chart.waiting
     frame = Frame(
         width=width, size=size, title=w.title, entries=_entries(w),
-        words=source(w.dataset, synthetic=w.synthetic, size=_size(w)),
+        words=source_line(w.dataset, synthetic=w.synthetic, size=_size(w)),
     )  # fmt: skip
     label = f"{w.what} (percent of {w.counted})"
     left, room = MARGIN + LEFT, frame.inner - LEFT - 0.06
     above = label_height(label, frame.inner, size)
-    body = above + PLOT + axis_height(size) + counts_height(size)
+    body = above + PLOT + axis_height(size) + numbers_at_risk_height(size)
     with theme.themed():
         picture, top = frame.sheet(body, chart.alt, synthetic=w.synthetic)
-        axes = upright(picture, (left, top + above, room, PLOT), label, size)
+        axes = left_axis(picture, (left, top + above, room, PLOT), label, size)
         axes.set_ylim(0, 102)
         axes.set_xlim(-0.02 * w.end, 1.02 * w.end)
         axes.set_xticks(w.watched["time"].tolist())
         _steps(axes, w)
         axes.axhline(w.margin, color=theme.INK, linewidth=0.8, linestyle=DOTTED, zorder=1.5)
-        marked(axes, w.by)
+        reference_line(axes, w.by)
         _dot(axes, w)
         under_axis(axes, f"{w.unit} since the first session" if w.unit == "weeks" else
                    "days after a session", size)  # fmt: skip
         under = top + above + PLOT + axis_height(size)
-        heading = f"patients with a {w.counted.removesuffix('s')} still watched without it"
+        heading = f"patients with a {w.each} still watched without it"
         shown = [(x.time, x.shown) for x in w.watched.itertuples(index=False)]
-        counts(picture, axes, (left, under, room), heading, shown, size)
+        numbers_at_risk(picture, axes, (left, under, room), heading, shown, size)
     return picture
 
 

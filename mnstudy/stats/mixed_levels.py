@@ -24,6 +24,7 @@ class Heterogeneity:
     means: pd.DataFrame
     pairs: pd.DataFrame
     largest: Contrast
+    largest_levels: tuple[str, str]
     method: str
     fit: MixedFit
 
@@ -89,6 +90,7 @@ def heterogeneity(
         means=means,
         pairs=pairs,
         largest=_largest(pairs, confidence_level),
+        largest_levels=_levels(pairs, names),
         method=f"{q} levels, {len(pairs)} pairs at the Bonferroni level{adjusted}",
         fit=fit,
     )
@@ -116,6 +118,12 @@ def _pairs(
     pairs = fit.contrasts(rows, names=labels, confidence_level=simultaneous)
     pairs["p_value"] = np.minimum(pairs["p_value"] * len(chosen), 1.0)
     return pairs
+
+
+def _levels(pairs: pd.DataFrame, names: list[str]) -> tuple[str, str]:
+    """Return the levels that differ most, as ``largest`` takes one from the other."""
+    before, after = list(combinations(names, 2))[int(np.argmax(np.abs(pairs["estimate"])))]
+    return after, before
 
 
 def _largest(pairs: pd.DataFrame, confidence_level: float) -> Contrast:

@@ -7,18 +7,20 @@ import math
 import numpy as np
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.cohort.datasets import load
 from mnstudy.cohort.published import Published, load_published
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.meta_regression import regress_effects
-from mnstudy.verdicts.study_moderators import MIN_STUDIES, Body, of_contrasts, of_patients
-
-ECOLOGICAL = (
-    "a slope between studies is ecological: studies with more of it differ in more than that "
-    "(patients, devices, raters, follow-up), and it says nothing of patients within a study "
-    "(Thompson & Higgins 2002, doi 10.1002/sim.1187)"
+from mnstudy.verdicts.evidence_groups import counted
+from mnstudy.verdicts.study_moderators import (
+    MIN_STUDIES,
+    ComparableStudies,
+    of_contrasts,
+    of_patients,
 )
+from mnstudy.words.notes import Note, note
+
+ECOLOGICAL = note("slope_ecological")
 MODERATORS = {"depth": "needle depth (mm)", "sessions": "sessions"}
 UNITS = {"depth": "mm", "sessions": "session"}
 COLUMNS = (
@@ -87,7 +89,7 @@ def between_studies(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _row(body: Body, moderator: str, level: float) -> dict[str, object]:
+def _row(body: ComparableStudies, moderator: str, level: float) -> dict[str, object]:
     value = body.depth if moderator == "depth" else body.sessions
     known = np.isfinite(value)
     row: dict[str, object] = {
@@ -106,24 +108,22 @@ def _row(body: Body, moderator: str, level: float) -> dict[str, object]:
     }
     refused = _refused(moderator, value, known)
     if refused:
-        return {**row, "caveat": f"{refused}; {ECOLOGICAL}"}
-    return {**row, **_slope(body, value, known, level), "caveat": ECOLOGICAL}
+        return {**row, "caveat": str(note("several", said=(refused, ECOLOGICAL)))}
+    return {**row, **_slope(body, value, known, level), "caveat": str(ECOLOGICAL)}
 
 
-def _refused(moderator: str, value: np.ndarray, known: np.ndarray) -> str:
-    """Say why there is no slope; empty where there is one."""
-    k = int(known.sum())
+def _refused(moderator: str, value: np.ndarray, known: np.ndarray) -> Note | None:
+    """Say why there is no slope; None where there is one."""
+    k, name = int(known.sum()), MODERATORS[moderator]
     if k < MIN_STUDIES:
-        return (
-            f"no slope: {MODERATORS[moderator]} known in {k} of "
-            f"{fmt.count(len(value), 'study', 'studies')}, at least {MIN_STUDIES} are needed"
-        )
-    if np.ptp(value[known]) == 0:
-        return f"no slope: {MODERATORS[moderator]} the same in all studies"
-    return ""
+        studies = counted(len(value), "study", "studies")
+        return note("no_slope_too_few", moderator=name, known=k, studies=studies, least=MIN_STUDIES)
+    return note("no_slope_same", moderator=name) if np.ptp(value[known]) == 0 else None
 
 
-def _slope(body: Body, value: np.ndarray, known: np.ndarray, level: float) -> dict[str, object]:
+def _slope(
+    body: ComparableStudies, value: np.ndarray, known: np.ndarray, level: float
+) -> dict[str, object]:
     fitted = regress_effects(
         body.effect[known],
         body.variance[known],

@@ -15,9 +15,10 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.verdicts import evidence_checks as checked
 from mnstudy.verdicts import evidence_groups as grouped
-from mnstudy.verdicts.evidence_checks import Checks
-from mnstudy.verdicts.evidence_groups import Group
+from mnstudy.verdicts.evidence_checks import PooledChecks
+from mnstudy.verdicts.evidence_groups import StudyGroup
 from mnstudy.verdicts.finding import VERDICTS, Domain
+from mnstudy.words.notes import Count, Note, as_given, note
 
 LEVELS = ("high", "moderate", "low", "very low")
 WORST = 2  # steps a single domain other than the design can cost
@@ -31,9 +32,9 @@ class Certainty:
     domains: tuple[Domain, ...]
 
     @property
-    def doubts(self) -> tuple[str, ...]:
-        """What the domains leave open about a verdict, in words."""
-        return tuple(d.doubt for d in self.domains if d.doubt)
+    def doubts(self) -> tuple[Note, ...]:
+        """What the domains leave open about a verdict."""
+        return tuple(d.leaves_open for d in self.domains if d.leaves_open)
 
     def __getitem__(self, name: str) -> Domain:
         """Return a domain by its name."""
@@ -52,19 +53,21 @@ def settings() -> Mapping[str, Any]:
     return tomllib.loads(text)
 
 
-def certainty(group: Group, found: Checks, *, doubt: str | None = None) -> Certainty:
+def certainty(
+    group: StudyGroup, found: PooledChecks, *, directions: bool = False, doubt: Note | None = None
+) -> Certainty:
     """Rate the certainty of one pooled result.
 
     Parameters
     ----------
-    group : Group
+    group : StudyGroup
         Studies of one claim, measure and endpoint.
-    found : Checks
+    found : PooledChecks
         What ``evidence_checks.checks`` gave for them.
-    doubt : str, optional
-        What the directions of all studies leave open, the ones without a poolable number
-        included; empty where they agree, None where nobody looked. It can only lower the
-        certainty.
+    directions : bool
+        Were the directions of all studies looked at, the ones without a poolable number included?
+    doubt : Note, optional
+        What they leave open; None where they agree. It can only lower the certainty.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def certainty(group: Group, found: Checks, *, doubt: str | None = None) -> Certa
     >>> [(d.name, d.steps) for d in finding.domains][:2]
     [('design', -3), ('blinding', -1)]
     """
-    rules: tuple[Callable[[Group, Checks], Domain], ...] = (
+    rules: tuple[Callable[[StudyGroup, PooledChecks], Domain], ...] = (
         _design,
         _blinding,
         _counting,
@@ -103,146 +106,140 @@ def certainty(group: Group, found: Checks, *, doubt: str | None = None) -> Certa
         _one_study,
     )
     domains = [rule(group, found) for rule in rules]
-    if doubt is not None:
-        reason = doubt or "the directions of all studies give no further doubt"
-        domains.append(Domain(name="directions", steps=-bool(doubt), reason=reason, doubt=doubt))
+    if directions:
+        why = doubt or note("directions_no_doubt")
+        domains.append(Domain(name="directions", steps=-bool(doubt), why=why, leaves_open=doubt))
     lost = -sum(d.steps for d in domains)
     return Certainty(level=LEVELS[min(lost, len(LEVELS) - 1)], domains=tuple(domains))
 
 
-def _design(group: Group, found: Checks) -> Domain:
+def _design(group: StudyGroup, found: PooledChecks) -> Domain:
     start = settings()["design"][group.comparison]
-    steps, reason, doubt = start["steps"], start["reason"], start["doubt"]
+    steps, why = start["steps"], as_given(start["reason"])
+    doubt = as_given(start["doubt"]) if start["doubt"] else None
     back = int(group.rows["design"].isin(settings()["looking_back"]).sum())
     if group.comparison == "rate" and 2 * back >= len(group.rows):
         steps -= 1
-        doubt = f"{back} of {_studies(group)} looked back"
-        reason = f"{reason}; {doubt}"
-    return Domain(name="design", steps=steps, reason=reason, doubt=doubt)
+        doubt = note("looked_back", back=back, studies=group.studies)
+        why = note("several", said=(why, doubt))
+    return Domain(name="design", steps=steps, why=why, leaves_open=doubt)
 
 
-def _blinding(group: Group, found: Checks) -> Domain:
+def _blinding(group: StudyGroup, found: PooledChecks) -> Domain:
     said = group.rows["assessor_blinded"]
     blinded, unclear = int(said.eq("yes").sum()), int(said.eq("unclear").sum())
-    reason = f"raters known to be blinded in {blinded} of {_studies(group)}"
-    reason += f", not reported in {unclear}" if unclear else ""
-    if blinded / len(group.rows) >= settings()["blinded_share"]:
-        return Domain(name="blinding", steps=0, reason=reason)
-    return Domain(name="blinding", steps=-1, reason=reason, doubt=reason)
+    counts = {"blinded": blinded, "studies": group.studies}
+    why = (
+        note("raters_blinded_or_unclear", **counts, unclear=unclear)
+        if unclear
+        else note("raters_blinded", **counts)
+    )
+    enough = blinded / len(group.rows) >= settings()["blinded_share"]
+    return _domain("blinding", why, lowered=not enough)
 
 
-def _counting(group: Group, found: Checks) -> Domain:
+def _domain(name: str, why: Note, *, lowered: bool) -> Domain:
+    """Return a domain that costs a step, and leaves its reason as a doubt, or costs nothing."""
+    return Domain(name=name, steps=-lowered, why=why, leaves_open=why if lowered else None)
+
+
+def _counting(group: StudyGroup, found: PooledChecks) -> Domain:
     if group.comparison != "rate" or group.name != "proportion":
-        return Domain(name="counting", steps=0, reason="not a rate of events")
+        return _domain("counting", note("no_rate_of_events"), lowered=False)
     derived = group.rows["treated_derived"].fillna("")
     said = int(derived.str.contains(settings()["uncounted"], regex=True).sum())
-    reason = f"the count rests on a sentence or a list in {said} of {_studies(group)}"
-    if said / len(group.rows) < settings()["uncounted_share"]:
-        return Domain(name="counting", steps=0, reason=reason)
-    return Domain(name="counting", steps=-1, reason=reason, doubt=reason)
+    why = note("count_rests_on_words", said=said, studies=group.studies)
+    many = said / len(group.rows) >= settings()["uncounted_share"]
+    return _domain("counting", why, lowered=many)
 
 
-def _inconsistency(group: Group, found: Checks) -> Domain:
+def _inconsistency(group: StudyGroup, found: PooledChecks) -> Domain:
     name = "inconsistency"
     if len(group.rows) == 1:
-        return Domain(name=name, steps=0, reason="one study: agreement cannot be judged")
+        return _domain(name, note("agreement_of_one"), lowered=False)
     if grouped.counts_add_up(group):
-        return Domain(name=name, steps=0, reason="the same in all studies: none or all")
+        return _domain(name, note("agreement_none_or_all"), lowered=False)
     low, high = found.prediction_low, found.prediction_high
     across = low <= checked.line(group) <= high
     considerable = found.i2 >= settings()["i2_considerable"]
     substantial = found.i2 >= settings()["i2_substantial"]
     apart = across and not _holds(found, checked.line(group))
     steps = -2 if considerable and across else -1 if substantial or apart else 0
+    null = group.measure.rule in checked.AGAINST_NULL
+    further = note("further_study_no_effect" if null else "further_study_beyond")
     return Domain(
         name=name,
         steps=steps,
-        reason="; ".join(_agreement(group, found)),
-        doubt=_further_study(group, across),
+        why=_agreement(group, found, "no effect" if null else "the limit"),
+        leaves_open=further if across else None,
     )
 
 
-def _agreement(group: Group, found: Checks) -> list[str]:
-    i2, i2_low, i2_high = (fmt.number(x, 0) for x in (found.i2, found.i2_low, found.i2_high))
-    ends = (found.prediction_low, found.prediction_high)
-    low, high = (fmt.number(x, fmt.decimals_for(*ends)) for x in ends)
+def _agreement(group: StudyGroup, found: PooledChecks, line: str) -> Note:
+    ends = {"low": found.prediction_low, "high": found.prediction_high}
     alone = [grouped.estimate(g)[0].value for g in grouped.single(group)]
-    sides = sum(checked.favours(group, value) for value in alone)
-    what = "no effect" if group.measure.rule in checked.AGAINST_NULL else "the limit"
-    return [
-        f"I² {i2} % (interval {i2_low} to {i2_high})",
-        f"prediction interval {low} to {high} {group.measure.unit}",
-        f"{sides} of {_studies(group)} on the claim's side of {what}",
-    ]
+    return note(
+        "agreement",
+        **{name: getattr(found, name) for name in ("i2", "i2_low", "i2_high")},
+        **ends,
+        digits=fmt.decimals_for(*ends.values()),
+        unit=group.measure.unit,
+        sides=sum(checked.favours(group, value) for value in alone),
+        studies=group.studies,
+        line=line,
+    )
 
 
-def _further_study(group: Group, across: bool) -> str:
-    if not across:
-        return ""
-    null = group.measure.rule in checked.AGAINST_NULL
-    what = "show no effect" if null else "lie beyond the limit"
-    return f"the prediction interval says that a further study could {what}"
-
-
-def _imprecision(group: Group, found: Checks) -> Domain:
+def _imprecision(group: StudyGroup, found: PooledChecks) -> Domain:
     needed = checked.people_needed(group, power=settings()["power"])
-    held = [word for word, value in checked.thresholds(group).items() if _holds(found, value)]
-    reason = f"the interval holds {' and '.join(held)}"
-    if not held:
-        reason = "the interval lies on one side of " + " and of ".join(checked.thresholds(group))
+    lines = checked.thresholds(group)
+    held = tuple(word for word, value in lines.items() if _holds(found, value))
+    size = _size(group, needed)
     both_ways = "the margin" in held and _holds(found, checked.harm(group))
     if both_ways:
-        reason = "the interval holds a benefit and a harm worth speaking of"
+        why = note("interval_both_ways", size=size)
+    elif held:
+        why = note("interval_holds", held=held, size=size)
+    else:
+        why = note("interval_on_one_side", lines=tuple(lines), size=size)
     steps = -bool(held) - both_ways - (group.people < needed)
-    return Domain(
-        name="imprecision",
-        steps=max(steps, -WORST),
-        reason=f"{reason}; {_size(group, needed)}",
-    )
+    return Domain(name="imprecision", steps=max(steps, -WORST), why=why)
 
 
-def _size(group: Group, needed: float) -> str:
+def _size(group: StudyGroup, needed: float) -> Note:
     if math.isnan(needed):
-        return "no information size is defined for this rule"
-    people = fmt.count(group.people, "person", "people")
-    if group.people < needed:
-        return f"{people}, fewer than the {needed:,.0f} that could settle it"
-    return f"{people}, at least the {needed:,.0f} that could settle it"
+        return note("size_undefined")
+    kind = "size_too_small" if group.people < needed else "size_enough"
+    people = Count(n=group.people, noun="person", plural="people", people=False)
+    return note(kind, people=people, needed=int(needed))
 
 
-def _small_study(group: Group, found: Checks) -> Domain:
+def _small_study(group: StudyGroup, found: PooledChecks) -> Domain:
     name, least = "small-study effect", settings()["egger_studies"]
     if len(group.rows) < least:
-        reason = f"cannot be judged with fewer than {least} studies"
-        return Domain(name=name, steps=0, reason=reason)
+        return _domain(name, note("funnel_too_few", least=least), lowered=False)
     if found.egger is None:
-        reason = "cannot be judged: all studies are as precise, or lie on one line"
-        return Domain(name=name, steps=0, reason=reason)
-    reason = f"Egger's test over {_studies(group)}, {fmt.p_value(found.egger.p_value)}"
-    if found.egger.p_value >= settings()["egger_p"]:
-        return Domain(name=name, steps=0, reason=reason)
-    doubt = f"small studies differ from large ones ({fmt.p_value(found.egger.p_value)})"
-    return Domain(name=name, steps=-1, reason=reason, doubt=doubt)
+        return _domain(name, note("funnel_on_a_line"), lowered=False)
+    p = found.egger.p_value
+    why = note("funnel_tested", studies=group.studies, p=p)
+    differ = p < settings()["egger_p"]
+    doubt = note("small_studies_differ", p=p) if differ else None
+    return Domain(name=name, steps=-differ, why=why, leaves_open=doubt)
 
 
-def _one_study(group: Group, found: Checks) -> Domain:
-    name, k = "single studies", len(group.rows)
-    if k < settings()["few_studies"]:
-        reason = f"only {_studies(group)} found"
-        return Domain(name=name, steps=-1, reason=reason, doubt=reason)
+def _one_study(group: StudyGroup, found: PooledChecks) -> Domain:
+    name = "single studies"
+    if len(group.rows) < settings()["few_studies"]:
+        return _domain(name, note("only_few_studies", studies=group.studies), lowered=True)
     carrying = [x for x in found.left_out if x.word != found.found.word]
     if not carrying:
-        return Domain(name=name, steps=0, reason="no single study changes the verdict")
+        return _domain(name, note("no_study_carries"), lowered=False)
     words = sorted({x.word for x in carrying}, key=VERDICTS.index)
-    labels = ", ".join(sorted(x.label for x in carrying))
-    reason = f"without {labels} the interval alone would say {' or '.join(words)}"
+    labels = tuple(sorted(x.label for x in carrying))
+    why = note("carried_by_studies", labels=labels, verdicts=tuple(words))
     lost = VERDICTS.index(words[-1]) > VERDICTS.index(found.found.word)
-    return Domain(name=name, steps=-1, reason=reason, doubt=reason if lost else "")
+    return Domain(name=name, steps=-1, why=why, leaves_open=why if lost else None)
 
 
-def _holds(found: Checks, value: float) -> bool:
+def _holds(found: PooledChecks, value: float) -> bool:
     return found.estimate.ci_low < value < found.estimate.ci_high
-
-
-def _studies(group: Group) -> str:
-    return fmt.count(len(group.rows), "study", "studies")

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.cohort.published import Published
 from mnstudy.stats.vote_direction import DirectionShare, direction_share
 from mnstudy.verdicts.directions_rows import DIRECTIONS, ROLES, direction_rows
+from mnstudy.verdicts.evidence_effects import says_comparable
+from mnstudy.verdicts.evidence_groups import counted
 from mnstudy.verdicts.registry import Claim
+from mnstudy.words.notes import Note, note
 
 _NAMES = {
     "controlled": "controlled",
@@ -96,21 +98,33 @@ class Directions:
     @property
     def sentence(self) -> str:
         """Each kind in words, how many studies are pooled, and what was left out."""
+        return str(self.said)
+
+    @property
+    def said(self) -> Note:
+        """What ``sentence`` says."""
         if self.rows.empty:
-            return "no study prints a direction"
+            return note("no_direction_printed")
         tests = self.rows[self.rows["role"] == "tests"]
-        said = [f"{_NAMES[kind]}: {reading(self.share(kind))}" for kind in self.kinds]
+        said = [
+            note("directions_of_kind", comparison=_NAMES[kind], read=read(self.share(kind)))
+            for kind in self.kinds
+        ]
         if added := int(tests["note"].str.startswith("add-on").sum()):
-            said.append(f"controlled by another treatment with and without needling: {added}")
+            said.append(note("directions_added", n=added))
         if len(tests):
             by_study = tests.groupby("study_id")["pooled"].any()
-            studies = fmt.count(len(by_study), "study", "studies")
-            said.append(f"{int((~by_study).sum())} of {studies} could not be pooled")
+            studies = counted(len(by_study), "study", "studies")
+            said.append(note("directions_not_pooled", n=int((~by_study).sum()), studies=studies))
         left = self.rows["role"].value_counts()
-        out = [f"{left[r]} {says}" for r, says in ROLES.items() if r in left and r != "tests"]
+        out = tuple(
+            note("directions_in_role", n=int(left[role]), says=says)
+            for role, says in ROLES.items()
+            if role in left and role != "tests"
+        )
         if out:
-            said.append(f"left out of the count: {', '.join(out)}")
-        return "; ".join(said)
+            said.append(note("directions_left_out", roles=out))
+        return note("several", said=tuple(said))
 
     def doubt(self, comparison: str, *, favours: bool = True) -> str | None:
         """Say why the directions lower the certainty of the claim's estimate; None where not.
@@ -130,59 +144,67 @@ class Directions:
         several point against and the share in favour does not lie above one half; and where most
         show no difference, mixed results or the contrary.
         """
+        doubted = self.doubted(comparison, favours=favours)
+        return None if doubted is None else str(doubted)
+
+    def doubted(self, comparison: str, *, favours: bool = True) -> Note | None:
+        """Return what ``doubt`` says."""
         if comparison not in _SPEAK:
             raise ValueError(f"comparison must be one of {', '.join(_SPEAK)}, not {comparison!r}")
-        if not favours:
-            return None
-        found = [self._doubt(kind) for kind in _SPEAK[comparison] if kind in self.kinds]
-        return "; ".join(said for said in found if said) or None
+        kinds = [kind for kind in _SPEAK[comparison] if favours and kind in self.kinds]
+        found = tuple(said for said in map(self._doubt, kinds) if said)
+        return note("several", said=found) if found else None
 
-    def _doubt(self, kind: str) -> str:
+    def _doubt(self, kind: str) -> Note | None:
         share = self.share(kind, outside=True)
-        equality = self.claim.id.startswith("comparable-to-")
+        equality = says_comparable(self.claim)
         shy = share.against + share.mixed + (0 if equality else share.no_difference)
         many = kind == "controlled" and share.against >= _AGAINST
         torn = share.k > 1 and share.against > 0 and share.ci_low <= 0.5
         few = shy > 1 and shy > share.favouring
         if not (many or torn or few):
-            return ""
-        counts = [f"{share.favouring} towards the claim, {share.against} against it"]
-        if share.k:
-            counts[0] += f" (share in favour {_range(share)})"
-        said = ", ".join([*counts, *_undecided(share)])
-        return f"{_NAMES[kind]} studies beside those behind the estimate: {said}"
+            return None
+        counts = {"favouring": share.favouring, "against": share.against}
+        said = (
+            note("directions_counted_share", **counts, **_percent(share))
+            if share.k
+            else note("directions_counted", **counts)
+        )
+        return note("directions_beside", comparison=_NAMES[kind], said=(said, *_undecided(share)))
 
 
-def _undecided(share: DirectionShare) -> list[str]:
-    counts = ((share.no_difference, "without difference"), (share.mixed, "mixed"))
-    return [f"{n} {word}" for n, word in counts if n]
+def _undecided(share: DirectionShare) -> list[Note]:
+    counts = (
+        ("directions_without_difference", share.no_difference),
+        ("directions_mixed", share.mixed),
+    )
+    return [note(kind, n=n) for kind, n in counts if n]
 
 
-def _range(share: DirectionShare) -> str:
-    low, high = (fmt.number(100 * x, 0) for x in (share.ci_low, share.ci_high))
-    return f"{low} to {high} %"
+def _percent(share: DirectionShare) -> dict[str, float]:
+    return {"low": 100 * share.ci_low, "high": 100 * share.ci_high}
 
 
-def reading(share: DirectionShare) -> str:
-    """Read a share of directions in words.
+def read(share: DirectionShare) -> Note:
+    """Read a share of directions.
 
     Examples
     --------
-    >>> reading(direction_share(28, 3))
+    >>> str(read(direction_share(28, 3)))
     'most studies point towards the claim (28 of 31, 74 to 98 %)'
     """
+    counts = {"favouring": share.favouring, "k": share.k}
     if not share.k:
-        return ", ".join(["no study with a direction", *_undecided(share)])
-    counts = f"{share.favouring} of {share.k}, {_range(share)}"
-    if share.ci_low > 0.5:
-        word = "most studies point towards the claim"
+        found = note("directions_none")
+    elif share.ci_low > 0.5:
+        found = note("directions_towards", **counts, **_percent(share))
     elif share.ci_high < 0.5:
-        word = "most studies point away from the claim"
+        found = note("directions_away", **counts, **_percent(share))
     elif not share.can_differ:
-        word, counts = "too few", f"{share.favouring} of {share.k} towards the claim"
+        found = note("directions_too_few", **counts)
     else:
-        word = "directions disagree"
-    return ", ".join([f"{word} ({counts})", *_undecided(share)])
+        found = note("directions_disagree", **counts, **_percent(share))
+    return note("listed", said=(found, *_undecided(share)))
 
 
 def directions_of(
@@ -222,7 +244,7 @@ def directions_of(
     >>> from mnstudy.cohort.published import load_published
     >>> from mnstudy.verdicts.registry import claim
     >>> found = directions_of(claim("more-elastin"), load_published())
-    >>> reading(found.share("uncontrolled"))
+    >>> str(read(found.share("uncontrolled")))
     'directions disagree (4 of 6, 22 to 96 %)'
     >>> found.share("uncontrolled", outside=True).against
     2

@@ -6,6 +6,7 @@ import pandas as pd
 
 from mnstudy.cohort.extraction import contract
 from mnstudy.cohort.published import Published, contrast_frame
+from mnstudy.verdicts.evidence_effects import says_comparable
 from mnstudy.verdicts.evidence_groups import groups
 from mnstudy.verdicts.registry import Claim
 
@@ -74,7 +75,7 @@ def _opens(rows: pd.DataFrame, word: str) -> pd.Series:
 
 def _counts_as(claim: Claim, rows: pd.DataFrame) -> pd.Series:
     """Take equality out of the comparable-to claims: only "needling better" is in favour."""
-    if not claim.id.startswith("comparable-to-"):
+    if not says_comparable(claim):
         return rows["direction"]
     equal = rows["direction"].eq("favours_claim") & ~_opens(rows, "needling better")
     return rows["direction"].mask(equal.astype(bool), "no_difference")

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.cohort.published import Published, contrast_frame
 from mnstudy.verdicts.directions_rows import direction_rows
 from mnstudy.verdicts.evidence_effects import only_describes
-from mnstudy.verdicts.evidence_groups import Group, groups
+from mnstudy.verdicts.evidence_groups import StudyGroup, counted, groups
 from mnstudy.verdicts.registry import Claim
+from mnstudy.words.notes import Count, Note, note
 
 STATES = ("pooled", "single study", "direction only", "nothing found")
+_KINDS = {
+    "single study": "state_single",
+    "direction only": "state_directions",
+    "nothing found": "state_nothing",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +53,24 @@ class EvidenceState:
     @property
     def sentence(self) -> str:
         """The state in words; an absence is a finding too."""
-        studies = fmt.count(self.studies, "study", "studies")
-        said = {
-            "pooled": f"{studies} pooled",
-            "single study": "a single study, nothing to pool it with",
-            "direction only": "no usable published number found, directions only",
-            "nothing found": "no usable published number found, and no direction that tests it",
-        }[self.word]
-        more = []
+        return str(self.said)
+
+    @property
+    def said(self) -> Note:
+        """What ``sentence`` says."""
+        said: list[Note | Count] = [
+            note("state_pooled", studies=counted(self.studies, "study", "studies"))
+            if self.word == "pooled"
+            else note(_KINDS[self.word])
+        ]
         if self.studies and self.primary > self.studies:
-            others = fmt.count(self.primary - self.studies, "contrast")
-            more.append(f"{others} on other endpoints")
+            others = counted(self.primary - self.studies, "contrast")
+            said.append(note("state_other_endpoints", contrasts=others))
         if self.directions:
-            more.append(fmt.count(self.directions, "direction"))
+            said.append(counted(self.directions, "direction"))
         if self.left_out:
-            more.append(f"{fmt.count(self.left_out, 'direction')} that cannot test it")
-        return "; ".join([said, *more])
+            said.append(note("state_cannot_test", directions=counted(self.left_out, "direction")))
+        return note("several", said=tuple(said))
 
 
 def evidence_state(
@@ -72,7 +79,7 @@ def evidence_state(
     *,
     frame: pd.DataFrame | None = None,
     rows: pd.DataFrame | None = None,
-    found: Sequence[Group] | None = None,
+    found: Sequence[StudyGroup] | None = None,
 ) -> EvidenceState:
     """Tell what the published evidence of a claim consists of.
 
@@ -83,7 +90,7 @@ def evidence_state(
     frame, rows : DataFrame, optional
         ``contrast_frame(published)`` and ``direction_rows(claim, published)``, where they are at
         hand already.
-    found : sequence of Group, optional
+    found : sequence of StudyGroup, optional
         ``groups`` of its primary contrasts, likewise.
 
     Returns

@@ -11,7 +11,7 @@ from mnstudy.stats.consistency_p import RecomputedP
 from mnstudy.verdicts.doubts_figures import (
     Doubt,
     Number,
-    Outcome,
+    PrintedOutcome,
     PrintedP,
     arm_pairs,
     before_after,
@@ -24,7 +24,7 @@ R_POSSIBLE = (0.0, 0.99)
 _SPELT = {"sd": "standard deviations", "se": "standard errors"}
 
 
-def changes(outcomes: list[Outcome]) -> Iterator[Doubt]:
+def changes(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
     """Doubt a mean change that is not that between the means before and after."""
     visits = before_after(outcomes)
     for outcome in outcomes:
@@ -36,7 +36,9 @@ def changes(outcomes: list[Outcome]) -> Iterator[Doubt]:
             yield from _change(outcome, change, found[0][1], found[0][0])
 
 
-def _change(outcome: Outcome, change: Number, start: Outcome, end: Outcome) -> Iterator[Doubt]:
+def _change(
+    outcome: PrintedOutcome, change: Number, start: PrintedOutcome, end: PrintedOutcome
+) -> Iterator[Doubt]:
     first, last = start.number("mean"), end.number("mean")
     if first is None or last is None:
         return
@@ -58,7 +60,7 @@ def _change(outcome: Outcome, change: Number, start: Outcome, end: Outcome) -> I
     )
 
 
-def p_values(outcomes: list[Outcome]) -> Iterator[Doubt]:
+def p_values(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
     """Doubt a p-value that neither a paired nor an unpaired t test of the figures can give."""
     for outcome, start in before_after(outcomes):
         if outcome.text["comparison"] == "baseline":
@@ -69,7 +71,7 @@ def p_values(outcomes: list[Outcome]) -> Iterator[Doubt]:
             yield from _test(one, two, paired=one.split_body and two.split_body)
 
 
-def _test(one: Outcome, two: Outcome, *, paired: bool) -> Iterator[Doubt]:
+def _test(one: PrintedOutcome, two: PrintedOutcome, *, paired: bool) -> Iterator[Doubt]:
     printed = one.p
     if printed is None or not one.n or not two.n or min(one.n, two.n) < 3:
         return
@@ -89,13 +91,13 @@ def _test(one: Outcome, two: Outcome, *, paired: bool) -> Iterator[Doubt]:
     )
 
 
-def _readings(one: Outcome, two: Outcome) -> set[str]:
+def _readings(one: PrintedOutcome, two: PrintedOutcome) -> set[str]:
     """Return how the tables say that the spreads may be read."""
     kinds = {one.text["sd_is"], two.text["sd_is"]}
     return kinds if kinds in ({"sd"}, {"se"}) else {"sd", "se"}
 
 
-def _p(one: Outcome, two: Outcome, kind: str, paired: bool) -> RecomputedP | None:
+def _p(one: PrintedOutcome, two: PrintedOutcome, kind: str, paired: bool) -> RecomputedP | None:
     m1, m2, s1, s2 = one.number("mean"), two.number("mean"), one.spread, two.spread
     if m1 is None or m2 is None or s1 is None or s2 is None or not one.n or not two.n:
         return None

@@ -44,7 +44,7 @@ class PrintedP:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class PrintedOutcome:
     """One figure of a study with what is needed to check it; numbers keep their digits."""
 
     ids: tuple[str, ...]
@@ -111,7 +111,7 @@ class Outcome:
 class Doubt:
     """One doubt about one printed figure."""
 
-    outcome: Outcome
+    outcome: PrintedOutcome
     check: str
     figure: str
     printed: str
@@ -166,7 +166,7 @@ _SAME_FIGURE = (
 )  # fmt: skip
 
 
-def outcomes(published: Published) -> list[Outcome]:
+def outcomes(published: Published) -> list[PrintedOutcome]:
     """Return the printed figures, each once: a row that repeats one to work out more joins it."""
     table = published.printed.fillna("").astype(str)
     studies = published.studies.set_index("study_id")
@@ -180,7 +180,7 @@ def outcomes(published: Published) -> list[Outcome]:
         first = min(rows, key=_worked_out)
         study, arm = studies.loc[first["study_id"]], arms.loc[(first["study_id"], first["arm_id"])]
         found.append(
-            Outcome(
+            PrintedOutcome(
                 ids=tuple(sorted(row["outcome_id"] for row in rows)),
                 study_id=first["study_id"],
                 design=str(study["design"]),
@@ -204,10 +204,10 @@ def _sizes(*sizes: object) -> tuple[int, ...]:
     return tuple(dict.fromkeys(known))
 
 
-def before_after(outcomes: Iterable[Outcome]) -> list[tuple[Outcome, Outcome]]:
+def before_after(outcomes: Iterable[PrintedOutcome]) -> list[tuple[PrintedOutcome, PrintedOutcome]]:
     """Give every mean with its baseline: the only one of its arm on the same instrument."""
     means = [x for x in outcomes if x.text["statistic"] in ("mean_sd", "mean_only")]
-    starts: dict[tuple[object, ...], list[Outcome]] = {}
+    starts: dict[tuple[object, ...], list[PrintedOutcome]] = {}
     for x in means:
         if x.text["phase"] == "baseline":
             starts.setdefault((x.arm_id, x.same), []).append(x)
@@ -218,9 +218,11 @@ def before_after(outcomes: Iterable[Outcome]) -> list[tuple[Outcome, Outcome]]:
     ]
 
 
-def arm_pairs(outcomes: Iterable[Outcome]) -> Iterator[tuple[Outcome, Outcome]]:
+def arm_pairs(
+    outcomes: Iterable[PrintedOutcome],
+) -> Iterator[tuple[PrintedOutcome, PrintedOutcome]]:
     """Give the figures of two arms at one visit."""
-    groups: dict[tuple[object, ...], list[Outcome]] = {}
+    groups: dict[tuple[object, ...], list[PrintedOutcome]] = {}
     for x in outcomes:
         if x.spread and x.number("mean") and x.text["phase"] != "baseline":
             groups.setdefault((x.same, x.visit, x.text["statistic"]), []).append(x)

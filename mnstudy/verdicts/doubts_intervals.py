@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mnstudy import formatting as fmt
 from mnstudy.stats.consistency import Range
 from mnstudy.stats.consistency_p import RecomputedP, midpoint, normal_size, p_from_interval
-from mnstudy.verdicts.doubts_figures import REVIEWS, Doubt, Number, Outcome, PrintedP
+from mnstudy.verdicts.doubts_figures import REVIEWS, Doubt, Number, PrintedOutcome, PrintedP
 
 # how far two sound methods (t or normal, adjusted or not) may lie apart, in normal quantiles
 APART = 0.25
@@ -15,7 +15,7 @@ APART = 0.25
 APART_RATIO = 0.5
 
 
-def intervals(outcomes: list[Outcome]) -> Iterator[Doubt]:
+def intervals(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
     """Doubt an estimate that is not the middle of its interval, and a p-value that belies it."""
     for outcome in outcomes:
         mean, low, high = (outcome.number(c) for c in ("mean", "ci_low", "ci_high"))
@@ -28,13 +28,13 @@ def intervals(outcomes: list[Outcome]) -> Iterator[Doubt]:
         yield from off or _interval_p(outcome, (mean, low, high), ratio)
 
 
-def _is_ratio(outcome: Outcome) -> bool:
+def _is_ratio(outcome: PrintedOutcome) -> bool:
     words = f"{outcome.text['instrument']} {outcome.text['category']}"
     return outcome.text["statistic"] == "pooled_ratio" or "ratio" in words.split()
 
 
 def _middle(
-    outcome: Outcome, mean: Number, low: Number, high: Number, ratio: bool
+    outcome: PrintedOutcome, mean: Number, low: Number, high: Number, ratio: bool
 ) -> Iterator[Doubt]:
     digits = (low.decimals, high.decimals)
     middle = midpoint(low.value, high.value, digits, ratio=ratio)
@@ -73,7 +73,7 @@ def _why_middle(mean: Number, low: Number, high: Number, ratio: bool) -> str:
 
 
 def _interval_p(
-    outcome: Outcome, figures: tuple[Number, Number, Number], ratio: bool
+    outcome: PrintedOutcome, figures: tuple[Number, Number, Number], ratio: bool
 ) -> Iterator[Doubt]:
     printed, level = outcome.p, outcome.number("ci_level")
     if printed is None or level is None or not _about_no_effect(outcome):
@@ -105,14 +105,14 @@ def _interval_p(
     )
 
 
-def _about_no_effect(outcome: Outcome) -> bool:
+def _about_no_effect(outcome: PrintedOutcome) -> bool:
     """Tell whether the p-value is about the figure itself: another arm may be compared instead."""
     pooled = outcome.text["statistic"] in ("pooled_ratio", "pooled_difference")
     change = outcome.text["statistic"] == "mean_change"
     return pooled or (change and outcome.text["comparison"] in ("baseline", ""))
 
 
-def _freedoms(outcome: Outcome) -> list[float | None]:
+def _freedoms(outcome: PrintedOutcome) -> list[float | None]:
     """Return the degrees of freedom an interval may rest on: one group, two groups, normal."""
     if outcome.design in REVIEWS or not outcome.n or outcome.n < 2:
         return [None]
@@ -173,10 +173,10 @@ def _range(ends: Range, decimals: int) -> str:
 def p_range(found: RecomputedP) -> str:
     """Write a recomputed p-value with what rounding leaves open."""
     low, high = (fmt.p_value(p) for p in (found.p_low, found.p_high))
-    return low if low == high else f"{low} to {high.removeprefix('p = ').removeprefix('p ')}"
+    return low if low == high else f"{low} to {fmt.p_number(found.p_high)}"
 
 
-def _shown(outcome: Outcome, mean: Number, low: Number, high: Number) -> str:
+def _shown(outcome: PrintedOutcome, mean: Number, low: Number, high: Number) -> str:
     values = (fmt.number(x.value, x.decimals) for x in (mean, low, high))
     a, b, c = values
     people = f", n = {outcome.n}" if outcome.n else ""

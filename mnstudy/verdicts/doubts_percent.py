@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from mnstudy import formatting as fmt
 from mnstudy.stats.consistency import counts_behind, percent_agrees
-from mnstudy.verdicts.doubts_figures import REVIEWS, Doubt, Number, Outcome
+from mnstudy.verdicts.doubts_figures import REVIEWS, Doubt, Number, PrintedOutcome
 
 # a percentage that is no share of people, or is itself a sum of rounded ones
 _NO_SHARE = re.compile(r"\bpercent = |SUCRA|more than|approximate|lower bound|share of|ratio", re.I)
 
 
-def percentages(outcomes: list[Outcome]) -> Iterator[Doubt]:
+def percentages(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
     """Doubt a percentage that no whole number of people gives, or not the number counted."""
     for outcome in outcomes:
         percent, n = outcome.number("percent"), outcome.n
@@ -24,7 +24,7 @@ def percentages(outcomes: list[Outcome]) -> Iterator[Doubt]:
         yield from _percentage(outcome, percent, n)
 
 
-def _percentage(outcome: Outcome, percent: Number, n: int) -> Iterator[Doubt]:
+def _percentage(outcome: PrintedOutcome, percent: Number, n: int) -> Iterator[Doubt]:
     events = outcome.number("events")
     fits = counts_behind(percent.value, n, decimals=percent.decimals)
     if events is not None:
@@ -50,7 +50,7 @@ def _percentage(outcome: Outcome, percent: Number, n: int) -> Iterator[Doubt]:
     )
 
 
-def _why_percent(outcome: Outcome, percent: Number, fits: tuple[int, ...], n: int) -> str:
+def _why_percent(outcome: PrintedOutcome, percent: Number, fits: tuple[int, ...], n: int) -> str:
     if fits:
         return (
             f"the percentage is that of {' or '.join(map(str, fits))}, not of the count in the "

@@ -11,14 +11,14 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.scales import Scale, scale_of
 from mnstudy.stats.consistency import spread_is_se
 from mnstudy.stats.consistency_grim import grim, grimmer
-from mnstudy.verdicts.doubts_figures import Doubt, Number, Outcome, arm_pairs, before_after
+from mnstudy.verdicts.doubts_figures import Doubt, Number, PrintedOutcome, arm_pairs, before_after
 
 # kinds of scale whose scores are whole numbers
 _WHOLE = ("ordinal grades", "count", "sum of items", "improvement classes")
 _RATERS = (1, 2)
 
 
-def spreads(outcomes: list[Outcome]) -> Iterator[Doubt]:
+def spreads(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
     """Doubt a standard deviation that makes an effect of more than 3."""
     told: dict[tuple[str, ...], Doubt] = {}
     for pair in [*before_after(outcomes), *arm_pairs(outcomes)]:
@@ -32,7 +32,7 @@ def spreads(outcomes: list[Outcome]) -> Iterator[Doubt]:
     yield from told.values()
 
 
-def _spread(later: Outcome, start: Outcome) -> Doubt | None:
+def _spread(later: PrintedOutcome, start: PrintedOutcome) -> Doubt | None:
     m1, m0, s1, s0 = later.number("mean"), start.number("mean"), later.spread, start.spread
     if m1 is None or m0 is None or s0 is None or not start.n or start.n < 3:
         return None
@@ -68,7 +68,7 @@ def _joined(first: Doubt, second: Doubt) -> Doubt:
     return replace(first, also=tuple(dict.fromkeys((*first.also, *second.also))))
 
 
-def _ends(outcome: Outcome, scale: Scale | None) -> tuple[float | None, float | None]:
+def _ends(outcome: PrintedOutcome, scale: Scale | None) -> tuple[float | None, float | None]:
     """Return the ends of the scale as printed, else those of the registry."""
     low, _, high = outcome.text["instrument_range"].partition("-")
     try:
@@ -78,7 +78,7 @@ def _ends(outcome: Outcome, scale: Scale | None) -> tuple[float | None, float | 
         return (scale.low, scale.high) if scale is not None and known else (None, None)
 
 
-def granularity(outcomes: list[Outcome]) -> Iterator[Doubt]:
+def granularity(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
     """Doubt a mean, or a mean with its SD, that whole-number scores cannot have."""
     for outcome in outcomes:
         scale, mean = scale_of(outcome.text["instrument"]), outcome.number("mean")
@@ -88,7 +88,7 @@ def granularity(outcomes: list[Outcome]) -> Iterator[Doubt]:
             yield from _granular(outcome, mean, scale)
 
 
-def _granular(outcome: Outcome, mean: Number, scale: Scale) -> Iterator[Doubt]:
+def _granular(outcome: PrintedOutcome, mean: Number, scale: Scale) -> Iterator[Doubt]:
     change = outcome.text["statistic"] == "mean_change"
     ends = (None, None) if change else (scale.low, scale.high)
     tried = [
@@ -117,7 +117,7 @@ def _granular(outcome: Outcome, mean: Number, scale: Scale) -> Iterator[Doubt]:
         yield _grain(outcome, mean, spread)
 
 
-def _grain(outcome: Outcome, mean: Number, spread: Number | None) -> Doubt:
+def _grain(outcome: PrintedOutcome, mean: Number, spread: Number | None) -> Doubt:
     n = outcome.n or 1
     total = math.floor(mean.value * n)
     near = " or ".join(

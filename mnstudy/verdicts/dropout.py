@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.cohort.attrition import arm_words, lost_by_site
 from mnstudy.cohort.columns import columns
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.mixed_contrasts import arm_difference
 from mnstudy.stats.proportions import risk_difference
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, UNIT, after_a_session
+from mnstudy.words.notes import Count, Note, note
 
+NOT_COMPARED = f"not shown: fewer than {MIN_PATIENTS} patients"
 FAR_APART, MANY = 0.10, 0.20  # where a note is due; conventions
 COLUMNS = [
     "measure", "level", "completers", "dropouts", "difference", "ci_low", "ci_high", "unit",
@@ -45,10 +46,9 @@ def completers_and_dropouts(cohort: Cohort, *, confidence_level: float = 0.95) -
     The patient is the unit: values are averaged over a patient's sites, a share counts patients
     with at least one such site, and a patient is a drop-out when any site was lost
     (``mnstudy.cohort.attrition.lost_sites``). Patients without the value are left out of its row;
-    n says how many were used. Everything is missing where either group has fewer than 5 patients,
-    and in real data also where fewer than 5 patients of a group have, or lack, a level: the
-    numbers could point at a person. Likeness in what was measured does not show likeness in what
-    was not. Means: two-sample t with one variance. Shares: Newcombe (1998), doi
+    n says how many were used. Nothing is compared where either group has fewer than 5 patients.
+    Likeness in what was measured does not show likeness in what was not. Means: two-sample t with
+    one variance. Shares: Newcombe (1998), doi
     10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I.
 
     Examples
@@ -64,7 +64,7 @@ def completers_and_dropouts(cohort: Cohort, *, confidence_level: float = 0.95) -
         for name, values in _measures(cohort)
     ]
     rows += [
-        [name, level, *_percentages(cohort, has, lost, confidence_level), "percent of patients"]
+        [name, level, *_percentages(has, lost, confidence_level), "percent of patients"]
         for name, level, has in _levels(cohort)
     ]
     order = [*COLUMNS[:2], *COLUMNS[2:7], "n_completers", "n_dropouts", "method", "unit"]
@@ -72,7 +72,7 @@ def completers_and_dropouts(cohort: Cohort, *, confidence_level: float = 0.95) -
     return frame.astype({"n_completers": "Int64", "n_dropouts": "Int64"})
 
 
-def dropout_notes(cohort: Cohort, sites: pd.DataFrame | None = None) -> list[str]:
+def dropout_notes(cohort: Cohort, sites: pd.DataFrame | None = None) -> list[Note]:
     """Return what has to be said beside a result because of those who were lost.
 
     Parameters
@@ -83,37 +83,31 @@ def dropout_notes(cohort: Cohort, sites: pd.DataFrame | None = None) -> list[str
 
     Returns
     -------
-    list of str
-        A sentence when the final result of more than 20 percent of the sites is missing
+    list of Note
+        One when the final result of more than 20 percent of the sites is missing
         (``mnstudy.cohort.attrition.lost_sites``), and one when two arms of at least 10 patients
         lost shares more than 10 percentage points apart; empty otherwise. The limits are
         conventions; in an arm of 10 one patient alone does not cross them.
     """
     sites = cohort.sites() if sites is None else sites
     lost, arm = lost_by_site(cohort, sites), arm_words(sites)
-    notes = []
+    remarks = []
     if lost.all():
-        notes.append("the final result of every site is missing: earlier results stand in for it")
+        remarks.append(note("every_result_missing"))
     elif lost.mean() > MANY:
-        share = fmt.number(100 * float(lost.mean()), 0)
-        notes.append(
-            f"the final result of {share} percent of the sites is missing: this speaks of the "
-            "others (limit 20 percent, a convention)"
-        )
+        remarks.append(note("many_results_missing", percent=100 * float(lost.mean())))
     patients = lost.index.to_frame()["patient_id"].groupby(arm).nunique()
     arms = patients.index[patients >= 2 * MIN_PATIENTS]
     found = lost[arm.isin(arms)].groupby(arm).agg(["mean", "sum", "size"]).sort_index()
     if len(found) > 1 and found["mean"].max() - found["mean"].min() > FAR_APART:
-        most, least = found["mean"].idxmax(), found["mean"].idxmin()
-        notes.append(
-            f"losses differ between arms: final result missing for {_of(found, most)}, "
-            f"{_of(found, least)}; whoever left may have decided a comparison of them"
-        )
-    return notes
+        arms = tuple(_lost_in(found, found["mean"].agg(end)) for end in ("idxmax", "idxmin"))
+        remarks.append(note("losses_differ", arms=arms))
+    return remarks
 
 
-def _of(found: pd.DataFrame, arm: str) -> str:
-    return f"{int(found.loc[arm, 'sum']):,} of {int(found.loc[arm, 'size']):,} sites ({arm})"
+def _lost_in(found: pd.DataFrame, arm: str) -> Note:
+    lost, size = int(found.loc[arm, "sum"]), int(found.loc[arm, "size"])
+    return note("lost_in_arm", sites=Count(n=lost, of=size, noun="site"), arm=arm)
 
 
 def _measures(cohort: Cohort) -> Iterator[tuple[str, pd.Series]]:
@@ -155,7 +149,7 @@ def _groups(values: pd.Series, lost: pd.Series) -> tuple[pd.Series, pd.Series]:
 def _means(values: pd.Series, lost: pd.Series, level: float) -> list[object]:
     stayed, gone = _groups(values, lost)
     if min(len(stayed), len(gone)) < MIN_PATIENTS:
-        return _hidden(len(stayed), len(gone))
+        return _not_compared(len(stayed), len(gone))
     both = pd.concat([stayed, gone])
     if both.nunique() == 1:
         same = float(both.iloc[0])
@@ -166,12 +160,10 @@ def _means(values: pd.Series, lost: pd.Series, level: float) -> list[object]:
     return [stayed.mean(), gone.mean(), *ends, len(stayed), len(gone), "means of patients, t"]
 
 
-def _percentages(cohort: Cohort, has: pd.Series, lost: pd.Series, level: float) -> list[object]:
+def _percentages(has: pd.Series, lost: pd.Series, level: float) -> list[object]:
     stayed, gone = _groups(has, lost)
-    cells = [int(n) for g in (stayed, gone) for n in (g.sum(), (~g).sum())]
-    few = any(0 < n < MIN_PATIENTS for n in cells) and not cohort.synthetic
-    if few or min(len(stayed), len(gone)) < MIN_PATIENTS:
-        return _hidden(len(stayed), len(gone))
+    if min(len(stayed), len(gone)) < MIN_PATIENTS:
+        return _not_compared(len(stayed), len(gone))
     found = risk_difference(
         int(gone.sum()), len(gone), int(stayed.sum()), len(stayed), confidence_level=level
     )
@@ -180,6 +172,5 @@ def _percentages(cohort: Cohort, has: pd.Series, lost: pd.Series, level: float) 
     return [*percents, len(stayed), len(gone), "shares of patients, Newcombe"]
 
 
-def _hidden(*sizes: int) -> list[object]:
-    shown = [None if 0 < n < MIN_PATIENTS else n for n in sizes]
-    return [*[np.nan] * 5, *shown, f"not shown: fewer than {MIN_PATIENTS} patients"]
+def _not_compared(*sizes: int) -> list[object]:
+    return [*[np.nan] * 5, *sizes, NOT_COMPARED]

@@ -11,7 +11,7 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.memory import kept
 from mnstudy.stats.multiplicity import bonferroni_level, holm
 from mnstudy.verdicts.analyses import Question
-from mnstudy.verdicts.ask import cautions_of, find
+from mnstudy.verdicts.ask import cautions_of, finding_for
 from mnstudy.verdicts.basis import claim_basis, cohort_basis
 from mnstudy.verdicts.findings import Finding, Findings
 from mnstudy.verdicts.own_claims import own_claims
@@ -73,6 +73,7 @@ def evaluate(
     """
     if not isinstance(cohort, Cohort):
         raise TypeError("evaluate needs a cohort: mnstudy.evaluate(mnstudy.load(...))")
+    cohort = cohort.in_order()
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
     if not 0.5 < level < 1:
         raise ValueError(f"confidence_level is {level}: give a number between 0.5 and 1, as 0.95")
@@ -80,7 +81,7 @@ def evaluate(
     known = {**registry(), **own}
     check_plan(cohort.study, known)
     asked = select(claims, own)
-    family = [known[i] for i in cohort.study.plan.together]
+    family = [known[i] for i in cohort.study.plan.family_ids]
     found = find_all(cohort, [*asked, *_needed(asked, family)], level)
     adjusted = _holm([found[c.id] for c in family if c.id in found])
     findings = [replace(found[c.id], p_holm=adjusted.get(c.id, float("nan"))) for c in asked]
@@ -118,17 +119,22 @@ def find_all(cohort: Cohort, claims: Iterable[Claim], level: float) -> dict[str,
 
     Where results are kept, ``evaluate`` finds here what was worked out claim by claim.
     """
+    cohort = cohort.in_order()
     sites, basis = cohort.sites(), cohort_basis(cohort)
-    members = cohort.study.plan.together
+    members = cohort.study.plan.family_ids
     family = len(members) if len(members) > 1 else 0
-    together = bonferroni_level(level, family) if family else None
+    family_level = bonferroni_level(level, family) if family else None
     cautions = kept("cautions", basis, lambda: cautions_of(cohort))
 
     def found(claim: Claim) -> Finding:
         asked = Question(claim=claim, cohort=cohort, sites=sites, confidence_level=level)
-        wide = together if claim.id in members else None
-        inputs = (*basis, claim_basis(cohort, claim), level, wide)
-        fresh = kept("finding", inputs, lambda: find(asked, together=wide, cautions=cautions))
+        joint = family_level if claim.id in members else None
+        inputs = (*basis, claim_basis(cohort, claim), level, joint)
+        fresh = kept(
+            "finding",
+            inputs,
+            lambda: finding_for(asked, family_level=joint, cautions=cautions),
+        )
         return replace(fresh, plan_sha256=cohort.study.plan_sha256)
 
     return {claim.id: found(claim) for claim in claims}

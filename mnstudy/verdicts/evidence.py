@@ -9,20 +9,17 @@ from functools import cache, partial
 
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.cohort.published import Published, contrast_frame, load_published
 from mnstudy.memory import kept
 from mnstudy.verdicts import evidence_groups as grouped
 from mnstudy.verdicts import evidence_notes
-from mnstudy.verdicts import judge as verdict
 from mnstudy.verdicts.evidence_effects import only_describes
-from mnstudy.verdicts.evidence_gathered import Gathered, gathered
-from mnstudy.verdicts.evidence_groups import Group
+from mnstudy.verdicts.evidence_gathered import ClaimEvidence, claim_evidence
+from mnstudy.verdicts.evidence_groups import StudyGroup
 from mnstudy.verdicts.evidence_verdict import Assessed
 from mnstudy.verdicts.findings import Finding, Findings
 from mnstudy.verdicts.registry import Claim, select
-
-NOTHING_FOUND = "no usable published number found"
+from mnstudy.words.notes import Note, as_given, note
 
 
 def evidence(
@@ -69,23 +66,20 @@ def evidence(
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
     published = data if isinstance(data, Published) else load_published(data)
     frame = cache(lambda: contrast_frame(published))  # joined only where something is not kept
-    changed = [
-        f"the shipped table {name} was changed: these are not the numbers of the release"
-        for name in published.changed
-    ]
+    changed = tuple(note("shipped_table_changed", name=name) for name in published.changed)
 
-    def found(claim: Claim) -> Gathered:
-        return gathered(claim, frame(), published, confidence_level)
+    def found(claim: Claim) -> ClaimEvidence:
+        return claim_evidence(claim, frame(), published, confidence_level)
 
     findings = [
         finding_of(c, partial(found, c), published, confidence_level) for c in select(claims)
     ]
-    return Findings([replace(f, notes=(*f.notes, *changed)) for f in findings])
+    return Findings([replace(f, remarks=(*f.remarks, *changed)) for f in findings])
 
 
 def finding_of(
     claim: Claim,
-    found: Callable[[], Gathered],
+    found: Callable[[], ClaimEvidence],
     published: Published,
     confidence_level: float,
 ) -> Finding:
@@ -94,43 +88,43 @@ def finding_of(
     return kept("evidence", inputs, lambda: _finding(found()))
 
 
-def _finding(found: Gathered) -> Finding:
+def _finding(found: ClaimEvidence) -> Finding:
     claim, groups, directions = found.claim, found.groups, found.directions
     nothing = Finding(
         claim=claim,
         dataset="published trials",
         synthetic=False,
         verdict="not testable",
-        reason=NOTHING_FOUND,
+        reasons=(note("no_published_number"),),
         rule=claim.rule,
         margin=claim.margin,
         sha256=found.published.sha256,
     )
-    said = (f"directions of effect: {directions.sentence}",) if len(directions.rows) else ()
+    said = (note("directions_of_effect", said=directions.said),) if len(directions.rows) else ()
     if not groups:
-        return replace(nothing, notes=(*_unused_note(found.rows), *said))
+        return replace(nothing, remarks=(*_unused_note(found.rows), *said))
     if found.deciding is None:
         parts = tuple(part for group in groups for part in grouped.parts(group))
         notes = tuple(evidence_notes.other_note(group) for group in groups)
-        return replace(nothing, reason=only_describes(claim), parts=parts, notes=(*notes, *said))
+        why = (as_given(only_describes(claim)),)
+        return replace(nothing, reasons=why, parts=parts, remarks=(*notes, *said))
     pooled = _pooled_finding(nothing, found.deciding, groups)
-    return replace(pooled, notes=(*pooled.notes, *said))
+    return replace(pooled, remarks=(*pooled.remarks, *said))
 
 
-def _unused_note(own: pd.DataFrame) -> tuple[str, ...]:
+def _unused_note(own: pd.DataFrame) -> tuple[Note, ...]:
     if own.empty:
         return ()
-    kind = "radiofrequency or combined treatment, or not usable"
-    return (f"{fmt.count(len(own), 'contrast')} found, none of them primary ({kind})",)
+    return (note("none_primary", contrasts=grouped.counted(len(own), "contrast")),)
 
 
-def _pooled_finding(nothing: Finding, decides: Assessed, groups: list[Group]) -> Finding:
+def _pooled_finding(nothing: Finding, decides: Assessed, groups: list[StudyGroup]) -> Finding:
     first = decides.group
     return replace(
         nothing,
         verdict=decides.verdict.word,
-        reason=decides.verdict.reason,
-        wording=first.measure.wording or verdict.wording(first.claim, first.comparison),
+        reasons=decides.verdict.reasons,
+        pooled_wording=first.measure.wording,
         comparison=first.comparison,
         estimate=decides.found.estimate,
         rule=first.measure.rule,
@@ -141,5 +135,5 @@ def _pooled_finding(nothing: Finding, decides: Assessed, groups: list[Group]) ->
         certainty=decides.certainty.level,
         domains=decides.certainty.domains,
         parts=tuple(part for group in groups for part in grouped.parts(group)),
-        notes=evidence_notes.notes(decides, groups[1:]),
+        remarks=evidence_notes.notes(decides, groups[1:]),
     )

@@ -12,7 +12,7 @@ from mnstudy.stats.pooling import Egger, Pooled, egger
 from mnstudy.verdicts import evidence_groups as grouped
 from mnstudy.verdicts import judge as verdict
 from mnstudy.verdicts.evidence_effects import R_SHOWN, effects
-from mnstudy.verdicts.evidence_groups import Group
+from mnstudy.verdicts.evidence_groups import StudyGroup
 from mnstudy.verdicts.finding import Estimate
 
 HETEROGENEITY = (
@@ -31,7 +31,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checks:
+class PooledChecks:
     """The estimate of a group and what bears on how far to trust it, in the unit shown.
 
     ``found`` is the verdict on interval and margin alone. Heterogeneity is nan where nothing is
@@ -54,12 +54,12 @@ class Checks:
     left_out: tuple[LeftOut, ...]
 
 
-def checks(group: Group, *, egger_studies: int, r: float = R_SHOWN) -> Checks:
+def checks(group: StudyGroup, *, egger_studies: int, r: float = R_SHOWN) -> PooledChecks:
     """Estimate a group, judge the interval alone, and look at its studies one by one.
 
     Parameters
     ----------
-    group : Group
+    group : StudyGroup
     egger_studies : int
         Studies from which the funnel is tested.
     r : float
@@ -67,7 +67,7 @@ def checks(group: Group, *, egger_studies: int, r: float = R_SHOWN) -> Checks:
     """
     estimate, pooled = grouped.estimate(group, r)
     several = len(group.rows) > 1
-    return Checks(
+    return PooledChecks(
         estimate=estimate,
         pooled=pooled,
         found=on_interval(group, estimate),
@@ -77,7 +77,7 @@ def checks(group: Group, *, egger_studies: int, r: float = R_SHOWN) -> Checks:
     )
 
 
-def on_interval(group: Group, estimate: Estimate) -> verdict.Verdict:
+def on_interval(group: StudyGroup, estimate: Estimate) -> verdict.Verdict:
     """Judge interval and margin alone, as if the design could carry any verdict."""
     measure = group.measure
     return verdict.judge(
@@ -89,13 +89,13 @@ def on_interval(group: Group, estimate: Estimate) -> verdict.Verdict:
     )
 
 
-def line(group: Group) -> float:
+def line(group: StudyGroup) -> float:
     """Return the value that separates for and against: no effect, or the limit of the rule."""
     measure = group.measure
     return measure.null if measure.rule in AGAINST_NULL else measure.margin
 
 
-def thresholds(group: Group) -> dict[str, float]:
+def thresholds(group: StudyGroup) -> dict[str, float]:
     """Return the values an interval must not hold to settle the claim."""
     measure = group.measure
     if measure.rule not in AGAINST_NULL:
@@ -105,14 +105,14 @@ def thresholds(group: Group) -> dict[str, float]:
     return {"no effect": measure.null, "the margin": measure.margin}
 
 
-def harm(group: Group) -> float:
+def harm(group: StudyGroup) -> float:
     """Return the margin mirrored at no effect."""
     measure = group.measure
     null, margin = measure.forward(measure.null), measure.forward(measure.margin)
     return measure.back(2 * null - margin)
 
 
-def favours(group: Group, value: float) -> bool:
+def favours(group: StudyGroup, value: float) -> bool:
     """Tell whether a value lies on the claim's side of the line."""
     if group.measure.rule == "below":
         return value < line(group)
@@ -121,7 +121,7 @@ def favours(group: Group, value: float) -> bool:
     return value > line(group)
 
 
-def people_needed(group: Group, *, power: float) -> float:
+def people_needed(group: StudyGroup, *, power: float) -> float:
     r"""Return the optimal information size: people that could settle the margin.
 
     Notes
@@ -148,7 +148,7 @@ def people_needed(group: Group, *, power: float) -> float:
     return math.ceil(group.people * common * (reach / distance) ** 2)
 
 
-def _heterogeneity(group: Group, pooled: Pooled, r: float) -> dict[str, float]:
+def _heterogeneity(group: StudyGroup, pooled: Pooled, r: float) -> dict[str, float]:
     if len(group.rows) == 1 or grouped.counts_add_up(group):
         return dict.fromkeys(HETEROGENEITY, math.nan)
     _, variance = effects(group.rows, group.name, r=r)
@@ -161,7 +161,7 @@ def _heterogeneity(group: Group, pooled: Pooled, r: float) -> dict[str, float]:
     return dict(zip(HETEROGENEITY, values, strict=True))
 
 
-def _asymmetry(group: Group, r: float) -> Egger | None:
+def _asymmetry(group: StudyGroup, r: float) -> Egger | None:
     """Test the funnel; None where all studies are as precise, or lie on one line."""
     effect, variance = effects(group.rows, group.name, r=r)
     try:
@@ -170,7 +170,7 @@ def _asymmetry(group: Group, r: float) -> Egger | None:
         return None
 
 
-def _left_out(group: Group, r: float) -> tuple[LeftOut, ...]:
+def _left_out(group: StudyGroup, r: float) -> tuple[LeftOut, ...]:
     found = []
     for i, label in enumerate(group.rows["label"]):
         rest = replace(group, rows=group.rows.drop(index=group.rows.index[i]))

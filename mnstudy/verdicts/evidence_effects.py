@@ -72,6 +72,11 @@ def only_describes(claim: Claim) -> str:
     return str(_settings()["claim"].get(claim.id, {}).get("describes", ""))
 
 
+def says_comparable(claim: Claim) -> bool:
+    """Tell whether the claim is that needling does as well as another treatment."""
+    return bool(_settings()["claim"].get(claim.id, {}).get("comparable", False))
+
+
 def effects(frame: pd.DataFrame, measure: str, *, r: float) -> tuple[Array, Array]:
     """Return effects and variances of contrasts of one measure, turned towards the claim.
 

@@ -10,13 +10,13 @@ from mnstudy.cohort.published import Published
 from mnstudy.verdicts.directions import Directions, directions_of
 from mnstudy.verdicts.directions_state import EvidenceState, evidence_state
 from mnstudy.verdicts.evidence_effects import only_describes
-from mnstudy.verdicts.evidence_groups import Group, groups
+from mnstudy.verdicts.evidence_groups import StudyGroup, groups
 from mnstudy.verdicts.evidence_verdict import Assessed, assess
 from mnstudy.verdicts.registry import Claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gathered:
+class ClaimEvidence:
     """The published evidence of one claim.
 
     Attributes
@@ -24,7 +24,7 @@ class Gathered:
     claim : Claim
     rows : DataFrame
         Its rows of ``contrast_frame``.
-    groups : list of Group
+    groups : list of StudyGroup
         What may be pooled of them, the deciding group first.
     directions : Directions
     deciding : Assessed or None
@@ -35,7 +35,7 @@ class Gathered:
 
     claim: Claim
     rows: pd.DataFrame
-    groups: list[Group]
+    groups: list[StudyGroup]
     directions: Directions
     deciding: Assessed | None
     published: Published
@@ -52,15 +52,15 @@ class Gathered:
         )
 
 
-def gathered(
+def claim_evidence(
     claim: Claim, frame: pd.DataFrame, published: Published, confidence_level: float
-) -> Gathered:
+) -> ClaimEvidence:
     """Gather what is published on one claim; ``frame`` is ``contrast_frame(published)``."""
     rows = frame[frame["claim_id"] == claim.id]
     found = groups(claim, rows[rows["primary"]], confidence_level)
     directions = directions_of(claim, published, confidence_level=confidence_level, frame=rows)
     decides = bool(found) and not only_describes(claim)
-    return Gathered(
+    return ClaimEvidence(
         claim=claim,
         rows=rows,
         groups=found,

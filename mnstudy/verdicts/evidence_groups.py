@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -12,10 +13,11 @@ from mnstudy.stats.proportions import proportion
 from mnstudy.verdicts.evidence_effects import R_SHOWN, Measure, effects, measure_of
 from mnstudy.verdicts.findings import Estimate, Part
 from mnstudy.verdicts.registry import Claim
+from mnstudy.words.notes import Count, note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class StudyGroup:
     """Primary contrasts of one claim that may be pooled: one measure, one endpoint.
 
     Contrasts with and without a control are never in one group.
@@ -46,10 +48,24 @@ class Group:
         return "randomised" if randomised else "observational"
 
     @property
+    def control(self) -> str:
+        """Controlled or uncontrolled."""
+        return "controlled" if self.controlled else "uncontrolled"
+
+    @property
     def label(self) -> str:
         """Name of the group for people."""
-        kind = "controlled" if self.controlled else "uncontrolled"
-        return f"{kind}: {self.endpoint.replace('_', ' ')} ({self.measure.label})"
+        return f"{self.control}: {self.endpoint_words} ({self.measure.label})"
+
+    @property
+    def endpoint_words(self) -> str:
+        """The endpoint as it is written for people."""
+        return self.endpoint.replace("_", " ")
+
+    @property
+    def studies(self) -> Count:
+        """How many studies it has."""
+        return counted(len(self.rows), "study", "studies")
 
     @property
     def people(self) -> int:
@@ -58,14 +74,19 @@ class Group:
         return int((self.rows["treated_n"] + others).sum())
 
 
+def counted(n: int, noun: str, plural: str = "") -> Count:
+    """Return a number of things that are no people: studies, contrasts, directions."""
+    return Count(n=n, noun=noun, plural=plural, people=False)
+
+
 # Contrasts that differ in any of these are never in one estimate.
 _APART = ("measure", "endpoint", "controlled")
 
 
-def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[Group]:
+def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[StudyGroup]:
     """Return the groups that may be pooled, the deciding one first."""
     found = [
-        Group(
+        StudyGroup(
             claim=claim,
             name=str(name),
             measure=measure_of(claim, str(name)),
@@ -80,16 +101,17 @@ def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[Gr
 
 # Where no endpoint has several studies, a measure on a scale tells more than a threshold on it.
 _CONTINUOUS = ("smd", "smc", "md", "mean", "percent_change")
+LEVELS = ("proportion", "mean", "percent_change")  # measures without a value of no effect
 
 
-def _precedence(group: Group) -> tuple[bool, bool, bool, int, int, str]:
+def _precedence(group: StudyGroup) -> tuple[bool, bool, bool, int, int, str]:
     """Put controlled groups first, then several studies before one, scales before thresholds."""
     k = len(group.rows)
     threshold = group.name not in _CONTINUOUS
     return (not group.controlled, k < 2, threshold, -k, -group.people, group.label)
 
 
-def pooled(group: Group, r: float = R_SHOWN) -> Pooled:
+def pooled(group: StudyGroup, r: float = R_SHOWN) -> Pooled:
     """Pool the effects of a group, with this correlation within the person where paired."""
     # few similar studies make the Knapp-Hartung interval narrower than its studies allow; "adhoc"
     # never lets it fall below the plain one (Roever et al. 2015, doi 10.1186/s12874-015-0091-1)
@@ -97,18 +119,15 @@ def pooled(group: Group, r: float = R_SHOWN) -> Pooled:
     return pool(effect, variance, knapp_hartung="adhoc", confidence_level=group.confidence_level)
 
 
-def estimate(group: Group, r: float = R_SHOWN) -> tuple[Estimate, Pooled]:
+def estimate(group: StudyGroup, r: float = R_SHOWN) -> tuple[Estimate, Pooled]:
     """Return the value of a group with its interval, and the pooling behind it."""
     fitted, measure = pooled(group, r), group.measure
     value, low, high = (measure.back(x) for x in (fitted.estimate, fitted.ci_low, fitted.ci_high))
-    how = "random effects (REML), Knapp-Hartung interval"
-    if len(group.rows) == 1:
-        how = "a single study"
+    alone = len(group.rows) == 1
+    how = "single_study" if alone else "random_effects"
     if counts_add_up(group):
         value, low, high = _exact_share(group)
-        how = "exact (Clopper-Pearson) limits" + (
-            ", a single study" if len(group.rows) == 1 else ""
-        )
+        how = "exact_limits_of_one" if alone else "exact_limits"
     shown = Estimate(
         value=value,
         ci_low=low,
@@ -117,12 +136,14 @@ def estimate(group: Group, r: float = R_SHOWN) -> tuple[Estimate, Pooled]:
         df=math.nan if counts_add_up(group) else fitted.df,
         p_value=math.nan if group.name == "proportion" else fitted.p_value,
         unit=measure.unit,
-        method=f"{measure.label}, {group.endpoint.replace('_', ' ')}; {how}",
+        how=note(
+            "method_of_studies", measure=measure.label, endpoint=group.endpoint_words, how=note(how)
+        ),
     )
     return shown, fitted
 
 
-def counts_add_up(group: Group) -> bool:
+def counts_add_up(group: StudyGroup) -> bool:
     """Tell where counts are added up: one study, or none (or all) of all patients had the event.
 
     Without any difference between the studies a pooled interval on the arcsine scale would shrink
@@ -134,18 +155,18 @@ def counts_add_up(group: Group) -> bool:
     return len(group.rows) == 1 or events == 0 or events == n
 
 
-def _exact_share(group: Group) -> tuple[float, float, float]:
+def _exact_share(group: StudyGroup) -> tuple[float, float, float]:
     events, n = int(group.rows["treated_events"].sum()), int(group.rows["treated_n"].sum())
     exact = proportion(events, n, confidence_level=group.confidence_level)
     return 100 * exact.estimate, 100 * exact.ci_low, 100 * exact.ci_high
 
 
-def single(group: Group) -> list[Group]:
+def single(group: StudyGroup) -> list[StudyGroup]:
     """Return every study of a group as a group of its own."""
     return [replace(group, rows=group.rows.iloc[[i]]) for i in range(len(group.rows))]
 
 
-def parts(group: Group) -> list[Part]:
+def parts(group: StudyGroup) -> list[Part]:
     """Return every study of the group, its pooled value and its prediction interval."""
     shown, fitted = estimate(group)
     studies = [_study(one, w) for one, w in zip(single(group), fitted.weights, strict=True)]
@@ -158,7 +179,7 @@ def parts(group: Group) -> list[Part]:
     return [*studies, *summary]
 
 
-def _study(group: Group, weight: float) -> Part:
+def _study(group: StudyGroup, weight: float) -> Part:
     shown, _ = estimate(group)
     row = group.rows.iloc[0]
     return Part(
@@ -168,15 +189,14 @@ def _study(group: Group, weight: float) -> Part:
         ci_low=shown.ci_low,
         ci_high=shown.ci_high,
         n=group.people,
-        unit=group.measure.unit,
         weight=float(weight),
-        group=group.label,
         design=str(row["design"]),
         blinded="" if pd.isna(row["assessor_blinded"]) else str(row["assessor_blinded"]),
+        **_drawn(group),
     )
 
 
-def _summary(group: Group, kind: str, value: float, low: float, high: float) -> Part:
+def _summary(group: StudyGroup, kind: str, value: float, low: float, high: float) -> Part:
     return Part(
         kind=kind,
         label=kind,
@@ -184,6 +204,12 @@ def _summary(group: Group, kind: str, value: float, low: float, high: float) -> 
         ci_low=low,
         ci_high=high,
         n=group.people,
-        unit=group.measure.unit,
-        group=group.label,
+        **_drawn(group),
     )
+
+
+def _drawn(group: StudyGroup) -> dict[str, Any]:
+    """Return what the parts of a group have in common."""
+    null = math.nan if group.name in LEVELS else float(group.measure.null)
+    return {"unit": group.measure.unit, "group": group.label, "control": group.control,
+            "null": null}  # fmt: skip

@@ -7,13 +7,16 @@ import math
 from mnstudy import formatting as fmt
 from mnstudy.verdicts import evidence_groups as grouped
 from mnstudy.verdicts.certainty import Certainty
-from mnstudy.verdicts.evidence_checks import Checks
+from mnstudy.verdicts.evidence_checks import PooledChecks
 from mnstudy.verdicts.evidence_effects import R_GRID, R_SHOWN
-from mnstudy.verdicts.evidence_groups import Group
+from mnstudy.verdicts.evidence_groups import StudyGroup
 from mnstudy.verdicts.evidence_verdict import Assessed
+from mnstudy.words.notes import Note, note
+
+_SHOWN = ("tau2", "tau2_low", "tau2_high", "i2", "i2_low", "i2_high")
 
 
-def notes(first: Assessed, others: list[Group]) -> tuple[str, ...]:
+def notes(first: Assessed, others: list[StudyGroup]) -> tuple[Note, ...]:
     """Return the notes of a claim: those of the group that decides, then the other groups."""
     group, said = first.group, []
     if not math.isnan(first.found.tau2):
@@ -23,41 +26,48 @@ def notes(first: Assessed, others: list[Group]) -> tuple[str, ...]:
     said.append(_certainty(first.certainty))
     said += [other_note(other) for other in others]
     if group.claim.contrary:
-        said.append(f"the articles disagree: {group.claim.contrary}")
+        said.append(note("articles_disagree", contrary=group.claim.contrary))
     return tuple(said)
 
 
-def other_note(group: Group) -> str:
+def other_note(group: StudyGroup) -> Note:
     """Return a group in one line."""
     estimate, _ = grouped.estimate(group)
-    size = fmt.count(len(group.rows), "study", "studies")
-    return f"{group.label}: {fmt.interval(estimate)} {estimate.unit}, {size}"
-
-
-def _heterogeneity(group: Group, found: Checks) -> str:
-    ends = (found.estimate.value, found.prediction_low, found.prediction_high)
-    digits = fmt.decimals_for(*ends)
-    low, high = (fmt.number(x, digits) for x in ends[1:])
-    i2, i2_low, i2_high = (fmt.number(x, 0) for x in (found.i2, found.i2_low, found.i2_high))
-    tau2 = [fmt.number(x, 3) for x in (found.tau2, found.tau2_low, found.tau2_high)]
-    return (
-        f"I² {i2} % ({i2_low} to {i2_high}), tau² {tau2[0]} ({tau2[1]} to {tau2[2]}); a further "
-        f"study would lie between {low} and {high} {group.measure.unit}"
+    return note(
+        "group_of_studies",
+        group=group.label,
+        estimate=fmt.ends(estimate),
+        unit=estimate.unit,
+        studies=group.studies,
     )
 
 
-def _correlation(group: Group) -> str:
-    shown = []
-    for r in (x for x in R_GRID if x != R_SHOWN):
-        again, _ = grouped.estimate(group, r)
-        shown.append(f"{fmt.interval(again)} with {r:g}")
-    return (
-        f"a correlation within the person of {R_SHOWN:g} is assumed, none is printed: "
-        + ", ".join(shown)
+def _heterogeneity(group: StudyGroup, found: PooledChecks) -> Note:
+    low, high = found.prediction_low, found.prediction_high
+    return note(
+        "pooled_heterogeneity",
+        **{name: getattr(found, name) for name in _SHOWN},
+        low=low,
+        high=high,
+        digits=fmt.decimals_for(found.estimate.value, low, high),
+        unit=group.measure.unit,
     )
 
 
-def _certainty(rated: Certainty) -> str:
-    lowered = [f"{d.name} {fmt.number(d.steps, 0)} ({d.reason})" for d in rated.domains if d.steps]
-    why = "; ".join(lowered) or "no domain lowers it"
-    return f"certainty {rated.level} (GRADE-like, computed): {why}"
+def _correlation(group: StudyGroup) -> Note:
+    others = tuple(
+        note("under_correlation", estimate=fmt.ends(grouped.estimate(group, r)[0]), r=r)
+        for r in R_GRID
+        if r != R_SHOWN
+    )
+    return note("correlation_assumed", r=R_SHOWN, others=others)
+
+
+def _certainty(rated: Certainty) -> Note:
+    lowered = tuple(
+        note("domain_lowers", domain=d.name, steps=d.steps, reason=d.why)
+        for d in rated.domains
+        if d.steps
+    )
+    why = lowered or (note("no_domain_lowers"),)
+    return note("certainty_rated", level=rated.level, why=why)

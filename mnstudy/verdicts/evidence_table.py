@@ -13,8 +13,8 @@ from mnstudy.verdicts import evidence_groups as grouped
 from mnstudy.verdicts.directions_state import EvidenceState
 from mnstudy.verdicts.evidence_checks import HETEROGENEITY
 from mnstudy.verdicts.evidence_effects import R_GRID, only_describes
-from mnstudy.verdicts.evidence_gathered import Gathered, gathered
-from mnstudy.verdicts.evidence_groups import Group
+from mnstudy.verdicts.evidence_gathered import ClaimEvidence, claim_evidence
+from mnstudy.verdicts.evidence_groups import StudyGroup
 from mnstudy.verdicts.evidence_verdict import Assessed, assess
 from mnstudy.verdicts.finding import Estimate
 from mnstudy.verdicts.registry import Claim, select
@@ -92,11 +92,11 @@ def evidence_table(
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
     published = data if isinstance(data, Published) else load_published(data)
     frame = contrast_frame(published)
-    found = (gathered(claim, frame, published, confidence_level) for claim in select(claims))
+    found = (claim_evidence(claim, frame, published, confidence_level) for claim in select(claims))
     return pd.DataFrame([row for one in found for row in table_rows(one)], columns=list(COLUMNS))
 
 
-def table_rows(found: Gathered) -> list[dict[str, object]]:
+def table_rows(found: ClaimEvidence) -> list[dict[str, object]]:
     """Return the rows of one claim: one a group of studies, or one that says there is none."""
     shared = _shared(found.claim, found.published)
     if not found.groups:
@@ -165,7 +165,7 @@ def _ends(estimate: Estimate, prefix: str = "") -> dict[str, object]:
     return {prefix + end: value for end, value in zip(_LIMITS, values, strict=True)}
 
 
-def _grid(group: Group) -> dict[str, object]:
+def _grid(group: StudyGroup) -> dict[str, object]:
     if not group.rows["paired"].any():
         return {}
     cells: dict[str, object] = {}

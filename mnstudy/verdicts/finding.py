@@ -1,21 +1,22 @@
 """One finding: the estimate with its interval, the verdict, the reason and what was assumed.
 
-What a finding holds is exact; what it shows of a real cohort is safe (``disclosure.safe``).
+A finding is data, and exact: a report shows of it what ``mnstudy.disclosure.safe`` leaves.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.verdicts.disclosure import is_guarded, safe, shown_size
-from mnstudy.verdicts.few_events import written
 from mnstudy.verdicts.registry import Claim
+from mnstudy.words.notes import Note, sentence, sentences
 
 VERDICTS = ("supported", "partly supported", "inconclusive", "contradicted", "not testable")
 
@@ -33,8 +34,12 @@ class Estimate:
     std_error, df, p_value : float
         nan where the method has none. The p-value is two-sided, against no effect (against the
         margin for claims about a level, a rate or a ratio).
-    unit, method : str
-        Unit of the value and the method that gave it, in words.
+    unit : str
+        Unit of the value.
+    how : Note
+        The method that gave it; ``method`` has it in words.
+    adjusted_for : tuple of str
+        Columns it is adjusted for.
     """
 
     value: float
@@ -42,17 +47,36 @@ class Estimate:
     ci_high: float
     confidence_level: float
     unit: str
-    method: str
+    how: Note
     std_error: float = float("nan")
     df: float = float("nan")
     p_value: float = float("nan")
+    adjusted_for: tuple[str, ...] = ()
+
+    @property
+    def method(self) -> str:
+        """The method in words."""
+        return sentence(self.how)
 
     def __str__(self) -> str:
         if math.isnan(self.value):
-            return written(self)
+            return format_estimate(self)
         digits = fmt.decimals_for(self.value, self.ci_low, self.ci_high)
         value, low, high = (fmt.number(x, digits) for x in (self.value, self.ci_low, self.ci_high))
         return f"{value} {self.unit}, {fmt.level(self.confidence_level)} CI {low} to {high}"
+
+
+def format_estimate(estimate: Estimate | Part, unit: str | None = None) -> str:
+    """Write value, interval and unit; of a withheld value what may be said: ``at most 4.8 %``.
+
+    >>> from mnstudy.words.notes import as_given
+    >>> kept = {"confidence_level": 0.95, "unit": "percent", "how": as_given("exact")}
+    >>> format_estimate(Estimate(value=float("nan"), ci_low=0.0, ci_high=4.76, **kept))
+    'at most 4.8 percent'
+    """
+    if all(map(math.isnan, (estimate.value, estimate.ci_low, estimate.ci_high))):
+        return "not shown"
+    return f"{fmt.interval(estimate)} {estimate.unit if unit is None else unit}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +86,8 @@ class Part:
     ``kind`` says how it is drawn: level, session, gain, slope, arm, share, contrast, study, pooled,
     prediction, together (the interval of a claim of the plan's family) or expected (the change
     that regression to the mean alone would give). ``design`` and ``blinded`` (yes, no or unclear:
-    were the raters) are those of a published study.
+    were the raters) are those of a published study; ``control`` (controlled or uncontrolled) and
+    ``null`` (the value of no effect, nan for a level) of a group of them.
     """
 
     kind: str
@@ -77,19 +102,32 @@ class Part:
     group: str = ""
     design: str = ""
     blinded: str = ""
+    control: str = ""
+    null: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     """One reason for more or less certainty: how many steps it lowers it, and why.
 
-    ``doubt`` is what it leaves open about a verdict, empty where it leaves nothing open.
+    ``leaves_open`` is what it leaves open about a verdict, None where that is nothing; ``reason``
+    and ``doubt`` have both in words.
     """
 
     name: str
     steps: int
-    reason: str
-    doubt: str = ""
+    why: Note
+    leaves_open: Note | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return str(self.why)
+
+    @property
+    def doubt(self) -> str:
+        """What it leaves open, in words; empty where that is nothing."""
+        return str(self.leaves_open or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -105,10 +143,11 @@ class Finding:
         None where the claim could not be tested.
     verdict : str
         supported, partly supported, inconclusive, contradicted or not testable.
-    reason : str
-        Why this verdict, in words.
-    wording : str
-        How far a sentence about this result may go, given the design.
+    reasons : tuple of Note
+        Why this verdict; ``reason`` has it in words.
+    pooled_wording : str
+        How far a sentence about pooled studies may go, where their measure has words of its own;
+        ``wording`` says it of every finding.
     comparison : str
         uncontrolled, observational, randomised, within or rate.
     rule, margin, null : str, float, float
@@ -135,22 +174,22 @@ class Finding:
         high, moderate, low or very low for pooled evidence, see ``certainty``; else empty.
     domains : tuple of Domain
         What the certainty is made of.
-    notes : tuple of str
-        Every automatic decision and every caution, in words.
+    remarks : tuple of Note
+        Every automatic decision and every caution; ``notes`` has them in words.
 
     Notes
     -----
-    The attributes and ``to_frame`` are exact: they are for computing. The text a finding of a real
-    cohort shows of itself, in a notebook or on a terminal, hides counts of 1 to 4 people and what
-    would give them away, as every report does.
+    A finding is exact in all it holds and shows of itself. What others are shown of a real cohort
+    goes through ``mnstudy.disclosure.safe``, as all of a report does: it hides counts of 1 to 4
+    people and what would give them away.
     """
 
     claim: Claim
     dataset: str
     synthetic: bool
     verdict: str
-    reason: str
-    wording: str = ""
+    reasons: tuple[Note, ...] = ()
+    pooled_wording: str = ""
     comparison: str = ""
     estimate: Estimate | None = None
     rule: str
@@ -167,11 +206,34 @@ class Finding:
     cohort_sites: int = 0
     n_studies: int | None = None
     parts: tuple[Part, ...] = ()
-    notes: tuple[str, ...] = ()
+    remarks: tuple[Note, ...] = ()
     certainty: str = ""
     domains: tuple[Domain, ...] = ()
     sha256: str = ""
     plan_sha256: str = ""
+
+    if not TYPE_CHECKING:  # to a type checker no further name exists
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(f"a finding has no attribute {name!r}{_nearest(name)}")
+
+    @property
+    def reason(self) -> str:
+        """Why this verdict, in words."""
+        return "; ".join(sentences(self.reasons))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Every automatic decision and every caution, in words."""
+        return sentences(self.remarks)
+
+    @property
+    def wording(self) -> str:
+        """How far a sentence about this result may go, given the design."""
+        if self.pooled_wording or not self.comparison:
+            return self.pooled_wording
+        usual = self.claim.wording.get("rate", self.claim.estimand)
+        return self.claim.wording.get(self.comparison, usual)
 
     @property
     def size(self) -> str:
@@ -184,23 +246,8 @@ class Finding:
         return ", ".join(counts)
 
     def lines(self) -> list[str]:
-        """Return the finding as lines of text, the estimate first; safe to show."""
-        return safe(self)._lines()
-
-    def _lines(self) -> list[str]:
-        mark = " · SYNTHETIC DATA" if self.synthetic else ""
-        head = f"{self.claim.title} ({self.claim.said_in}) · {self.dataset}"
-        lines = [head + mark]
-        if self.estimate is not None:
-            margin = fmt.number(self.margin, fmt.decimals_for(self.margin))
-            lines.append(f"{self.estimate}; margin {margin}")
-        lines.append(f"{self.verdict}: {self.reason}")
-        if self.certainty:
-            lines.append(f"certainty (GRADE-like): {self.certainty}")
-        if self.estimate is not None:
-            size = shown_size(self) if is_guarded(self) else self.size
-            lines.append(f"{self.estimate.method} · {size}")
-        return [*lines, *(f"· {note}" for note in self.notes)]
+        """Return the finding as lines of text, the estimate first."""
+        return lines_of(self, self.size)
 
     def __repr__(self) -> str:
         head, *rest = self.lines()
@@ -213,6 +260,29 @@ class Finding:
     def to_frame(self) -> pd.DataFrame:
         """Return the finding as a table of one row, exact and in full precision."""
         return pd.DataFrame([row(self)], columns=list(COLUMNS))
+
+
+def _nearest(name: str) -> str:
+    """Offer the attribute that was meant: of a finding, or of its estimate."""
+    owners = {"finding": Finding, "finding.estimate": Estimate}
+    known = {n: f"{o}.{n}" for o, owner in owners.items() for n in dir(owner) if n[0] != "_"}
+    near = [] if name.startswith("_") else difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {known[near[0]]}?" if near else ""
+
+
+def lines_of(finding: Finding, size: str) -> list[str]:
+    """Return a finding as lines of text, with how much is behind the estimate in these words."""
+    mark = " · SYNTHETIC DATA" if finding.synthetic else ""
+    lines = [f"{finding.claim.title} ({finding.claim.said_in}) · {finding.dataset}{mark}"]
+    if finding.estimate is not None:
+        margin = fmt.number(finding.margin, fmt.decimals_for(finding.margin))
+        lines.append(f"{finding.estimate}; margin {margin}")
+    lines.append(f"{finding.verdict}: {finding.reason}")
+    if finding.certainty:
+        lines.append(f"certainty (GRADE-like): {finding.certainty}")
+    if finding.estimate is not None:
+        lines.append(f"{finding.estimate.method} · {size}")
+    return [*lines, *(f"· {note}" for note in finding.notes)]
 
 
 COLUMNS = (
@@ -240,6 +310,7 @@ def row(finding: Finding) -> list[object]:
     }
     if estimate is not None:
         cells |= {f.name: getattr(estimate, f.name) for f in dataclasses.fields(estimate)}
+        cells["method"] = estimate.method
     if finding.simultaneous is not None:
         cells["simultaneous_low"] = finding.simultaneous.ci_low
         cells["simultaneous_high"] = finding.simultaneous.ci_high

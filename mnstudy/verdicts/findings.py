@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from html import escape
+from itertools import groupby
 from typing import overload
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
-from mnstudy.verdicts.disclosure import safe
+from mnstudy.errors import chosen
 from mnstudy.verdicts.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
-from mnstudy.verdicts.registry import registry
+from mnstudy.verdicts.registry import nearest, registry
 from mnstudy.verdicts.robustness import CHECKS, Checks, table
 from mnstudy.verdicts.robustness.margins import over_margins
 
@@ -23,13 +24,46 @@ __all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]
 class Findings(Sequence[Finding]):
     """Findings in the order of the register; indexed by position or by claim id.
 
-    What they hold, ``to_frame`` and ``sensitivity`` are exact; what a notebook or a terminal shows
-    of those of a real cohort hides counts of 1 to 4 people and what would give them away.
+    Those of several bodies of data are put together with ``+``; a claim that more than one of them
+    answers is then found by its position alone.
+
+    What they hold and show is exact; a report of a real cohort shows what
+    ``mnstudy.disclosure.safe`` leaves of each.
     """
 
-    def __init__(self, findings: Sequence[Finding], *, checks: Checks | None = None) -> None:
-        self._findings = tuple(findings if checks is None else _of_cohort(findings, checks.cohort))
-        self._checks = checks
+    def __init__(
+        self,
+        findings: Sequence[Finding],
+        *,
+        checks: Checks | Sequence[Checks | None] | None = None,
+    ) -> None:
+        each = checks if isinstance(checks, Sequence) else [checks] * len(findings)
+        self._checks = tuple(each)
+        self._findings = tuple(
+            finding
+            for one, some in self._by_checks(findings)
+            for finding in (some if one is None else _of_cohort(some, one.cohort))
+        )
+
+    def _by_checks(
+        self, findings: Sequence[Finding]
+    ) -> Iterator[tuple[Checks | None, list[Finding]]]:
+        """Take together the neighbouring findings that the same checks are for."""
+        pairs = zip(self._checks, findings, strict=True)
+        for _, same in groupby(pairs, key=lambda pair: id(pair[0])):
+            checks, found = zip(*same, strict=True)
+            yield checks[0], list(found)
+
+    def __add__(self, other: Findings) -> Findings:
+        """Return these findings and, after them, those of another body of data."""
+        if not isinstance(other, Findings):
+            return NotImplemented
+        mine = {(f.claim.id, f.dataset, f.sha256) for f in self}
+        twice = [f for f in other if (f.claim.id, f.dataset, f.sha256) in mine]
+        if twice:
+            said = ", ".join(f"{f.claim.id} of {f.dataset}" for f in twice)
+            raise ValueError(f"there twice: {said}; leave one of each out")
+        return Findings([*self._findings, *other._findings], checks=[*self._checks, *other._checks])
 
     @overload
     def __getitem__(self, key: int | str) -> Finding: ...
@@ -38,14 +72,19 @@ class Findings(Sequence[Finding]):
     def __getitem__(self, key: int | str | slice) -> Finding | Findings:
         """Return a finding by position or claim id, or a slice of findings."""
         if isinstance(key, slice):
-            return Findings(self._findings[key], checks=self._checks)
-        if isinstance(key, int):
+            return Findings(self._findings[key], checks=self._checks[key])
+        if not isinstance(key, str):
             return self._findings[key]
-        for finding in self._findings:
-            if finding.claim.id == key:
-                return finding
-        known = "was not evaluated here" if key in registry() else "is not a claim"
-        raise KeyError(f"{key!r} {known}")
+        found = [f for f in self._findings if f.claim.id == key]
+        if len({(f.dataset, f.sha256) for f in found}) > 1:
+            said = " and ".join(f.dataset for f in found)
+            raise KeyError(f"{key!r} is answered by {said}: take one by its position")
+        if found:
+            return found[0]
+        if key in registry():
+            raise KeyError(f"{key!r} was not evaluated here: put it to the data with mn.evaluate")
+        known = dict.fromkeys([*registry(), *(f.claim.id for f in self._findings)])
+        raise KeyError(f"{key!r} is not a claim: {nearest(key, known)}")
 
     def __len__(self) -> int:
         return len(self._findings)
@@ -114,17 +153,24 @@ class Findings(Sequence[Finding]):
         >>> findings.sensitivity(["ranks", "cluster-robust"])["verdict"].tolist()
         ['supported', 'supported']
         """
-        names = list(CHECKS) if checks is None else [checks] if isinstance(checks, str) else checks
-        unknown = [n for n in names if n not in CHECKS]
-        if unknown:
-            raise ValueError(f"no check {', '.join(unknown)}: choose from {', '.join(CHECKS)}")
-        if self._checks is None:
-            return table(row for f in self._findings for row in over_margins(f))
-        return table(self._checks.rows(self._findings, list(names), rng=rng))
+        found = self.checked(checks, rng=rng)
+        return found.assign(**{c: found[c].map(str) for c in ("choice", "reason")})
+
+    def checked(self, checks: str | Iterable[str] | None = None, *, rng: int = 0) -> pd.DataFrame:
+        """Return the rows of ``sensitivity`` with choice and reason as notes, not yet as text."""
+        names = list(CHECKS) if checks is None else chosen(checks, CHECKS, "check")
+        return table(
+            row
+            for one, found in self._by_checks(self._findings)
+            for row in (
+                [r for f in found for r in over_margins(f)]
+                if one is None
+                else one.rows(found, names, rng=rng)
+            )
+        )
 
     def __repr__(self) -> str:
-        found = map(safe, self._findings)
-        shown = [f"{f.claim.id:<24}{f.verdict:<18}{f.estimate or ''}" for f in found]
+        shown = [f"{f.claim.id:<24}{f.verdict:<18}{f.estimate or ''}" for f in self._findings]
         return "\n".join([self._heading(), *shown])
 
     def _heading(self) -> str:
@@ -135,7 +181,7 @@ class Findings(Sequence[Finding]):
         rows = [
             f"<tr><td>{escape(f.claim.title)}</td><td>{escape(str(f.estimate or ''))}</td>"
             f"<td>{escape(f.verdict)}</td><td>{escape(f.reason)}</td></tr>"
-            for f in map(safe, self._findings)
+            for f in self._findings
         ]
         head = "<tr><th>claim</th><th>estimate</th><th>verdict</th><th>reason</th></tr>"
         caption = f"<caption>{escape(self._heading())}</caption>"

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnstudy.verdicts.finding import Estimate
-from mnstudy.verdicts.registry import Claim
+from mnstudy.words.notes import Note, note, sentences
 
 RULES = ("superiority", "difference", "noninferiority", "below", "above")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A verdict with its reason."""
+    """A verdict with its reasons."""
 
     word: str
-    reason: str
+    reasons: tuple[Note, ...]
+
+    @property
+    def reason(self) -> str:
+        """The reasons in words."""
+        return "; ".join(sentences(self.reasons))
 
 
 def judge(
@@ -54,54 +59,42 @@ def _against_margin(estimate: Estimate, rule: str, margin: float, null: float) -
         margin = -margin if rule == "below" else margin
     rule = "superiority" if rule == "difference" else rule
     if low >= margin and not (rule == "superiority" and low <= null):
-        return Verdict(word="supported", reason=_SUPPORTED[rule])
+        return _verdict("supported", _SUPPORTED[rule])
     if high < margin:
-        return Verdict(word="contradicted", reason=_contradicted(rule, low, high, null))
+        return _verdict("contradicted", _contradicted(rule, low, high, null))
     if rule == "superiority" and low > null:
-        reason = "the interval excludes no effect, but not an effect too small to matter"
-        return Verdict(word="partly supported", reason=reason)
-    return Verdict(word="inconclusive", reason=_inconclusive(rule, low, high, null))
+        return _verdict("partly supported", "excludes_no_effect_only")
+    return _verdict("inconclusive", _INCONCLUSIVE.get(rule, "holds_limit"))
+
+
+def _verdict(word: str, kind: str) -> Verdict:
+    return Verdict(word=word, reasons=(note(kind),))
 
 
 _SUPPORTED = {
-    "superiority": "the whole interval lies beyond the margin",
-    "noninferiority": "the whole interval lies above the non-inferiority margin",
-    "below": "the whole interval lies below the stated limit",
-    "above": "the whole interval lies above the stated limit",
+    "superiority": "beyond_margin",
+    "noninferiority": "above_noninferiority",
+    "below": "below_limit",
+    "above": "above_limit",
 }
+_INCONCLUSIVE = {"superiority": "holds_all", "noninferiority": "holds_noninferiority"}
 
 
 def _contradicted(rule: str, low: float, high: float, null: float) -> str:
     if rule == "noninferiority":
-        return "the whole interval lies below the non-inferiority margin"
+        return "below_noninferiority"
     if rule in ("below", "above"):
-        return "the whole interval lies on the wrong side of the stated limit"
+        return "wrong_side_of_limit"
     if high < null:
-        return "the whole interval points the other way"
-    if low > null:
-        return "there is a difference, but the whole interval is smaller than the margin"
-    return "the whole interval is short of the margin"
+        return "other_way"
+    return "smaller_than_margin" if low > null else "short_of_margin"
 
 
-def _inconclusive(rule: str, low: float, high: float, null: float) -> str:
-    if rule == "superiority":
-        return "the interval holds both no effect and an effect worth having"
-    limit = "non-inferiority margin" if rule == "noninferiority" else "stated limit"
-    return f"the interval holds the {limit}"
-
-
-_CAPS = {
-    "uncontrolled": "there is no comparison group, so the cause is not shown",
-    "observational": "the groups were not randomised, so the cause is not shown",
-}
+_CAPS = {"uncontrolled": "no_comparison_group", "observational": "groups_not_randomised"}
 
 
 def _cap(found: Verdict, comparison: str) -> Verdict:
     if found.word != "supported" or comparison not in _CAPS:
         return found
-    return Verdict(word="partly supported", reason=f"{found.reason}, but {_CAPS[comparison]}")
-
-
-def wording(claim: Claim, comparison: str) -> str:
-    """Return how far a sentence about the result may go."""
-    return claim.wording.get(comparison, claim.wording.get("rate", claim.estimand))
+    reason = note("capped", found=found.reasons, why=note(_CAPS[comparison]))
+    return Verdict(word="partly supported", reasons=(reason,))

@@ -18,7 +18,7 @@ from mnstudy.verdicts.analyses.question import (
     NotTestable,
     Question,
     after_a_session,
-    known,
+    complete_rows,
     n_patients,
     scar_type_filter,
     select_arm,
@@ -32,7 +32,7 @@ BETWEEN_VISITS = ("time_to_response", "time_to_clear")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class OutcomeGroup:
     """One group of an outcome.
 
     ``n`` patients with the outcome known of ``in_group`` (None where only the outcome tells who is
@@ -60,12 +60,12 @@ class EventGroups:
     patients, ``overlap`` how many patients are in both groups where they are not.
     """
 
-    groups: tuple[Group, Group]
+    groups: tuple[OutcomeGroup, OutcomeGroup]
     pairs: list[list[int]] | None = None
     overlap: int = 0
 
 
-def two_groups(question: Question, layout: Layout) -> tuple[Group, Group]:
+def two_groups(question: Question, layout: Layout) -> tuple[OutcomeGroup, OutcomeGroup]:
     """Return the two arms behind a difference of means: mean and SD of the patients' means."""
     values = _by_patient(question, layout, layout.design["treated"])
     named = _arms(question)
@@ -86,9 +86,9 @@ def _by_patient(question: Question, layout: Layout, arm: pd.Series) -> pd.Series
     return pd.Series(layout.y.to_numpy(dtype="float64")).groupby(keys).mean()
 
 
-def _mean(name: str, role: str, values: pd.Series, in_group: int | None) -> Group:
+def _mean(name: str, role: str, values: pd.Series, in_group: int | None) -> OutcomeGroup:
     sd = float(values.std()) if len(values) > 1 else math.nan
-    return Group(name=name, role=role, kind="mean", n=len(values), in_group=in_group,
+    return OutcomeGroup(name=name, role=role, kind="mean", n=len(values), in_group=in_group,
                  mean=float(values.mean()), sd=sd)  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def _arms(question: Question) -> list[tuple[str, int | None]]:
         return [("with maintenance", None), ("without maintenance", None)]
     if question.claim.analysis == "depth_contrast":
         limit = float(params["threshold_mm"])
-        rows, _ = known(select_arm(sites, NEEDLED), ["needle_depth_mm"])
+        rows, _ = complete_rows(select_arm(sites, NEEDLED), ["needle_depth_mm"])
         deep = rows["needle_depth_mm"] > limit
         counts = n_patients(rows[deep]), n_patients(rows[~deep])
         return [(f"over {limit:g} mm", counts[0]), (f"up to {limit:g} mm", counts[1])]
@@ -163,7 +163,7 @@ def _event_groups(
             [int((~first & second).sum()), int((~first & ~second).sum())],
         ]
     groups = [
-        Group(name=name, role=role, kind="events", n=len(own), in_group=in_group,
+        OutcomeGroup(name=name, role=role, kind="events", n=len(own), in_group=in_group,
               events=int(own.sum()))
         for role, own, (name, in_group) in zip(
             ("treated", "reference"), (treated, reference), named, strict=True
@@ -174,7 +174,9 @@ def _event_groups(
     )
 
 
-def one_group(question: Question, finding: Finding, layout: Layout | None) -> tuple[Group, ...]:
+def one_group(
+    question: Question, finding: Finding, layout: Layout | None
+) -> tuple[OutcomeGroup, ...]:
     """Return the group of a claim without a comparison, or the levels that it compares."""
     analysis = question.claim.analysis
     levels = [p for p in finding.parts if p.kind == "level"]
@@ -186,20 +188,24 @@ def one_group(question: Question, finding: Finding, layout: Layout | None) -> tu
     in_group = _in_group(question)
     if analysis in PROPORTIONS:
         events = round(estimate.value * n / 100)
-        return (Group(name=name, role="all", kind="events", n=n, in_group=in_group, events=events),)
+        return (
+            OutcomeGroup(
+                name=name, role="all", kind="events", n=n, in_group=in_group, events=events
+            ),
+        )
     if analysis == "ratio":
         return (
-            Group(name="measured", role="all", kind="geometric mean", n=n, in_group=in_group,
+            OutcomeGroup(name="measured", role="all", kind="geometric mean", n=n, in_group=in_group,
                   mean=estimate.value, low=estimate.ci_low, high=estimate.ci_high),
         )  # fmt: skip
     if layout is not None:
         arm = pd.Series(0.0, index=layout.y.index)
         return (_mean(name, "all", _by_patient(question, layout, arm).loc[0.0], in_group),)
-    return (Group(name=name, role="all", kind="none", n=n, in_group=in_group),)
+    return (OutcomeGroup(name=name, role="all", kind="none", n=n, in_group=in_group),)
 
 
-def _level(part: Part) -> Group:
-    return Group(name=part.label, role="level", kind="adjusted mean", n=part.n or 0,
+def _level(part: Part) -> OutcomeGroup:
+    return OutcomeGroup(name=part.label, role="level", kind="adjusted mean", n=part.n or 0,
                  mean=part.value, low=part.ci_low, high=part.ci_high)  # fmt: skip
 
 

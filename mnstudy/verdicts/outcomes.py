@@ -11,16 +11,17 @@ import pandas as pd
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.risk_ratios import BOTH_ZERO, RiskRatio, risk_ratio
 from mnstudy.verdicts.analyses import Question
-from mnstudy.verdicts.ask import answer
+from mnstudy.verdicts.ask import estimate_claim
 from mnstudy.verdicts.finding import Estimate, Finding, Part
 from mnstudy.verdicts.outcome_groups import (
     EventGroups,
-    Group,
+    OutcomeGroup,
     compared_events,
     one_group,
     responders,
     two_groups,
 )
+from mnstudy.words.units import SHARE_DIFFERENCE
 
 WITH_ROWS = ("improvement", "change", "arm_contrast", "depth_contrast", "maintenance", "level",
              "ratio", "durability")  # fmt: skip
@@ -50,7 +51,7 @@ class Outcome:
     label: str
     unit: str
     effect: Estimate | Part
-    groups: tuple[Group, ...]
+    groups: tuple[OutcomeGroup, ...]
     ratio: RiskRatio | None = None
     ratio_note: str = ""
 
@@ -128,6 +129,7 @@ def outcomes(cohort: Cohort, findings: Iterable[Finding]) -> pd.DataFrame:
                 f"the finding of {finding.claim.id} belongs to other data ({finding.dataset}) "
                 f"than the cohort {cohort.name}: evaluate this cohort"
             )
+    cohort = cohort.in_order()
     sites = cohort.sites()
     rows = [
         _of_effect(finding, outcome) | _of_group(group)
@@ -155,7 +157,7 @@ def _outcomes(cohort: Cohort, sites: pd.DataFrame, finding: Finding) -> list[Out
     )
     if finding.claim.analysis == "event_difference":
         return [_compared(claimed, compared_events(question), question, finding)]
-    layout = answer(question).layout if finding.claim.analysis in WITH_ROWS else None
+    layout = estimate_claim(question).layout if finding.claim.analysis in WITH_ROWS else None
     if layout is not None and layout.tested == "treated":
         return [
             replace(claimed, groups=two_groups(question, layout)),
@@ -166,7 +168,8 @@ def _outcomes(cohort: Cohort, sites: pd.DataFrame, finding: Finding) -> list[Out
 
 def _thresholds(question: Question, groups: EventGroups | None, finding: Finding) -> list[Outcome]:
     """Return the share of patients with a worthwhile improvement, where the finding holds it."""
-    part = next((p for p in finding.parts if p.label.startswith("share with")), None)
+    shares = (p for p in finding.parts if p.kind == "contrast" and p.unit == SHARE_DIFFERENCE)
+    part = next(shares, None)
     if groups is None or part is None:
         return []
     shown = Outcome(reading=THRESHOLD, label=part.label, unit=part.unit, effect=part, groups=())
@@ -234,7 +237,7 @@ def _of_effect(finding: Finding, outcome: Outcome) -> dict[str, object]:
     return cells | {"ratio_method": ratio.method if ratio else ""} | data
 
 
-def _of_group(group: Group) -> dict[str, object]:
+def _of_group(group: OutcomeGroup) -> dict[str, object]:
     return {
         "group": group.name,
         "role": group.role,

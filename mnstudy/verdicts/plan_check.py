@@ -70,8 +70,8 @@ def plan_in_words(study: Study, own: Mapping[str, Claim]) -> list[str]:
         lines.append(f"primary: {claim.id}, margin {margin} {claim.unit} ({claim.rule})")
     if not plan.primary:
         lines.append("no primary claim declared: every result is post hoc")
-    if len(plan.together) > 1:
-        lines.append(f"intervals that hold together: {', '.join(plan.together)}")
+    if len(plan.family_ids) > 1:
+        lines.append(f"intervals that hold together: {', '.join(plan.family_ids)}")
     for claim_id, settings in plan.thresholds.items():
         given = ", ".join(f"{name} {fmt.given(value)}" for name, value in settings.items())
         lines.append(f"threshold: {claim_id}, {given}")

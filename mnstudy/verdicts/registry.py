@@ -119,10 +119,14 @@ def claim(claim_id: str, own: Mapping[str, Claim] | None = None) -> Claim:
     """
     known = with_own(own)
     if claim_id not in known:
-        near = difflib.get_close_matches(claim_id, known, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else "mn.claims() lists them all"
-        raise KeyError(f"there is no claim {claim_id!r}: {hint}")
+        raise KeyError(f"there is no claim {claim_id!r}: {nearest(claim_id, known)}")
     return known[claim_id]
+
+
+def nearest(claim_id: str, known: Iterable[str]) -> str:
+    """Offer the ids nearest to one that is not known."""
+    near = difflib.get_close_matches(claim_id, list(known), n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(near)}?" if near else "mn.claims() lists them all"
 
 
 def with_own(own: Mapping[str, Claim] | None) -> Mapping[str, Claim]:

@@ -13,9 +13,9 @@ import pandas as pd
 from mnstudy.cohort.published import Published, contrast_frame
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses.question import PLAIN_NEEDLING, scar_type_filter, select_arm
-from mnstudy.verdicts.analyses.study_means import SCORE, large_enough, means
+from mnstudy.verdicts.analyses.study_means import SCORE, large_enough, study_means
 from mnstudy.verdicts.evidence_effects import R_SHOWN, Measure, effects
-from mnstudy.verdicts.evidence_groups import Group, groups
+from mnstudy.verdicts.evidence_groups import StudyGroup, groups
 from mnstudy.verdicts.registry import Claim, claim, registry
 
 MIN_STUDIES = 6  # fewer give a slope of little but chance; ten are often asked for
@@ -28,7 +28,7 @@ _RANGE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[-–]\s*(\d+(?:\.\d+)?))?\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class ComparableStudies:
     """Effects of studies that may be compared, each with its moderators; nan where not printed."""
 
     claim: Claim
@@ -43,7 +43,7 @@ class Body:
     unit: str
 
 
-def of_contrasts(published: Published) -> Iterator[Body]:
+def of_contrasts(published: Published) -> Iterator[ComparableStudies]:
     """Yield the groups of plain needling that hold enough studies."""
     arms = published.arms.set_index(["study_id", "arm_id"])
     frame = contrast_frame(published)
@@ -57,10 +57,10 @@ def of_contrasts(published: Published) -> Iterator[Body]:
                 yield _of_group(group)
 
 
-def _of_group(group: Group) -> Body:
+def _of_group(group: StudyGroup) -> ComparableStudies:
     effect, variance = effects(group.rows, group.name, r=R_SHOWN)
     scale = group.measure
-    return Body(
+    return ComparableStudies(
         claim=group.claim,
         measure=group.name,
         endpoint=group.endpoint,
@@ -97,7 +97,7 @@ def _middle(text: object) -> float:
     return sum(ends) / len(ends)
 
 
-def of_patients(cohort: Cohort) -> list[Body]:
+def of_patients(cohort: Cohort) -> list[ComparableStudies]:
     """Return the mean improvement of each study, where patients are those of studies."""
     one = claim("reduces-scarring")
     if cohort.study.cluster != "clinic_id" or SCORE not in cohort.data:
@@ -106,10 +106,10 @@ def of_patients(cohort: Cohort) -> list[Body]:
     kept, _ = large_enough(sites[sites[SCORE].notna()])
     if kept.empty:
         return []
-    studies = means(kept, 0.95)
+    studies = study_means(kept, 0.95)
     given = _by_study(kept, "session_count")
     ends = [_by_study(kept, f"session_count_{end}") for end in ("min", "max")]
-    body = Body(
+    body = ComparableStudies(
         claim=one,
         measure="mean of patients",
         endpoint="improvement in percent",

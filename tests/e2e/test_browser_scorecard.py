@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 import mnstudy as mn
-from mnstudy.reporting.bodies import cohort_body
+from mnstudy.reporting.bodies import cohort_source
 from mnstudy.reporting.page import render
 from mnstudy.verdicts.registry import ARTICLES, GROUPS, registry
 
@@ -18,7 +18,7 @@ MANY_STOPS = 300
 
 @pytest.fixture(scope="module")
 def bodies(patients, clinic, clinic_findings):
-    return [cohort_body(patients, mn.evaluate(patients)), cohort_body(clinic, clinic_findings)]
+    return [cohort_source(patients, mn.evaluate(patients)), cohort_source(clinic, clinic_findings)]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What a reader expects beside a comparison of arms: responders, likeness of sides, grades."""
+"""Secondary results of a comparison of arms: responders, likeness of sides, grades."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from mnstudy.verdicts.analyses.events import difference_of_risks
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Question, n_patients
 from mnstudy.verdicts.finding import Part
 from mnstudy.verdicts.registry import claim
+from mnstudy.words.notes import Count, Note, note
 
 SCORE = "improvement_score"
-Beside = tuple[tuple[Part, ...], tuple[str, ...]]
-NOTHING: Beside = ((), ())
+Secondary = tuple[tuple[Part, ...], tuple[Note, ...]]
+NOTHING: Secondary = ((), ())
 
 
-def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome: str) -> Beside:
+def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome: str) -> Secondary:
     """Return the difference of the shares with a worthwhile improvement, and the number needed.
 
     Worthwhile is the margin of the claim that needling reduces scars; a patient counts by the mean
@@ -49,29 +50,37 @@ def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome:
         n=len(reached[0].index.union(reached[1].index)),
         unit="percentage points",
     )
-    counts = " against ".join(f"{int(r.sum()):,} of {len(r):,} patients" for r in reached)
-    # a number needed to treat speaks of a cause
-    rest = _needed(nnt(found)) if question.comparison == "randomised" else "not adjusted"
-    note = f"{fmt.given(least)} points or more: {counts}, a difference of {fmt.interval(part)} "
-    return (part,), (f"{note}percentage points; {rest}",)
+    treated, reference = (Count(n=int(r.sum()), of=len(r), noun="patient") for r in reached)
+    said = note(
+        "responders",
+        least=least,
+        treated=treated,
+        reference=reference,
+        difference=fmt.ends(part),
+        # a number needed to treat speaks of a cause
+        rest=_needed(nnt(found)) if question.comparison == "randomised" else note("not_adjusted"),
+    )
+    return (part,), (said,)
 
 
-def _needed(number: NumberNeeded) -> str:
+def _needed(number: NumberNeeded) -> Note:
     """Say how many have to be treated for one more, with both ranges where the sign is open."""
 
-    def span(low: float, high: float) -> str:
-        ends = "more" if math.isinf(high) else fmt.number(high, 1)
-        return f"{fmt.number(low, 1)} {'or' if math.isinf(high) else 'to'} {ends}"
+    def span(low: float, high: float) -> Note:
+        if math.isinf(high):
+            return note("so_many_or_more", low=low)
+        return note("so_many", low=low, high=high)
 
-    words = []
+    ranges = []
     if math.isfinite(number.benefit_low):
-        words.append(f"{span(number.benefit_low, number.benefit_high)} for one more to benefit")
+        benefit = span(number.benefit_low, number.benefit_high)
+        ranges.append(note("one_more_benefits", treated=benefit))
     if math.isfinite(number.harm_low):
-        words.append(f"{span(number.harm_low, number.harm_high)} for one less")
-    return "number needed to treat " + " and ".join(words)
+        ranges.append(note("one_less_benefits", treated=span(number.harm_low, number.harm_high)))
+    return note("number_needed", ranges=tuple(ranges))
 
 
-def sides(frame: pd.DataFrame, arm: pd.Series, outcome: str) -> list[str]:
+def sides(frame: pd.DataFrame, arm: pd.Series, outcome: str) -> list[Note]:
     """Say how alike the two sides of a person are: what a plan of a further study needs.
 
     Items 17a and 20 of CONSORT for within-person trials (Pandis et al. 2017, doi
@@ -83,15 +92,11 @@ def sides(frame: pd.DataFrame, arm: pd.Series, outcome: str) -> list[str]:
     if len(pairs) < MIN_PATIENTS or not (pairs.std() > 0).all():
         return []
     difference = pairs["treated"] - pairs["reference"]
-    r = fmt.number(float(np.corrcoef(pairs["treated"], pairs["reference"])[0, 1]), 2)
-    spread = fmt.number(float(difference.std()))
-    return [
-        f"correlation of the two sides {r}, standard deviation of their difference {spread}",
-        "what is put on one side may act on the other (carry-across); the table cannot show it",
-    ]
+    r = float(np.corrcoef(pairs["treated"], pairs["reference"])[0, 1])
+    return [note("alike_sides", r=r, sd=float(difference.std())), note("carry_across")]
 
 
-def classes(frame: pd.DataFrame, arm: np.ndarray, outcome: str) -> list[str]:
+def classes(frame: pd.DataFrame, arm: np.ndarray, outcome: str) -> list[Note]:
     """Say how far a difference of means may be off where improvement is known to a class only."""
     if outcome != SCORE or "improvement_low" not in frame:
         return []
@@ -101,16 +106,13 @@ def classes(frame: pd.DataFrame, arm: np.ndarray, outcome: str) -> list[str]:
     if not coarse:
         return []
     treated = arm == 1
-    least = fmt.number(float(low[treated].mean() - high[~treated].mean()), 0)
-    most = fmt.number(float(high[treated].mean() - low[~treated].mean()), 0)
-    return [
-        f"improvement of {fmt.count(coarse, 'site')} is known only to a class and enters at its "
-        f"middle; the difference of the means, not adjusted, lies between {least} and {most} "
-        "whatever the true values are"
-    ]
+    least = float(low[treated].mean() - high[~treated].mean())
+    most = float(high[treated].mean() - low[~treated].mean())
+    sites = Count(n=coarse, noun="site")
+    return [note("difference_of_classes", sites=sites, least=least, most=most)]
 
 
-def grades(question: Question, treated: pd.DataFrame, control: pd.DataFrame) -> Beside:
+def grades(question: Question, treated: pd.DataFrame, control: pd.DataFrame) -> Secondary:
     """Return the change in grades, which is no percentage, by ordinal methods.
 
     The share of patients better by a grade or more, and with a control the chance that a needled
@@ -123,9 +125,10 @@ def grades(question: Question, treated: pd.DataFrame, control: pd.DataFrame) -> 
         return NOTHING
     gained = [x.groupby("patient_id")["grade_change"].mean() for x in rows]
     better = int((gained[0] >= 1).sum())
-    notes = (f"in grades: {better:,} of {len(gained[0]):,} patients better by one or more",)
+    patients = Count(n=better, of=len(gained[0]), noun="patient")
+    remarks = (note("better_by_a_grade", patients=patients),)
     if len(gained[1]) < MIN_PATIENTS or question.cohort.study.design == "split_body":
-        return (), notes
+        return (), remarks
     level = question.confidence_level
     chance = probability_of_superiority(*gained, paired=False, confidence_level=level)
     part = Part(
@@ -137,10 +140,10 @@ def grades(question: Question, treated: pd.DataFrame, control: pd.DataFrame) -> 
         n=len(gained[0]) + len(gained[1]),
         unit="chance, 0.5 is no difference",
     )
-    return (part,), (*notes, _odds(question, rows))
+    return (part,), (*remarks, _odds(question, rows))
 
 
-def _odds(question: Question, rows: list[pd.DataFrame]) -> str:
+def _odds(question: Question, rows: list[pd.DataFrame]) -> Note:
     both = pd.concat(rows)
     treated = pd.DataFrame({"treated": [1.0] * len(rows[0]) + [0.0] * len(rows[1])})
     try:
@@ -151,10 +154,7 @@ def _odds(question: Question, rows: list[pd.DataFrame]) -> str:
             confidence_level=question.confidence_level,
         )
     except ValueError as error:
-        return f"odds of gaining more grades: not estimated ({error})"
+        return note("no_grade_odds", error=str(error))
     row = fitted.to_frame().loc["treated"]
-    ends = [
-        fmt.number(float(row[c]), 1) for c in ("odds_ratio", "odds_ratio_low", "odds_ratio_high")
-    ]
-    odds = f"{ends[0]} ({ends[1]} to {ends[2]})"
-    return f"odds of gaining more grades, needled against untreated: {odds}"
+    odds, low, high = (float(row[f"odds_ratio{end}"]) for end in ("", "_low", "_high"))
+    return note("grade_odds", odds=odds, low=low, high=high)

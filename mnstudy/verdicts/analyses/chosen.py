@@ -14,6 +14,7 @@ from mnstudy.cohort.selection import Selection
 from mnstudy.stats.truncated_selection import truncated_normal
 from mnstudy.verdicts.analyses.before_after import before_after
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, UNIT, Question
+from mnstudy.words.notes import Count, Note, note
 
 MIN_VALUES = 8  # fewer different values are grades, from which no distribution can be read
 BEST_GRADE = 1.0
@@ -21,7 +22,7 @@ _BETTER = {"scar_depth_um": "lower", "texture_score": "higher", "tone_score": "h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class SelectionMeasure:
     """The measure by which patients were chosen, one value a patient."""
 
     name: str
@@ -32,8 +33,8 @@ class Chosen:
     best: float = float("nan")
 
     @property
-    def words(self) -> str:
-        """The measure in words."""
+    def plain_name(self) -> str:
+        """The measure as people call it."""
         return "raw score" if self.name == "scale_score" else self.name.replace("_", " ")
 
 
@@ -44,10 +45,12 @@ class Population:
     mean: float
     low: float
     high: float
-    source: str
+    source: Note
 
 
-def chosen_by(question: Question, selection: Selection, treated: pd.DataFrame) -> Chosen | str:
+def selection_measure(
+    question: Question, selection: Selection, treated: pd.DataFrame
+) -> SelectionMeasure | Note:
     """Return the measure of the patients behind the estimate, or why there is none."""
     data = question.cohort.data
     name = selection.measure
@@ -55,19 +58,19 @@ def chosen_by(question: Question, selection: Selection, treated: pd.DataFrame) -
         name = "baseline_severity"
     name = name or "scale_score"
     if name not in data:
-        return f"the measure of selection, {name}, is not in the data"
+        return note("selection_not_in_data", name=name)
     if name == "baseline_severity":
         return _grades(treated)
     scale = raw_scale(data) if name == "scale_score" else None
     better = scale.better if scale is not None else _better(question, name)
     if not better:
-        return f"which values of {name} are better is not known"
+        return note("better_not_known", name=name)
     pairs = before_after(data, name).merge(treated[UNIT], on=UNIT)
     by_patient = pairs[["patient_id", "before", name]].astype({"before": float, name: float})
     means = by_patient.groupby("patient_id").mean()
     if len(means) < MIN_PATIENTS:
-        return f"{name} is known before and after for fewer than {MIN_PATIENTS} patients"
-    return Chosen(
+        return note("selection_known_for_few", name=name, least=MIN_PATIENTS)
+    return SelectionMeasure(
         name=name,
         unit=_unit(question, name),
         lower_is_better=better == "lower",
@@ -77,14 +80,14 @@ def chosen_by(question: Question, selection: Selection, treated: pd.DataFrame) -
     )
 
 
-def _grades(treated: pd.DataFrame) -> Chosen | str:
+def _grades(treated: pd.DataFrame) -> SelectionMeasure | Note:
     sites = treated[["patient_id"]].assign(before=treated["baseline_severity"].astype("float64"))
     change = treated.get("grade_change", np.nan)
     sites["after"] = sites["before"] - change
     means = sites[sites["before"].notna()].groupby("patient_id")[["before", "after"]].mean()
     if len(means) < MIN_PATIENTS:
-        return f"the severity at baseline is known for fewer than {MIN_PATIENTS} patients"
-    return Chosen(
+        return note("severity_known_for_few", least=MIN_PATIENTS)
+    return SelectionMeasure(
         name="baseline_severity",
         unit="grades",
         lower_is_better=True,
@@ -105,34 +108,33 @@ def _unit(question: Question, name: str) -> str:
     return specs[name].unit
 
 
-def population_of(selection: Selection, chosen: Chosen) -> Population | str:
+def population_of(selection: Selection, chosen: SelectionMeasure) -> Population | Note:
     """Return the population that patients were chosen from, or why it is not known."""
     if selection.mean is not None:
         m = selection.mean
-        return Population(mean=m, low=m, high=m, source=f"mean {fmt.given(m)} before selection")
+        return Population(mean=m, low=m, high=m, source=note("mean_declared", mean=m))
     if selection.cut_off is None:
-        return "the mean of those that patients were chosen from is not known"
+        return note("population_mean_not_known")
     if chosen.before.nunique() < MIN_VALUES:
-        return "so few different values do not tell what population the patients come from"
+        return note("too_few_values_for_population")
     side = 1.0 if selection.selected == "above" else -1.0
     if (side * (chosen.before - selection.cut_off) < 0).any():
-        return "the cut-off was not kept by all patients"
+        return note("cut_off_not_kept")
     try:
         fit = truncated_normal(
             chosen.before, cut_off=selection.cut_off, selected=selection.selected
         )
     except ValueError:
-        return "the spread of the patients does not tell what population they come from"
-    source = (
-        f"mean before selection read off {fmt.count(fit.n, 'patient')} as "
-        f"{in_range(fit.mean, fit.mean_low, fit.mean_high)}, which rests on a normal distribution "
-        f"and on the cut-off of {fmt.given(selection.cut_off)} having been kept"
+        return note("spread_tells_no_population")
+    source = note(
+        "mean_read_off_patients",
+        patients=Count(n=fit.n, noun="patient"),
+        mean=in_range(fit.mean, fit.mean_low, fit.mean_high),
+        cut_off=selection.cut_off,
     )
     return Population(mean=fit.mean, low=fit.mean_low, high=fit.mean_high, source=source)
 
 
-def in_range(value: float, low: float, high: float) -> str:
-    """Write a value with the ends of what is plausible for it."""
-    digits = fmt.decimals_for(value)
-    ends = " to ".join(fmt.number(x, digits) for x in (low, high))
-    return f"{fmt.number(value, digits)} ({ends})"
+def in_range(value: float, low: float, high: float) -> Note:
+    """Return a value with the ends of what is plausible for it."""
+    return note("in_range", value=value, low=low, high=high, digits=fmt.decimals_for(value))

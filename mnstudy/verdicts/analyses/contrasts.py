@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.verdicts.analyses import beside, model
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
@@ -17,6 +16,7 @@ from mnstudy.verdicts.analyses.question import (
     n_sites,
 )
 from mnstudy.verdicts.finding import Part
+from mnstudy.words.notes import Count, Note, note
 
 
 def contrast(
@@ -36,33 +36,31 @@ def contrast(
     question.require_declared_design(paired)
     fitted = model.fit(question, frame, frame[outcome], design)
     parts, reached = beside.responders(question, frame, base["treated"], outcome)
-    notes = [f"{fmt.count(paired, 'patient')} had both: compared within the person"] * bool(paired)
-    notes += reached
-    notes += _left_out(frame, names, used)
+    both = Count(n=paired, noun="patient")
+    remarks = [note("within_person", patients=both)] if paired else []
+    remarks += [*reached, *_left_out(frame, names, used)]
     if paired and question.cohort.study.design == "split_body":
-        notes += beside.sides(frame, base["treated"], outcome)
+        remarks += beside.sides(frame, base["treated"], outcome)
     return Answer(
         estimate=model.estimate(
             model.pick(fitted, {"treated": 1.0}),
             unit=question.claim.unit,
-            method=model.describe(question, fitted.result, [*used, *baseline]),
+            how=model.describe(question, fitted.result, [*used, *baseline]),
+            adjusted=[*used, *baseline],
         ),
         comparison=question.comparison,
         n_patients=n_patients(frame),
         n_sites=n_sites(frame),
         layout=fitted.layout("treated"),
         parts=parts,
-        notes=tuple(notes),
+        remarks=tuple(remarks),
     )
 
 
-def _left_out(frame: pd.DataFrame, names: Sequence[str], used: Sequence[str]) -> list[str]:
+def _left_out(frame: pd.DataFrame, names: Sequence[str], used: Sequence[str]) -> list[Note]:
     """Name the covariates that differ between patients but are not in the model."""
     left = [n for n in names if n in frame and n not in used and frame[n].nunique() > 1]
-    if not left:
-        return []
-    words = " and ".join(model.COVARIATES.get(n, n.replace("_", " ")) for n in left)
-    return [f"not adjusted for {words}: too few patients for it, or it goes with the arm"]
+    return [note("not_adjusted_for", names=model.plain(left))] if left else []
 
 
 def _pairs(frame: pd.DataFrame, arm: pd.Series) -> int:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.verdicts.analyses import contrasts, model
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
@@ -18,6 +17,7 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
+from mnstudy.words.notes import Count, note
 
 
 def durability(question: Question) -> Answer:
@@ -31,27 +31,26 @@ def durability(question: Question) -> Answer:
     at_end = n_sites(ended[ended["weeks_since_last_session"] < weeks])
     maintained = _maintained(pairs)
     pairs, left_out = pairs[~maintained], int(maintained.sum())
-    require_patients(pairs, f"assessed at the end and {weeks:g} weeks or more after it")
+    require_patients(pairs, note("assessed_at_end_and_later", weeks=weeks))
     fitted = model.mean(question, pairs, pairs["late"] - pairs["end"])
-    notes = [
-        f"of {fmt.count(at_end, 'site')} with a result at the end of treatment "
-        f"{len(pairs) + left_out:,} were seen {weeks:g} weeks or more later; those not seen may "
-        "differ"
-    ]
+    ended_sites = Count(n=at_end, noun="site")
+    later = Count(n=len(pairs) + left_out, of=at_end, noun="site")
+    remarks = [note("seen_later", sites=ended_sites, seen=later, weeks=weeks)]
     if left_out:
-        notes.append(f"{fmt.count(left_out, 'site')} with maintenance sessions left out")
+        kept_up = Count(n=left_out, noun="site")
+        remarks.append(note("left_out_maintained", sites=kept_up))
     return Answer(
         estimate=model.estimate(
             model.pick(fitted, {"mean": 1.0}),
             unit=question.claim.unit,
-            method=f"change within the site; {model.describe(question, fitted.result)}",
+            how=note("change_within_site", model=model.describe(question, fitted.result)),
         ),
         comparison="within",
         n_patients=n_patients(pairs),
         n_sites=n_sites(pairs),
         n_missing=at_end - len(pairs) - left_out,
         layout=fitted.layout("mean"),
-        notes=tuple(notes),
+        remarks=tuple(remarks),
     )
 
 
@@ -60,13 +59,12 @@ def maintenance(question: Question) -> Answer:
     weeks = float(question.params["weeks"])
     pairs = _early_and_late(_ended(question), weeks)
     maintained = _maintained(pairs)
-    late = f"and an assessment {weeks:g} weeks or more after the last session"
-    require_patients(pairs[maintained], f"with maintenance sessions {late}")
-    require_patients(pairs[~maintained], f"without maintenance sessions {late}")
+    require_patients(pairs[maintained], note("maintained_and_late", weeks=weeks))
+    require_patients(pairs[~maintained], note("not_maintained_and_late", weeks=weeks))
     pairs["change"] = pairs["late"] - pairs["end"]
     arm = maintained.to_numpy(dtype="float64")
     answer = contrasts.contrast(question, pairs, arm, "change", [])
-    return replace(answer, notes=(*answer.notes, *question.indication))
+    return replace(answer, remarks=(*answer.remarks, *question.indication))
 
 
 def _ended(question: Question) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from mnstudy.verdicts.analyses.question import (
     Answer,
     NotTestable,
     Question,
-    known,
+    complete_rows,
     n_patients,
     n_sites,
     require_patients,
@@ -24,6 +24,7 @@ from mnstudy.verdicts.analyses.question import (
 )
 from mnstudy.verdicts.analyses.slopes import adjusted_slope
 from mnstudy.verdicts.finding import Part
+from mnstudy.words.notes import Count, Note, note
 
 
 def session_slope(question: Question) -> Answer:
@@ -35,10 +36,7 @@ def session_slope(question: Question) -> Answer:
     visits, missing = session_visits(question)
     repeated = visits.groupby("patient_id")["session_count"].transform("nunique") > 1
     if n_patients(visits[repeated]) < MIN_PATIENTS:
-        raise NotTestable(
-            "too few patients were assessed after more than one session: the course within a "
-            "patient is not known"
-        )
+        raise NotTestable(note("assessed_after_one_session"))
     mean = visits.groupby("patient_id")["session_count"].transform("mean")
     design = pd.DataFrame(
         {"intercept": 1.0, "within": visits["session_count"] - mean, "between": mean}
@@ -52,18 +50,18 @@ def session_slope(question: Question) -> Answer:
     )
     sessions = () if question.brief else _session_parts(question, visits)
     single = n_patients(visits) - n_patients(visits[repeated])
-    notes = [] if flat else [_between_note(fitted)]
-    notes += [_level_off(sessions)] if any(p.kind == "gain" for p in sessions) else []
+    remarks = [] if flat else [_between_note(fitted)]
+    remarks += [_level_off(sessions)] if any(p.kind == "gain" for p in sessions) else []
     if single:
-        notes.append(f"{fmt.count(single, 'patient')} seen once add nothing to the slope")
-    notes.append("within a patient, sessions and time pass together: natural course is included")
+        remarks.append(note("seen_once", patients=Count(n=single, noun="patient")))
+    remarks.append(note("sessions_pass_with_time"))
     between = () if flat else (_slope(fitted, "between", "between patients", n_patients(visits)),)
     within = _slope(fitted, "within", "within patients", n_patients(visits[repeated]))
     return Answer(
         estimate=model.estimate(
             model.pick(fitted, {"within": 1.0}),
             unit=question.claim.unit,
-            method=f"slope within patients; {model.describe(question, fitted.result)}",
+            how=note("slope_within_patients", model=model.describe(question, fitted.result)),
         ),
         comparison="within",
         n_patients=n_patients(visits[repeated]),
@@ -71,7 +69,7 @@ def session_slope(question: Question) -> Answer:
         n_missing=missing,
         parts=(within, *between, *sessions),
         layout=fitted.layout("within"),
-        notes=tuple(notes),
+        remarks=tuple(remarks),
     )
 
 
@@ -83,7 +81,7 @@ def session_visits(question: Question) -> tuple[pd.DataFrame, int]:
     ordered = treated.sort_values(keys, kind="stable") if keys else treated
     first = ordered.drop_duplicates([*UNIT, "session_count"]).copy()
     first["session_count"] = first["session_count"].astype("float64")
-    return known(first, ["improvement_score"])
+    return complete_rows(first, ["improvement_score"])
 
 
 def _slope(fitted: model.Fitted, name: str, label: str, n: int) -> Part:
@@ -91,12 +89,13 @@ def _slope(fitted: model.Fitted, name: str, label: str, n: int) -> Part:
     return model.part("slope", label, slope, n=n, unit="points per session")
 
 
-def _between_note(fitted: model.Fitted) -> str:
+def _between_note(fitted: model.Fitted) -> Note:
     between = model.pick(fitted, {"between": 1.0})
-    ends = " to ".join(fmt.number(x) for x in (between.ci_low, between.ci_high))
-    return (
-        f"between patients the slope is {fmt.number(between.estimate)} ({ends}): "
-        "who got more sessions was a choice, so the two need not agree"
+    return note(
+        "slope_between_patients",
+        slope=between.estimate,
+        low=between.ci_low,
+        high=between.ci_high,
     )
 
 
@@ -126,12 +125,12 @@ def _session_parts(question: Question, visits: pd.DataFrame) -> tuple[Part, ...]
     return (*means, *gains)
 
 
-def _level_off(parts: tuple[Part, ...]) -> str:
+def _level_off(parts: tuple[Part, ...]) -> Note:
     gains = [p for p in parts if p.kind == "gain"]
     flat = next((p for p in gains if p.ci_low <= 0), None)
     if flat is None:
-        return f"no levelling off is seen up to session {gains[-1].x:g}"
-    return f"the gain of session {flat.x:g} over the one before is {fmt.interval(flat)} points"
+        return note("no_levelling_off", session=gains[-1].x)
+    return note("gain_of_session", session=flat.x, gain=fmt.ends(flat))
 
 
 def depth_contrast(question: Question) -> Answer:
@@ -139,10 +138,10 @@ def depth_contrast(question: Question) -> Answer:
     question.require_comparable_groups()
     threshold = float(question.params["threshold_mm"])
     sites = select_arm(question.sites, NEEDLED)
-    rows, missing = known(sites, ["needle_depth_mm", "improvement_score"])
+    rows, missing = complete_rows(sites, ["needle_depth_mm", "improvement_score"])
     deep = rows["needle_depth_mm"] > threshold
-    require_patients(rows[deep], f"needled deeper than {threshold:g} mm with a known outcome")
-    require_patients(rows[~deep], f"needled up to {threshold:g} mm with a known outcome")
+    require_patients(rows[deep], note("needled_deeper", threshold=threshold))
+    require_patients(rows[~deep], note("needled_up_to", threshold=threshold))
     rows = rows.reset_index(drop=True)
     arm = deep.to_numpy(dtype="float64")
     answer = contrasts.contrast(question, rows, arm, "improvement_score", [])
@@ -152,7 +151,6 @@ def depth_contrast(question: Question) -> Answer:
     _, per_mm, _ = adjusted_slope(question, rows, "needle_depth_mm", "improvement_score")
     slope = model.part("slope", "per mm", per_mm, n=n_patients(rows), unit="points per mm")
     within, apart = _within_patients(question, rows)
-    worse = "; deeper needles are often chosen for worse scars"
     return replace(
         answer,
         n_missing=missing,
@@ -163,23 +161,23 @@ def depth_contrast(question: Question) -> Answer:
             slope,
             *within,
         ),
-        notes=(
-            *answer.notes,
-            f"without adjustment the difference is {fmt.interval(crude)} points",
-            f"slope: {fmt.interval(slope)} points per mm, adjusted",
+        remarks=(
+            *answer.remarks,
+            note("crude_difference", difference=fmt.ends(crude)),
+            note("slope_on_depth", slope=fmt.ends(slope)),
             apart,
-            *(note + worse for note in question.indication),
+            *(note("deeper_for_worse", why=why) for why in question.indication),
         ),
     )
 
 
-def _within_patients(question: Question, rows: pd.DataFrame) -> tuple[tuple[Part, ...], str]:
+def _within_patients(question: Question, rows: pd.DataFrame) -> tuple[tuple[Part, ...], Note]:
     """Return the slope on depth within patients, free of differences between them."""
     depth = rows["needle_depth_mm"]
     by_patient = depth.groupby(rows["patient_id"])
     several = n_patients(rows[by_patient.transform("nunique") > 1])
     if several < MIN_PATIENTS:
-        return (), "depth hardly differed between the sites of a patient: all is between patients"
+        return (), note("depth_between_patients_only")
     mean = by_patient.transform("mean")
     design = pd.DataFrame({"intercept": 1.0, "within": depth - mean})
     if mean.round(9).nunique() > 1:  # where everybody had the same depths there is nothing between
@@ -187,9 +185,8 @@ def _within_patients(question: Question, rows: pd.DataFrame) -> tuple[tuple[Part
     fitted = model.fit(question, rows, rows["improvement_score"], design)
     within = model.pick(fitted, {"within": 1.0})
     found = model.part("slope", "per mm, within patients", within, n=several, unit="points per mm")
-    return (
-        found,
-    ), f"within {several:,} patients with several depths: {fmt.interval(found)} per mm"
+    patients = Count(n=several, noun="patient")
+    return (found,), note("slope_on_depth_within", patients=patients, slope=fmt.ends(found))
 
 
 def _crude(question: Question, rows: pd.DataFrame, arm: object) -> Part:

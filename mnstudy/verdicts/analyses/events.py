@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.stats.proportions import proportion, risk_difference
 from mnstudy.stats.risk_differences import RiskDifference
 from mnstudy.verdicts.analyses.question import (
@@ -22,6 +21,7 @@ from mnstudy.verdicts.analyses.question import (
 )
 from mnstudy.verdicts.analyses.rates import half_recorded, percent_part
 from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.words.notes import Count, Note, note
 
 
 def event_difference(question: Question) -> Answer:
@@ -35,8 +35,8 @@ def event_difference(question: Question) -> Answer:
     seen, events = _seen(question)
     groups = [group_of(seen, question.params[arm]) for arm in ("treated", "reference")]
     treated, reference = (_any_event(group, events) for group in groups)
-    require_patients(groups[0], "in the treated group with events recorded")
-    require_patients(groups[1], "in the reference group with events recorded")
+    require_patients(groups[0], note("in_group_with_events", arm="treated"))
+    require_patients(groups[1], note("in_group_with_events", arm="reference"))
     both = treated.index.intersection(reference.index)
     question.require_declared_design(len(both))
     if question.cohort.study.design == "split_body":
@@ -53,8 +53,8 @@ def event_difference(question: Question) -> Answer:
     return replace(
         answer,
         parts=(_part("treated", treated, question), _part("reference", reference, question)),
-        notes=(
-            *_notes(question, events, treated, reference, 0 if found.paired else len(both)),
+        remarks=(
+            *_remarks(question, events, treated, reference, 0 if found.paired else len(both)),
             *half_recorded(pd.concat(groups), events),
         ),
     )
@@ -64,8 +64,7 @@ def _seen(question: Question) -> tuple[pd.DataFrame, list[str]]:
     data = question.cohort.data
     events = [e for e in question.params["events"] if e in data and data[e].notna().any()]
     if not events:
-        wanted = ", ".join(question.params["events"])
-        raise NotTestable(f"none of the adverse events is recorded ({wanted})")
+        raise NotTestable(note("no_event_recorded", events=tuple(question.params["events"])))
     after = after_a_session(data)
     return after[after[events].notna().any(axis=1)], events
 
@@ -109,7 +108,7 @@ def _estimate(question: Question, found: RiskDifference) -> Estimate:
         confidence_level=found.confidence_level,
         p_value=found.p_value,
         unit=question.claim.unit,
-        method=f"difference of risks, {found.method}; patients as the unit",
+        how=note("difference_of_risks", method=found.method),
     )
 
 
@@ -119,16 +118,17 @@ def _part(label: str, group: pd.Series, question: Question) -> Part:
     return percent_part(label, rate, n=len(group))
 
 
-def _notes(
+def _remarks(
     question: Question,
     events: Sequence[str],
     treated: pd.Series,
     reference: pd.Series,
     in_both: int,
-) -> tuple[str, ...]:
-    counts = [f"{int(g.sum()):,} of {len(g):,}" for g in (treated, reference)]
-    names = ", ".join("hyperpigmentation" if e == "pih" else e.replace("_", " ") for e in events)
-    notes = [f"{counts[0]} against {counts[1]} patients with any of: {names}"]
+) -> tuple[Note, ...]:
+    one, other = (Count(n=int(g.sum()), of=len(g), noun="patient") for g in (treated, reference))
+    names = tuple("hyperpigmentation" if e == "pih" else e.replace("_", " ") for e in events)
+    remarks = [note("events_in_arms", treated=one, reference=other, events=names)]
     if in_both:
-        notes.append(f"{fmt.count(in_both, 'patient')} with both kinds of site count in each group")
-    return (*notes, *(f"not adjusted; {note}" for note in question.indication))
+        both = Count(n=in_both, noun="patient")
+        remarks.append(note("counted_in_both", patients=both))
+    return (*remarks, *(note("not_adjusted_as", why=why) for why in question.indication))

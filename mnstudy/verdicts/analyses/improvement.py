@@ -17,20 +17,17 @@ from mnstudy.verdicts.analyses.question import (
     Answer,
     NotTestable,
     Question,
-    known,
+    complete_rows,
+    missing_note,
     n_patients,
     n_sites,
     require_patients,
     scar_type_filter,
     select_arm,
 )
-from mnstudy.verdicts.analyses.regression import regression_beside
+from mnstudy.verdicts.analyses.regression import regression_expected
 from mnstudy.verdicts.finding import Part
-
-PERCENT_CHANGE = (
-    "percent change has less power than the raw scale adjusted for baseline, which is the "
-    "recommended comparison (Vickers 2001, doi 10.1186/1471-2288-1-6)"
-)
+from mnstudy.words.notes import Count, Note, note
 
 
 def improvement(question: Question) -> Answer:
@@ -59,9 +56,9 @@ def _changes(question: Question, outcome: str, *, percent: bool) -> pd.DataFrame
 
 
 def _effect(question: Question, sites: pd.DataFrame, outcome: str, baseline: list[str]) -> Answer:
-    treated, missing = known(select_arm(sites, question.needled), [outcome])
-    require_patients(treated, "treated with needling alone and a known outcome")
-    control, missing_control = known(select_arm(sites, UNTREATED), [outcome])
+    treated, missing = complete_rows(select_arm(sites, question.needled), [outcome])
+    require_patients(treated, note("needled_with_outcome"))
+    control, missing_control = complete_rows(select_arm(sites, UNTREATED), [outcome])
     confounded = question.cohort.study.limit("between_groups") is not None
     if n_patients(control) < MIN_PATIENTS or confounded:
         return _uncontrolled(question, treated, outcome, missing)
@@ -75,10 +72,10 @@ def _uncontrolled(question: Question, treated: pd.DataFrame, outcome: str, missi
     estimate = model.estimate(
         model.pick(fitted, {"mean": 1.0}),
         unit=question.claim.unit,
-        method=f"mean change of needled sites; {model.describe(question, fitted.result)}",
+        how=note("mean_change", model=model.describe(question, fitted.result)),
     )
-    expected, notes = regression_beside(question, treated, outcome, estimate)
-    notes += [*_cluster_note(question, treated), *_interval_note(treated, outcome)]
+    expected, remarks = regression_expected(question, treated, outcome, estimate)
+    remarks += [*_cluster_note(question, treated), *_interval_note(treated, outcome)]
     return Answer(
         estimate=estimate,
         comparison="uncontrolled",
@@ -87,7 +84,7 @@ def _uncontrolled(question: Question, treated: pd.DataFrame, outcome: str, missi
         n_missing=missing,
         parts=(*expected, *contrasts.by_level(question, treated, outcome, "scar_type")),
         layout=fitted.layout("mean"),
-        notes=(*notes, *_missing_note(missing)),
+        remarks=(*remarks, *missing_note(missing)),
     )
 
 
@@ -106,7 +103,7 @@ def _controlled(
     answer = contrasts.contrast(question, both, arm.to_numpy(), outcome, baseline)
     arms = () if question.brief else ((treated, "needling alone"), (control, "untreated"))
     means = [contrasts.arm_mean(question, frame, outcome, label) for frame, label in arms]
-    raw, notes = raw_contrast(question, both, arm.to_numpy(), outcome)
+    raw, remarks = raw_contrast(question, both, arm.to_numpy(), outcome)
     graded, in_grades = beside.grades(question, treated, control)
     return replace(
         answer,
@@ -118,19 +115,19 @@ def _controlled(
             *means,
             *contrasts.by_level(question, treated, outcome, "scar_type"),
         ),
-        notes=(
-            *answer.notes,
-            *notes,
+        remarks=(
+            *answer.remarks,
+            *remarks,
             *in_grades,
             *beside.classes(both, arm.to_numpy(), outcome),
-            *_missing_note(missing),
+            *missing_note(missing),
         ),
     )
 
 
 def raw_contrast(
     question: Question, frame: pd.DataFrame, arm: np.ndarray, outcome: str
-) -> tuple[tuple[Part, ...], list[str]]:
+) -> tuple[tuple[Part, ...], list[Note]]:
     """Estimate the contrast on the raw scale, adjusted for baseline, beside the percent change.
 
     Positive favours the treated, whichever way the scale runs. Empty where there is no raw scale
@@ -158,34 +155,24 @@ def raw_contrast(
         n=answer.n_patients,
         unit=f"points of {scale.name}",
     )
-    return (part,), [f"on the raw scale: {fmt.interval(part)} {part.unit}; {PERCENT_CHANGE}"]
+    return (part,), [note("raw_contrast", difference=fmt.ends(part), unit=part.unit)]
 
 
-def _missing_note(missing: int) -> list[str]:
-    return [f"{fmt.count(missing, 'site')} without a known outcome left out"] if missing else []
-
-
-def _cluster_note(question: Question, frame: pd.DataFrame) -> list[str]:
+def _cluster_note(question: Question, frame: pd.DataFrame) -> list[Note]:
     if question.cohort.study.cluster != "clinic_id":
         return []
     studies = frame["clinic_id"].nunique()
     if studies == 1:
-        return ["all patients come from one study: nothing is known about other studies"]
-    return [
-        f"{studies} studies; the interval speaks of the mean of such studies, and with so few of "
-        "them it may leave the range of the scale"
-    ]
+        return [note("one_study")]
+    return [note("few_studies", studies=studies)]
 
 
-def _interval_note(frame: pd.DataFrame, outcome: str) -> list[str]:
+def _interval_note(frame: pd.DataFrame, outcome: str) -> list[Note]:
     if outcome != "improvement_score" or "improvement_low" not in frame:
         return []
     low, high = frame["improvement_low"], frame["improvement_high"]
     coarse = int((high > low).sum())
     if not coarse:
         return []
-    ends = f"{fmt.number(low.mean(), 0)} and {fmt.number(high.mean(), 0)}"
-    return [
-        f"improvement of {fmt.count(coarse, 'site')} is known only to a class and enters at its "
-        f"middle; the mean lies between {ends} whatever the true values are"
-    ]
+    sites, ends = Count(n=coarse, noun="site"), (float(low.mean()), float(high.mean()))
+    return [note("mean_of_classes", sites=sites, low=ends[0], high=ends[1])]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.stats.mixed_contrasts import Heterogeneity
 from mnstudy.stats.mixed_contrasts import heterogeneity as compare_levels
 from mnstudy.verdicts.analyses import model
@@ -14,12 +15,13 @@ from mnstudy.verdicts.analyses.question import (
     Answer,
     NotTestable,
     Question,
-    known,
+    complete_rows,
     n_patients,
     n_sites,
     select_arm,
 )
 from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.words.notes import Count, Note, note
 
 
 def heterogeneity(question: Question) -> Answer:
@@ -43,22 +45,20 @@ def heterogeneity(question: Question) -> Answer:
             confidence_level=question.confidence_level,
         )
     except ValueError as error:
-        raise NotTestable(f"the model cannot be fitted: {error}") from error
-    notes = [_test_note(found), "patients were not assigned to these levels: they differ otherwise"]
+        raise NotTestable(note("not_fitted", error=str(error))) from error
+    remarks = [_test_note(found), note("levels_not_assigned")]
     if small:
-        notes.append(f"left out with fewer than {MIN_PATIENTS} patients: {', '.join(small)}")
-    method = (
-        f"largest difference between adjusted means, simultaneous interval over "
-        f"{fmt.count(len(found.pairs), 'pair')}; {model.describe(question, found.fit, used)}"
-    )
+        remarks.append(note("small_levels", least=MIN_PATIENTS, levels=tuple(small)))
+    pairs = Count(n=len(found.pairs), noun="pair", people=False)
+    how = note("largest_difference", pairs=pairs, model=model.describe(question, found.fit, used))
     return Answer(
-        estimate=_spread(question, found, method),
+        estimate=_spread(question, found, how, used),
         comparison=question.comparison,
         n_patients=n_patients(rows),
         n_sites=n_sites(rows),
         n_missing=missing,
         parts=_means(question, rows, factor, found),
-        notes=tuple(notes),
+        remarks=tuple(remarks),
     )
 
 
@@ -66,17 +66,19 @@ def comparable_levels(question: Question, factor: str) -> tuple[pd.DataFrame, in
     """Return the sites of the levels with enough patients, how many lack a value, and the rest."""
     sites = select_arm(question.sites, question.needled)
     sites = sites[~sites[factor].isin(list(question.params.get("exclude", ())))]
-    rows, missing = known(sites, [factor, "improvement_score"])
+    rows, missing = complete_rows(sites, [factor, "improvement_score"])
     counts = rows.groupby(factor, observed=True)["patient_id"].nunique()
     enough = [str(level) for level in counts.index[counts >= MIN_PATIENTS]]
     small = [str(level).replace("_", " ") for level in counts.index[counts < MIN_PATIENTS]]
     if len(enough) < 2:
         name = factor.replace("_", " ")
-        raise NotTestable(f"fewer than two levels of {name} have {MIN_PATIENTS} needled patients")
+        raise NotTestable(note("too_few_levels", factor=name, least=MIN_PATIENTS))
     return rows[rows[factor].isin(enough)].reset_index(drop=True), missing, small
 
 
-def _spread(question: Question, found: Heterogeneity, method: str) -> Estimate:
+def _spread(
+    question: Question, found: Heterogeneity, how: Note, adjusted: Sequence[str]
+) -> Estimate:
     size = found.pairs["estimate"].abs()
     half = (found.pairs["ci_high"] - found.pairs["ci_low"]) / 2
     return Estimate(
@@ -87,20 +89,21 @@ def _spread(question: Question, found: Heterogeneity, method: str) -> Estimate:
         df=found.test.df_den,
         p_value=found.test.p_value,
         unit=question.claim.unit,
-        method=method,
+        how=how,
+        adjusted_for=tuple(adjusted),
     )
 
 
-def _test_note(found: Heterogeneity) -> str:
+def _test_note(found: Heterogeneity) -> Note:
     test = found.test
-    return (
-        f"F = {fmt.number(test.f, 2)} on {test.df_num} and {fmt.number(test.df_den, 0)} degrees "
-        f"of freedom, {fmt.p_value(test.p_value)}; largest: {_pair(found.largest.name)}"
+    return note(
+        "test_of_levels",
+        f=test.f,
+        df_num=test.df_num,
+        df_den=test.df_den,
+        p=test.p_value,
+        pair=" against ".join(x.replace("_", " ") for x in found.largest_levels),
     )
-
-
-def _pair(name: str) -> str:
-    return name.replace("_", " ").replace(" - ", " against ")
 
 
 def _means(

@@ -22,6 +22,7 @@ from mnstudy.verdicts.analyses.question import (
     n_sites,
 )
 from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.words.notes import Note, note
 
 PATIENTS_PER_COVARIATE = 10  # fewer overfit: Harrell 2015, doi 10.1007/978-3-319-19425-7
 COVARIATES = {"scar_type": "scar type", "baseline_severity": "severity", "clinic_id": "clinic"}
@@ -80,11 +81,11 @@ def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFr
     own = question.cohort.study.cluster == "patient_id" and sites is not None
     y = y.astype("float64")
     if y.nunique() == 1:
-        raise NotTestable("all known values are the same: nothing tells how sure the mean is")
+        raise NotTestable(note("all_the_same"))
     try:
         result = _engine(question, y, design, groups, own and _visits_of_sites(frame), sites)
     except ValueError as error:
-        raise NotTestable(f"the model cannot be fitted: {error}") from error
+        raise NotTestable(note("not_fitted", error=str(error))) from error
     return Fitted(result=result, y=y, design=design, patients=patients, sites=sites)
 
 
@@ -209,7 +210,9 @@ def independent(kept: pd.DataFrame | np.ndarray, new: pd.DataFrame) -> list[str]
     return names
 
 
-def estimate(contrast: Contrast, *, unit: str, method: str, null: float = 0.0) -> Estimate:
+def estimate(
+    contrast: Contrast, *, unit: str, how: Note, adjusted: Sequence[str] = (), null: float = 0.0
+) -> Estimate:
     """Turn a contrast of the engine into an estimate; p is two-sided against ``null``."""
     from scipy.stats import t as student
 
@@ -224,7 +227,8 @@ def estimate(contrast: Contrast, *, unit: str, method: str, null: float = 0.0) -
         df=contrast.df,
         p_value=p,
         unit=unit,
-        method=method,
+        how=how,
+        adjusted_for=tuple(adjusted),
     )
 
 
@@ -246,19 +250,24 @@ def pick(fitted: Fitted, weights: Mapping[str, float], name: str = "contrast") -
     return fitted.result.contrast(row, name=name)
 
 
-def describe(question: Question, result: MixedFit | RobustFit, adjusted: Sequence[str] = ()) -> str:
-    """Say in words which model ran."""
-    names = [COVARIATES.get(n, n.replace("_", " ")) for n in adjusted]
-    adjusted_for = f", adjusted for {', '.join(names)}" if names else ""
-    return _engine_in_words(question, result) + adjusted_for
+def describe(
+    question: Question, result: MixedFit | RobustFit, adjusted: Sequence[str] = ()
+) -> Note:
+    """Say which model ran."""
+    engine = _engine_note(question, result)
+    return note("adjusted_for", model=engine, names=plain(adjusted)) if adjusted else engine
 
 
-def _engine_in_words(question: Question, result: MixedFit | RobustFit) -> str:
+def plain(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of covariates for people."""
+    return tuple(COVARIATES.get(n, n.replace("_", " ")) for n in names)
+
+
+def _engine_note(question: Question, result: MixedFit | RobustFit) -> Note:
     unit = "study" if question.cohort.study.cluster == "clinic_id" else "patient"
     if isinstance(result, RobustFit):
-        return f"least squares, errors robust to clustering by {unit} (CR2), Satterthwaite df"
+        return note("robust_least_squares", unit=unit)
     if result.n_groups == result.n_obs:  # also where sites were averaged
-        return "linear model, t intervals"
+        return note("linear_model")
     nested = result.n_subgroups is not None
-    intercepts = f"{unit} and site" if nested else unit
-    return f"mixed model, random intercept per {intercepts}, Satterthwaite degrees of freedom"
+    return note("mixed_model", units=(unit, "site") if nested else (unit,))

@@ -9,23 +9,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.cohort.design import assignable
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses.settings import column_of
 from mnstudy.verdicts.finding import Estimate, Part
 from mnstudy.verdicts.registry import Claim
+from mnstudy.words.notes import Count, Note, as_given, note, sentences
 
 MIN_PATIENTS = 5  # a smaller arm gives no usable interval, and its counts could identify people
 UNIT = ["patient_id", "site_id"]
-INDICATION = (
-    "who got which treatment was a choice: differences may come from the choice "
-    "(confounding by indication)"
-)
 
 
 class NotTestable(Exception):
-    """The data cannot answer this claim; the message says why."""
+    """The data cannot answer this claim; ``reasons`` say why."""
+
+    def __init__(self, *reasons: Note) -> None:
+        super().__init__(*reasons)
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        return "; ".join(sentences(self.reasons))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ class Answer:
     n_sites: int
     n_missing: int = 0
     parts: tuple[Part, ...] = ()
-    notes: tuple[str, ...] = ()
+    remarks: tuple[Note, ...] = ()
     layout: Layout | None = None
 
 
@@ -140,40 +143,42 @@ class Question:
         return self.cohort.study.plan.margin(claim.id, claim.margin)
 
     @property
-    def indication(self) -> list[str]:
+    def indication(self) -> tuple[Note, ...]:
         """The caution of a comparison that was not randomised; empty where it was."""
         if self.randomised:
-            return []
+            return ()
+        chosen = note("confounding_by_indication")
         if not self.cohort.study.randomised:
-            return [INDICATION]
-        names = " and ".join(c.removesuffix("_mm").replace("_", " ") for c in self.compared)
-        return [f"{INDICATION}; the study is randomised, but not shown to be by {names}"]
+            return (chosen,)
+        names = tuple(c.removesuffix("_mm").replace("_", " ") for c in self.compared)
+        return (note("randomised_by_something_else", chosen=chosen, names=names),)
 
     def require_declared_design(self, paired: int) -> None:
         """Refuse a comparison in which more, or fewer, patients have both arms than declared."""
         design = self.cohort.study.design
         if design == "split_body" and paired < MIN_PATIENTS:
-            raise NotTestable(
-                "the study is declared as split body, but fewer than "
-                f"{MIN_PATIENTS} patients have both sides known"
-            )
+            raise NotTestable(note("not_split_body", least=MIN_PATIENTS))
         if design == "parallel" and paired >= MIN_PATIENTS:
-            raise NotTestable(
-                f"the study is declared as parallel, but {paired:,} patients have sites in both "
-                'arms: halves of one body are a split body (design = "split_body")'
-            )
+            both = Count(n=paired, noun="patient")
+            raise NotTestable(note("not_parallel", patients=both))
 
     def require_comparable_groups(self) -> None:
         """Refuse a contrast between groups where the study file says they are confounded."""
         limit = self.cohort.study.limit("between_groups")
         if limit is not None:
-            raise NotTestable(limit.says)
+            raise NotTestable(as_given(limit.says))
 
 
-def known(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataFrame, int]:
+def complete_rows(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataFrame, int]:
     """Return the rows where these columns are known, and how many are not."""
     missing = np.logical_or.reduce([frame[c].isna().to_numpy() for c in columns])
     return frame[~missing], int(missing.sum())
+
+
+def missing_note(missing: int) -> list[Note]:
+    """Say how many sites are left out for an outcome that is not known."""
+    sites = Count(n=missing, noun="site")
+    return [note("left_out_unknown_outcome", sites=sites)] if missing else []
 
 
 def n_patients(frame: pd.DataFrame) -> int:
@@ -187,12 +192,14 @@ def n_sites(frame: pd.DataFrame) -> int:
     return len(np.unique(patient * (site.max(initial=0) + 1) + site))
 
 
-def require_patients(frame: pd.DataFrame, what: str, at_least: int = MIN_PATIENTS) -> None:
+def require_patients(frame: pd.DataFrame, what: Note, at_least: int = MIN_PATIENTS) -> None:
     """Refuse a group that is too small."""
     found = n_patients(frame)
+    if not found:
+        raise NotTestable(note("no_patients", what=what, least=at_least))
     if found < at_least:
-        few = fmt.count(found, "patient") if found else "no patient"
-        raise NotTestable(f"{few} {what}; at least {at_least} are needed")
+        few = Count(n=found, noun="patient")
+        raise NotTestable(note("too_few_patients", patients=few, what=what, least=at_least))
 
 
 def scar_type_filter(frame: pd.DataFrame, params: Mapping[str, Any]) -> pd.DataFrame:
@@ -213,7 +220,7 @@ def select_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> pd.Data
         if column not in frame:
             if column == "adjunct" and not negated:
                 continue  # a sheet without the column has no adjuncts
-            raise NotTestable(f"the column {column} is missing")
+            raise NotTestable(note("column_missing", column=column))
         values = frame[column]
         inside = values.isin(list(words))
         kept &= ((~inside & values.notna()) if negated else inside).to_numpy(dtype=bool)

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.stats.proportions import Proportion, proportion
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
@@ -17,13 +16,14 @@ from mnstudy.verdicts.analyses.question import (
     Answer,
     Question,
     after_a_session,
-    known,
+    complete_rows,
     n_patients,
     n_sites,
     require_patients,
     select_arm,
 )
 from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.words.notes import Count, Note, note
 
 
 def event_rate(question: Question) -> Answer:
@@ -31,14 +31,14 @@ def event_rate(question: Question) -> Answer:
     events = [e for e in question.params["events"] if e in question.cohort.data]
     treated = after_a_session(select_arm(question.cohort.data, NEEDLED))
     seen = treated[treated[events].notna().any(axis=1)]
-    require_patients(seen, "needled with this event recorded as present or absent")
+    require_patients(seen, note("needled_with_event_recorded"))
     happened = seen[events].fillna(False).any(axis=1)
     by_patient = happened.groupby(seen["patient_id"]).any()
     rate = proportion(
         int(by_patient.sum()), len(by_patient), confidence_level=question.confidence_level
     )
     answer = Answer(
-        estimate=_percent(question, rate, "exact (Clopper-Pearson) limits, patients as the unit"),
+        estimate=_percent(question, rate, note("exact_patient_limits")),
         comparison="rate",
         n_patients=len(by_patient),
         n_sites=n_sites(seen),
@@ -53,19 +53,17 @@ def event_rate(question: Question) -> Answer:
     return replace(
         answer,
         parts=(percent_part("per session", sessions, n=len(by_patient)),),
-        notes=(*_rate_notes(rate, sessions), *half_recorded(seen, events)),
+        remarks=(*_rate_notes(rate, sessions), *half_recorded(seen, events)),
     )
 
 
-def half_recorded(seen: pd.DataFrame, events: Sequence[str]) -> list[str]:
+def half_recorded(seen: pd.DataFrame, events: Sequence[str]) -> list[Note]:
     """Count the patients without an event for whom only some of the events were recorded."""
     named = seen[list(events)]
     had = named.fillna(False).any(axis=1).groupby(seen["patient_id"]).any()
     empty = named.isna().any(axis=1).groupby(seen["patient_id"]).any()
     n = int((empty & ~had).sum())
-    if not n:
-        return []
-    return [f"{fmt.count(n, 'patient')} with only some of these recorded: the rest count as absent"]
+    return [note("half_recorded", patients=Count(n=n, noun="patient"))] if n else []
 
 
 def _sessions(seen: pd.DataFrame) -> list[pd.Series]:
@@ -75,24 +73,19 @@ def _sessions(seen: pd.DataFrame) -> list[pd.Series]:
     return [*(seen[c] for c in UNIT), seen["session_count"].fillna(0), row]
 
 
-def _rate_notes(rate: Proportion, sessions: Proportion) -> tuple[str, ...]:
-    events, n = rate.events, rate.n
-    high, of_sessions = (fmt.number(100 * x.ci_high, 1) for x in (rate, sessions))
-    first = f"{events:,} of {n:,} patients, after {sessions.events:,} of {sessions.n:,} sessions"
-    if events == 0:
-        first += (
-            f"; none seen is not none: the true rate may be up to {high} percent of patients, and "
-            f"{of_sessions} percent of sessions if these were independent"
-        )
-    detectable = fmt.number(100 * (1 - 0.05 ** (1 / n)), 1)
-    return (
-        first,
-        f"with {n:,} patients an event is seen at all, with 95 % probability, only if it befalls "
-        f"{detectable} percent or more",
-    )
+def _rate_notes(rate: Proportion, sessions: Proportion) -> tuple[Note, ...]:
+    patients = Count(n=rate.events, of=rate.n, noun="patient")
+    of_sessions = Count(n=sessions.events, of=sessions.n, noun="session")
+    first = note("event_counts", patients=patients, sessions=of_sessions)
+    if rate.events == 0:
+        highs = (100 * rate.ci_high, 100 * sessions.ci_high)
+        first = note("no_event_seen", counts=first, patients=highs[0], sessions=highs[1])
+    everybody = Count(n=rate.n, noun="patient")
+    detectable = 100 * (1 - 0.05 ** (1 / rate.n))
+    return first, note("detectable_rate", patients=everybody, percent=detectable)
 
 
-def _percent(question: Question, rate: Proportion, method: str) -> Estimate:
+def _percent(question: Question, rate: Proportion, how: Note) -> Estimate:
     return Estimate(
         value=100 * rate.estimate,
         ci_low=100 * rate.ci_low,
@@ -100,7 +93,7 @@ def _percent(question: Question, rate: Proportion, method: str) -> Estimate:
         confidence_level=rate.confidence_level,
         p_value=rate.p_against(question.margin(question.claim) / 100),
         unit="percent",
-        method=method,
+        how=how,
     )
 
 
@@ -120,19 +113,17 @@ def percent_part(label: str, rate: Proportion, *, n: int) -> Part:
 def share(question: Question) -> Answer:
     """Estimate the share of needled patients whose final value reaches the threshold."""
     outcome, least = question.params["outcome"], question.params["at_least"]
-    sites, missing = known(select_arm(question.sites, NEEDLED), [outcome])
-    require_patients(sites, f"needled with a known {outcome}")
+    sites, missing = complete_rows(select_arm(question.sites, NEEDLED), [outcome])
+    require_patients(sites, note("needled_with", outcome=outcome))
     reached = sites.groupby("patient_id")[outcome].mean() >= least
     rate = proportion(int(reached.sum()), len(reached), confidence_level=question.confidence_level)
-    limits = "exact (Clopper-Pearson) limits, patients as the unit"
-    method = f"share with {fmt.given(least)} or more; {limits}"
     return Answer(
-        estimate=_percent(question, rate, method),
+        estimate=_percent(question, rate, note("share_with", least=least)),
         comparison="rate",
         n_patients=len(reached),
         n_sites=n_sites(sites),
         n_missing=missing,
-        notes=("a share after treatment; without a control it does not show a cause",),
+        remarks=(note("share_shows_no_cause"),),
     )
 
 
@@ -140,8 +131,8 @@ def level(question: Question) -> Answer:
     """Estimate the mean of a measure over needled patients, all assessments of a patient kept."""
     outcome = question.params["outcome"]
     treated = after_a_session(select_arm(question.cohort.data, NEEDLED))
-    rows, _ = known(treated, [outcome])
-    require_patients(rows, f"needled with a known {outcome}")
+    rows, _ = complete_rows(treated, [outcome])
+    require_patients(rows, note("needled_with", outcome=outcome))
     values = -rows[outcome] if question.params.get("better") == "lower" else rows[outcome]
     fitted = model.mean(question, rows, values)
     before_after = bool(question.params.get("before_after"))
@@ -150,7 +141,7 @@ def level(question: Question) -> Answer:
         estimate=model.estimate(
             model.pick(fitted, {"mean": 1.0}),
             unit=question.claim.unit,
-            method=f"mean of needled patients; {model.describe(question, fitted.result)}",
+            how=note("mean_of_patients", model=model.describe(question, fitted.result)),
             null=null,
         ),
         comparison="uncontrolled" if before_after else "rate",
@@ -158,22 +149,21 @@ def level(question: Question) -> Answer:
         n_sites=n_sites(rows),
         n_missing=n_patients(treated) - n_patients(rows),
         layout=fitted.layout("mean"),
-        notes=_measured_note(n_patients(rows), n_patients(treated)),
+        remarks=_measured_note(n_patients(rows), n_patients(treated)),
     )
 
 
 def ratio(question: Question) -> Answer:
     """Estimate the geometric mean of a ratio measured within persons."""
     outcome = question.params["outcome"]
-    rows, _ = known(question.cohort.data, [outcome])
+    rows, _ = complete_rows(question.cohort.data, [outcome])
     rows = rows[rows[outcome] > 0]
-    require_patients(rows, f"with a known {outcome} above 0")
+    require_patients(rows, note("with_positive", outcome=outcome))
     fitted = model.mean(question, rows, np.log(rows[outcome]))
-    method = f"geometric mean; {model.describe(question, fitted.result)}, on the log scale"
     log = model.estimate(
         model.pick(fitted, {"mean": 1.0}),
         unit=question.claim.unit,
-        method=method,
+        how=note("geometric_mean", model=model.describe(question, fitted.result)),
         null=float(np.log(question.margin(question.claim))),
     )
     return Answer(
@@ -187,11 +177,11 @@ def ratio(question: Question) -> Answer:
         comparison="rate",
         n_patients=n_patients(rows),
         n_sites=n_sites(rows),
-        notes=_measured_note(n_patients(rows), n_patients(question.cohort.data)),
+        remarks=_measured_note(n_patients(rows), n_patients(question.cohort.data)),
     )
 
 
-def _measured_note(measured: int, treated: int) -> tuple[str, ...]:
+def _measured_note(measured: int, treated: int) -> tuple[Note, ...]:
     if measured == treated:
         return ()
-    return (f"measured in {measured:,} of {treated:,} patients",)
+    return (note("measured", patients=Count(n=measured, of=treated, noun="patient")),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -11,26 +13,22 @@ from mnstudy.stats.beyond_regression import MeeChua, mee_chua
 from mnstudy.stats.regression_to_mean import expected_regression
 from mnstudy.verdicts.analyses.chosen import (
     BEST_GRADE,
-    Chosen,
     Population,
-    chosen_by,
+    SelectionMeasure,
     in_range,
     population_of,
+    selection_measure,
 )
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Question
 from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.words.notes import Count, Note, note
 
-REGRESSION_TO_THE_MEAN = (
-    "part of a change without a comparison group is natural course and regression to the mean; "
-    "this study cannot separate them"
-)
-NATURAL_COURSE = "natural course is part of a change without a comparison group too"
 LABEL = "regression to the mean alone"
 
 
-def regression_beside(
+def regression_expected(
     question: Question, treated: pd.DataFrame, outcome: str, estimate: Estimate
-) -> tuple[tuple[Part, ...], list[str]]:
+) -> tuple[tuple[Part, ...], list[Note]]:
     """Return the change to expect without any treatment, as a part and in words.
 
     Parameters
@@ -56,31 +54,35 @@ def regression_beside(
         return (), []
     selection = parse_selection(question.cohort.study.selection)
     if selection is None:
-        return (), [f"{REGRESSION_TO_THE_MEAN}; {_declare(['reliability', 'mean or cut_off'])}"]
-    chosen = chosen_by(question, selection, treated)
-    if isinstance(chosen, str):
-        return (), [f"{REGRESSION_TO_THE_MEAN} ({chosen})"]
+        return (), [_not_separated(["reliability", "mean or cut_off"])]
+    chosen = selection_measure(question, selection, treated)
+    if isinstance(chosen, Note):
+        return (), [_not_separated(why=chosen)]
     population = population_of(selection, chosen)
-    notes = _beyond(question, selection, chosen)
-    if isinstance(population, str):
+    remarks = _beyond(question, selection, chosen)
+    if isinstance(population, Note):
         missing = ["reliability"] if selection.reliability is None else []
         missing.append("mean" if selection.cut_off is not None else "mean or cut_off")
-        return (), [f"{REGRESSION_TO_THE_MEAN} ({population}); {_declare(missing)}", *notes]
+        return (), [_not_separated(missing, why=population), *remarks]
     if selection.reliability is None:
-        return (), [f"{REGRESSION_TO_THE_MEAN}; {_declare(['reliability'])}", *notes]
+        return (), [_not_separated(["reliability"]), *remarks]
     part = _expected(question, selection, chosen, population, outcome)
-    text = _in_words(question, selection, chosen, population, part, estimate)
-    return (part,), [*text, *notes, NATURAL_COURSE]
+    size = _size_notes(question, selection, chosen, population, part, estimate)
+    return (part,), [*size, *remarks, note("natural_course")]
 
 
-def _declare(what: list[str]) -> str:
-    return f"to size it, declare {', and '.join(what)} under [selection] in the study file"
+def _not_separated(declare: Sequence[str] = (), *, why: Note | None = None) -> Note:
+    """Say that regression to the mean cannot be told apart, why, and what to declare."""
+    said = note("regression_not_separated")
+    if why is not None:
+        said = note("because", said=said, why=why)
+    return note("to_size_it", said=said, what=tuple(declare)) if declare else said
 
 
 def _expected(
     question: Question,
     selection: Selection,
-    chosen: Chosen,
+    chosen: SelectionMeasure,
     population: Population,
     outcome: str,
 ) -> Part:
@@ -109,7 +111,7 @@ def _expected(
 
 
 def _conversion(
-    question: Question, chosen: Chosen, outcome: str, first: float
+    question: Question, chosen: SelectionMeasure, outcome: str, first: float
 ) -> tuple[float, str]:
     """Return the factor from the measure to the finding, and the unit; 1 where they differ."""
     same = outcome == "change" and question.params.get("outcome") == chosen.name
@@ -124,56 +126,62 @@ def _conversion(
     return 1.0, chosen.unit
 
 
-def _in_words(
+def _size_notes(
     question: Question,
     selection: Selection,
-    chosen: Chosen,
+    chosen: SelectionMeasure,
     population: Population,
     part: Part,
     estimate: Estimate,
-) -> list[str]:
+) -> list[Note]:
     assert selection.reliability is not None
-    known = " to ".join(dict.fromkeys(fmt.given(r) for r in selection.reliability))
-    source = f", {selection.reliability_source}" if selection.reliability_source else ""
-    rule = f"; chosen by: {selection.rule}" if selection.rule else ""
-    text = (
-        f"{LABEL} would give {_size(part)} {part.unit} (reliability {known}{source}; "
-        f"{population.source}{rule})"
+    low, high = selection.reliability
+    reliability = note("reliability", low=low)
+    if high != low:
+        reliability = note("reliability_range", low=low, high=high)
+    if selection.reliability_source:
+        reliability = note("sourced", what=reliability, source=selection.reliability_source)
+    source = population.source
+    if selection.rule:
+        source = note("chosen_by_rule", source=source, rule=selection.rule)
+    size = note(
+        "regression_would_give",
+        label=LABEL,
+        size=_size(part),
+        unit=part.unit,
+        reliability=reliability,
+        source=source,
     )
     if part.unit == question.claim.unit:
         beyond = estimate.ci_low > part.ci_high
-        return [f"{text}; the change is {'larger' if beyond else 'not clearly larger'} than that"]
-    return [text, _other_scale(chosen, part)]
+        return [note("larger_than_that" if beyond else "not_clearly_larger", said=size)]
+    return [size, _other_scale(chosen, part)]
 
 
-def _size(part: Part) -> str:
-    ends = (part.ci_low, part.ci_high)
+def _size(part: Part) -> Note:
+    ends, digits = (part.ci_low, part.ci_high), fmt.decimals_for(part.value)
     if ends[0] == ends[1]:
-        return fmt.number(part.value, fmt.decimals_for(part.value))
-    digits = fmt.decimals_for(part.value)
-    if any(np.isinf(ends)):
-        return f"{fmt.number(part.ci_low, digits)} or more" if np.isfinite(ends[0]) else "any"
-    return " to ".join(fmt.number(x, digits) for x in ends)
+        return note("rounded", value=part.value, digits=digits)
+    if np.isfinite(ends).all():
+        return note("between_ends", low=ends[0], high=ends[1], digits=digits)
+    return note("or_more", low=ends[0], digits=digits) if np.isfinite(ends[0]) else note("any_size")
 
 
-def _other_scale(chosen: Chosen, part: Part) -> str:
+def _other_scale(chosen: SelectionMeasure, part: Part) -> Note:
     """Say what the size means where patients were chosen on another scale than that judged."""
     if chosen.name != "baseline_severity" or not np.isfinite([part.ci_low, part.ci_high]).all():
-        return (
-            f"patients were chosen by {chosen.words}, another scale than that of this finding: the "
-            "two are not converted"
-        )
-    away = float(chosen.before.mean()) - BEST_GRADE
-    reading = ""
-    if away > 0:
-        ends = dict.fromkeys(fmt.number(100 * x / away, 0) for x in (part.ci_low, part.ci_high))
-        reading = (
-            f"; worked out from the grades, 1 the best, it would be {' to '.join(ends)} percent"
-        )
-    return f"a grade is not a percentage and the two are not converted{reading}"
+        return note("another_scale", measure=chosen.plain_name)
+    plain, away = note("grade_is_no_percentage"), float(chosen.before.mean()) - BEST_GRADE
+    if away <= 0:
+        return plain
+    low, high = (100 * x / away for x in (part.ci_low, part.ci_high))
+    size = note("rounded", value=low, digits=0)
+    if round(low) != round(high):
+        size = note("between_ends", low=low, high=high, digits=0)
+    return note("worked_out_from_grades", said=plain, size=size)
 
 
-def _beyond(question: Question, selection: Selection, chosen: Chosen) -> list[str]:
+def _beyond(question: Question, selection: Selection, chosen: SelectionMeasure) -> list[Note]:
     """Say what Mee and Chua's test finds, where the measure is known before and after."""
     pairs = pd.DataFrame({"before": chosen.before, "after": chosen.after}).dropna()
     if len(pairs) < MIN_PATIENTS or pairs["before"].nunique() < 2:
@@ -186,30 +194,35 @@ def _beyond(question: Question, selection: Selection, chosen: Chosen) -> list[st
     improved = (found.change < 0) == chosen.lower_is_better
     if not improved:
         return []
-    method = f"Mee and Chua's test, {fmt.count(found.n, 'patient')}"
+    patients = Count(n=found.n, noun="patient")
     if selection.mean is None:
-        return [f"{_for_which_means(selection, chosen, found, own)} ({method})"]
+        said = _for_which_means(selection, chosen, found, own)
+        return [note("by_mee_and_chua", said=said, patients=patients)]
     sign = -1.0 if chosen.lower_is_better else 1.0
     ends = sorted((sign * found.ci_low, sign * found.ci_high))
     left = in_range(sign * found.estimate, *ends)
-    return [
-        f"of {chosen.words}, {left} {chosen.unit} of the improvement are beyond regression to a "
-        f"mean of {fmt.given(mean)} ({method})"
-    ]
+    said = note(
+        "beyond_regression", measure=chosen.plain_name, left=left, unit=chosen.unit, mean=mean
+    )
+    return [note("by_mee_and_chua", said=said, patients=patients)]
 
 
-def _for_which_means(selection: Selection, chosen: Chosen, found: MeeChua, own: float) -> str:
+def _for_which_means(
+    selection: Selection, chosen: SelectionMeasure, found: MeeChua, own: float
+) -> Note:
     """Say which population means, on the milder side of the patients' own, leave a change."""
-    what = f"the change of {chosen.words}"
+    measure = chosen.plain_name
     if np.isnan(found.mean_low) or not found.mean_low <= own <= found.mean_high:
-        return f"{what} is not beyond regression to the mean, whatever the mean before selection"
+        return note("never_beyond_regression", measure=measure)
     above = selection.selected == "above"
     end = found.mean_low if above else found.mean_high
     if np.isinf(end):
-        return f"{what} is beyond regression to the mean, whatever the mean before selection"
-    digits = fmt.decimals_for(own)
-    return (
-        f"{what} is beyond regression to the mean if the mean before selection was "
-        f"{'above' if above else 'below'} {fmt.number(end, digits)} (that of the patients: "
-        f"{fmt.number(own, digits)})"
+        return note("always_beyond_regression", measure=measure)
+    return note(
+        "beyond_regression_if",
+        measure=measure,
+        side="above" if above else "below",
+        end=end,
+        own=own,
+        digits=fmt.decimals_for(own),
     )

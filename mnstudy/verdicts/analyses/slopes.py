@@ -14,18 +14,14 @@ from mnstudy.verdicts.analyses.question import (
     Answer,
     NotTestable,
     Question,
-    known,
+    complete_rows,
     n_patients,
     n_sites,
     require_patients,
     select_arm,
 )
 from mnstudy.verdicts.finding import Part
-
-COUPLING = (
-    "improvement in percent of baseline is tied to baseline by arithmetic, and the worst scars "
-    "regress to the mean: a slope on severity is not a cause"
-)
+from mnstudy.words.notes import Note, note
 
 
 def slope(question: Question) -> Answer:
@@ -36,16 +32,17 @@ def slope(question: Question) -> Answer:
     question.require_comparable_groups()
     x, y = question.params["on"], question.params.get("outcome", "improvement_score")
     rows, missing = _rows(question, x, y)
-    require_patients(rows, f"needled with {x} and {y} known")
+    require_patients(rows, note("needled_with_both", x=x, y=y))
     if rows[x].nunique() < 2:
-        raise NotTestable(f"{x} is the same in all of them")
+        raise NotTestable(note("same_in_all", column=x))
     fitted, found, used = adjusted_slope(question, rows, x, y)
-    parts, notes = _uncoupled(question) if x == "baseline_severity" else ((), question.indication)
+    parts, remarks = _uncoupled(question) if x == "baseline_severity" else ((), question.indication)
     return Answer(
         estimate=model.estimate(
             found,
             unit=question.claim.unit,
-            method=f"slope; {model.describe(question, fitted.result, used)}",
+            how=note("slope", model=model.describe(question, fitted.result, used)),
+            adjusted=used,
         ),
         comparison=question.comparison,
         n_patients=n_patients(rows),
@@ -53,24 +50,25 @@ def slope(question: Question) -> Answer:
         n_missing=missing,
         parts=parts,
         layout=fitted.layout("slope"),
-        notes=tuple(notes),
+        remarks=remarks,
     )
 
 
-def _uncoupled(question: Question) -> tuple[tuple[Part, ...], list[str]]:
+def _uncoupled(question: Question) -> tuple[tuple[Part, ...], tuple[Note, ...]]:
     """Estimate Oldham's slope: raw change on the mean of before and after, not on before.
 
     Noise in the first score pushes a slope on it towards more change, but not one on the mean of
     both: that is zero whenever both have the same spread (Oldham 1962, J Chronic Dis 15:969-977).
     Choosing patients by the first score narrows its spread, and so bends this slope too.
     """
+    coupled = note("coupled_to_baseline")
     found = None if question.brief else raw_pairs(question.cohort.data)
     if found is None:
-        return (), [COUPLING]
+        return (), (coupled,)
     scale, pairs = found
     rows = select_arm(pairs, question.needled).reset_index(drop=True)
     if n_patients(rows) < MIN_PATIENTS or rows["middle"].nunique() < 2:
-        return (), [COUPLING]
+        return (), (coupled,)
     design = pd.DataFrame({"intercept": 1.0, "slope": rows["middle"]})
     fitted = model.fit(question, rows, rows["gain"], design)
     part = model.part(
@@ -81,12 +79,7 @@ def _uncoupled(question: Question) -> tuple[tuple[Part, ...], list[str]]:
         unit=f"points per point of {scale.name}",
     )
     worse = "higher" if scale.better == "lower" else "lower"
-    note = (
-        f"Oldham's slope, free of that coupling: {fmt.interval(part, 2)} {part.unit} ({worse} "
-        "scores are worse); it holds only where patients were not chosen by their severity, and "
-        "unequal response alone moves it too"
-    )
-    return (part,), [COUPLING, note]
+    return (part,), (coupled, note("oldham", slope=fmt.ends(part), unit=part.unit, worse=worse))
 
 
 def adjusted_slope(
@@ -106,5 +99,5 @@ def _rows(question: Question, x: str, y: str) -> tuple[pd.DataFrame, int]:
     else:
         source = select_arm(question.cohort.data, NEEDLED)
         source = source[source[y].notna()]
-    rows, missing = known(source, [x, y])
+    rows, missing = complete_rows(source, [x, y])
     return rows.reset_index(drop=True), missing

@@ -6,27 +6,28 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     Answer,
     NotTestable,
     Question,
+    missing_note,
     n_patients,
     n_sites,
 )
-from mnstudy.verdicts.analyses.regression import regression_beside
+from mnstudy.verdicts.analyses.regression import regression_expected
 from mnstudy.verdicts.analyses.study_means import (
     SCORE,
+    PooledStudies,
     Study,
-    Together,
     class_ends,
     large_enough,
-    means,
-    together,
+    pool_studies,
+    study_means,
 )
 from mnstudy.verdicts.analyses.thresholds import shares
 from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.words.notes import Count, Note, note
 
 SCALE = (-100.0, 100.0)
 
@@ -48,23 +49,19 @@ def two_stage(question: Question, treated: pd.DataFrame, missing: int) -> Answer
     """
     kept, small = large_enough(treated)
     if kept.empty:
-        raise NotTestable(
-            f"no study has {MIN_PATIENTS} patients or more treated with needling alone and a known "
-            "outcome"
-        )
-    studies = means(kept, question.confidence_level)
-    found = together(studies, question.confidence_level)
+        raise NotTestable(note("no_large_study", least=MIN_PATIENTS))
+    studies = study_means(kept, question.confidence_level)
+    found = pool_studies(studies, question.confidence_level)
     estimate = _estimate(question, studies, found)
-    expected, notes = regression_beside(question, kept, SCORE, estimate)
-    reached, in_words = shares(question, kept)
-    notes += [
+    expected, remarks = regression_expected(question, kept, SCORE, estimate)
+    reached, of_shares = shares(question, kept)
+    remarks += [
         *_about_studies(studies, found),
         *_about_classes(kept, studies, found),
         *_about_small(small),
-        *in_words,
+        *of_shares,
+        *missing_note(missing),
     ]
-    if missing:
-        notes.append(f"{fmt.count(missing, 'site')} without a known outcome left out")
     own = () if question.brief else _parts(question, studies, found)
     return Answer(
         estimate=estimate,
@@ -73,21 +70,16 @@ def two_stage(question: Question, treated: pd.DataFrame, missing: int) -> Answer
         n_sites=n_sites(kept),
         n_missing=missing,
         parts=(*own, *expected, *reached),
-        notes=tuple(notes),
+        remarks=tuple(remarks),
     )
 
 
-def _estimate(question: Question, studies: Sequence[Study], found: Together) -> Estimate:
+def _estimate(question: Question, studies: Sequence[Study], found: PooledStudies) -> Estimate:
     known = {s.bounded for s in studies}
-    how = "between the bounds of its classes" if True in known else "by maximum likelihood"
+    means = note("between_class_bounds" if True in known else "maximum_likelihood")
     if known == {True, False}:
-        how = "by maximum likelihood, or between the bounds of its classes"
-    method = f"mean of the patients of a single study, {how}, t interval"
-    if len(studies) > 1:
-        method = (
-            f"mean of the patients of each study, {how}; studies pooled by random effects (REML), "
-            "Knapp-Hartung interval"
-        )
+        means = note("likelihood_or_bounds")
+    how = note("pooled_study_means" if len(studies) > 1 else "mean_of_one_study", means=means)
     return Estimate(
         value=found.value,
         ci_low=found.ci_low,
@@ -97,11 +89,11 @@ def _estimate(question: Question, studies: Sequence[Study], found: Together) -> 
         df=found.df,
         p_value=found.p_value,
         unit=question.claim.unit,
-        method=method,
+        how=how,
     )
 
 
-def _parts(question: Question, studies: Sequence[Study], found: Together) -> tuple[Part, ...]:
+def _parts(question: Question, studies: Sequence[Study], found: PooledStudies) -> tuple[Part, ...]:
     """Return every study, the pooled value and what a further one may show; none for one study."""
     if len(studies) == 1:  # it is the estimate
         return ()
@@ -141,39 +133,34 @@ def _parts(question: Question, studies: Sequence[Study], found: Together) -> tup
     return tuple(rows)
 
 
-def _about_studies(studies: Sequence[Study], found: Together) -> list[str]:
+def _about_studies(studies: Sequence[Study], found: PooledStudies) -> list[Note]:
     if len(studies) == 1:
-        only = studies[0].label
-        return [f"all patients come from one study, {only}: nothing is known about other studies"]
-    text = f"{len(studies)} studies; the interval speaks of the mean of such studies"
+        return [note("one_named_study", study=studies[0].label)]
+    said = note("mean_of_such_studies", studies=len(studies))
     if found.ci_low < SCALE[0] or found.ci_high > SCALE[1]:
-        text += (
-            f", and reaches beyond the scale of {fmt.given(SCALE[0])} to {fmt.given(SCALE[1])} "
-            "where nothing can be: so few studies that differ so much allow no narrower one"
-        )
-    return [text]
+        said = note("beyond_scale", said=said, low=SCALE[0], high=SCALE[1])
+    return [said]
 
 
-def _about_classes(frame: pd.DataFrame, studies: Sequence[Study], found: Together) -> list[str]:
+def _about_classes(
+    frame: pd.DataFrame, studies: Sequence[Study], found: PooledStudies
+) -> list[Note]:
     low, high = class_ends(frame)
     coarse = int((low < high).sum())
     if not coarse:
         return []
-    notes = [f"improvement of {coarse:,} of {len(frame):,} sites is known only to a class"]
-    only = [s.label for s in studies if s.bounded]
+    sites = Count(n=coarse, of=len(frame), noun="site")
+    remarks = [note("known_to_a_class", sites=sites)]
+    only = tuple(s.label for s in studies if s.bounded)
     if only:
-        ends = f"{fmt.number(found.low, 0)} and {fmt.number(found.high, 0)}"
-        notes.append(
-            f"the classes are too few to estimate a spread in {', '.join(only)}: there the mean is "
-            "known between bounds, with the largest spread that the classes allow; "
-            f"{'the' if len(studies) == 1 else 'pooled, the'} mean lies between {ends} whatever "
-            "the true values are, and the estimate is the middle"
-        )
-    return notes
+        mean = note("one_mean" if len(studies) == 1 else "pooled_mean")
+        bounds = {"low": found.low, "high": found.high}
+        remarks.append(note("too_few_classes", studies=only, mean=mean, **bounds))
+    return remarks
 
 
-def _about_small(small: Sequence[str]) -> list[str]:
+def _about_small(small: Sequence[str]) -> list[Note]:
     if not small:
         return []
-    named = fmt.count(len(small), "study", "studies")
-    return [f"{named} of fewer than {MIN_PATIENTS} patients left out: {', '.join(small)}"]
+    few = Count(n=len(small), noun="study", plural="studies", people=False)
+    return [note("small_studies", studies=few, least=MIN_PATIENTS, names=tuple(small))]

@@ -19,6 +19,7 @@ from mnstudy.stats.interval_mean import mean_bounds, mean_of_intervals
 from mnstudy.stats.pooled_result import quantile, two_sided_p
 from mnstudy.stats.pooling import pool
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NotTestable
+from mnstudy.words.notes import note
 
 SCORE = "improvement_score"
 
@@ -42,7 +43,7 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Together:
+class PooledStudies:
     """Studies taken together: mean between ``low`` and ``high``, interval outside both."""
 
     low: float
@@ -69,7 +70,7 @@ def large_enough(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return frame[~frame["clinic_id"].isin(small)], small
 
 
-def means(frame: pd.DataFrame, level: float) -> list[Study]:
+def study_means(frame: pd.DataFrame, level: float) -> list[Study]:
     """Return the mean of every study, in the order of their names.
 
     Patients are the unit: the sites of one are averaged. A study whose patients all have the same
@@ -83,7 +84,7 @@ def means(frame: pd.DataFrame, level: float) -> list[Study]:
         found.append(_mean(str(label), one[0].to_numpy(), one[1].to_numpy(), level))
     spread = [(s.n - 1, s.n * s.std_error**2) for s in found if s.std_error > 0]
     if not spread:
-        raise NotTestable("all patients of every study have the same value: no spread is known")
+        raise NotTestable(note("no_spread_known"))
     shared = sum(df * v for df, v in spread) / sum(df for df, _ in spread)
     return [s if s.std_error > 0 else _with_spread(s, shared, level) for s in found]
 
@@ -141,7 +142,7 @@ def bounds(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return low, high
 
 
-def together(studies: Sequence[Study], level: float) -> Together:
+def pool_studies(studies: Sequence[Study], level: float) -> PooledStudies:
     """Pool studies of which the mean, or bounds of it, is known; a single one stands alone."""
     if len(studies) == 1:
         return _alone(studies[0])
@@ -154,7 +155,7 @@ def together(studies: Sequence[Study], level: float) -> Together:
     p = 1.0
     if lower.estimate > 0 or upper.estimate < 0:
         p = lower.p_value if lower.estimate > 0 else upper.p_value
-    return Together(
+    return PooledStudies(
         low=lower.estimate,
         high=upper.estimate,
         ci_low=lower.ci_low,
@@ -168,9 +169,9 @@ def together(studies: Sequence[Study], level: float) -> Together:
     )
 
 
-def _alone(study: Study) -> Together:
+def _alone(study: Study) -> PooledStudies:
     nearest = max(study.low, 0.0) + min(study.high, 0.0)
-    return Together(
+    return PooledStudies(
         low=study.low,
         high=study.high,
         ci_low=study.ci_low,

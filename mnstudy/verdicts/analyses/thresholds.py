@@ -17,12 +17,13 @@ from mnstudy.verdicts.analyses.question import (
 )
 from mnstudy.verdicts.analyses.study_means import class_ends
 from mnstudy.verdicts.finding import Part
+from mnstudy.words.notes import Count, Note, note
 
 PERCENT = (50.0, 25.0)
 GRADES = (1.0, 2.0)
 
 
-def shares(question: Question, frame: pd.DataFrame) -> tuple[tuple[Part, ...], list[str]]:
+def shares(question: Question, frame: pd.DataFrame) -> tuple[tuple[Part, ...], list[Note]]:
     """Return shares of patients that reached a threshold, with bounds where classes hold it.
 
     A patient surely reached the threshold where the class begins at or above it, surely did not
@@ -40,7 +41,7 @@ def shares(question: Question, frame: pd.DataFrame) -> tuple[tuple[Part, ...], l
     found = [
         _share(
             question,
-            f"{fmt.given(least)} % improvement or more",
+            f"share with {fmt.given(least)} % improvement or more",
             *_reached(lower, upper, least),
             study,
         )
@@ -50,9 +51,9 @@ def shares(question: Question, frame: pd.DataFrame) -> tuple[tuple[Part, ...], l
     if len(gained) >= MIN_PATIENTS:
         for least in GRADES:
             reached = gained >= least
-            what = f"better by {fmt.count(int(least), 'grade')} or more"
-            found.append(_share(question, what, reached, reached, where))
-    return tuple(part for part, _ in found), [note for _, note in found]
+            label = f"share better by {fmt.count(int(least), 'grade')} or more"
+            found.append(_share(question, label, reached, reached, where))
+    return tuple(part for part, _ in found), [remark for _, remark in found]
 
 
 def _reached(low: pd.Series, high: pd.Series, least: float) -> tuple[pd.Series, pd.Series]:
@@ -76,38 +77,36 @@ def _grades(question: Question) -> tuple[pd.Series, pd.Series]:
 
 
 def _share(
-    question: Question, what: str, sure: pd.Series, possible: pd.Series, study: pd.Series
-) -> tuple[Part, str]:
+    question: Question, label: str, sure: pd.Series, possible: pd.Series, study: pd.Series
+) -> tuple[Part, Note]:
     n, level = len(sure), question.confidence_level
     least, most = (proportion(int(x.sum()), n, confidence_level=level) for x in (sure, possible))
     part = Part(
         kind="share",
-        label=f"share with {what}" if "%" in what else f"share {what}",
+        label=label,
         value=50 * (least.estimate + most.estimate),
         ci_low=100 * least.ci_low,
         ci_high=100 * most.ci_high,
         n=n,
         unit="percent",
     )
-    count = (
-        f"{least.events:,}"
-        if least.events == most.events
-        else (f"between {least.events:,} and {most.events:,}")
+    remark = note(
+        "share_reached",
+        label=label,
+        patients=Count(n=least.events, most=most.events, of=n, noun="patient"),
+        low=part.ci_low,
+        high=part.ci_high,
+        studies=_by_study(sure, possible, study),
     )
-    limits = f"{fmt.number(part.ci_low, 0)} to {fmt.number(part.ci_high, 0)} percent"
-    note = f"{part.label}: {count} of {n:,} patients, exact limits {limits}"
-    return part, note + _by_study(sure, possible, study)
+    return part, remark
 
 
-def _by_study(sure: pd.Series, possible: pd.Series, study: pd.Series) -> str:
+def _by_study(sure: pd.Series, possible: pd.Series, study: pd.Series) -> Note:
     """Say how far apart studies are: the limits take patients as alike."""
     labels = study.reindex(sure.index).to_numpy()
     names: Sequence[str] = np.unique(labels).tolist()
     if len(names) == 1:
-        return f" ({names[0]})"
+        return note("of_one_study", study=names[0])
     low = 100 * sure.groupby(labels).mean().min()
     high = 100 * possible.groupby(labels).mean().max()
-    apart = f"{fmt.number(low, 0)} to {fmt.number(high, 0)} percent"
-    return (
-        f"; {len(names)} studies taken as one, by study {apart}: other studies may differ as much"
-    )
+    return note("studies_taken_as_one", studies=len(names), low=float(low), high=float(high))

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.stats.interval_censored import ShareBy, share_by, turnbull
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
@@ -24,6 +23,7 @@ from mnstudy.verdicts.analyses.question import (
 )
 from mnstudy.verdicts.finding import Estimate
 from mnstudy.verdicts.registry import claim
+from mnstudy.words.notes import Count, Note, note
 
 OPEN = 1e-6  # less probability than this is none
 
@@ -38,19 +38,19 @@ def time_to_response(question: Question) -> Answer:
     weeks = float(question.params["weeks"])
     worthwhile = question.margin(claim("reduces-scarring"))
     times = weeks_to_response(question)
-    require_patients(times, "needled and assessed at a known week after the first session")
+    require_patients(times, note("assessed_at_known_week"))
     found, between = _share_by_week(question, times, weeks)
-    notes = (
-        f"worthwhile: {worthwhile:g} points or more; median time {_span(found.median, 'weeks')}",
+    remarks = (
+        note("worthwhile", least=worthwhile, median=_span(found.median, "weeks")),
         *between,
-        "a share after treatment; without a control it does not show a cause",
+        note("share_shows_no_cause"),
     )
-    return _answer(question, found, times, f"share by week {weeks:g}", notes)
+    return _answer(question, found, times, note("share_by_week", week=weeks), remarks)
 
 
 def _share_by_week(
     question: Question, times: pd.DataFrame, weeks: float
-) -> tuple[ShareBy, list[str]]:
+) -> tuple[ShareBy, list[Note]]:
     """Return the share by a week; from the lower end before it to the upper end after it.
 
     What happened between two visits is not known: a share interpolated there has no sampling
@@ -69,15 +69,14 @@ def _share_by_week(
         return found, []
     start, end = (float(x[np.argmax(open_at)]) for x in (fit.left, fit.right))
     low, high = (fit.share_by(week) for week in (start, end))
-    gap = f"between week {start:g} and {end:g}" if math.isfinite(end) else f"after week {start:g}"
+    gap = note("after_week", start=start)
+    if math.isfinite(end):
+        gap = note("between_weeks", start=start, end=end)
     if low < OPEN and high > 1 - OPEN:
-        raise NotTestable(
-            f"no visit {gap} tells who had improved by week {weeks:g}: all may have, or none"
-        )
-    ends = " and ".join(fmt.number(100 * x, 0) for x in (low, high))
-    note = f"no visit {gap}: by week {weeks:g} anything between {ends} percent may have improved"
+        raise NotTestable(note("no_visit_tells", gap=gap, week=weeks))
+    remark = note("share_between", gap=gap, week=weeks, low=100 * low, high=100 * high)
     most = at(end).ci_high if math.isfinite(end) else 1.0
-    return replace(found, ci_low=at(start).ci_low, ci_high=most), [note]
+    return replace(found, ci_low=at(start).ci_low, ci_high=most), [remark]
 
 
 def weeks_to_response(question: Question) -> pd.DataFrame:
@@ -102,16 +101,17 @@ def time_to_clear(question: Question) -> Answer:
     """Estimate the share of needling sessions whose redness is gone by the stated day."""
     days = float(question.params["days"])
     times = days_to_clear(question)
-    require_patients(times, "needled with known days of redness")
+    require_patients(times, note("with_known_redness"))
     found = share_by(
         times["left"], times["right"], times["patient_id"], days,
         confidence_level=question.confidence_level,
     )  # fmt: skip
     unseen = int(times["right"].eq(math.inf).sum())
-    notes = [f"median {_span(found.median, 'days')}; {fmt.count(len(times), 'session')} of redness"]
+    sessions = Count(n=len(times), noun="session")
+    remarks = [note("redness", median=_span(found.median, "days"), sessions=sessions)]
     if unseen:
-        notes.append(f"the end was not seen after {fmt.count(unseen, 'session')}")
-    return _answer(question, found, times, f"share by day {days:g}", tuple(notes))
+        remarks.append(note("end_not_seen", sessions=Count(n=unseen, noun="session")))
+    return _answer(question, found, times, note("share_by_day", day=days), tuple(remarks))
 
 
 def days_to_clear(question: Question) -> pd.DataFrame:
@@ -127,14 +127,14 @@ def days_to_clear(question: Question) -> pd.DataFrame:
     return times
 
 
-def _span(ends: tuple[float, float], unit: str) -> str:
+def _span(ends: tuple[float, float], unit: str) -> Note:
     if math.isinf(ends[1]):
-        return f"beyond {ends[0]:g} {unit}"
-    return f"between {max(ends[0], 0):g} and {ends[1]:g} {unit}"
+        return note("beyond_time", start=ends[0], unit=unit)
+    return note("between_times", start=max(ends[0], 0), end=ends[1], unit=unit)
 
 
 def _answer(
-    question: Question, found: ShareBy, times: pd.DataFrame, what: str, notes: tuple[str, ...]
+    question: Question, found: ShareBy, times: pd.DataFrame, what: Note, remarks: tuple[Note, ...]
 ) -> Answer:
     return Answer(
         estimate=Estimate(
@@ -143,10 +143,10 @@ def _answer(
             ci_high=100 * found.ci_high,
             confidence_level=found.confidence_level,
             unit=question.claim.unit,
-            method=f"{what}, interval-censored (Turnbull); {found.method}",
+            how=note("turnbull", what=what, method=found.method),
         ),
         comparison="rate",
         n_patients=n_patients(times),
         n_sites=n_sites(times),
-        notes=notes,
+        remarks=remarks,
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
     UNTREATED,
@@ -16,6 +15,7 @@ from mnstudy.verdicts.analyses.question import (
     scar_type_filter,
 )
 from mnstudy.verdicts.analyses.settings import DEPTHS, column_of
+from mnstudy.words.notes import Count, Note, note
 
 Arm = Mapping[str, Any]
 _ALONE = ("improvement", "change", "heterogeneity", "slope")  # needling alone, see PLAIN_NEEDLING
@@ -23,13 +23,13 @@ _NO_ARM = ("ratio",)
 _WORDS = {"adjunct": "topical"}
 
 
-def unplaced_note(question: Question) -> list[str]:
+def unknown_arm(question: Question) -> tuple[Note, ...]:
     """Count the sites that are left out because what they received is not known.
 
     Returns
     -------
-    list of str
-        One sentence; empty where every site is known to be in an arm of the claim, or in none.
+    tuple of Note
+        One note; empty where every site is known to be in an arm of the claim, or in none.
         Sites whose known cells already rule them out are not counted, nor is a depth that is not
         known: it differs from visit to visit, and a site without a session has none.
     """
@@ -41,13 +41,11 @@ def unplaced_note(question: Question) -> list[str]:
         dict.fromkeys(c for unknown in found for c in unknown.columns if unknown[c].any())
     )
     if not columns:
-        return []
+        return ()
     n = n_sites(sites[pd.concat(found, axis=1).any(axis=1)])
-    names = " or ".join(_WORDS.get(c, c.replace("_", " ")) for c in columns)
-    note = f"left out, as the {names} is not known: {fmt.count(n, 'site')}"
-    if "adjunct" in columns:
-        note += "; where nothing was added, write none into adjunct"
-    return [note]
+    names = tuple(_WORDS.get(c, c.replace("_", " ")) for c in columns)
+    said = note("unknown_arm", names=names, sites=Count(n=n, noun="site"))
+    return (note("write_none", said=said) if "adjunct" in columns else said,)
 
 
 def _arms(question: Question) -> list[Arm]:

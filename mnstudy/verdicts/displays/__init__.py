@@ -1,1 +1,1 @@
-"""What figures show of a cohort: numbers from the rows behind an estimate, safe to show."""
+"""What figures show of a cohort: numbers from the rows behind an estimate."""

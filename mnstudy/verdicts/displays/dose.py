@@ -11,16 +11,20 @@ import pandas as pd
 
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import Question
-from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NEEDLED, known, select_arm
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NEEDLED, complete_rows, select_arm
 from mnstudy.verdicts.displays.dose_means import MEANS, means_by_dose
 from mnstudy.verdicts.displays.rows import layout_of, people, question_of
 from mnstudy.verdicts.finding import Estimate, Finding, Part
+from mnstudy.words.units import unit
 
 DOSES = {
-    "session_count": ("sessions", "session"),
-    "needle_depth_mm": ("needle depth (mm)", "mm"),
-    "session_interval_weeks": ("weeks between sessions", "week"),
+    "session_count": ("sessions", "session", True),
+    "needle_depth_mm": ("needle depth (mm)", "mm", False),
+    "session_interval_weeks": ("weeks between sessions", "week", True),
 }
+WITHIN = "within patients"
+# the slopes among the parts of a contrast of depths, by their labels there
+LINES = {"per mm": "all patients, adjusted", "per mm, within patients": WITHIN}
 DOSE_OF = {"session_slope": "session_count", "depth_contrast": "needle_depth_mm", "slope": ""}
 BY_MODEL = "mean after each session, from the model of the finding"
 BY_PATIENT = "mean of the patients at each dose, t intervals, patients as the unit"
@@ -58,6 +62,10 @@ class DoseCurve:
     confidence_level : float
     dose, outcome : str
         Names for the axes, with their units.
+    each : str
+        One more of the dose: session, mm or week.
+    whole : bool
+        True where doses are whole numbers.
     means : DataFrame
         ``dose``, ``value``, ``low``, ``high`` (interval, nan where there is none) and ``n``, the
         patients behind each mean.
@@ -79,6 +87,8 @@ class DoseCurve:
     confidence_level: float
     dose: str
     outcome: str
+    each: str
+    whole: bool
     means: pd.DataFrame
     lines: tuple[DoseLine, ...]
     mark: float
@@ -142,7 +152,7 @@ def _session_means(finding: Finding) -> pd.DataFrame:
 def _slopes(finding: Finding) -> list[Part]:
     """Return the slopes per dose among the parts, the one within patients first."""
     found = [p for p in finding.parts if p.kind == "slope" and (p.n or 0) >= MIN_PATIENTS]
-    return sorted(found, key=lambda p: "within" not in p.label)
+    return sorted(found, key=lambda p: LINES.get(p.label, p.label) != WITHIN)
 
 
 def _own_slope(finding: Finding, estimate: Estimate) -> Part:
@@ -169,7 +179,7 @@ def _sites_by_depth(question: Question, finding: Finding) -> pd.DataFrame | None
     if question.cohort.study.cluster != "patient_id":
         return None
     needled = select_arm(question.sites, NEEDLED)
-    sites, _ = known(needled, ["needle_depth_mm", "improvement_score"])
+    sites, _ = complete_rows(needled, ["needle_depth_mm", "improvement_score"])
     columns = {"needle_depth_mm": "dose", "improvement_score": "y", "patient_id": "person"}
     rows = sites.rename(columns=columns)[list(columns.values())].reset_index(drop=True)
     return rows if rows["person"].nunique() == finding.n_patients else None
@@ -186,10 +196,10 @@ def _curve(
     if len(means) < 2 or not slopes or finding.estimate is None:
         return None
     params = {**finding.claim.params, **cohort.study.plan.thresholds.get(finding.claim.id, {})}
-    name, each = DOSES[column]
-    unit = finding.estimate.unit.split(" per ")[0]
+    name, each, whole = DOSES[column]
+    of = unit(finding.estimate.unit).of or finding.estimate.unit
     if finding.claim.analysis == "slope" and "outcome" in params:
-        words = str(params["outcome"]).removesuffix("_percent").replace("_", " ")
+        words = _plain(str(params["outcome"]))
     else:
         words = "improvement"
     apart = finding.comparison != "randomised"
@@ -200,7 +210,9 @@ def _curve(
         synthetic=finding.synthetic,
         confidence_level=finding.estimate.confidence_level,
         dose=name,
-        outcome=f"{words} ({unit})",
+        outcome=f"{words} ({of})",
+        each=each,
+        whole=whole,
         means=means,
         lines=tuple(_line(part, means, each) for part in slopes),
         mark=float(params.get("threshold_mm", math.nan)),
@@ -211,17 +223,23 @@ def _curve(
     )
 
 
+def _plain(column: str) -> str:
+    return column.removesuffix("_percent").replace("_", " ")
+
+
 def _line(part: Part, means: pd.DataFrame, each: str) -> DoseLine:
     weight = means["n"] / means["n"].sum()
     x0, y0 = float(weight @ means["dose"]), float(weight @ means["value"])
     at = np.array([means["dose"].min(), x0, means["dose"].max()])
     ends = np.array([part.ci_low, part.ci_high])[:, None] * (at - x0)
-    label = part.label
-    if label.startswith("per mm"):
-        label = label.removeprefix("per mm").lstrip(", ") or "all patients, adjusted"
     points = {"dose": at, "value": y0 + part.value * (at - x0)}
     points |= {"low": y0 + ends.min(axis=0), "high": y0 + ends.max(axis=0)}
     return DoseLine(
-        label=label, slope=part.value, low=part.ci_low, high=part.ci_high, n=part.n or 0,
-        unit=part.unit or f"points per {each}", points=pd.DataFrame(points),
-    )  # fmt: skip
+        label=LINES.get(part.label, part.label),
+        slope=part.value,
+        low=part.ci_low,
+        high=part.ci_high,
+        n=part.n or 0,
+        unit=part.unit or f"points per {each}",
+        points=pd.DataFrame(points),
+    )

@@ -1,20 +1,18 @@
-"""Harms of a cohort: each adverse event in each group, patients as the unit, safe to show."""
+"""Harms of a cohort: each adverse event in each group, patients as the unit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from mnstudy import formatting as fmt
-from mnstudy.cohort.small_counts import FEW, NOT_SHOWN, is_small
+from mnstudy.cohort.study import Study
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
-from mnstudy.verdicts.displays.harms_arms import Arm, arms
+from mnstudy.verdicts.displays.harms_arms import TreatmentGroup, treatment_groups
 from mnstudy.verdicts.displays.harms_counts import BLANK, by_patient, counted, difference
-from mnstudy.verdicts.displays.harms_guard import ANY, without_giveaways, without_nearly_everybody
+from mnstudy.words.notes import Count, Note, note, sentence
 
 EVENTS = {
     "infection": "infection",
@@ -23,10 +21,11 @@ EVENTS = {
     "worsening": "worsening",
     "acne_flare": "flare of acne",
 }
-ROWS = ("event", "label", "arm", "n", "unknown", *BLANK, "withheld", "shown", "shown_unknown",
-        "sentence")  # fmt: skip
+ANY = "any"
+LABELS = EVENTS | {ANY: "any of these"}
+ROWS = ("event", "label", "arm", "n", "unknown", *BLANK)
 DIFFERENCES = ("event", "label", "treated", "reference", "difference", "low", "high", "p_value",
-               "n_pairs", "paired", "method", "shown")  # fmt: skip
+               "n_pairs", "paired", "method")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,40 +35,56 @@ class Harms:
     Attributes
     ----------
     dataset : str
-    synthetic, guarded : bool
-        ``guarded``: counts of 1 to 4 are withheld, as in every real cohort.
+    synthetic : bool
+    study : Study
+        Says whether groups may be compared, and whether patients are their own controls.
     confidence_level : float
     person : str
         What was counted, as a noun: patient, or patient-site where pairs are not known.
-    arms : tuple of str
-        The groups, the treated before the reference.
+    n_patients : int
+        All of the cohort.
     events : tuple of str
         The columns that are recorded.
+    about_groups : tuple of Note
+        Why these groups.
+    groups : tuple of TreatmentGroup
+        The treated before the reference; without assessments once safe to show.
     rows : DataFrame
         One row an event (last: any of these) and arm: ``n`` patients with the event recorded,
         ``unknown`` patients without, ``events`` patients who had it, ``share``, ``low``, ``high``
-        in percent with exact (Clopper-Pearson) limits; the same by session. ``withheld`` says why
-        numbers are nan: few (1 to 4 had it), nearly all (1 to 4 had it not), n (fewer than 5
-        patients, or all of the cohort but 1 to 4), union (it would tell a small count). ``shown``
-        and ``sentence`` are safe text.
+        in percent with exact (Clopper-Pearson) limits; the same by session. Once safe to show
+        ``withheld`` says why numbers are nan: few (1 to 4 had it), nearly all (1 to 4 had it not),
+        n (fewer than 5 patients, or all of the cohort but 1 to 4), union (it would tell a small
+        count); ``shown``, ``shown_unknown`` and ``sentence`` are what may be said.
     differences : DataFrame
-        One row an event where there are two arms: treated minus reference in percentage points.
+        One row an event where there are two arms: treated minus reference in percentage points;
+        once safe to show with ``shown``.
     no_difference : str
         Why there are no differences; empty where there are.
-    notes : tuple of str
+    notes : tuple of Note
+    guarded : bool
+        Safe to show of a real cohort: counts of 1 to 4 are not there.
     """
 
     dataset: str
     synthetic: bool
-    guarded: bool
+    study: Study
     confidence_level: float
     person: str
-    arms: tuple[str, ...]
+    n_patients: int
     events: tuple[str, ...]
+    about_groups: tuple[Note, ...]
+    groups: tuple[TreatmentGroup, ...]
     rows: pd.DataFrame
     differences: pd.DataFrame
-    no_difference: str = ""
-    notes: tuple[str, ...] = ()
+    no_difference: str
+    notes: tuple[Note, ...]
+    guarded: bool = False
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        return tuple(group.label for group in self.groups)
 
 
 def harms(cohort: Cohort, *, confidence_level: float = 0.95) -> Harms:
@@ -88,8 +103,7 @@ def harms(cohort: Cohort, *, confidence_level: float = 0.95) -> Harms:
     Notes
     -----
     A patient has an event where any assessment after treatment shows it, and is not at risk where
-    none records it. Limits by session take the sessions as independent. In a real cohort counts
-    of 1 to 4 people cannot be worked out from anything that is returned.
+    none records it. Limits by session take the sessions as independent.
 
     References
     ----------
@@ -102,127 +116,113 @@ def harms(cohort: Cohort, *, confidence_level: float = 0.95) -> Harms:
     >>> found = harms(mn.load("demo_split_face"))
     >>> found.arms
     ('needling with PRP', 'needling alone')
-    >>> found.rows["shown"].iloc[0]
-    '0 of 40'
+    >>> found.rows[["events", "n"]].iloc[0].tolist()
+    [0, 40]
     """
     events = _recorded(cohort)
     groups, notes = _groups(cohort, events)
-    guarded = not cohort.synthetic
-    options: dict[str, Any] = {
-        "guarded": guarded,
-        "level": confidence_level,
-        "person": cohort.person,
-    }
-    rows = [
-        {"event": event, "label": EVENTS[event], "arm": arm.label}
-        | counted(arm.rows, [event], **options)
-        for event in events
-        for arm in groups
-    ]
-    if len(events) > 1:
-        rows += [
-            {"event": ANY, "label": "any of these", "arm": arm.label}
-            | counted(arm.rows, events, **options)
-            for arm in groups
-        ]
-    table = pd.DataFrame(rows, columns=list(ROWS))
-    if guarded:
-        everybody = int(cohort.data["patient_id"].nunique())
-        table = without_nearly_everybody(without_giveaways(table, groups, events), everybody)
-    why = _no_difference(cohort, groups)
-    return Harms(
+    empty = Harms(
         dataset=cohort.name,
         synthetic=cohort.synthetic,
-        guarded=guarded,
+        study=cohort.study,
         confidence_level=confidence_level,
         person=cohort.person,
-        arms=tuple(arm.label for arm in groups),
-        events=tuple(events),
-        rows=table,
-        differences=pd.DataFrame(
-            [] if why else _differences(cohort, table, groups, events, confidence_level),
-            columns=list(DIFFERENCES),
-        ),
+        n_patients=int(cohort.data["patient_id"].nunique()),
+        events=events,
+        about_groups=notes,
+        groups=(),
+        rows=pd.DataFrame(),
+        differences=pd.DataFrame(),
+        no_difference="",
+        notes=(),
+    )
+    return among(empty, groups)
+
+
+def among(found: Harms, groups: Sequence[TreatmentGroup], left_out: Iterable[Note] = ()) -> Harms:
+    """Return the harms of some of the groups only; ``left_out`` says what of the others."""
+    study, level = found.study, found.confidence_level
+    together = {event: [event] for event in found.events}
+    if len(found.events) > 1:
+        together[ANY] = list(found.events)
+    rows = [
+        {"event": event, "label": LABELS[event], "arm": group.label}
+        | counted(group.rows, names, level=level)
+        for event, names in together.items()
+        for group in groups
+    ]
+    why = _no_difference(study, groups)
+    gaps = [] if why else [_difference(found, groups, *item) for item in together.items()]
+    return replace(
+        found,
+        groups=tuple(groups),
+        rows=pd.DataFrame(rows, columns=list(ROWS)),
+        differences=pd.DataFrame(gaps, columns=list(DIFFERENCES)),
         no_difference=why,
-        notes=(*notes, *_notes(cohort, groups, events)),
+        notes=(*found.about_groups, *left_out, *_notes(study, groups, found.events)),
     )
 
 
-def _recorded(cohort: Cohort) -> list[str]:
+def _recorded(cohort: Cohort) -> tuple[str, ...]:
     data, study = cohort.data, cohort.study
     known = [e for e in EVENTS if e in data and data[e].notna().any()]
-    return [e for e in known if study.limit(e) is None]
+    return tuple(e for e in known if study.limit(e) is None)
 
 
-def _groups(cohort: Cohort, events: Sequence[str]) -> tuple[list[Arm], list[str]]:
-    """Return the groups that may be shown: in a real cohort those of five patients or more."""
+def _groups(cohort: Cohort, events: Sequence[str]) -> tuple[list[TreatmentGroup], tuple[Note, ...]]:
+    """Return the groups in which something is recorded, and why it is they."""
     if not events:
-        return [], []
-    found, why = arms(cohort)
-    notes = [why] if why else []
-    silent = [a for a in found if a.rows[list(events)].isna().all(axis=None)]
-    notes += [f"no adverse event recorded as present or absent: {a.label}" for a in silent]
-    found = [a for a in found if a not in silent]
-    if cohort.synthetic:
-        return found, notes
-    small = [a for a in found if a.rows["patient_id"].nunique() < MIN_PATIENTS]
-    notes += [f"not shown, fewer than {MIN_PATIENTS} patients: {a.label}" for a in small]
-    return [a for a in found if a not in small], notes
+        return [], ()
+    found, notes = treatment_groups(cohort)
+    silent = [g for g in found if g.rows[list(events)].isna().all(axis=None)]
+    notes = (*notes, *(note("harms_not_recorded_in", group=g.label) for g in silent))
+    return [g for g in found if g not in silent], notes
 
 
-def _no_difference(cohort: Cohort, groups: Sequence[Arm]) -> str:
+def _no_difference(study: Study, groups: Sequence[TreatmentGroup]) -> str:
     if len(groups) < 2:
-        return "one group: nothing to compare with"
+        return sentence(note("harms_one_group"))
     if len(groups) > 2:
-        return f"{len(groups)} groups: the claims say which two are compared"
+        return sentence(note("harms_many_groups", groups=len(groups)))
     for scope in ("between_groups", "pairs"):
-        limit = cohort.study.limit(scope)
+        limit = study.limit(scope)
         if limit is not None:
             return limit.says
-    people = [arm.rows["patient_id"].unique() for arm in groups]
-    if min(len(p) for p in people) < MIN_PATIENTS:
-        return f"fewer than {MIN_PATIENTS} patients in a group"
-    both = len(set(people[0]) & set(people[1]))
-    if cohort.study.design == "split_body" and both < MIN_PATIENTS:
-        return f"declared as split body, but fewer than {MIN_PATIENTS} patients have both sides"
-    if cohort.study.design == "parallel" and both >= MIN_PATIENTS:
-        return "declared as parallel, but patients have sites in both groups"
+    people = [set(group.rows["patient_id"]) for group in groups]
+    both = len(people[0] & people[1])
+    for true, kind in (
+        (min(map(len, people)) < MIN_PATIENTS, "harms_few_in_group"),
+        (study.design == "split_body" and both < MIN_PATIENTS, "harms_few_pairs"),
+    ):
+        if true:
+            return sentence(note(kind, least=MIN_PATIENTS))
+    if study.design == "parallel" and both >= MIN_PATIENTS:
+        return sentence(note("harms_not_parallel"))
     return ""
 
 
-def _differences(
-    cohort: Cohort, table: pd.DataFrame, groups: Sequence[Arm], events: Sequence[str], level: float
-) -> list[dict[str, object]]:
-    paired, guarded = cohort.study.design == "split_body", not cohort.synthetic
-    found: list[dict[str, object]] = []
-    for event, own in table.groupby("event", sort=False):
-        names = list(events) if event == ANY else [str(event)]
-        sides = [by_patient(arm.rows, names) for arm in groups]
-        pairs = len(sides[0].index.intersection(sides[1].index))
-        row: dict[str, object] = {"event": event, "label": own["label"].iloc[0]}
-        row |= {"treated": groups[0].label, "reference": groups[1].label}
-        enough = min(pairs if paired else len(s) for s in sides) >= MIN_PATIENTS
-        if enough and own["withheld"].eq("").all():
-            row |= difference(*sides, paired=paired, guarded=guarded, level=level)
-        else:
-            row |= {"paired": paired, "method": "", "shown": NOT_SHOWN}
-        found.append(row)
-    return found
+def _difference(
+    found: Harms, groups: Sequence[TreatmentGroup], event: str, names: Sequence[str]
+) -> dict[str, object]:
+    treated, reference = groups
+    sides = [by_patient(group.rows, names) for group in groups]
+    paired = found.study.design == "split_body"
+    pairs = len(sides[0].index.intersection(sides[1].index))
+    row: dict[str, object] = {"event": event, "label": LABELS[event]}
+    row |= {"treated": treated.label, "reference": reference.label, "paired": paired, "method": ""}
+    if min(pairs if paired else len(s) for s in sides) < MIN_PATIENTS:
+        return row
+    return row | difference(*sides, paired=paired, level=found.confidence_level)
 
 
-def _notes(cohort: Cohort, groups: Sequence[Arm], events: Sequence[str]) -> list[str]:
-    notes = []
-    unknown = sum(arm.rows[e].isna().any() for arm in groups for e in events)
-    if unknown:
-        notes.append("an event that was not recorded at an assessment counts as absent there")
-    people = [set(arm.rows["patient_id"]) for arm in groups]
-    shared = len(set.union(*people)) < sum(map(len, people)) if people else False
-    if shared and cohort.study.design != "split_body":
-        n = sum(map(len, people)) - len(set.union(*people))
-        count = FEW if is_small(n) and not cohort.synthetic else f"{n:,}"
-        notes.append(f"patients with sites in several groups count in each ({count})")
-    if cohort.study.cluster != "patient_id":
-        notes.append("patients of several studies are taken as one group: limits are too narrow")
-    if len(groups) == 2 and not cohort.study.randomised:
-        notes.append(f"not randomised ({fmt.count(len(groups), 'group')}): no cause is shown")
-    return notes
+def _notes(study: Study, groups: Sequence[TreatmentGroup], events: Sequence[str]) -> Iterator[Note]:
+    if any(group.rows[e].isna().any() for group in groups for e in events):
+        yield note("harms_absent_where_not_recorded")
+    people = [set(group.rows["patient_id"]) for group in groups]
+    several = sum(map(len, people)) - len(set().union(*people))
+    if several and study.design != "split_body":
+        yield note("harms_in_several_groups", patients=Count(n=several))
+    if study.cluster != "patient_id":
+        yield note("harms_of_several_studies")
+    if len(groups) == 2 and not study.randomised:
+        yield note("harms_not_randomised", groups=Count(n=2, noun="group", people=False))

@@ -19,6 +19,7 @@ from mnstudy.verdicts.analyses.question import (
 )
 from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.registry import Claim, registry
+from mnstudy.words.notes import Note, note
 
 COMPARES = ("parallel", "split_body")
 NAMES = {
@@ -35,14 +36,14 @@ PLACES = {"home": "at home", "clinic": "in the clinic"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Arm:
+class TreatmentGroup:
     """One group: its name and its assessments after treatment."""
 
     label: str
     rows: pd.DataFrame
 
 
-def arms(cohort: Cohort) -> tuple[list[Arm], str]:
+def treatment_groups(cohort: Cohort) -> tuple[list[TreatmentGroup], tuple[Note, ...]]:
     """Return the groups in which harms are counted, the treated before the reference, and why.
 
     In a trial they are the two sides of the first primary claim of the plan that compares two;
@@ -54,11 +55,11 @@ def arms(cohort: Cohort) -> tuple[list[Arm], str]:
         for claim in _planned(cohort):
             two = _sides(cohort, claim, rows)
             if two:
-                return two, f"groups compared by the primary claim: {claim.title}"
+                return two, (note("harms_groups_of_claim", claim=claim.title),)
     found = _by_treatment(rows)
     if len(found) == 1 and cohort.study.design in COMPARES and "adjunct" in rows:
         found = _by_topical(rows) or found
-    return found, ""
+    return found, ()
 
 
 def _after_treatment(data: pd.DataFrame) -> pd.DataFrame:
@@ -73,7 +74,7 @@ def _planned(cohort: Cohort) -> list[Claim]:
     return [c for c in planned if {"treated", "reference"} <= set(c.params)]
 
 
-def _sides(cohort: Cohort, claim: Claim, rows: pd.DataFrame) -> list[Arm]:
+def _sides(cohort: Cohort, claim: Claim, rows: pd.DataFrame) -> list[TreatmentGroup]:
     params = {**claim.params, **cohort.study.plan.thresholds.get(claim.id, {})}
     try:
         groups = [(params[side], group_of(rows, params[side])) for side in ("treated", "reference")]
@@ -81,7 +82,7 @@ def _sides(cohort: Cohort, claim: Claim, rows: pd.DataFrame) -> list[Arm]:
         return []
     if min(n_patients(group) for _, group in groups) < MIN_PATIENTS:
         return []
-    return [Arm(label=side_label(side, group), rows=group) for side, group in groups]
+    return [TreatmentGroup(label=side_label(side, group), rows=group) for side, group in groups]
 
 
 def side_label(side: Mapping[str, Any], group: pd.DataFrame) -> str:
@@ -120,18 +121,20 @@ def _topical_name(rows: pd.DataFrame) -> str:
     return TOPICALS.get(used[0], used[0].replace("_", " "))
 
 
-def _by_treatment(rows: pd.DataFrame) -> list[Arm]:
+def _by_treatment(rows: pd.DataFrame) -> list[TreatmentGroup]:
     order = [t for t in rows["treatment"].cat.categories if rows["treatment"].eq(t).any()]
-    return [Arm(label=treatment_name(t), rows=rows[rows["treatment"].eq(t)]) for t in order]
+    return [
+        TreatmentGroup(label=treatment_name(t), rows=rows[rows["treatment"].eq(t)]) for t in order
+    ]
 
 
-def _by_topical(rows: pd.DataFrame) -> list[Arm]:
+def _by_topical(rows: pd.DataFrame) -> list[TreatmentGroup]:
     alone = rows["adjunct"].eq("none").fillna(False).astype(bool)
     added = rows[~alone & rows["adjunct"].notna()]
     if min(n_patients(rows[alone]), n_patients(added)) < MIN_PATIENTS:
         return []
     name = treatment_name(rows["treatment"].dropna().iloc[0])
     return [
-        Arm(label=f"{name} with {_topical_name(added)}", rows=added),
-        Arm(label=f"{name} alone", rows=rows[alone]),
+        TreatmentGroup(label=f"{name} with {_topical_name(added)}", rows=added),
+        TreatmentGroup(label=f"{name} alone", rows=rows[alone]),
     ]

@@ -10,15 +10,9 @@ from numpy.typing import NDArray
 
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
-from mnstudy.verdicts.disclosure import (
-    THRESHOLD,
-    is_guarded,
-    is_small,
-    safe,
-    shown_count,
-)
-from mnstudy.verdicts.displays.groups_of_five import Floats, at_least, neighbours
 from mnstudy.verdicts.displays.rows import (
+    Floats,
+    Shown,
     by_person,
     layout_of,
     outcome_words,
@@ -33,7 +27,7 @@ ANALYSES = ("improvement", "change", "arm_contrast", "depth_contrast", "maintena
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pairs:
-    """Both sides of the patients of a split body, safe to show.
+    """Both sides of the patients of a split body.
 
     Attributes
     ----------
@@ -44,21 +38,20 @@ class Pairs:
     reference, treated : array of shape (k,)
         Ends of each line in the unit of the claim, in the order of their difference.
     counts : array of shape (k,)
-        Patients behind each line: 1 in a synthetic cohort, in a real one five, which says five or
-        more.
+        Patients behind each line: 1, or once safe to show of a real cohort five, which says five
+        or more.
     means : tuple of two float
         Means of the complete pairs, reference first.
     outcome : str
         What is measured, in words.
-    n_pairs : str
-        Patients with both sides known, as it may be shown.
-    n_unpaired : str
-        Sites of patients with one side only, which have no line, as it may be shown; empty where
-        there are none.
-    single : bool
-        True where a line is one patient.
+    n_pairs, n_alone : int or str
+        Patients with both sides known, and with one only, or what may be said of their number.
+    n_unpaired : int or str
+        Sites of the latter, which have no line, likewise.
     several : bool
         True where a patient has several sites on one side, whose mean is taken.
+    single : bool
+        True where a line is one patient.
     """
 
     finding: Finding
@@ -68,10 +61,16 @@ class Pairs:
     counts: NDArray[np.int64]
     means: tuple[float, float]
     outcome: str
-    n_pairs: str
-    n_unpaired: str
-    single: bool
+    n_pairs: Shown
+    n_alone: Shown
+    n_unpaired: Shown
     several: bool
+    single: bool = True
+
+    @property
+    def adjusted(self) -> bool:
+        """True where the estimate is adjusted, which lines are not."""
+        return self.finding.estimate is not None and bool(self.finding.estimate.adjusted_for)
 
 
 def pairs(cohort: Cohort, finding: Finding) -> Pairs | None:
@@ -90,9 +89,7 @@ def pairs(cohort: Cohort, finding: Finding) -> Pairs | None:
 
     Notes
     -----
-    Only complete pairs make a line; the sites of other patients are counted. In a real cohort
-    patients are sorted by their difference (then by the reference side) and a line joins the means
-    of five or more neighbours.
+    Only complete pairs make a line; the sites of other patients are counted.
 
     Examples
     --------
@@ -100,7 +97,7 @@ def pairs(cohort: Cohort, finding: Finding) -> Pairs | None:
     >>> cohort = mn.load("demo_split_face")
     >>> finding = mn.evaluate(cohort, claims="topical-adjunct")[0]
     >>> pairs(cohort, finding).n_pairs
-    '40'
+    40
     """
     if cohort.study.design != "split_body" or finding.claim.analysis not in ANALYSES:
         return None
@@ -116,39 +113,20 @@ def pairs(cohort: Cohort, finding: Finding) -> Pairs | None:
     both = pd.concat(sides, axis=1, join="inner", keys=["reference", "treated"]).sort_index()
     if len(both) < MIN_PATIENTS:
         return None
-    lines, counts = _lines(both, single=cohort.synthetic)
+    values = both.to_numpy("float64")
+    values = values[np.lexsort((values[:, 0], values[:, 1] - values[:, 0]))]
     treated_words, reference_words = two_arms(question)
     alone = persons[~persons.isin(both.index)]
     return Pairs(
-        finding=safe(finding),
+        finding=finding,
         labels=(reference_words, treated_words),
-        reference=lines[:, 0],
-        treated=lines[:, 1],
-        counts=at_least(counts, single=cohort.synthetic),
+        reference=values[:, 0],
+        treated=values[:, 1],
+        counts=np.ones(len(values), dtype="int64"),
         means=(float(both["reference"].mean()), float(both["treated"].mean())),
         outcome=outcome_words(question),
-        n_pairs=_pairs_shown(finding, len(both)),
-        n_unpaired=_alone_shown(finding, alone) if len(alone) else "",
-        single=cohort.synthetic,
+        n_pairs=len(both),
+        n_alone=int(alone.nunique()),
+        n_unpaired=len(alone),
         several=2 * len(both) < len(persons) - len(alone),
     )
-
-
-def _pairs_shown(finding: Finding, n: int) -> str:
-    """Write the number of pairs; where it is a few short of the patients, only that."""
-    if is_guarded(finding) and is_small(finding.n_patients - n):
-        return f">{max(finding.n_patients - THRESHOLD, THRESHOLD - 1):,}"
-    return shown_count(finding, n)
-
-
-def _alone_shown(finding: Finding, alone: pd.Series) -> str:
-    few = is_guarded(finding) and is_small(int(alone.nunique()))
-    return f"<{THRESHOLD}" if few else shown_count(finding, len(alone))
-
-
-def _lines(both: pd.DataFrame, *, single: bool) -> tuple[Floats, NDArray[np.int64]]:
-    """Return the ends of each line and how many patients it stands for."""
-    values = both.to_numpy("float64")
-    found = neighbours(values[:, 1] - values[:, 0], values[:, 0], single=single)
-    ends = np.array([values[group].mean(axis=0) for group in found]).reshape(-1, 2)
-    return ends, np.array([len(group) for group in found], dtype="int64")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,9 @@ from mnstudy.verdicts.analyses.question import (
     n_patients,
     n_sites,
 )
-from mnstudy.verdicts.disclosure import safe, shown_count
-from mnstudy.verdicts.displays.groups_of_five import Floats, at_least, grouped
 from mnstudy.verdicts.displays.rows import (
+    Floats,
+    Shown,
     by_person,
     layout_of,
     level_rows,
@@ -38,8 +37,8 @@ COMPARISONS = ("arm_contrast", "depth_contrast", "maintenance")  # always of two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Arm:
-    """One group of patients, safe to show.
+class PatientGroup:
+    """One group of patients.
 
     Attributes
     ----------
@@ -47,12 +46,12 @@ class Arm:
     values : array of shape (k,)
         Where the dots stand, in the unit of the claim, ascending.
     counts : array of shape (k,)
-        Patients behind each dot: 1 in a synthetic cohort, in a real one five, which says five or
-        more.
+        Patients behind each dot: 1, or once safe to show of a real cohort five, which says five
+        or more.
     mean, ci_low, ci_high : float
         Mean of the group with its interval, as in the finding; nan where it has none.
-    size : str
-        Number of patients as it may be shown; empty where it may not.
+    size : int or str
+        Number of patients, or what may be said of it; empty where nothing may.
     """
 
     label: str
@@ -61,7 +60,7 @@ class Arm:
     mean: float
     ci_low: float
     ci_high: float
-    size: str
+    size: Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,33 +71,37 @@ class Points:
     ----------
     finding : Finding
         Holds the estimate; nothing of it is computed again.
-    arms : tuple of Arm
+    arms : tuple of PatientGroup
         Treated and reference, the levels of a factor, or one group.
     outcome : str
         What is measured, in words.
     zero : float
         Value of the outcome that the zero of the estimate stands at: the mean of the reference
         arm, the lowest mean of the levels, or 0 for one group.
+    n_patients : int or str
+        Patients behind the estimate, or what may be said of their number.
     single : bool
         True where a dot is one patient.
-    in_both : str
-        Patients with sites in both arms, who have a dot in each; empty where there are none.
+    in_both : int or str
+        Patients with sites in both arms, who have a dot in each, or what may be said of their
+        number.
     several : bool
         True where a patient has several rows, whose mean is taken.
     """
 
     finding: Finding
-    arms: tuple[Arm, ...]
+    arms: tuple[PatientGroup, ...]
     outcome: str
     zero: float
-    single: bool
-    in_both: str = ""
+    n_patients: Shown
+    single: bool = True
+    in_both: Shown = 0
     several: bool = False
 
     @property
     def adjusted(self) -> bool:
         """True where the estimate is adjusted, which dots are not."""
-        return self.finding.estimate is not None and "adjusted for" in self.finding.estimate.method
+        return self.finding.estimate is not None and bool(self.finding.estimate.adjusted_for)
 
 
 def points(cohort: Cohort, finding: Finding) -> Points | None:
@@ -119,8 +122,7 @@ def points(cohort: Cohort, finding: Finding) -> Points | None:
     Notes
     -----
     A patient counts by the mean of the rows in the group. Rows without a known outcome are those
-    that the estimate leaves out too (``finding.n_missing``). In a real cohort a dot is the mean
-    of five or more neighbours, see ``grouped``.
+    that the estimate leaves out too (``finding.n_missing``).
 
     Examples
     --------
@@ -128,7 +130,7 @@ def points(cohort: Cohort, finding: Finding) -> Points | None:
     >>> cohort = mn.load("demo_clinic")
     >>> finding = mn.evaluate(cohort, claims="treats-burn-scars")[0]
     >>> [(arm.label, arm.size) for arm in points(cohort, finding).arms]
-    [('needling alone', '14'), ('untreated', '7')]
+    [('needling alone', 14), ('untreated', 7)]
     """
     analysis, split = finding.claim.analysis, cohort.study.design == "split_body"
     if analysis not in ANALYSES or (split and analysis in COMPARISONS):
@@ -153,13 +155,12 @@ def _one(question: Question, finding: Finding, layout: Layout, persons: pd.Serie
     values = by_person(layout.y, persons)
     if len(values) < MIN_PATIENTS:
         return None
-    size = shown_count(finding, len(values))
     return Points(
-        finding=safe(finding),
-        arms=(_arm(one_group(question), values, None, size, question.cohort.synthetic),),
+        finding=finding,
+        arms=(_group(one_group(question), values, None),),
         outcome=outcome_words(question),
         zero=0.0,
-        single=question.cohort.synthetic,
+        n_patients=finding.n_patients,
         several=len(values) < max(len(layout.y), finding.n_sites),
     )
 
@@ -172,16 +173,14 @@ def _two(question: Question, finding: Finding, layout: Layout, persons: pd.Serie
     means = [p for p in finding.parts if p.kind == "arm"]
     if len(means) != 2:
         means = [_mean(question, layout, persons, side) for side in (treated, ~treated)]
-    groups = zip(sides, means, strict=True)
-    arms = _arms(finding, dict(zip(two_arms(question), groups, strict=True)))
-    both = len(sides[0].index.intersection(sides[1].index))
+    arms = tuple(map(_group, two_arms(question), sides, means))
     return Points(
-        finding=safe(finding),
+        finding=finding,
         arms=arms,
         outcome=outcome_words(question),
         zero=arms[1].mean,
-        single=question.cohort.synthetic,
-        in_both=shown_count(finding, both) if both else "",
+        n_patients=finding.n_patients,
+        in_both=len(sides[0].index.intersection(sides[1].index)),
         several=sum(map(len, sides)) < max(len(layout.y), finding.n_sites),
     )
 
@@ -193,16 +192,16 @@ def _levels(question: Question, finding: Finding) -> Points | None:
     if (n_patients(everybody), n_sites(everybody)) != (finding.n_patients, finding.n_sites):
         return None
     means = {p.label: p for p in finding.parts if p.kind == "level"}
-    arms = _arms(finding, {k: (_score(own), means[k]) for k, own in rows.items() if k in means})
+    arms = tuple(_group(k, _score(own), means[k]) for k, own in rows.items() if k in means)
     lowest = min((arm.mean for arm in arms), default=math.nan)
     if len(arms) < 2 or math.isnan(lowest):
         return None
     return Points(
-        finding=safe(finding),
+        finding=finding,
         arms=arms,
         outcome=outcome_words(question),
         zero=lowest,
-        single=question.cohort.synthetic,
+        n_patients=finding.n_patients,
         several=sum(n_patients(own) for own in rows.values()) < len(everybody),
     )
 
@@ -211,27 +210,18 @@ def _score(rows: pd.DataFrame) -> pd.Series:
     return by_person(rows["improvement_score"], rows["patient_id"])
 
 
-def _arms(finding: Finding, groups: Mapping[str, tuple[pd.Series, Part]]) -> tuple[Arm, ...]:
-    """Return the groups with their means; sizes that would give a small one away are left out."""
-    parts = tuple(replace(mean, n=len(values)) for values, mean in groups.values())
-    shown = safe(replace(finding, parts=parts)).parts
-    return tuple(
-        _arm(label, values, part, shown_count(finding, part.n), finding.synthetic)
-        for (label, (values, _)), part in zip(groups.items(), shown, strict=True)
-    )
-
-
-def _arm(label: str, values: pd.Series, mean: Part | None, size: str, single: bool) -> Arm:
-    dots, counts = grouped(values.to_numpy("float64"), single=single)
-    nothing = math.nan
-    return Arm(
+def _group(label: str, values: pd.Series, mean: Part | None) -> PatientGroup:
+    dots = np.sort(values.to_numpy("float64"))
+    dots = dots[~np.isnan(dots)]
+    ends = (mean.value, mean.ci_low, mean.ci_high) if mean else (math.nan,) * 3
+    return PatientGroup(
         label=label,
         values=dots,
-        counts=at_least(counts, single=single),
-        mean=mean.value if mean else nothing,
-        ci_low=mean.ci_low if mean else nothing,
-        ci_high=mean.ci_high if mean else nothing,
-        size=size,
+        counts=np.ones(len(dots), dtype="int64"),
+        mean=ends[0],
+        ci_low=ends[1],
+        ci_high=ends[2],
+        size=len(values),
     )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.small_counts import THRESHOLD, is_small
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.proportions import proportion, risk_difference
 from mnstudy.verdicts.analyses import Question
@@ -27,15 +26,14 @@ from mnstudy.verdicts.registry import claim
 
 ABOUT_THE_SCORE = ("improvement", "arm_contrast", "depth_contrast")
 STEP = 1.0  # points between two thresholds
-COARSE = 5.0  # the same in a real cohort
 FEWEST = 3  # thresholds that make a curve
 SHARES = ("threshold", "arm", "n", "responders", "share", "low", "high")
-DIFFERENCES = ("threshold", "difference", "low", "high")
+DIFFERENCES = ("threshold", "difference", "low", "high", "both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ResponderCurve:
-    """Shares of patients whose improvement reaches each threshold, safe to show.
+    """Shares of patients whose improvement reaches each threshold.
 
     Attributes
     ----------
@@ -50,12 +48,14 @@ class ResponderCurve:
         One row a threshold (points) and arm: ``n``, ``responders``, and ``share``, ``low``,
         ``high`` in percent (Wilson).
     differences : DataFrame
-        Treated minus reference in percentage points (Newcombe); empty for one group.
+        Treated minus reference in percentage points (Newcombe), ``both`` the patients of pairs
+        that reach it on both sides (-1 where patients are not paired); empty for one group.
     paired : bool
         The same patients in both arms, compared with themselves.
-    coarse : bool
-        A real cohort: neighbouring thresholds differ by no patient or by five or more.
     n_patients : int
+    coarse : bool
+        Safe to show of a real cohort: neighbouring thresholds differ by no patient or by five or
+        more.
     """
 
     claim_id: str
@@ -68,8 +68,8 @@ class ResponderCurve:
     shares: pd.DataFrame
     differences: pd.DataFrame
     paired: bool
-    coarse: bool
     n_patients: int
+    coarse: bool = False
 
 
 def responder_curve(cohort: Cohort, finding: Finding) -> ResponderCurve | None:
@@ -91,8 +91,7 @@ def responder_curve(cohort: Cohort, finding: Finding) -> ResponderCurve | None:
     -----
     The rows are those behind the estimate. A patient counts by the mean of the sites in the arm;
     in a split body only patients with both sides count. The intervals hold at each threshold by
-    itself. In a real cohort a threshold is left out where fewer than five patients of an arm are
-    on either side of it, or where it would set one to four patients apart from its neighbour.
+    itself.
 
     References
     ----------
@@ -118,12 +117,10 @@ def responder_curve(cohort: Cohort, finding: Finding) -> ResponderCurve | None:
     paired = len(arms) == 2 and cohort.study.design == "split_body"
     usual = float(question.margin(claim("reduces-scarring")))
     values = list(arms.values())
-    guarded, level = not cohort.synthetic, question.confidence_level
-    thresholds = _thresholds(values, usual, coarse=guarded)
-    if max(map(len, thresholds)) < FEWEST:
+    level, thresholds = question.confidence_level, _thresholds(values, usual)
+    if len(thresholds) < FEWEST:
         return None
-    common = sorted(set.intersection(*map(set, thresholds))) if len(arms) == 2 else []
-    differences = _differences(values, common, paired=paired, guarded=guarded, level=level)
+    differences = _differences(values, thresholds, paired, level) if len(arms) == 2 else []
     return ResponderCurve(
         claim_id=finding.claim.id,
         title=finding.claim.title,
@@ -135,7 +132,6 @@ def responder_curve(cohort: Cohort, finding: Finding) -> ResponderCurve | None:
         shares=pd.DataFrame(_shares(arms, thresholds, level), columns=list(SHARES)),
         differences=pd.DataFrame(differences, columns=list(DIFFERENCES)),
         paired=paired,
-        coarse=guarded,
         n_patients=len(set().union(*(v.index for v in values))),
     )
 
@@ -162,33 +158,20 @@ def _reached(values: pd.Series, threshold: float) -> pd.Series:
     return values >= threshold
 
 
-def _thresholds(arms: Sequence[pd.Series], usual: float, *, coarse: bool) -> list[list[float]]:
-    """Return the thresholds to show of each arm, in ascending order."""
+def _thresholds(arms: Sequence[pd.Series], usual: float) -> list[float]:
+    """Return the thresholds in ascending order."""
     low, high = min(float(a.min()) for a in arms), max(float(a.max()) for a in arms)
-    step = COARSE if coarse else STEP
-    down = np.arange(usual, math.floor(low) - step, -step)
-    up = np.arange(usual + step, math.ceil(high) + step, step)
-    grid = sorted(t for t in (*down, *up) if -100 <= t <= 100)
-    return [_far_apart(a, grid, usual) if coarse else [float(t) for t in grid] for a in arms]
-
-
-def _far_apart(values: pd.Series, grid: Sequence[float], usual: float) -> list[float]:
-    """Keep thresholds with no patient or five and more between them, the usual one first."""
-    counts = {t: int(_reached(values, t).sum()) for t in grid}
-    usable = [t for t in grid if THRESHOLD <= counts[t] <= len(values) - THRESHOLD]
-    kept: list[float] = []
-    for t in sorted(usable, key=lambda t: (abs(t - usual), t)):
-        if not any(is_small(abs(counts[t] - counts[k])) for k in kept):
-            kept.append(float(t))
-    return sorted(kept)
+    down = np.arange(usual, math.floor(low) - STEP, -STEP)
+    up = np.arange(usual + STEP, math.ceil(high) + STEP, STEP)
+    return sorted(float(t) for t in (*down, *up) if -100 <= t <= 100)
 
 
 def _shares(
-    arms: dict[str, pd.Series], thresholds: Sequence[Sequence[float]], level: float
+    arms: dict[str, pd.Series], thresholds: Sequence[float], level: float
 ) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
-    for (label, values), own in zip(arms.items(), thresholds, strict=True):
-        for t in own:
+    for label, values in arms.items():
+        for t in thresholds:
             e, n = int(_reached(values, t).sum()), len(values)
             rate = proportion(e, n, method="wilson", confidence_level=level)
             ends = (100 * rate.estimate, 100 * rate.ci_low, 100 * rate.ci_high)
@@ -197,28 +180,18 @@ def _shares(
 
 
 def _differences(
-    arms: Sequence[pd.Series],
-    thresholds: Sequence[float],
-    *,
-    paired: bool,
-    guarded: bool,
-    level: float,
-) -> list[tuple[float, float, float, float]]:
-    rows, seen = [], {}
+    arms: Sequence[pd.Series], thresholds: Sequence[float], paired: bool, level: float
+) -> list[tuple[float, ...]]:
+    rows: list[tuple[float, ...]] = []
+    seen: dict[tuple[int, int, int], tuple[float, float, float]] = {}
     for t in thresholds:
         one, other = (_reached(a, t) for a in arms)
         both = int((one & other).sum()) if paired else -1
         key = (both, int(one.sum()), int(other.sum()))
-        if paired and guarded and _tells_a_pair(*key, len(one)):
-            continue
         if key not in seen:
             seen[key] = _difference(key, len(one), len(other), level)
-        rows.append((t, *seen[key]))
+        rows.append((t, *seen[key], both))
     return rows
-
-
-def _tells_a_pair(both: int, one: int, other: int, n: int) -> bool:
-    return any(is_small(c) for c in (both, one - both, other - both, n - one - other + both))
 
 
 def _difference(

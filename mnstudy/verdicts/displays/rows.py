@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question
@@ -15,9 +17,11 @@ from mnstudy.verdicts.analyses.question import (
     UNIT,
     Layout,
 )
-from mnstudy.verdicts.ask import answer
+from mnstudy.verdicts.ask import estimate_claim
 from mnstudy.verdicts.finding import Finding
 
+Floats: TypeAlias = NDArray[np.float64]
+Shown: TypeAlias = int | str  # people: how many, or once safe to show what may be said of it
 TOPICAL: Mapping[tuple[str, tuple[str, ...]], str] = {
     ("adjunct", ("none",)): "without a topical",
     ("adjunct_not", ("none",)): "with a topical",
@@ -33,7 +37,7 @@ def question_of(cohort: Cohort, finding: Finding) -> Question | None:
         return None
     return Question(
         claim=finding.claim,
-        cohort=cohort,
+        cohort=cohort.in_order(),
         sites=cohort.sites(),
         confidence_level=finding.estimate.confidence_level,
         brief=True,
@@ -43,7 +47,7 @@ def question_of(cohort: Cohort, finding: Finding) -> Question | None:
 def layout_of(question: Question, finding: Finding) -> Layout | None:
     """Return the rows behind the estimate; None where they are not those of this finding."""
     try:
-        found = answer(question)
+        found = estimate_claim(question)
     except NotTestable:
         return None
     return found.layout if is_of(finding, found.estimate.value, found.n_patients) else None

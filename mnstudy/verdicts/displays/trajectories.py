@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.small_counts import THRESHOLD
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question, model
 from mnstudy.verdicts.analyses.dose import session_visits
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, n_patients
-from mnstudy.verdicts.disclosure import safe, shown_count
-from mnstudy.verdicts.displays.groups_of_five import Floats
-from mnstudy.verdicts.displays.rows import by_person, is_of, question_of
+from mnstudy.verdicts.displays.rows import Floats, Shown, by_person, is_of, question_of
 from mnstudy.verdicts.finding import Finding
 
 SCORE = "improvement_score"
@@ -24,23 +21,26 @@ Line = tuple[Floats, Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trajectories:
-    """The course over sessions of a claim about them, safe to show.
+    """The course over sessions of a claim about them.
 
     Attributes
     ----------
     finding : Finding
         Holds the estimate, which is the slope of the line.
     lines : tuple of (sessions, improvements)
-        One a patient, in a synthetic cohort only; those with several sites at their mean.
+        One a patient, those with several sites at their mean; none once safe to show of a real
+        cohort.
     sessions : DataFrame
-        One row a number of sessions with five patients or more: session, n (patients, as it may
-        be shown), mean of
-        their improvement, quarter_low and quarter_high (nan below ten patients).
+        One row a number of sessions with five patients or more: session, n (patients, or what may
+        be said of their number) and mean of their improvement; where no line may be shown
+        quarter_low and quarter_high too, nan below ten patients.
     model : DataFrame
         x (sessions), value, ci_low, ci_high: the fitted model of a patient with the mean number
         of sessions, and its pointwise interval.
     mean_sessions : float
         That number.
+    n_patients : int or str
+        Patients behind the estimate, or what may be said of their number.
     several : bool
         True where a patient has several sites, whose mean is taken.
     """
@@ -50,6 +50,7 @@ class Trajectories:
     sessions: pd.DataFrame
     model: pd.DataFrame
     mean_sessions: float
+    n_patients: Shown
     several: bool
 
 
@@ -74,9 +75,6 @@ def trajectories(cohort: Cohort, finding: Finding) -> Trajectories | None:
     The line is the model behind the estimate at the mean over patients of their mean number of
     sessions; its slope is the estimate. Its interval is pointwise, at the level of the finding.
 
-    The band of a real cohort runs from the mean of the five patients about the lower quartile to
-    the mean of the five about the upper one, so that neither end is a patient.
-
     Examples
     --------
     >>> import mnstudy as mn
@@ -84,7 +82,7 @@ def trajectories(cohort: Cohort, finding: Finding) -> Trajectories | None:
     >>> finding = mn.evaluate(cohort, claims="more-sessions")[0]
     >>> found = trajectories(cohort, finding)
     >>> len(found.lines), found.sessions["n"].tolist()
-    (40, ['40', '40', '40', '37'])
+    (40, [40, 40, 40, 37])
     """
     if finding.claim.analysis != "session_slope" or cohort.study.cluster != "patient_id":
         return None
@@ -100,11 +98,12 @@ def trajectories(cohort: Cohort, finding: Finding) -> Trajectories | None:
         return None
     centre = float(visits.groupby("patient_id")["session_count"].mean().mean())
     return Trajectories(
-        finding=safe(finding),
-        lines=tuple(_lines(visits)) if cohort.synthetic else (),
-        sessions=sessions.assign(n=[shown_count(finding, int(n)) for n in sessions["n"]]),
+        finding=finding,
+        lines=tuple(_lines(visits)),
+        sessions=sessions,
         model=_line(fitted, sessions["session"], centre),
         mean_sessions=centre,
+        n_patients=finding.n_patients,
         several=bool(visits.duplicated(["patient_id", "session_count"]).any()),
     )
 
@@ -142,20 +141,9 @@ def _by_session(visits: pd.DataFrame) -> Iterator[dict[str, float]]:
     """Give the numbers of each number of sessions that five patients or more were seen after."""
     for session, own in visits.groupby("session_count"):
         values = np.sort(by_person(own[SCORE], own["patient_id"]).to_numpy("float64"))
-        if len(values) < MIN_PATIENTS:
-            continue
-        low, high = (_about(values, q) for q in (0.25, 0.75))
-        yield {"session": float(str(session)), "n": len(values), "mean": float(values.mean()),
-               "quarter_low": low, "quarter_high": high}  # fmt: skip
-
-
-def _about(values: Floats, share: float) -> float:
-    """Return the mean of the five sorted values about a quantile; nan below twice as many."""
-    if len(values) < 2 * THRESHOLD:
-        return float("nan")
-    middle = round(share * (len(values) - 1))
-    start = min(max(middle - THRESHOLD // 2, 0), len(values) - THRESHOLD)
-    return float(values[start : start + THRESHOLD].mean())
+        if len(values) >= MIN_PATIENTS:
+            session = float(str(session))
+            yield {"session": session, "n": len(values), "mean": float(values.mean())}
 
 
 def _lines(visits: pd.DataFrame) -> Iterator[Line]:

@@ -21,7 +21,7 @@ FAR = 2.5  # times the time of the claim, or of nine tenths: what is later is cu
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Waiting:
-    """The cumulative share with a response, safe to show.
+    """The cumulative share with a response.
 
     Attributes
     ----------
@@ -31,8 +31,8 @@ class Waiting:
         weeks or days.
     what : str
         What has happened by then, as it stands on the axis.
-    counted : str
-        What the share is of: sites or sessions.
+    each, counted : str
+        What the share is of: site and sites, or session and sessions.
     by : float
         The week or day that the claim names.
     margin : float
@@ -50,10 +50,13 @@ class Waiting:
         Last time that anything is known of.
     watched : DataFrame
         ``time``, and ``n`` patients with a site or session still watched without a response then;
-        ``shown`` is its text.
-    coarse : bool
-        A real cohort: steps of fewer than five patients are put together.
+        once safe to show ``shown``, what may be said of it.
     n_patients, n_units : int
+    times : DataFrame
+        ``patient_id``, and the times ``left`` and ``right`` between which the response of each
+        site or session lies; without rows once safe to show.
+    coarse : bool
+        Safe to show of a real cohort: steps of fewer than five patients are put together.
     """
 
     claim_id: str
@@ -62,6 +65,7 @@ class Waiting:
     synthetic: bool
     unit: str
     what: str
+    each: str
     counted: str
     by: float
     margin: float
@@ -71,9 +75,10 @@ class Waiting:
     end: float
     last: float
     watched: pd.DataFrame
-    coarse: bool
     n_patients: int
     n_units: int
+    times: pd.DataFrame
+    coarse: bool = False
 
 
 def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
@@ -88,13 +93,12 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
     Returns
     -------
     Waiting or None
-        None for claims that are not about a time, and where nothing may be shown.
+        None for claims that are not about a time, and where no response was seen.
 
     Notes
     -----
     Nonparametric maximum likelihood for times known to lie between two visits; a time that was
     never seen is open to the right. The interval is that of the finding at the time of its claim.
-    In a real cohort neighbouring steps go together until each stands for five patients or more.
 
     References
     ----------
@@ -119,15 +123,13 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
     if n != finding.n_patients:
         return None
     fit = turnbull(times["left"], times["right"])
-    guarded = not cohort.synthetic
     table = fit.to_frame()
-    table = table[table["mass"] > OPEN]
-    steps, never = share_steps(table, times, guarded=guarded)
+    steps, never = share_steps(table[table["mass"] > OPEN])
     if steps.empty:
         return None
     by = float(question.params["weeks" if in_weeks else "days"])
-    last = float(steps["right"].max()) if guarded else _last(times)
-    end = _end(steps, last, by)
+    last = _last(times)
+    end = axis_end(steps, last, by)
     return Waiting(
         claim_id=finding.claim.id,
         title=finding.claim.title,
@@ -135,6 +137,7 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
         synthetic=finding.synthetic,
         unit="weeks" if in_weeks else "days",
         what=_worthwhile(question) if in_weeks else "redness gone",
+        each="site" if in_weeks else "session",
         counted="sites" if in_weeks else "sessions",
         by=by,
         margin=float(finding.margin),
@@ -143,10 +146,10 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
         never=never,
         end=end,
         last=last,
-        watched=still_watched(times, end, guarded=guarded),
-        coarse=guarded,
+        watched=still_watched(times, end),
         n_patients=n,
         n_units=len(times),
+        times=times[["patient_id", "left", "right"]],
     )
 
 
@@ -159,7 +162,8 @@ def _last(times: pd.DataFrame) -> float:
     return float(seen[np.isfinite(seen)].max())
 
 
-def _end(steps: pd.DataFrame, last: float, by: float) -> float:
+def axis_end(steps: pd.DataFrame, last: float, by: float) -> float:
+    """Return where the axis ends: by nine tenths and by the time of the claim, not much later."""
     late = steps.loc[steps["after"] >= 90, "right"]
     enough = float(late.iloc[0]) if len(late) else last
     return max(min(last, FAR * max(by, enough)), by)

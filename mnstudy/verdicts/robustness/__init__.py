@@ -84,5 +84,5 @@ class Checks:
 
 
 def table(rows: Iterable[Row]) -> pd.DataFrame:
-    """Return the rows of a sensitivity analysis as a table."""
+    """Return the rows of a sensitivity analysis as a table; choice and reason are notes."""
     return pd.DataFrame(list(rows), columns=list(COLUMNS))

@@ -13,7 +13,7 @@ import pandas as pd
 from mnstudy.cohort.table import OUTCOMES, Cohort
 from mnstudy.verdicts.analyses import Answer, NotTestable, Question
 from mnstudy.verdicts.analyses.question import Choices
-from mnstudy.verdicts.ask import answer
+from mnstudy.verdicts.ask import estimate_claim
 from mnstudy.verdicts.robustness.choices import declared_choices
 
 ADJUST = {"usual": None, "severity": ("baseline_severity",), "none": ()}
@@ -54,7 +54,7 @@ def answers(
         sites = _sites(asked.sites, chosen, lost)
         try:
             question = replace(asked, choices=cast(Choices, noted), sites=sites)
-            found.append((chosen, answer(question)))
+            found.append((chosen, estimate_claim(question)))
         except NotTestable:
             pass
         unread = {kind for name, kind in KIND.items() if name not in noted.read}

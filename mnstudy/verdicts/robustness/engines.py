@@ -11,29 +11,30 @@ from mnstudy.stats.ranks import hodges_lehmann, signed_rank
 from mnstudy.stats.superiority import brunner_munzel
 from mnstudy.verdicts.analyses import NotTestable
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Choices, Layout
-from mnstudy.verdicts.ask import answer
+from mnstudy.verdicts.ask import estimate_claim
 from mnstudy.verdicts.finding import Estimate
-from mnstudy.verdicts.robustness.row import Asked, Row, judged_row, refused_row
-
-ROBUST = "least squares with errors robust to clustering (CR2)"
+from mnstudy.verdicts.robustness.row import Asked, Row, judged_row, one_note, refused_row
+from mnstudy.words.notes import Count, Note, note
 
 
 def cluster_robust(asked: Asked) -> list[Row]:
     """Estimate again without random intercepts."""
-    return _again(asked, "cluster-robust", ROBUST, Choices(engine="cluster-robust"))
+    choice = note("with_robust_errors")
+    return _again(asked, "cluster-robust", choice, Choices(engine="cluster-robust"))
 
 
 def unadjusted(asked: Asked) -> list[Row]:
     """Estimate again without covariates."""
-    return _again(asked, "adjustment", "not adjusted", Choices(adjust=()))
+    return _again(asked, "adjustment", note("not_adjusted"), Choices(adjust=()))
 
 
-def _again(asked: Asked, check: str, choice: str, choices: Choices) -> list[Row]:
+def _again(asked: Asked, check: str, choice: Note, choices: Choices) -> list[Row]:
     try:
-        found = answer(replace(asked.question, choices=choices))
-    except NotTestable as reason:
-        return [refused_row(asked.finding, check=check, choice=choice, reason=str(reason))]
-    if asked.finding.estimate and found.estimate.method == asked.finding.estimate.method:
+        found = estimate_claim(replace(asked.question, choices=choices))
+    except NotTestable as refused:
+        reason = one_note(refused.reasons)
+        return [refused_row(asked.finding, check=check, choice=choice, reason=reason)]
+    if asked.finding.estimate and found.estimate.how == asked.finding.estimate.how:
         return []  # this claim has neither covariates nor random intercepts
     row = judged_row(
         asked.finding,
@@ -47,21 +48,21 @@ def _again(asked: Asked, check: str, choice: str, choices: Choices) -> list[Row]
 
 def ranks(asked: Asked) -> list[Row]:
     """Estimate again by ranks (Hodges-Lehmann), one number a patient."""
-    layout = answer(asked.question).layout
+    layout = estimate_claim(asked.question).layout
     if layout is None:
         return []
     if layout.tested == "mean":
         values = _by_patient(layout.y, layout.patients)
-        return _one_sample(asked, values, "median of patients' means")
+        return _one_sample(asked, values, "median_of_means")
     if layout.tested == "within":
-        return _one_sample(asked, _slopes(layout), "median of patients' own slopes")
+        return _one_sample(asked, _slopes(layout), "median_of_slopes")
     if layout.tested == "treated":
         return _two_arms(asked, layout)
     return []
 
 
 def _one_sample(asked: Asked, values: pd.Series, what: str) -> list[Row]:
-    choice = f"{what}, signed ranks"
+    choice = note("signed_ranks", what=note(what))
     if len(values) < MIN_PATIENTS:
         return []
     level = asked.question.confidence_level
@@ -76,21 +77,23 @@ def _two_arms(asked: Asked, layout: Layout) -> list[Row]:
     both = means[0].index.intersection(means[1].index)
     if asked.question.cohort.study.design == "split_body":
         difference = (means[0] - means[1]).dropna()
-        return _one_sample(asked, difference, "median difference within patients")
+        return _one_sample(asked, difference, "median_of_differences")
     one, other = (m.drop(both).to_numpy() for m in means)
     if min(len(one), len(other)) < MIN_PATIENTS:
         return []
     level = asked.question.confidence_level
     shift = hodges_lehmann(one, other, paired=False, confidence_level=level)
-    choice = "median difference between patients, rank sums, not adjusted"
+    choice = note("rank_sums")
     if len(both):
-        choice += f", {len(both):,} with both arms left out"
+        choice = note("without_both_arms", choice=choice, patients=Count(n=len(both)))
     p = _unlike_p(one, other)
     n = len(one) + len(other)
     return [_row(asked, choice, shift.estimate, shift.ci_low, shift.ci_high, p, n)]
 
 
-def _row(asked: Asked, choice: str, value: float, low: float, high: float, p: float, n: int) -> Row:
+def _row(
+    asked: Asked, choice: Note, value: float, low: float, high: float, p: float, n: int
+) -> Row:
     estimate = Estimate(
         value=value,
         ci_low=low,
@@ -98,7 +101,7 @@ def _row(asked: Asked, choice: str, value: float, low: float, high: float, p: fl
         confidence_level=asked.question.confidence_level,
         p_value=p,
         unit=asked.finding.claim.unit,
-        method=choice,
+        how=choice,
     )
     return judged_row(asked.finding, check="ranks", choice=choice, estimate=estimate, n_patients=n)
 

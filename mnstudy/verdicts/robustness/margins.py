@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mnstudy import formatting as fmt
 from mnstudy.verdicts.finding import Finding
 from mnstudy.verdicts.judge import Verdict
-from mnstudy.verdicts.robustness.row import Row, judged_row, verdict_of
+from mnstudy.verdicts.robustness.row import Row, judged_row, one_note, verdict_of
+from mnstudy.words.notes import note
 
 SHARES = (0.5, 0.75, 1.0, 1.5, 2.0)
 
@@ -22,9 +22,10 @@ def over_margins(finding: Finding) -> list[Row]:
         usual = verdict_of(finding, estimate, finding.margin)
         if found.word == "supported" and usual.word != finding.verdict:
             # what lowered the verdict, as too few studies, lowers it at every margin
-            found = Verdict(word="partly supported", reason=finding.reason)
-        choice = f"margin {fmt.given(margin)} {estimate.unit}"
+            found = Verdict(word="partly supported", reasons=finding.reasons)
+        choice = note("margin_of", margin=margin, unit=estimate.unit)
         row = judged_row(finding, check="margins", choice=choice, estimate=estimate)
-        changed = {"share": share, "margin": margin, "verdict": found.word, "reason": found.reason}
+        reason = one_note(found.reasons)
+        changed = {"share": share, "margin": margin, "verdict": found.word, "reason": reason}
         rows.append({**row, **changed})
     return rows

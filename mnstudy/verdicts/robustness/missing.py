@@ -9,7 +9,6 @@ from textwrap import shorten
 import numpy as np
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.cohort.attrition import lost_sites
 from mnstudy.cohort.table import OUTCOMES, Cohort, is_baseline
 from mnstudy.stats.imputation import PooledImputations, pool_imputations
@@ -17,7 +16,7 @@ from mnstudy.stats.imputation_draws import impute_clustered
 from mnstudy.stats.mixed import BatchFit, random_intercept_batch
 from mnstudy.verdicts.analyses import Question, model
 from mnstudy.verdicts.analyses.question import PLAIN_NEEDLING, UNIT, Layout, select_arm
-from mnstudy.verdicts.ask import answer
+from mnstudy.verdicts.ask import estimate_claim
 from mnstudy.verdicts.finding import Estimate
 from mnstudy.verdicts.robustness.row import (
     Asked,
@@ -27,6 +26,7 @@ from mnstudy.verdicts.robustness.row import (
     refused_row,
     verdict_of,
 )
+from mnstudy.words.notes import Count, Note, note
 
 OUTCOME = OUTCOMES[0]
 ANALYSES = ("improvement", "arm_contrast", "depth_contrast", "slope")
@@ -42,7 +42,7 @@ class Lost:
 
     sites: pd.Series
     values: Mapping[tuple[str, str], np.ndarray]
-    problem: str = ""
+    problem: Note | None = None
 
 
 def impute_lost(cohort: Cohort, *, rng: int) -> Lost:
@@ -69,7 +69,7 @@ def impute_lost(cohort: Cohort, *, rng: int) -> Lost:
         drawn = impute_clustered(y, X, sites["patient_id"].to_numpy(), m=IMPUTATIONS, rng=rng)
     except ValueError as error:
         reason = shorten(str(error), 160, placeholder=" ...")
-        return Lost(sites=lost, values={}, problem=f"the lost cannot be imputed: {reason}")
+        return Lost(sites=lost, values={}, problem=note("not_imputed", error=reason))
     keys = [tuple(x) for x in sites[UNIT].astype("str").to_numpy()[drawn.rows]]
     return Lost(sites=lost, values=dict(zip(keys, drawn.values.T, strict=True)))
 
@@ -90,7 +90,7 @@ def complete_sites(asked: Asked, lost: Lost) -> list[Row]:
     """Estimate again from the sites whose planned result was seen."""
     if not _concerned(asked, lost):
         return []
-    choice = f"only sites seen to the end ({fmt.count(int(lost.sites.sum()), 'site')} left out)"
+    choice = note("complete_sites", sites=Count(n=int(lost.sites.sum()), noun="site"))
     sites = asked.question.sites.copy()
     sites[OUTCOME] = sites[OUTCOME].mask(lost.sites.to_numpy())
     question = replace(asked.question, sites=sites)
@@ -101,17 +101,17 @@ def imputed(asked: Asked, lost: Lost) -> list[Row]:
     """Estimate again with the lost results imputed, then ever better or worse than expected."""
     if not _concerned(asked, lost):
         return []
-    choice = f"lost results imputed ({IMPUTATIONS} times)"
-    if lost.problem:
+    choice = note("lost_imputed", times=IMPUTATIONS)
+    if lost.problem is not None:
         return [refused_row(asked.finding, check="missing", choice=choice, reason=lost.problem)]
     sites = asked.question.sites.copy()
     drawn = [lost.values.get(tuple(key)) for key in sites[UNIT].astype("str").to_numpy()]
     first = [np.nan if d is None else d[0] for d in drawn]
     sites[OUTCOME] = sites[OUTCOME].mask(lost.sites.to_numpy(), first)
     question = replace(asked.question, sites=sites)
-    layout = answer(question).layout
+    layout = estimate_claim(question).layout
     if layout is None or layout.sites is None:
-        reason = "sites of a patient were averaged: lost ones cannot be told apart"
+        reason = note("lost_were_averaged")
         return [refused_row(asked.finding, check="missing", choice=choice, reason=reason)]
     shifted = _shifted(question, asked, lost)
     estimate = _pooled(question, layout, lost, shifted, 0.0)
@@ -192,7 +192,7 @@ def _estimate(question: Question, pooled: PooledImputations) -> Estimate:
         df=pooled.df,
         p_value=pooled.p_value,
         unit=question.claim.unit,
-        method=f"{pooled.m} imputations, Rubin's rules, Barnard-Rubin degrees of freedom",
+        how=note("pooled_imputations", times=pooled.m),
     )
 
 
@@ -211,8 +211,8 @@ def _tipping(
         size, turned = FURTHEST, _verdict(asked, estimate) != usual
         if turned:
             size, estimate = _first_turn(asked, question, layout, lost, shifted, sign, usual)
-        turn = "turn the verdict" if turned else "do not turn the verdict"
-        choice = f"lost results {fmt.given(size)} points {word} than imputed {turn}"
+        kind = "lost_turn_verdict" if turned else "lost_turn_nothing"
+        choice = note(kind, points=size, side=word)
         row = judged_row(
             asked.finding,
             check="tipping point",

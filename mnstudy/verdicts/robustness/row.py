@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnstudy.verdicts.analyses import NotTestable, Question
-from mnstudy.verdicts.ask import answer
+from mnstudy.verdicts.ask import estimate_claim
 from mnstudy.verdicts.finding import Estimate, Finding
 from mnstudy.verdicts.judge import Verdict, judge
+from mnstudy.words.notes import Note, note
 
 COLUMNS = (
     "claim", "dataset", "check", "choice", "share", "margin", "estimate", "ci_low", "ci_high",
     "confidence_level", "p_value", "n_patients", "verdict", "reason",
 )  # fmt: skip
-Row = dict[str, object]
+Row = dict[str, object]  # choice and reason are notes, until somebody reads them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ def judged_row(
     finding: Finding,
     *,
     check: str,
-    choice: str,
+    choice: Note,
     estimate: Estimate,
     n_patients: int | None = None,
 ) -> Row:
@@ -43,16 +44,17 @@ def judged_row(
         "p_value": estimate.p_value,
         "n_patients": finding.n_patients if n_patients is None else n_patients,
         "verdict": found.word,
-        "reason": found.reason,
+        "reason": one_note(found.reasons),
     }
 
 
-def asked_again(asked: Asked, question: Question, *, check: str, choice: str) -> Row:
+def asked_again(asked: Asked, question: Question, *, check: str, choice: Note) -> Row:
     """Ask another question for the same finding: the estimate judged, or why there is none."""
     try:
-        found = answer(question)
-    except NotTestable as reason:
-        return refused_row(asked.finding, check=check, choice=choice, reason=str(reason))
+        found = estimate_claim(question)
+    except NotTestable as refused:
+        reason = one_note(refused.reasons)
+        return refused_row(asked.finding, check=check, choice=choice, reason=reason)
     return judged_row(
         asked.finding,
         check=check,
@@ -62,9 +64,14 @@ def asked_again(asked: Asked, question: Question, *, check: str, choice: str) ->
     )
 
 
-def refused_row(finding: Finding, *, check: str, choice: str, reason: str) -> Row:
+def refused_row(finding: Finding, *, check: str, choice: Note, reason: Note) -> Row:
     """Say that another choice leaves the claim without an answer."""
     return {**_empty(finding, check, choice), "verdict": "not testable", "reason": reason}
+
+
+def one_note(reasons: tuple[Note, ...]) -> Note:
+    """Return several reasons as one note."""
+    return reasons[0] if len(reasons) == 1 else note("several", said=reasons)
 
 
 def verdict_of(finding: Finding, estimate: Estimate, margin: float) -> Verdict:
@@ -78,7 +85,7 @@ def verdict_of(finding: Finding, estimate: Estimate, margin: float) -> Verdict:
     )
 
 
-def _empty(finding: Finding, check: str, choice: str) -> Row:
+def _empty(finding: Finding, check: str, choice: Note) -> Row:
     nothing = dict.fromkeys(COLUMNS, float("nan"))
     named = {"claim": finding.claim.id, "dataset": finding.dataset}
     return {**nothing, **named, "check": check, "choice": choice, "margin": finding.margin}

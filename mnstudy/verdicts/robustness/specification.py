@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from html import escape
 
@@ -18,15 +17,15 @@ from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.stats.sign_flip_joint import JointTest, joint_sign_flip
 from mnstudy.stats.sign_flip_scores import score_parts
 from mnstudy.verdicts.analyses import Answer, Question
-from mnstudy.verdicts.ask import find
+from mnstudy.verdicts.ask import finding_for
 from mnstudy.verdicts.basis import claim_basis, cohort_basis
-from mnstudy.verdicts.disclosure import safe, shown_count
 from mnstudy.verdicts.finding import VERDICTS, Finding
 from mnstudy.verdicts.own_claims import own_claims
 from mnstudy.verdicts.registry import select
 from mnstudy.verdicts.robustness.choices import choice_problems
 from mnstudy.verdicts.robustness.combinations import Specification, answers, combinations
 from mnstudy.verdicts.robustness.row import judged_row
+from mnstudy.words.notes import as_given, note
 
 COLUMNS = ("estimate", "ci_low", "ci_high", "p_value", "n_patients", "verdict", "reason")
 
@@ -55,7 +54,7 @@ class SpecificationCurve:
     n_combinations: int
 
     def lines(self) -> list[str]:
-        """Return the curve as lines of text; safe to show."""
+        """Return the curve as lines of text."""
         words = self.table["verdict"].value_counts()
         counted = ", ".join(f"{words[w]} {w}" for w in VERDICTS if w in words)
         lines = [
@@ -68,15 +67,12 @@ class SpecificationCurve:
             lines.append(
                 f"together: {fmt.p_value(self.joint.p_median)} for the median, "
                 f"{fmt.p_value(self.joint.p_global)} for the strongest (signs of "
-                f"{shown_count(self.finding, self.joint.n_patients)} patients flipped)"
+                f"{self.joint.n_patients:,} patients flipped)"
             )
         return lines
 
     def _range(self) -> str:
-        """Write the estimates from the lowest to the highest; not those of a few people."""
-        shown = safe(self.finding).estimate
-        if shown is None or math.isnan(shown.value):
-            return "estimates not shown"
+        """Write the estimates from the lowest to the highest."""
         found = self.table["estimate"]
         digits = fmt.decimals_for(*found)
         low, middle, high = (fmt.number(x, digits) for x in found.quantile([0, 0.5, 1]))
@@ -149,6 +145,7 @@ def specification_curve(
     """
     problems = choice_problems(cohort.study)
     ValidationReport(source="study.toml", rows=0, problems=tuple(problems)).raise_if_bad()
+    cohort = cohort.in_order()
     level = _level(cohort, claim) if confidence_level is None else confidence_level
     asked = Question(
         claim=select(claim, own_claims(cohort.study))[0],
@@ -163,9 +160,16 @@ def specification_curve(
 
 
 def _curve(asked: Question, rng: int, n_resamples: int) -> SpecificationCurve:
-    cohort, finding = asked.cohort, find(asked)
+    cohort, finding = asked.cohort, finding_for(asked)
     if finding.estimate is None:
-        raise ValueError(f"{asked.claim.id} is not testable on {cohort.name}: {finding.reason}")
+        raise ValueError(
+            note(
+                "claim_not_testable",
+                claim=asked.claim.id,
+                cohort=cohort.name,
+                reasons=finding.reasons,
+            )
+        )
     lost = lost_sites(cohort, asked.sites).to_numpy()
     tried = list(combinations(cohort, any_lost=bool(lost.any())))
     distinct = _distinct(answers(asked, tried, lost))
@@ -181,8 +185,8 @@ def _curve(asked: Question, rng: int, n_resamples: int) -> SpecificationCurve:
 def _level(cohort: Cohort, claim: str) -> float:
     """Return the level that the verdict on a claim rests on."""
     plan = cohort.study.plan
-    if claim in plan.together:
-        return bonferroni_level(plan.confidence_level, len(plan.together))
+    if claim in plan.family_ids:
+        return bonferroni_level(plan.confidence_level, len(plan.family_ids))
     return plan.confidence_level
 
 
@@ -223,10 +227,11 @@ def _table(
     rows = []
     for chosen, found in distinct:
         judged = judged_row(
-            finding, check="specification", choice="", estimate=found.estimate,
-            n_patients=found.n_patients,
+            finding, check="specification", choice=as_given(""),
+            estimate=found.estimate, n_patients=found.n_patients,
         )  # fmt: skip
-        rows.append({**chosen, **{c: judged[c] for c in COLUMNS}})
+        own = {c: judged[c] for c in COLUMNS} | {"reason": str(judged["reason"])}
+        rows.append({**chosen, **own})
     table = pd.DataFrame(rows)
     table["p_joint"] = float("nan") if joint is None else joint.p_adjusted
     return table

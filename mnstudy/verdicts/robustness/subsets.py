@@ -9,6 +9,7 @@ import pandas as pd
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
 from mnstudy.verdicts.robustness.row import Asked, Row, asked_again
+from mnstudy.words.notes import note
 
 
 def without_each_clinic(asked: Asked) -> list[Row]:
@@ -43,7 +44,7 @@ def _over(asked: Asked, column: str, check: str, *, keep: bool) -> list[Row]:
 
 def _one(asked: Asked, column: str, level: str, check: str, keep: bool) -> list[Row]:
     word = str(level).replace("_", " ")
-    choice = f"{word} only" if keep else f"without {word}"
+    choice = note("only_level" if keep else "without_level", level=word)
     question = _restricted(asked.question, column, level, keep)
     row = asked_again(asked, question, check=check, choice=choice)
     # a type that cannot answer the claim alone leaves nothing to compare

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy import formatting as fmt
 from mnstudy.cohort.attrition import lost_sites
 from mnstudy.cohort.columns import columns
 from mnstudy.cohort.table import Cohort, is_baseline
@@ -22,6 +21,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.robustness.row import Asked, Row, asked_again
+from mnstudy.words.notes import Count, Note, note
 
 LOW, HIGH = 0.1, 0.9  # shares of the seen values that stand for a bad and a good result
 SCORE = "improvement_score"
@@ -31,7 +31,7 @@ SCORE = "improvement_score"
 class Case:
     """A question in which everything unknown is taken to be so."""
 
-    words: str
+    choice: Note
     question: Question
 
 
@@ -50,7 +50,7 @@ def worst_case(asked: Asked) -> list[Row]:
     bad and as good as were seen.
     """
     return [
-        asked_again(asked, case.question, check="worst case", choice=case.words)
+        asked_again(asked, case.question, check="worst case", choice=case.choice)
         for case in worst_cases(asked.question)
     ]
 
@@ -82,9 +82,8 @@ def _of_scores(question: Question) -> Iterator[Case]:
             seen = score[arm][~unknown[arm]].dropna()
             if len(seen):
                 score[arm] = score[arm].mask(unknown[arm], seen.quantile(share))
-        words = f"{fmt.count(n, 'site')} unseen: as {'bad' if bad else 'good'} for the claim as "
-        words += f"the {'worst' if bad else 'best'} tenth of those seen"
-        yield Case(words=words, question=replace(question, sites=sites.assign(**{SCORE: score})))
+        choice = note("unseen_bad" if bad else "unseen_good", sites=Count(n=n, noun="site"))
+        yield Case(choice=choice, question=replace(question, sites=sites.assign(**{SCORE: score})))
 
 
 def _of_shares(question: Question) -> Iterator[Case]:
@@ -99,8 +98,9 @@ def _of_shares(question: Question) -> Iterator[Case]:
     for end, what in ((spec.low, "lowest"), (spec.high, "highest")):
         value = sites[outcome].astype("float64").copy()
         value[arm] = value[arm].mask(unknown[arm], end)
-        words = f"{fmt.count(n, 'site')} unseen: at the {what} value"
-        yield Case(words=words, question=replace(question, sites=sites.assign(**{outcome: value})))
+        choice = note("unseen_at_end", sites=Count(n=n, noun="site"), end=what)
+        extreme = replace(question, sites=sites.assign(**{outcome: value}))
+        yield Case(choice=choice, question=extreme)
 
 
 def _unknown(cohort: Cohort, sites: pd.DataFrame, outcome: str) -> pd.Series:
@@ -114,8 +114,9 @@ def _of_rates(question: Question) -> Iterator[Case]:
     if not unseen or not events:
         return
     for happened in (True, False):
-        words = f"{fmt.count(len(unseen), 'patient')} without a record: {_had(happened)}"
-        yield Case(words=words, question=_with(question, data, events, {happened: unseen}))
+        patients = Count(n=len(unseen), noun="patient")
+        choice = note("without_record", patients=patients, had=_had(happened))
+        yield Case(choice=choice, question=_with(question, data, events, {happened: unseen}))
 
 
 def _of_event_differences(question: Question) -> Iterator[Case]:
@@ -130,19 +131,23 @@ def _of_event_differences(question: Question) -> Iterator[Case]:
     if not events or not (treated or reference):
         return
     for happened in (False, True):
-        words = " and ".join(
-            f"{fmt.count(len(people), 'patient')} without a record in the {arm} group: {_had(had)}"
-            for arm, people, had in (
-                ("treated", treated, happened),
-                ("reference", reference, not happened),
+        named = (("treated", treated, happened), ("reference", reference, not happened))
+        records = tuple(
+            note(
+                "group_without_record",
+                patients=Count(n=len(people), noun="patient"),
+                arm=arm,
+                had=_had(had),
             )
+            for arm, people, had in named
         )
         filled = {happened: treated, not happened: [p for p in reference if p not in treated]}
-        yield Case(words=words, question=_with(question, data, events, filled))
+        choice = note("groups_without_record", groups=records)
+        yield Case(choice=choice, question=_with(question, data, events, filled))
 
 
-def _had(happened: bool) -> str:
-    return "all had it" if happened else "none had it"
+def _had(happened: bool) -> Note:
+    return note("all_had_it" if happened else "none_had_it")
 
 
 def _recordable(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,60 +12,10 @@ from numpy.typing import NDArray
 THRESHOLD = 5  # counts below it could point at a person
 FEW, NOT_SHOWN = f"<{THRESHOLD}", "not shown"
 
-_NOUN = r"(?:patient|site|assessment|visit|person|event|session)s?\b"
-_SMALL = rf"[1-{THRESHOLD - 1}]"
-_ALONE = r"(?<![\d.,<])"  # the number does not begin before it, and was not hidden already
-_COUNTED = re.compile(rf"{_ALONE}{_SMALL} (patient|site|assessment|visit|person|event)s?\b")
-_NUMBER = r"\d{1,3}(?:,\d{3})+|\d+"
-_SHARE = re.compile(
-    rf"(between )?{_ALONE}({_NUMBER})(?: and ({_NUMBER}))? of ({_NUMBER})(?= {_NOUN}| against )"
-)
-_SEEN = re.compile(rf"(?:\bof ({_NUMBER}) [^.;|]*?)?{_ALONE}({_NUMBER}) were\b")
-_UNSEEN = re.compile(rf"(?<=not seen after ){_SMALL} sessions?\b")
-
 
 def is_small(n: float) -> bool:
     """Tell whether a count is small enough to point at a person."""
     return 0 < n < THRESHOLD
-
-
-def safe_text(text: str) -> str:
-    """Replace the small counts of people in a sentence, and the counts of all but a few.
-
-    Examples
-    --------
-    >>> safe_text("3 sites without a known outcome left out")
-    '<5 sites without a known outcome left out'
-    >>> safe_text("2 of 412 patients, measured in 409 of 412 patients")
-    '<5 of 412 patients, measured in all but <5 of 412 patients'
-    """
-    text = _SHARE.sub(_safe_share, text)
-    text = _COUNTED.sub(lambda m: f"{FEW} {m[1]}s", text)
-    text = _SEEN.sub(_safe_seen, text)
-    return _UNSEEN.sub(f"{FEW} sessions", text)
-
-
-def _safe_share(found: re.Match[str]) -> str:
-    word, *ends, whole = found.groups()
-    total = _number(whole)
-    shown = [_of(_number(x), total) or x for x in ends if x]
-    return f"{word or ''}{' and '.join(shown)} of {whole}"
-
-
-def _safe_seen(found: re.Match[str]) -> str:
-    whole, seen = found.groups()
-    few = _of(_number(seen), _number(whole) if whole else 0)
-    return f"{found[0][: -len(f'{seen} were')]}{few or seen} were"
-
-
-def _of(n: int, total: int) -> str:
-    if is_small(n):
-        return FEW
-    return f"all but {FEW}" if is_small(total - n) else ""
-
-
-def _number(text: str) -> int:
-    return int(text.replace(",", ""))
 
 
 def withheld(counts: pd.DataFrame) -> pd.DataFrame:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.cohort.small_counts import FEW, NOT_SHOWN, THRESHOLD
+from mnstudy.disclosure.findings import is_guarded
+from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, is_small
 from mnstudy.formatting_profiles import Profile
-from mnstudy.verdicts.disclosure import is_guarded, is_small
 from mnstudy.verdicts.finding import Finding
 
 ARMS = ("treated", "reference")
@@ -20,11 +20,17 @@ ARMS = ("treated", "reference")
 class Size:
     """How many patients of a group have a known outcome, of how many; as it may be shown.
 
-    ``exact`` tells that ``text`` holds the number itself, so that counts of them may be shown.
+    ``exact`` tells that ``known`` is the number itself, so that counts of them may be shown.
     """
 
-    text: str
+    known: str
     exact: bool
+    whole: str = ""
+
+    @property
+    def text(self) -> str:
+        """The known of all, as in ``107/108``."""
+        return f"{self.known}/{self.whole}" if self.whole else self.known
 
 
 def size(row: Mapping[Any, Any], finding: Finding, style: Profile) -> Size:
@@ -47,20 +53,18 @@ def size(row: Mapping[Any, Any], finding: Finding, style: Profile) -> Size:
     n, whole = int(row["n"]), row["in_group"]
     total = None if pd.isna(whole) else int(whole)
     if not is_guarded(finding):
-        return Size(text=_of(style.count(n), style, total), exact=True)
+        whole = "" if total is None else style.count(total)
+        return Size(known=style.count(n), exact=True, whole=whole)
     if is_small(n):
-        return Size(text=FEW, exact=False)
+        return Size(known=FEW, exact=False)
     if _left_out(row, finding):
-        return Size(text=NOT_SHOWN, exact=False)
-    known = _short(n, (total, finding.cohort_patients), style)
+        return Size(known=NOT_SHOWN, exact=False)
+    short = _short(n, (total, finding.cohort_patients), style)
+    known = short or style.count(n)
     if total is None:
-        return Size(text=known or style.count(n), exact=not known)
+        return Size(known=known, exact=not short)
     all_of_them = _short(total, (finding.cohort_patients,), style) or style.count(total)
-    return Size(text=f"{known or style.count(n)}/{all_of_them}", exact=not known)
-
-
-def _of(n: str, style: Profile, total: int | None) -> str:
-    return n if total is None else f"{n}/{style.count(total)}"
+    return Size(known=known, exact=not short, whole=all_of_them)
 
 
 def _short(n: int, wholes: tuple[int | None, ...], style: Profile) -> str:
@@ -82,7 +86,7 @@ def _left_out(row: Mapping[Any, Any], finding: Finding) -> bool:
     return arms[ARMS.index(row["role"])].n is None
 
 
-def tells(row: Mapping[Any, Any], shown: Size, finding: Finding) -> bool:
+def reveals_small_count(row: Mapping[Any, Any], shown: Size, finding: Finding) -> bool:
     """Tell whether the share of a group would tell a count of one to four people."""
     if not is_guarded(finding) or row["kind"] != "events":
         return False
@@ -93,10 +97,10 @@ def tells(row: Mapping[Any, Any], shown: Size, finding: Finding) -> bool:
 def events(row: Mapping[Any, Any], shown: Size, finding: Finding, style: Profile) -> str:
     """Write how many had the event of how many; of one to four people only that they are few."""
     n, count = int(row["n"]), int(row["events"])
-    if not tells(row, shown, finding):
+    if not reveals_small_count(row, shown, finding):
         return style.events(count, n)
     if not count:
-        return f"0/{shown.text.split('/')[0]}"
+        return f"0/{shown.known}"
     if is_small(count):
         return f"{FEW}/{style.count(n)}" if shown.exact else FEW
     if is_small(n - count) and shown.exact:

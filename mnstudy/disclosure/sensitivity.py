@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 
 import pandas as pd
 
-from mnstudy.cohort.small_counts import NOT_SHOWN
+from mnstudy.disclosure.findings import is_guarded, safe, shown_count
+from mnstudy.disclosure.notes import guarded_note
+from mnstudy.disclosure.small_counts import NOT_SHOWN, THRESHOLD, is_small
 from mnstudy.stats.proportion_limits import exact_limits
-from mnstudy.verdicts.disclosure import (
-    THRESHOLD,
-    is_guarded,
-    is_small,
-    safe,
-    safe_text,
-    shown_count,
-)
 from mnstudy.verdicts.findings import Finding
 from mnstudy.verdicts.judge import judge
+from mnstudy.words.notes import note
 
 MARGINS, CLINICS, TYPES, MISSING = "margins", "clinics", "scar types", "missing"
-WITHHELD = "fewer than 5 patients apart from the main result"
-FEW_EVENTS = "fewer than 5 patients with the event, or without it"
+WITHHELD, FEW_EVENTS = note("few_apart"), note("few_with_event")
 NUMBERS = ("estimate", "ci_low", "ci_high", "p_value")
-_BOTH = re.compile(rf"(?<![\d.,])[1-{THRESHOLD - 1}](?= with both arms)")
 
 
 def guarded(finding: Finding, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a finding with a column ``withheld``, without what must not be shown.
+
+    Their choices and reasons are notes, before and after.
 
     In a real cohort a row that leaves out fewer than five patients would show, taken from the
     main result, what those few had; so would a row that rests on fewer than five, and one of a
@@ -45,12 +39,12 @@ def guarded(finding: Finding, rows: pd.DataFrame) -> pd.DataFrame:
     if not is_guarded(finding):
         return table
     for column in ("choice", "reason"):
-        table[column] = [_BOTH.sub(f"<{THRESHOLD}", safe_text(str(t))) for t in table[column]]
+        table[column] = table[column].map(guarded_note)
     apart = finding.n_patients - table["n_patients"]
     hidden, events = _hidden(finding, table, apart), _few_events(finding, table)
     table = _over_margins(finding, table)
-    table.loc[events, "withheld"] = FEW_EVENTS
-    table.loc[hidden, "withheld"] = WITHHELD
+    table.loc[events, "withheld"] = str(FEW_EVENTS)
+    table.loc[hidden, "withheld"] = str(WITHHELD)
     table.loc[hidden | events, list(NUMBERS)] = math.nan
     # a number of patients that differs by a few tells of a few, whatever was estimated
     sized = shown_count(finding, finding.n_patients) == f"{finding.n_patients:,}"
@@ -128,7 +122,8 @@ def _over_margins(finding: Finding, table: pd.DataFrame) -> pd.DataFrame:
     for place in table.index[table["check"].eq(MARGINS)]:
         margin, level = (float(table.at[place, c]) for c in ("margin", "confidence_level"))
         if len(_verdicts(finding, margin, level)) > 1:
-            table.loc[place, ["verdict", "reason"]] = [NOT_SHOWN, FEW_EVENTS]
+            table.at[place, "verdict"] = NOT_SHOWN
+            table.at[place, "reason"] = FEW_EVENTS
     return table
 
 

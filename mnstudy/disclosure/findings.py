@@ -1,40 +1,20 @@
-"""Small counts stay inside: what a real cohort may show of fewer than five people.
-
-What a finding holds is exact; what is shown of it, on a page, in a figure, in a file of a report,
-in a notebook or on a terminal, is ``safe``.
-"""
+"""A finding as it may be shown: the one door between what was found and what is said of it."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort import small_counts
-from mnstudy.cohort.small_counts import FEW, NOT_SHOWN, THRESHOLD, safe_text, withheld
-from mnstudy.verdicts.few_events import blanked
-from mnstudy.verdicts.few_events_withheld import without_few_events
+from mnstudy.disclosure import small_counts
+from mnstudy.disclosure.few_events import NAN, without_few_events, without_value
+from mnstudy.disclosure.notes import guarded_notes, with_counts
+from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, withheld
+from mnstudy.verdicts.finding import Finding, Part, lines_of
+from mnstudy.words.notes import Count, Note
 
-if TYPE_CHECKING:
-    from mnstudy.verdicts.finding import Finding, Part
-
-__all__ = [
-    "THRESHOLD",
-    "is_guarded",
-    "is_small",
-    "safe",
-    "safe_text",
-    "shown_count",
-    "shown_sites",
-    "shown_size",
-]
-
-NAN = float("nan")
 _GROUPS = ("level", "arm")  # parts that share out the patients of a finding
-_DEGREES = re.compile(r"(?<= and )[\d.,]+(?= degrees of freedom)")
 
 
 def is_guarded(finding: Finding) -> bool:
@@ -47,28 +27,29 @@ def is_small(n: int | None) -> bool:
     return n is not None and small_counts.is_small(n)
 
 
-def shown_count(finding: Finding, n: int | None) -> str:
+def shown_count(finding: Finding, n: int | None, *, comma: str = ",") -> str:
     """Write a count of people: ``<5`` where it must not be shown, empty where unknown.
 
-    Where all but a few of a known total are behind it, only that is said: ``>207`` of 212.
+    Where all but a few of a known total are behind it, only that is said: ``>207`` of 212. A file
+    of numbers has no ``comma`` between thousands.
     """
-    return _shown(finding, n, finding.cohort_patients)
+    return _shown(finding, n, finding.cohort_patients, comma)
 
 
-def shown_sites(finding: Finding) -> str:
+def shown_sites(finding: Finding, *, comma: str = ",") -> str:
     """Write the number of sites behind a finding, by the same rule."""
-    return _shown(finding, finding.n_sites, finding.cohort_sites)
+    return _shown(finding, finding.n_sites, finding.cohort_sites, comma)
 
 
-def _shown(finding: Finding, n: int | None, whole: int) -> str:
+def _shown(finding: Finding, n: int | None, whole: int, comma: str) -> str:
     if n is None:
         return ""
     if not is_guarded(finding):
-        return f"{n:,}"
+        return f"{n:{comma}}"
     if is_small(n):
         return FEW
     total = _total(finding, n, whole)
-    return f"{n:,}" if total is None else f">{total - THRESHOLD:,}"
+    return f"{n:{comma}}" if total is None else f">{total - THRESHOLD:{comma}}"
 
 
 def _total(finding: Finding, n: int, whole: int) -> int | None:
@@ -93,6 +74,11 @@ def shown_size(finding: Finding) -> str:
     )
 
 
+def shown_lines(finding: Finding) -> list[str]:
+    """Return the finding as lines of text, as a report may show it."""
+    return lines_of(safe(finding), shown_size(finding))
+
+
 def safe(finding: Finding) -> Finding:
     """Return the finding without what it must not show.
 
@@ -108,11 +94,11 @@ def safe(finding: Finding) -> Finding:
     Notes
     -----
     - A rate of which 1 to 4 patients had the event, or had it not, keeps only the limit that 4
-      would give (``mnstudy.verdicts.few_events``); a difference of two rates keeps nothing where
+      would give (``mnstudy.disclosure.few_events``); a difference of two rates keeps nothing where
       either is such a rate. Verdict and reason stay.
     - Values of parts with fewer than five people are blank, their counts stay and are written as
       ``<5`` by ``shown_count``; so is the size of the part from which a small one would follow.
-    - Small counts in the reason and the notes are replaced.
+    - Small counts in the reasons and the remarks are replaced.
     - A size that falls a few short of the whole cohort, or from which a few were left out, is
       written as more than that whole less five; degrees of freedom go with it.
     """
@@ -120,13 +106,13 @@ def safe(finding: Finding) -> Finding:
         return finding
     total = _total(finding, finding.n_patients, finding.cohort_patients)
     finding = without_few_events(finding, at_least=total and total - THRESHOLD + 1)
-    said = replace(
+    guarded = replace(
         finding,
-        reason=safe_text(finding.reason),
-        notes=tuple(safe_text(note) for note in finding.notes),
+        reasons=guarded_notes(finding.reasons),
+        remarks=guarded_notes(finding.remarks),
         parts=_without_small_parts(finding),
     )
-    return _without_size(said)
+    return _without_size(guarded)
 
 
 def _without_size(finding: Finding) -> Finding:
@@ -134,21 +120,26 @@ def _without_size(finding: Finding) -> Finding:
 
     Degrees of freedom tell it as well.
     """
-    named = (
-        (finding.n_patients, "patient", shown_count(finding, finding.n_patients)),
-        (finding.n_sites, "site", shown_sites(finding)),
-    )
-    hidden = [(f"{n:,} {noun}s", f"{shown} {noun}s") for n, noun, shown in named if ">" in shown]
+    sizes = {
+        ("patient", finding.n_patients): shown_count(finding, finding.n_patients),
+        ("site", finding.n_sites): shown_sites(finding),
+    }
+    hidden = {key: shown for key, shown in sizes.items() if shown not in (f"{key[1]:,}", FEW)}
     if not hidden or finding.estimate is None:
         return finding
 
-    def said(text: str) -> str:
-        for exact, shown in hidden:
-            text = re.sub(rf"(?<![\d.,>]){exact}", shown, text)
-        return _DEGREES.sub(NOT_SHOWN, text)
+    def sized(count: Count) -> Count:
+        if count.of is None:
+            return replace(count, shown=hidden.get((count.noun, count.n), count.shown))
+        return replace(count, of_shown=hidden.get((count.noun, count.of), count.of_shown))
 
-    estimate = replace(finding.estimate, df=NAN, method=said(finding.estimate.method))
-    return replace(finding, estimate=estimate, notes=tuple(map(said, finding.notes)))
+    def resized(note: Note) -> Note:
+        if note.kind == "test_of_levels":
+            note = note.having(df_den=NOT_SHOWN)
+        return with_counts(note, sized)
+
+    estimate = replace(finding.estimate, df=NAN, how=resized(finding.estimate.how))
+    return replace(finding, estimate=estimate, remarks=tuple(map(resized, finding.remarks)))
 
 
 def _without_small_parts(finding: Finding) -> tuple[Part, ...]:
@@ -159,7 +150,7 @@ def _without_small_parts(finding: Finding) -> tuple[Part, ...]:
         places = [i for i, p in enumerate(kept) if (p.kind, p.group, p.unit) == key and p.n]
         for i in _giving_away(finding, [kept[i].n or 0 for i in places], places):
             kept[i] = replace(kept[i], n=None)
-    return tuple(blanked(p) if is_small(p.n) else p for p in kept)
+    return tuple(without_value(p) if is_small(p.n) else p for p in kept)
 
 
 def _giving_away(finding: Finding, sizes: list[int], places: list[int]) -> list[int]:

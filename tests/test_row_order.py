@@ -1,0 +1,61 @@
+"""Results do not depend on the order of the rows of a sheet, not in the last digit."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+import mnstudy as mn
+
+DESIGNS = ("registry", "split_body", "parallel")
+ASKED = ("more-sessions", "reduces-scarring", "topical-adjunct")
+
+
+@pytest.fixture(scope="module", params=DESIGNS)
+def cohort(request):
+    return mn.simulate(60, design=request.param, rng=5)
+
+
+@pytest.fixture(scope="module")
+def findings(cohort):
+    return mn.evaluate(cohort)
+
+
+def shuffled(cohort, seed):
+    mixed = cohort.data.sample(frac=1, random_state=seed).reset_index(drop=True)
+    return replace(cohort, data=mixed)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_findings_are_the_same_to_the_last_digit(cohort, findings, seed):
+    again = mn.evaluate(shuffled(cohort, seed))
+    pd.testing.assert_frame_equal(again.to_frame(), findings.to_frame(), check_exact=True)
+    assert repr([f.parts for f in again]) == repr([f.parts for f in findings])
+
+
+def test_checks_and_curves_are_the_same_to_the_last_digit(cohort, findings):
+    mixed = shuffled(cohort, 4)
+    quick = ["adjustment", "cluster-robust", "ranks", "missing"]
+    one, other = (mn.evaluate(c, ASKED).sensitivity(quick) for c in (cohort, mixed))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+    claim = next(c for c in ASKED[1:] if findings[c].estimate is not None)
+    curves = [mn.specification_curve(c, claim, n_resamples=99) for c in (cohort, mixed)]
+    pd.testing.assert_frame_equal(curves[0].table, curves[1].table, check_exact=True)
+    assert len({(c.joint.p_median, c.joint.p_global) for c in curves}) == 1
+
+
+def test_figures_and_outcomes_are_the_same_to_the_last_digit(cohort, findings):
+    mixed = shuffled(cohort, 5)
+    tables = [mn.outcomes(c, findings) for c in (cohort, mixed)]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+    for claim in ASKED:
+        for one, other in zip(mn.charts(cohort, claim), mn.charts(mixed, claim), strict=True):
+            pd.testing.assert_frame_equal(one.data(), other.data(), check_exact=True)
+            assert one.caption == other.caption
+
+
+def test_only_rows_out_of_order_are_put_in_order(cohort):
+    assert cohort.in_order() is cohort
+    mixed = shuffled(cohort, 6)
+    pd.testing.assert_frame_equal(mixed.in_order().data, cohort.data)
+    assert not mixed.data.equals(cohort.data)
