@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnstudy.stats.mixed import random_intercept, random_intercept_batch
+from mnstudy.stats.mixed.model import random_intercept, random_intercept_batch
 
 ROWS = (600, 3_000, 30_000, 300_000, 3_000_000)
 STATSMODELS_UP_TO = 30_000

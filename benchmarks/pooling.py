@@ -10,7 +10,7 @@ import timeit
 
 import numpy as np
 
-from mnstudy.stats.pooling import pool
+from mnstudy.stats.meta.pooling import pool
 
 SIZES = (5, 20, 100, 1000)
 SECONDS = 0.3

@@ -7,7 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from mnstudy.reporting import notebook_files, notebooks
+from mnstudy.reporting.notebooks import run as notebooks
+from mnstudy.reporting.run import notebook_files
 
 DATA = "demo_clinic"
 

@@ -121,7 +121,7 @@ def _command(
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from mnstudy.reporting import unchanged
+    from mnstudy.reporting.run import unchanged
 
     notebooks = not arguments.no_notebooks
     how = (arguments.only, arguments.formats, arguments.profile, notebooks)
@@ -137,12 +137,12 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _make_report(arguments: argparse.Namespace) -> Path:
-    from mnstudy.reporting.prepared_server import prepared_server
+    from mnstudy.reporting.run.prepared_server import prepared_server
 
     # Ended by the system it cleans up as when interrupted: nothing half-written is left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with prepared_server():  # imports at the same time as this process
-        from mnstudy.cohort.datasets import load
+        from mnstudy.cohort.loading.datasets import load
         from mnstudy.reporting.report import report
 
         cohort = load(arguments.data) if arguments.data else None
@@ -162,7 +162,7 @@ def _make_report(arguments: argparse.Namespace) -> Path:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    from mnstudy.reporting.difference import difference
+    from mnstudy.reporting.run.difference import difference
 
     found = difference(Path(arguments.old), Path(arguments.new))
     print(found)
@@ -170,7 +170,7 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from mnstudy.cohort.datasets import load
+    from mnstudy.cohort.loading.datasets import load
     from mnstudy.verdicts.evaluate import evaluate
 
     cohort = load(arguments.data)
@@ -180,7 +180,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     for finding in findings:
         print(f"\n{finding}")
     if arguments.csv:
-        from mnstudy.reporting.tables import write_csv
+        from mnstudy.reporting.run.numbers import write_csv
 
         write_csv(findings.to_frame(), Path(arguments.csv))
         print(f"\nwrote {arguments.csv}")
@@ -188,12 +188,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from mnstudy.cohort.datasets import validate
+    from mnstudy.cohort.loading.datasets import validate
 
     report = validate(arguments.data)
     if report.ok:
-        from mnstudy.cohort.datasets import load
-        from mnstudy.verdicts.plan_check import check_study
+        from mnstudy.cohort.loading.datasets import load
+        from mnstudy.verdicts.claims.plan_check import check_study
 
         check_study(load(arguments.data).study)
     print(report, file=sys.stdout if report.ok else sys.stderr)
@@ -201,13 +201,13 @@ def _validate(arguments: argparse.Namespace) -> int:
 
 
 def _claims(arguments: argparse.Namespace) -> int:
-    from mnstudy.verdicts.registry import GROUPS, select
+    from mnstudy.verdicts.claims.registry import GROUPS, select
 
     own, why_not = {}, {}
     if arguments.data:
-        from mnstudy.cohort.datasets import load
+        from mnstudy.cohort.loading.datasets import load
+        from mnstudy.verdicts.claims.plan_check import check_study
         from mnstudy.verdicts.evaluate import claims
-        from mnstudy.verdicts.plan_check import check_study
 
         cohort = load(arguments.data)
         own = check_study(cohort.study)
@@ -224,7 +224,7 @@ def _claims(arguments: argparse.Namespace) -> int:
 
 
 def _datasets(arguments: argparse.Namespace) -> int:
-    from mnstudy.cohort.datasets import datasets
+    from mnstudy.cohort.loading.datasets import datasets
 
     for name, row in datasets().iterrows():
         mark = "SYNTHETIC" if row["synthetic"] else "real"
@@ -233,7 +233,7 @@ def _datasets(arguments: argparse.Namespace) -> int:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from mnstudy.cohort.simulate import simulate
+    from mnstudy.cohort.simulate.simulate import simulate
 
     out = Path(arguments.out)
     if out.exists():
@@ -245,8 +245,8 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from mnstudy.cohort.datasets import load
-    from mnstudy.verdicts.plan_check import check_study, plan_in_words
+    from mnstudy.cohort.loading.datasets import load
+    from mnstudy.verdicts.claims.plan_check import check_study, plan_in_words
 
     study = load(arguments.data).study
     print("\n".join(plan_in_words(study, check_study(study))))
@@ -254,7 +254,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from mnstudy.cohort.propose import write_study
+    from mnstudy.cohort.loading.propose import write_study
 
     target, proposals = write_study(Path(arguments.sheet))
     print("\n".join(f"  {p}" for p in proposals))

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import mnstudy as mn
-from mnstudy.cohort.attrition import attrition, flow, lost_sites
-from mnstudy.disclosure.cohort_tables import guarded_dropouts, guarded_flow
-from mnstudy.verdicts.dropout import completers_and_dropouts, dropout_notes
+from mnstudy.cohort.describe.flow import attrition, flow, lost_sites
+from mnstudy.disclosure.tables import guarded_dropouts, guarded_flow
+from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts, dropout_notes
 
 PARALLEL = {"design": "parallel", "randomised": True}
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.published import contrast_frame, load_published
-from mnstudy.stats.effect_sizes import arcsine_proportion
-from mnstudy.stats.meta_regression import regress_effects
-from mnstudy.verdicts.between_studies import COLUMNS, ECOLOGICAL, between_studies
-from mnstudy.verdicts.study_moderators import depth, sessions
+from mnstudy.cohort.published.tables import contrast_frame, load_published
+from mnstudy.stats.meta.effect_sizes import arcsine_proportion
+from mnstudy.stats.meta.meta_regression import regress_effects
+from mnstudy.verdicts.evidence.between_studies import COLUMNS, ECOLOGICAL, between_studies
+from mnstudy.verdicts.evidence.study_moderators import depth, sessions
 
 
 @pytest.fixture(scope="module")

@@ -23,13 +23,14 @@ from mnstudy.disclosure import safe, shown_size
 from mnstudy.disclosure.sensitivity import guarded
 from mnstudy.disclosure.small_counts import withheld
 from mnstudy.errors import DataError
-from mnstudy.reporting import captions, tables
-from mnstudy.reporting import notebook_tables as show
-from mnstudy.reporting import notebooks as runner
-from mnstudy.reporting.notebook_files import shipped_notebooks
-from mnstudy.reporting.scrub import leaks, scrub
-from mnstudy.reporting.scrub_files import shown
-from mnstudy.stats.proportions import proportion
+from mnstudy.reporting import words as captions
+from mnstudy.reporting.notebooks import run as runner
+from mnstudy.reporting.notebooks import show
+from mnstudy.reporting.run import numbers as tables
+from mnstudy.reporting.run.notebook_files import shipped_notebooks
+from mnstudy.reporting.run.scrub import leaks, scrub
+from mnstudy.reporting.run.scrub_files import shown
+from mnstudy.stats.counts.proportions import proportion
 from mnstudy.verdicts.findings import Finding, Findings, Part
 
 ASKED = [

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnstudy.cohort.published import contrast_frame, load_published
-from mnstudy.verdicts import evidence_checks as checked
-from mnstudy.verdicts import evidence_groups as grouped
-from mnstudy.verdicts.certainty import LEVELS, certainty, settings
-from mnstudy.verdicts.evidence_verdict import assess, cap
-from mnstudy.verdicts.judge import Verdict
-from mnstudy.verdicts.registry import select
+from mnstudy.cohort.published.tables import contrast_frame, load_published
+from mnstudy.verdicts.claims.registry import select
+from mnstudy.verdicts.evidence import checks as checked
+from mnstudy.verdicts.evidence import groups as grouped
+from mnstudy.verdicts.evidence.certainty import LEVELS, certainty, settings
+from mnstudy.verdicts.evidence.evidence_verdict import assess, cap
+from mnstudy.verdicts.finding.judge import Verdict
 from mnstudy.words.notes import as_given, note
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.columns import columns
-from mnstudy.cohort.published import contrast_counts, load_published
+from mnstudy.cohort.published.tables import contrast_counts, load_published
+from mnstudy.cohort.schema.columns import columns
 from mnstudy.verdicts.analyses import ANALYSES
-from mnstudy.verdicts.judge import RULES
-from mnstudy.verdicts.registry import ARTICLES, GROUPS, registry
+from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, registry
+from mnstudy.verdicts.finding.judge import RULES
 
 CLAIMS = list(registry().values())
 

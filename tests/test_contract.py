@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.columns import columns
+from mnstudy.cohort.schema.columns import columns
 
 
 def problems(frame, **study):

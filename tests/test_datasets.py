@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.shipped import data_dir
+from mnstudy.cohort.loading.shipped import data_dir
 
 
 def test_the_shipped_sets_are_listed():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.design import infer_design
+from mnstudy.cohort.study.design import infer_design
 
 
 def sites(n, **columns):

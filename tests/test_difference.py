@@ -8,9 +8,9 @@ import pytest
 import mnstudy as mn
 from mnstudy import cli
 from mnstudy.errors import DataError
-from mnstudy.reporting.difference import difference
-from mnstudy.reporting.folder import write_manifest
-from mnstudy.reporting.tables import results_frame, write_csv
+from mnstudy.reporting.run.difference import difference
+from mnstudy.reporting.run.folder import write_manifest
+from mnstudy.reporting.run.numbers import results_frame, write_csv
 from mnstudy.words.notes import as_given
 
 VERSIONS = {"python": "3.11.7", "numpy": "2.4.6"}

@@ -5,12 +5,12 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from mnstudy.cohort.published import contrast_frame, load_published
-from mnstudy.stats.vote_direction import direction_share
-from mnstudy.verdicts.directions import directions_of, read
-from mnstudy.verdicts.directions_rows import DIRECTIONS, KINDS, ROLES
-from mnstudy.verdicts.directions_state import STATES, evidence_state
-from mnstudy.verdicts.registry import claim, registry, select
+from mnstudy.cohort.published.tables import contrast_frame, load_published
+from mnstudy.stats.meta.directions import direction_share
+from mnstudy.verdicts.claims.registry import claim, registry, select
+from mnstudy.verdicts.evidence.directions import directions_of, read
+from mnstudy.verdicts.evidence.directions_rows import DIRECTIONS, KINDS, ROLES
+from mnstudy.verdicts.evidence.directions_state import STATES, evidence_state
 
 # in favour / no difference / against / mixed as entered: controlled, within arms, uncontrolled
 COUNTS = """

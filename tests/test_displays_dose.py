@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import mnstudy as mn
 from mnstudy.disclosure.displays import far_apart, joined_steps, safe_display
 from mnstudy.disclosure.harms import safe_cell
-from mnstudy.reporting.course_charts import course_charts, harms_chart
-from mnstudy.stats.interval_censored import turnbull
+from mnstudy.reporting.figures.course_charts import course_charts, harms_chart
+from mnstudy.stats.missing.interval_censored import turnbull
 from mnstudy.verdicts.analyses.timing import weeks_to_response
 from mnstudy.verdicts.displays import dose as exact_dose
 from mnstudy.verdicts.displays import harms as exact_harms

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats as sps
 
-from mnstudy.cohort import extraction
-from mnstudy.cohort.published import load_published
-from mnstudy.verdicts.doubts import CHECKS, COLUMNS, doubts
-from mnstudy.verdicts.doubts_figures import number, outcomes, printed_p
+from mnstudy.cohort.published import extraction
+from mnstudy.cohort.published.tables import load_published
+from mnstudy.verdicts.doubts.doubts import CHECKS, COLUMNS, doubts
+from mnstudy.verdicts.doubts.printed import number, outcomes, printed_p
 
 GB = "Goodman-Baron quantitative"
 

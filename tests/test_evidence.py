@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.manifest import check_manifest
-from mnstudy.cohort.published import contrast_frame, load_published
-from mnstudy.cohort.shipped import data_dir
-from mnstudy.verdicts.evidence_effects import effects
-from mnstudy.verdicts.evidence_groups import groups
-from mnstudy.verdicts.evidence_table import evidence_table
+from mnstudy.cohort.loading.manifest import check_manifest
+from mnstudy.cohort.loading.shipped import data_dir
+from mnstudy.cohort.published.tables import contrast_frame, load_published
+from mnstudy.verdicts.evidence.effects import effects
+from mnstudy.verdicts.evidence.groups import groups
+from mnstudy.verdicts.evidence.table import evidence_table
 
 
 def test_every_claim_has_its_row(trials):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.published import load_published, validate_published
+from mnstudy.cohort.published.tables import load_published, validate_published
 from mnstudy.errors import DataError
 
 SHIPPED = Path(__file__).parents[1] / "data" / "published"

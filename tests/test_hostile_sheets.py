@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.design import assignable
+from mnstudy.cohort.study.design import assignable
 from mnstudy.verdicts.analyses.beside import NOTHING
 
 PARALLEL = {"design": "parallel", "randomised": True}

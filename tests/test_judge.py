@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mnstudy.verdicts.finding.judge import RULES, judge
 from mnstudy.verdicts.findings import VERDICTS, Estimate
-from mnstudy.verdicts.judge import RULES, judge
 from mnstudy.words.notes import as_given
 
 

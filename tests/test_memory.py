@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnstudy as mn
-from mnstudy import memory
-from mnstudy.verdicts.basis import claim_basis, cohort_basis, finding_basis
+from mnstudy import cache as memory
+from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis, finding_basis
 
 
 class Counted:

@@ -6,9 +6,9 @@ from html import escape
 import nbformat
 import pytest
 
-from mnstudy.reporting.notebook_files import shipped_notebooks
-from mnstudy.reporting.notebooks import PARAMETERS, run
-from mnstudy.verdicts.registry import registry
+from mnstudy.reporting.notebooks.run import PARAMETERS, run
+from mnstudy.reporting.run.notebook_files import shipped_notebooks
+from mnstudy.verdicts.claims.registry import registry
 
 NOTEBOOKS = shipped_notebooks()
 NAMES = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.plan import Plan, parse_plan, plan_problems
+from mnstudy.cohort.study.plan import Plan, parse_plan, plan_problems
 from mnstudy.errors import DataError
 
 TWO = ("reduces-scarring", "little-pain")

@@ -13,15 +13,15 @@ from docx import Document
 from docx.enum.section import WD_ORIENT
 
 import mnstudy as mn
-from mnstudy.cohort.summary import table_one
-from mnstudy.reporting import table_latex
-from mnstudy.reporting.baseline_table import baseline_table
-from mnstudy.reporting.evidence_printed import evidence_printed
-from mnstudy.reporting.harms_table import harms_table
-from mnstudy.reporting.outcome_table import outcome_table
-from mnstudy.reporting.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
-from mnstudy.reporting.report_tables import cohort_tables, trials_tables
-from mnstudy.reporting.table_formats import to_csv, to_docx, to_html, to_latex, write_tables
+from mnstudy.cohort.describe.table_one import table_one
+from mnstudy.reporting.tables import latex as table_latex
+from mnstudy.reporting.tables.baseline import baseline_table
+from mnstudy.reporting.tables.evidence import evidence_printed
+from mnstudy.reporting.tables.harms import harms_table
+from mnstudy.reporting.tables.outcomes import outcome_table
+from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
+from mnstudy.reporting.tables.table_formats import to_csv, to_docx, to_html, to_latex, write_tables
+from mnstudy.reporting.tables.write import cohort_tables, trials_tables
 
 HOSTILE = (
     "<script>alert('x')</script>",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.summary import percent
+from mnstudy.cohort.describe.table_one import percent
 from mnstudy.formatting_profiles import PROFILES, Profile, profile_named
 
 NAN = float("nan")

@@ -7,7 +7,7 @@ import pytest
 
 import mnstudy as mn
 from mnstudy.cli import main
-from mnstudy.cohort.propose import propose, write_study
+from mnstudy.cohort.loading.propose import propose, write_study
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnstudy.cohort.published import contrast_frame, load_published
-from mnstudy.verdicts import evidence_groups as grouped
-from mnstudy.verdicts.evidence_checks import checks
-from mnstudy.verdicts.evidence_effects import R_GRID
-from mnstudy.verdicts.registry import select
+from mnstudy.cohort.published.tables import contrast_frame, load_published
+from mnstudy.verdicts.claims.registry import select
+from mnstudy.verdicts.evidence import groups as grouped
+from mnstudy.verdicts.evidence.checks import checks
+from mnstudy.verdicts.evidence.effects import R_GRID
 
 REFERENCE = json.loads((Path(__file__).parent / "reference/published_contrasts.json").read_text())
 WITNESS = REFERENCE["groups"]

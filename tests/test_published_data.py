@@ -8,15 +8,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mnstudy.cohort import contrast_rules, extraction, relations
-from mnstudy.cohort.manifest import check_manifest, read_manifest
-from mnstudy.cohort.published import (
+from mnstudy.cohort.loading.manifest import check_manifest, read_manifest
+from mnstudy.cohort.published import contrast_rules, extraction, relations
+from mnstudy.cohort.published.tables import (
     contrast_counts,
     contrast_frame,
     load_published,
     validate_published,
 )
-from mnstudy.cohort.study import read_study
+from mnstudy.cohort.study.study import read_study
 from mnstudy.errors import DataError
 
 DATA = Path(__file__).resolve().parents[1] / "data"

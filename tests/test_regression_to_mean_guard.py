@@ -11,10 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import mnstudy as mn
-from mnstudy.cohort.selection import parse_selection, selection_problems
-from mnstudy.stats.beyond_regression import mee_chua
-from mnstudy.stats.regression_to_mean import expected_regression
-from mnstudy.stats.truncated_selection import truncated_normal
+from mnstudy.cohort.study.selection import parse_selection, selection_problems
+from mnstudy.stats.measurement.beyond_regression import mee_chua
+from mnstudy.stats.measurement.regression_to_mean import expected_regression
+from mnstudy.stats.measurement.truncated_selection import truncated_normal
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "mee_chua.json").read_text())
 METHODS = {"mee_chua": mee_chua, "truncated": truncated_normal}

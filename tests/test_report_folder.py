@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from mnstudy.reporting import exchange as exchanging
-from mnstudy.reporting import folder as place
+from mnstudy.reporting.run import exchange as exchanging
+from mnstudy.reporting.run import folder as place
 
 WRITER = """
 import sys
 from pathlib import Path
-from mnstudy.reporting.folder import whole_folder, write_manifest
+from mnstudy.reporting.run.folder import whole_folder, write_manifest
 
 target, version = Path(sys.argv[1]), sys.argv[2]
 while True:

@@ -9,12 +9,15 @@ import nbformat
 import pytest
 
 import mnstudy as mn
-from mnstudy import cli, memory
-from mnstudy.cohort.shipped import data_dir
-from mnstudy.reporting import notebook_files, notebooks, report_notebooks, unchanged
-from mnstudy.reporting.folder import write_manifest
-from mnstudy.reporting.side_by_side import Piece, side_by_side
-from mnstudy.reporting.workers import workers
+from mnstudy import cache as memory
+from mnstudy import cli
+from mnstudy.cohort.loading.shipped import data_dir
+from mnstudy.reporting.notebooks import report_notebooks
+from mnstudy.reporting.notebooks import run as notebooks
+from mnstudy.reporting.run import notebook_files, unchanged
+from mnstudy.reporting.run.folder import write_manifest
+from mnstudy.reporting.run.processes import workers
+from mnstudy.reporting.run.side_by_side import Piece, side_by_side
 
 
 def quiet(*_):

@@ -14,9 +14,10 @@ from made_findings import (
 
 from mnstudy import disclosure
 from mnstudy.disclosure.notes import guarded_note
-from mnstudy.reporting import captions, methods
-from mnstudy.reporting.cells import LEFT, RIGHT, scorecard_entry
-from mnstudy.verdicts.judge import RULES
+from mnstudy.reporting import words as captions
+from mnstudy.reporting.page import methods
+from mnstudy.reporting.page.cells import LEFT, RIGHT, scorecard_entry
+from mnstudy.verdicts.finding.judge import RULES
 from mnstudy.words.notes import Count, note
 
 

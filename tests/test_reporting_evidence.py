@@ -12,24 +12,28 @@ from made_bodies import quiet
 from outline import Outline
 
 import mnstudy as mn
-from mnstudy.cohort.published import load_published
-from mnstudy.reporting import bibliography, captions, claim_charts, page_trials, theme
+from mnstudy.cohort.published.tables import load_published
 from mnstudy.reporting import report as module
-from mnstudy.reporting.albatross import albatross, place
-from mnstudy.reporting.article_shares import article_shares
-from mnstudy.reporting.bodies import published_source
-from mnstudy.reporting.charted import build_sources
-from mnstudy.reporting.correlations import correlations
-from mnstudy.reporting.evidence_map import evidence_map, whole_map
-from mnstudy.reporting.evidence_map_table import COLUMNS, map_table
-from mnstudy.reporting.folder import write_manifest
-from mnstudy.reporting.funnel import funnel
-from mnstudy.reporting.harvest import SIDES, harvest_plot
-from mnstudy.reporting.trials import Trials, gather_trials
-from mnstudy.reporting.workers import workers
-from mnstudy.stats.vote_direction import contour_n
+from mnstudy.reporting import words as captions
+from mnstudy.reporting.figures import claim_charts
+from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures.albatross import albatross, place
+from mnstudy.reporting.figures.article_shares import article_shares
+from mnstudy.reporting.figures.correlations import correlations
+from mnstudy.reporting.figures.evidence_map import evidence_map, whole_map
+from mnstudy.reporting.figures.evidence_map_table import COLUMNS, map_table
+from mnstudy.reporting.figures.harvest import SIDES, harvest_plot
+from mnstudy.reporting.figures.published import funnel
+from mnstudy.reporting.page import page_trials
+from mnstudy.reporting.run.charted import build_sources
+from mnstudy.reporting.run.folder import write_manifest
+from mnstudy.reporting.run.processes import workers
+from mnstudy.reporting.run.sources import published_source
+from mnstudy.reporting.run.trials import Trials, gather_trials
+from mnstudy.reporting.tables import bibliography
+from mnstudy.stats.meta.directions import contour_n
+from mnstudy.verdicts.claims.registry import ARTICLES
 from mnstudy.verdicts.findings import VERDICTS
-from mnstudy.verdicts.registry import ARTICLES
 
 WIDTHS = ("full", "column", "slide")
 FORESTS = ("rare-pih", "reduces-scarring", "severity-matters", "comparable-to-laser",
@@ -122,7 +126,7 @@ def test_a_single_study_has_its_endpoint_and_design_beside_it(findings):
 
 
 def test_controlled_studies_share_no_panel_with_uncontrolled_ones(findings):
-    from mnstudy.reporting.forest import forest_panels
+    from mnstudy.reporting.figures.forest import forest_panels
 
     found = findings["weeks-to-results"]
     mixed = tuple(replace(p, unit="SD") for p in found.parts)

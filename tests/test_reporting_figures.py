@@ -22,9 +22,10 @@ from matplotlib.text import Text
 from PIL import Image
 
 import mnstudy as mn
-from mnstudy.reporting import svg, theme
-from mnstudy.reporting.lettering import text_width, wrap
-from mnstudy.reporting.svg import data_address
+from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import svg
+from mnstudy.reporting.figures.lettering import text_width, wrap
+from mnstudy.reporting.figures.svg import data_address
 
 CASES = cases()
 WIDTHS = ("full", "column", "slide")

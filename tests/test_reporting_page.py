@@ -12,19 +12,19 @@ from made_checks import checked_bodies
 from made_findings import HOSTILE, estimate, finding
 from outline import Outline
 
-from mnstudy.reporting import checklists as module
-from mnstudy.reporting import page as page_module
-from mnstudy.reporting.cells import scorecard_entry
-from mnstudy.reporting.charts import Chart
-from mnstudy.reporting.checklist_places import places
-from mnstudy.reporting.checklists import OPEN, PARTLY, checklist_frame, checklists
-from mnstudy.reporting.downloads import downloads
-from mnstudy.reporting.page import PageFigure, render
-from mnstudy.reporting.page_cohorts import cohort_sections, other_tables
-from mnstudy.reporting.page_scorecard import SORTS, sort_keys
-from mnstudy.reporting.printed_table import Column, PrintedTable, Row, RowGroup
+from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.page import checklists as module
+from mnstudy.reporting.page import page as page_module
+from mnstudy.reporting.page.cells import scorecard_entry
+from mnstudy.reporting.page.checklist_places import places
+from mnstudy.reporting.page.checklists import OPEN, PARTLY, checklist_frame, checklists
+from mnstudy.reporting.page.downloads import downloads
+from mnstudy.reporting.page.page import PageFigure, render
+from mnstudy.reporting.page.page_scorecard import SORTS, sort_keys
+from mnstudy.reporting.page.sections import cohort_sections, other_tables
+from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
+from mnstudy.verdicts.claims.registry import GROUPS
 from mnstudy.verdicts.findings import VERDICTS
-from mnstudy.verdicts.registry import GROUPS
 
 DESIGNS = {
     "randomised": {"design": "parallel", "randomised": True},

@@ -11,12 +11,12 @@ from made_findings import untestable
 from outline import Outline
 
 import mnstudy as mn
-from mnstudy.reporting import folder as place
-from mnstudy.reporting import made_from
 from mnstudy.reporting import report as module
-from mnstudy.reporting.bodies import cohort_source, with_unique_keys
-from mnstudy.reporting.printed_table import slug
-from mnstudy.reporting.workers import workers
+from mnstudy.reporting.run import folder as place
+from mnstudy.reporting.run import origin as made_from
+from mnstudy.reporting.run.processes import workers
+from mnstudy.reporting.run.sources import cohort_source, with_unique_keys
+from mnstudy.reporting.tables.printed_table import slug
 from mnstudy.verdicts.findings import Findings
 
 

@@ -8,10 +8,11 @@ import pytest
 from made_findings import cases, untestable
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from mnstudy.reporting import tables, theme
-from mnstudy.reporting.scorecard import claims_of, scorecard, scorecard_table
+from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.page.scorecard import claims_of, scorecard, scorecard_table
+from mnstudy.reporting.run import numbers as tables
+from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.findings import VERDICTS, Findings
-from mnstudy.verdicts.registry import registry
 
 REAL = Findings([f for f in cases().values() if not f.synthetic and f.n_studies is None])
 TRIALS = Findings([cases()["forest"], untestable()])

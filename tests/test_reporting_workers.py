@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mnstudy.errors import DataError
-from mnstudy.reporting import prepared_server as server_module
-from mnstudy.reporting.prepared_server import prepared_server
-from mnstudy.reporting.workers import Workers, workers
+from mnstudy.reporting.run import prepared_server as server_module
+from mnstudy.reporting.run.prepared_server import prepared_server
+from mnstudy.reporting.run.processes import Workers, workers
 
 
 def refuse(name):

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnstudy as mn
-from mnstudy.cohort.scale_scores import percent_of_baseline
+from mnstudy.cohort.loading.scale_scores import percent_of_baseline
 from mnstudy.cohort.scales import nearest, raw_scale, registry, scale_of, scales
-from mnstudy.reporting.notebook_tables import about
+from mnstudy.reporting.notebooks.show import about
 
 REQUIRED = [
     "Goodman-Baron qualitative", "Goodman-Baron quantitative", "ECCA", "POSAS 2.0 patient",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.verdicts.registry import registry
+from mnstudy.verdicts.claims.registry import registry
 
 CAUSAL = ("reduces", "works", "gives", "makes", "improves", "causes", "effective")
 

@@ -12,7 +12,7 @@ import pytest
 
 import mnstudy as mn
 from mnstudy.errors import DataError
-from mnstudy.reporting.scrub import is_distinctive, leaks, scrub
+from mnstudy.reporting.run.scrub import is_distinctive, leaks, scrub
 
 ID, OTHER = "QZX-7F3A-001", "QZX-7F3A-002"
 NO_ID, NO_COLUMN, NO_ROW = (

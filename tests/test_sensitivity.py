@@ -8,8 +8,8 @@ import pytest
 from scipy import stats as sps
 
 import mnstudy as mn
-from mnstudy.verdicts.robustness import CHECKS
-from mnstudy.verdicts.robustness.row import COLUMNS
+from mnstudy.verdicts.robustness.checks import CHECKS
+from mnstudy.verdicts.robustness.rows import COLUMNS
 
 COMPARED = ["reduces-scarring", "topical-adjunct", "more-sessions", "rare-pih"]
 

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnstudy.cohort.columns import columns
-from mnstudy.cohort.datasets import load
-from mnstudy.cohort.simulate import simulate
-from mnstudy.cohort.simulate_design import DESIGNS
-from mnstudy.cohort.simulate_table import csv_text
-from mnstudy.cohort.simulate_usual import usual
+from mnstudy.cohort.loading.datasets import load
+from mnstudy.cohort.schema.columns import columns
+from mnstudy.cohort.simulate.design import DESIGNS
+from mnstudy.cohort.simulate.simulate import simulate
+from mnstudy.cohort.simulate.simulate_table import csv_text
+from mnstudy.cohort.simulate.simulate_usual import usual
+from mnstudy.cohort.simulate.truth import Truth, truths
 from mnstudy.cohort.table import is_baseline
-from mnstudy.cohort.truth import Truth, truths
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ["patient_id", "site_id"]

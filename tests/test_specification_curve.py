@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.attrition import lost_sites
+from mnstudy.cohort.describe.flow import lost_sites
 from mnstudy.errors import DataError
 from mnstudy.verdicts.analyses import Question
-from mnstudy.verdicts.registry import select
+from mnstudy.verdicts.claims.registry import select
 from mnstudy.verdicts.robustness.choices import declared_choices
 from mnstudy.verdicts.robustness.combinations import answers, combinations
 

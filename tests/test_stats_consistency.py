@@ -11,15 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as sps
 
-from mnstudy.stats.consistency import (
+from mnstudy.stats.measurement.consistency import (
     counts_behind,
     percent_agrees,
     rounding_range,
     spread_is_se,
 )
-from mnstudy.stats.consistency_grim import grim, grimmer
-from mnstudy.stats.consistency_means import p_from_arms, p_from_change
-from mnstudy.stats.consistency_p import midpoint, normal_size, p_from_interval, two_sided_p
+from mnstudy.stats.measurement.consistency_grim import grim, grimmer
+from mnstudy.stats.measurement.consistency_means import p_from_arms, p_from_change
+from mnstudy.stats.measurement.consistency_p import (
+    midpoint,
+    normal_size,
+    p_from_interval,
+    two_sided_p,
+)
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "consistency.json").read_text())
 ROUNDINGS = (ROUND_HALF_UP, ROUND_HALF_DOWN, ROUND_HALF_EVEN)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mnstudy.stats.imputation import impute_clustered, pool_imputations
-from mnstudy.stats.mixed_batch import random_intercept_batch
+from mnstudy.stats.missing.imputation import impute_clustered, pool_imputations
+from mnstudy.stats.mixed.mixed_batch import random_intercept_batch
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "imputation.json").read_text())
 POOLING, EXACT, LARGE = REFERENCE["pooling"], REFERENCE["exact"], REFERENCE["large"]

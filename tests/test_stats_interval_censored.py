@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnstudy.stats.interval_censored import share_by, turnbull
+from mnstudy.stats.missing.interval_censored import share_by, turnbull
 
 REFERENCE = json.loads((Path(__file__).parent / "reference/interval_censored.json").read_text())
 CASES = REFERENCE["cases"]

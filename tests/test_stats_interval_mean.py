@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnstudy.stats.interval_mean import mean_bounds, mean_of_intervals
+from mnstudy.stats.missing.interval_mean import mean_bounds, mean_of_intervals
 
 REFERENCE = json.loads((Path(__file__).parent / "reference/interval_mean.json").read_text())
 CASES = REFERENCE["cases"]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnstudy.stats.meta_regression import regress_effects
-from mnstudy.stats.pooling import pool
+from mnstudy.stats.meta.meta_regression import regress_effects
+from mnstudy.stats.meta.pooling import pool
 
 REFERENCE = json.loads((Path(__file__).parent / "reference/meta_regression.json").read_text())
 CASES = REFERENCE["cases"]

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from mnstudy.errors import DesignError
-from mnstudy.stats.mixed import random_intercept, random_intercept_batch
-from mnstudy.stats.mixed_contrasts import (
+from mnstudy.stats.mixed.comparisons import (
     ancova,
     arm_difference,
     before_after,
@@ -17,8 +16,9 @@ from mnstudy.stats.mixed_contrasts import (
     paired_difference,
     within_between,
 )
-from mnstudy.stats.mixed_formula import mixed_model
-from mnstudy.stats.mixed_nested import nested_intercepts
+from mnstudy.stats.mixed.mixed_formula import mixed_model
+from mnstudy.stats.mixed.model import random_intercept, random_intercept_batch
+from mnstudy.stats.mixed.nested import nested_intercepts
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "mixed.json").read_text())
 LAYOUTS = REFERENCE["layouts"]

@@ -7,15 +7,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnstudy.stats.mixed import random_intercept, random_intercept_batch
-from mnstudy.stats.mixed_contrasts import (
+from mnstudy.stats.mixed.comparisons import (
     ancova,
     arm_difference,
     heterogeneity,
     paired_difference,
     within_between,
 )
-from mnstudy.stats.mixed_nested import nested_intercepts
+from mnstudy.stats.mixed.model import random_intercept, random_intercept_batch
+from mnstudy.stats.mixed.nested import nested_intercepts
 
 # Both sides are computed in double precision from the same rows in another order or unit.
 RTOL = 1e-7

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnstudy.stats.mixed import random_intercept_batch
+from mnstudy.stats.mixed.model import random_intercept_batch
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnstudy.stats.mixed import random_intercept, random_intercept_batch
-from mnstudy.stats.mixed_contrasts import (
+from mnstudy.stats.mixed.comparisons import (
     ancova,
     arm_difference,
     before_after,
@@ -16,7 +15,8 @@ from mnstudy.stats.mixed_contrasts import (
     paired_difference,
     within_between,
 )
-from mnstudy.stats.mixed_formula import mixed_model
+from mnstudy.stats.mixed.mixed_formula import mixed_model
+from mnstudy.stats.mixed.model import random_intercept, random_intercept_batch
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "mixed_unbounded.json").read_text())
 LAYOUTS = REFERENCE["layouts"]

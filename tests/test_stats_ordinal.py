@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
-from mnstudy.stats.ordinal import grade_transitions, proportional_odds, proportionality
+from mnstudy.stats.ordinal.model import grade_transitions, proportional_odds, proportionality
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "ordinal.json").read_text())
 CASES = REFERENCE["cases"]

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnstudy.stats import pooling
-from mnstudy.stats.between_studies import q_statistic
-from mnstudy.stats.effect_sizes import standardised_mean_change
-from mnstudy.stats.pooling import correlation_grid, egger, leave_one_out, pool
+from mnstudy.stats.meta import pooling
+from mnstudy.stats.meta.between_studies import q_statistic
+from mnstudy.stats.meta.effect_sizes import standardised_mean_change
+from mnstudy.stats.meta.pooling import correlation_grid, egger, leave_one_out, pool
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "pooling.json").read_text())
 CASES = REFERENCE["cases"]

@@ -13,8 +13,8 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from mnstudy.stats import proportions
-from mnstudy.stats.proportions import (
+from mnstudy.stats.counts import proportions
+from mnstudy.stats.counts.proportions import (
     exact_mcnemar,
     nnt,
     proportion,

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnstudy.stats import ranks
-from mnstudy.stats.rank_basics import (
+from mnstudy.stats.ranks import signed_rank as ranks
+from mnstudy.stats.ranks.rank_basics import (
     depth,
     merge_equal,
     normal_depth,
     rank_sum_cumulative,
     signed_cumulative,
 )
-from mnstudy.stats.ranks import (
+from mnstudy.stats.ranks.signed_rank import (
     brunner_munzel,
     hodges_lehmann,
     probability_of_superiority,

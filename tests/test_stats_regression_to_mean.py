@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnstudy.stats.regression_to_mean import expected_regression, range_over
+from mnstudy.stats.measurement.regression_to_mean import expected_regression, range_over
 
 PATH = Path(__file__).parent / "reference" / "regression_to_mean.json"
 CASES = json.loads(PATH.read_text())["cases"]

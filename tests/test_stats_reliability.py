@@ -11,8 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnstudy.stats import reliability
-from mnstudy.stats.reliability import (
+from mnstudy.stats.measurement import reliability
+from mnstudy.stats.measurement.reliability import (
     icc,
     measurement_error,
     share_beyond_noise,

@@ -12,8 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnstudy.stats import vote_direction
-from mnstudy.stats.vote_direction import combine_one_sided, contour_n, direction_share
+from mnstudy.stats.meta import directions as vote_direction
+from mnstudy.stats.meta.directions import combine_one_sided, contour_n, direction_share
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "vote_direction.json").read_text())
 CASES = REFERENCE["cases"]

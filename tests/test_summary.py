@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import mnstudy as mn
 from mnstudy import disclosure
-from mnstudy.cohort.missingness import missingness
-from mnstudy.cohort.summary import table_one
-from mnstudy.disclosure.cohort_tables import shown_missingness, shown_table_one
+from mnstudy.cohort.describe.missingness import missingness
+from mnstudy.cohort.describe.table_one import table_one
 from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, withheld
+from mnstudy.disclosure.tables import shown_missingness, shown_table_one
 
 # tableone 0.9.6 on demo_clinic, one row a patient or a site, groupby="treatment", overall=True:
 # TableOne(patients, categorical=["sex", "age_band", "phototype"])

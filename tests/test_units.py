@@ -3,8 +3,8 @@
 import pytest
 
 import mnstudy as mn
-from mnstudy.verdicts.analyses.settings import forms
-from mnstudy.verdicts.registry import registry
+from mnstudy.verdicts.claims.registry import registry
+from mnstudy.verdicts.claims.settings import forms
 from mnstudy.words import units
 
 

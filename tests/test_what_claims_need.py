@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.columns import columns
+from mnstudy.cohort.schema.columns import columns
 from mnstudy.verdicts.analyses import Question
-from mnstudy.verdicts.ask import finding_for
-from mnstudy.verdicts.registry import registry
+from mnstudy.verdicts.analyses.answer import finding_for
+from mnstudy.verdicts.claims.registry import registry
 
 
 def refused(cohort):

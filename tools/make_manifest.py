@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mnstudy.cohort.manifest import check_manifest, file_facts
-from mnstudy.cohort.shipped import MANIFEST, data_files
-from mnstudy.cohort.study import read_study
+from mnstudy.cohort.loading.manifest import check_manifest, file_facts
+from mnstudy.cohort.loading.shipped import MANIFEST, data_files
+from mnstudy.cohort.study.study import read_study
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 # a data set with a study file says these things there

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.study import Study
+from mnstudy.cohort.study.study import Study
 from mnstudy.words.notes import Count, Note, note, sentences
 
 

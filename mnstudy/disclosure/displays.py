@@ -27,7 +27,7 @@ from mnstudy.verdicts.displays.responders import FEWEST, ResponderCurve
 from mnstudy.verdicts.displays.trajectories import Trajectories
 from mnstudy.verdicts.displays.waiting import Waiting, axis_end
 from mnstudy.verdicts.displays.waiting_steps import STEPS, still_watched
-from mnstudy.verdicts.finding import Finding, Part
+from mnstudy.verdicts.finding.finding import Finding, Part
 
 Display = TypeVar("Display")
 COARSE = 5.0  # points between two thresholds of a responder curve

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from mnstudy import formatting as fmt
 from mnstudy.disclosure.small_counts import THRESHOLD, is_small
-from mnstudy.stats.proportion_limits import exact_limits
-from mnstudy.verdicts.finding import Estimate, Finding, Part
+from mnstudy.stats.counts.proportion_limits import exact_limits
+from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
 from mnstudy.words.notes import Note, note
 from mnstudy.words.units import SHARE_DIFFERENCE
 

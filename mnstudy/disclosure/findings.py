@@ -11,7 +11,7 @@ from mnstudy.disclosure import small_counts
 from mnstudy.disclosure.few_events import NAN, without_few_events, without_value
 from mnstudy.disclosure.notes import guarded_notes, with_counts
 from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, withheld
-from mnstudy.verdicts.finding import Finding, Part, lines_of
+from mnstudy.verdicts.finding.finding import Finding, Part, lines_of
 from mnstudy.words.notes import Count, Note
 
 _GROUPS = ("level", "arm")  # parts that share out the patients of a finding

@@ -11,7 +11,7 @@ import pandas as pd
 from mnstudy.disclosure.findings import is_guarded
 from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, is_small
 from mnstudy.formatting_profiles import Profile
-from mnstudy.verdicts.finding import Finding
+from mnstudy.verdicts.finding.finding import Finding
 
 ARMS = ("treated", "reference")
 
@@ -39,7 +39,7 @@ def size(row: Mapping[Any, Any], finding: Finding, style: Profile) -> Size:
     Parameters
     ----------
     row : mapping
-        A row of ``mnstudy.verdicts.outcomes``.
+        A row of ``mnstudy.verdicts.displays.outcomes``.
     finding : Finding
         That of the claim, made ``safe``.
     style : Profile

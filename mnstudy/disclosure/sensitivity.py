@@ -10,9 +10,9 @@ import pandas as pd
 from mnstudy.disclosure.findings import is_guarded, safe, shown_count
 from mnstudy.disclosure.notes import guarded_note
 from mnstudy.disclosure.small_counts import NOT_SHOWN, THRESHOLD, is_small
-from mnstudy.stats.proportion_limits import exact_limits
+from mnstudy.stats.counts.proportion_limits import exact_limits
+from mnstudy.verdicts.finding.judge import judge
 from mnstudy.verdicts.findings import Finding
-from mnstudy.verdicts.judge import judge
 from mnstudy.words.notes import note
 
 MARGINS, CLINICS, TYPES, MISSING = "margins", "clinics", "scar types", "missing"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mnstudy import formatting as fmt
 from mnstudy.disclosure.findings import is_guarded, safe
 from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, is_small, withheld
-from mnstudy.stats.ordinal_transitions import Better
+from mnstudy.stats.ordinal.transitions import Better
 from mnstudy.verdicts.displays.grades import GradeFlow, GradeTable
 
 LEAST_SHOWN = 0.5  # share of the sites in totals that are shown; a flow of less tells too little

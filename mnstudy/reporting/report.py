@@ -11,32 +11,30 @@ from threading import Thread
 
 from platformdirs import user_cache_path
 
+from mnstudy import cache as memory
 from mnstudy import formatting as fmt
-from mnstudy import memory
-from mnstudy.cohort.datasets import load
-from mnstudy.cohort.manifest import check_manifest, read_manifest
-from mnstudy.cohort.problems import fail
-from mnstudy.cohort.shipped import data_dir
+from mnstudy.cohort.loading.datasets import load
+from mnstudy.cohort.loading.manifest import check_manifest, read_manifest
+from mnstudy.cohort.loading.shipped import data_dir
+from mnstudy.cohort.schema.problems import fail
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
-from mnstudy.reporting import made_from, page, report_notebooks
-from mnstudy.reporting.bodies import EvidenceSource
-from mnstudy.reporting.checklists import checklist_frame
-from mnstudy.reporting.downloads import downloads
-from mnstudy.reporting.folder import (
+from mnstudy.reporting.notebooks import report_notebooks
+from mnstudy.reporting.page import page
+from mnstudy.reporting.page.checklists import checklist_frame
+from mnstudy.reporting.page.downloads import downloads
+from mnstudy.reporting.page.scorecard import scorecard_table
+from mnstudy.reporting.pictures import FORMATS, draw_figures
+from mnstudy.reporting.run import origin as made_from
+from mnstudy.reporting.run.folder import (
     check_target,
     is_current,
     manifest_of,
     whole_folder,
     write_manifest,
 )
-from mnstudy.reporting.gathering import collect_evidence
-from mnstudy.reporting.made_from import Options
-from mnstudy.reporting.pictures import FORMATS, draw_figures
-from mnstudy.reporting.scorecard import scorecard_table
-from mnstudy.reporting.scrub import scrub
-from mnstudy.reporting.table_formats import write_tables
-from mnstudy.reporting.tables import (
+from mnstudy.reporting.run.gathering import collect_evidence
+from mnstudy.reporting.run.numbers import (
     dropouts_frame,
     flow_frame,
     parts_frame,
@@ -45,10 +43,14 @@ from mnstudy.reporting.tables import (
     specifications_frame,
     write_csv,
 )
-from mnstudy.reporting.trials_files import write_trials
-from mnstudy.reporting.workers import Workers, workers
-from mnstudy.verdicts.own_claims import own_claims
-from mnstudy.verdicts.registry import select
+from mnstudy.reporting.run.origin import Options
+from mnstudy.reporting.run.processes import Workers, workers
+from mnstudy.reporting.run.scrub import scrub
+from mnstudy.reporting.run.sources import EvidenceSource
+from mnstudy.reporting.run.trials_files import write_trials
+from mnstudy.reporting.tables.table_formats import write_tables
+from mnstudy.verdicts.claims.own_claims import own_claims
+from mnstudy.verdicts.claims.registry import select
 
 SHIPPED = ("published_patients", "demo_clinic")
 Progress = Callable[[str, int, int], None]
@@ -189,7 +191,7 @@ def write_report(
     What runs in ``notebooks`` goes on beside tables and page; it gives its addresses.
     """
     if notebooks is not None:  # imports that take a second, while others draw
-        Thread(target=import_module, args=("mnstudy.reporting.notebooks",)).start()
+        Thread(target=import_module, args=("mnstudy.reporting.notebooks.run",)).start()
     pictures = draw_figures(sources, folder, formats=formats, workers=workers, progress=progress)
     with notebooks or nullcontext(()) as addresses:
         _write_page(sources, folder, pictures, addresses, progress)

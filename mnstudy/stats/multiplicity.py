@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnstudy.stats.small_result import check_level
+from mnstudy.stats.result import check_level
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

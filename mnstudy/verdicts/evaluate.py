@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import pandas as pd
 
+from mnstudy.cache import kept
 from mnstudy.cohort.table import Cohort
-from mnstudy.memory import kept
 from mnstudy.stats.multiplicity import bonferroni_level, holm
 from mnstudy.verdicts.analyses import Question
-from mnstudy.verdicts.ask import cautions_of, finding_for
-from mnstudy.verdicts.basis import claim_basis, cohort_basis
+from mnstudy.verdicts.analyses.answer import cautions_of, finding_for
+from mnstudy.verdicts.claims.own_claims import own_claims
+from mnstudy.verdicts.claims.plan_check import check_plan
+from mnstudy.verdicts.claims.registry import Claim, claims_table, registry, select
+from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis
 from mnstudy.verdicts.findings import Finding, Findings
-from mnstudy.verdicts.own_claims import own_claims
-from mnstudy.verdicts.plan_check import check_plan
-from mnstudy.verdicts.registry import Claim, claims_table, registry, select
-from mnstudy.verdicts.robustness import Checks
+from mnstudy.verdicts.robustness.checks import Checks
 
 
 def evaluate(

@@ -13,9 +13,9 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
-from mnstudy.verdicts.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
-from mnstudy.verdicts.registry import nearest, registry
-from mnstudy.verdicts.robustness import CHECKS, Checks, table
+from mnstudy.verdicts.claims.registry import nearest, registry
+from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
+from mnstudy.verdicts.robustness.checks import CHECKS, Checks, table
 from mnstudy.verdicts.robustness.margins import over_margins
 
 __all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.plan import Plan
-from mnstudy.cohort.simulate import simulate
+from mnstudy.cohort.simulate.simulate import simulate
+from mnstudy.cohort.study.plan import Plan
+from mnstudy.verdicts.claims.registry import claim as claim_of
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.findings import VERDICTS
-from mnstudy.verdicts.registry import claim as claim_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browsing import PHONE, WIDE, tool
 from playwright.sync_api import expect
 
-from mnstudy.verdicts.registry import registry
+from mnstudy.verdicts.claims.registry import registry
 
 pytestmark = pytest.mark.e2e
 

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 import mnstudy as mn
-from mnstudy.reporting.bodies import cohort_source
-from mnstudy.reporting.page import render
-from mnstudy.verdicts.registry import ARTICLES, GROUPS, registry
+from mnstudy.reporting.page.page import render
+from mnstudy.reporting.run.sources import cohort_source
+from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, registry
 
 pytestmark = pytest.mark.e2e
 

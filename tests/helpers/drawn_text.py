@@ -4,7 +4,7 @@ import itertools
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from mnstudy.reporting import theme
+from mnstudy.reporting.figures import style as theme
 
 
 def texts(picture):

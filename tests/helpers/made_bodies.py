@@ -2,7 +2,7 @@
 
 from made_findings import HOSTILE, cases, untestable
 
-from mnstudy.reporting.bodies import EvidenceSource
+from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.verdicts.findings import Findings
 
 

@@ -8,11 +8,11 @@ import pandas as pd
 from made_bodies import body
 from made_findings import HOSTILE, NAN, cases
 
-from mnstudy.disclosure.cohort_tables import guarded_flow
 from mnstudy.disclosure.sensitivity import guarded
-from mnstudy.reporting.checks import Checked
+from mnstudy.disclosure.tables import guarded_flow
+from mnstudy.reporting.run.checks import Checked
 from mnstudy.verdicts.robustness.choices import declared_choices
-from mnstudy.verdicts.robustness.row import COLUMNS
+from mnstudy.verdicts.robustness.rows import COLUMNS
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 from mnstudy.words.notes import Count, as_given, note
 

@@ -3,8 +3,8 @@
 import math
 from dataclasses import replace
 
+from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.findings import Estimate, Finding, Part
-from mnstudy.verdicts.registry import registry
 from mnstudy.words.notes import Count, as_given, note
 
 INF, NAN = math.inf, math.nan

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.stats.number_needed import NumberNeeded, nnt
-from mnstudy.stats.ordinal import proportional_odds
-from mnstudy.stats.superiority import probability_of_superiority
+from mnstudy.stats.counts.number_needed import NumberNeeded, nnt
+from mnstudy.stats.ordinal.model import proportional_odds
+from mnstudy.stats.ranks.superiority import probability_of_superiority
 from mnstudy.verdicts.analyses.events import difference_of_risks
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Question, n_patients
-from mnstudy.verdicts.finding import Part
-from mnstudy.verdicts.registry import claim
+from mnstudy.verdicts.claims.registry import claim
+from mnstudy.verdicts.finding.finding import Part
 from mnstudy.words.notes import Count, Note, note
 
 SCORE = "improvement_score"

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.columns import columns
 from mnstudy.cohort.scales import raw_scale
-from mnstudy.cohort.selection import Selection
-from mnstudy.stats.truncated_selection import truncated_normal
+from mnstudy.cohort.schema.columns import columns
+from mnstudy.cohort.study.selection import Selection
+from mnstudy.stats.measurement.truncated_selection import truncated_normal
 from mnstudy.verdicts.analyses.before_after import before_after
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, UNIT, Question
 from mnstudy.words.notes import Count, Note, note

@@ -15,7 +15,7 @@ from mnstudy.verdicts.analyses.question import (
     n_patients,
     n_sites,
 )
-from mnstudy.verdicts.finding import Part
+from mnstudy.verdicts.finding.finding import Part
 from mnstudy.words.notes import Count, Note, note
 
 

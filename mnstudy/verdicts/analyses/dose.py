@@ -23,7 +23,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.analyses.slopes import adjusted_slope
-from mnstudy.verdicts.finding import Part
+from mnstudy.verdicts.finding.finding import Part
 from mnstudy.words.notes import Count, Note, note
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.stats.proportions import proportion, risk_difference
-from mnstudy.stats.risk_differences import RiskDifference
+from mnstudy.stats.counts.proportions import proportion, risk_difference
+from mnstudy.stats.counts.two_groups import RiskDifference
 from mnstudy.verdicts.analyses.question import (
     Answer,
     NotTestable,
@@ -20,7 +20,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.analyses.rates import half_recorded, percent_part
-from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Count, Note, note
 
 

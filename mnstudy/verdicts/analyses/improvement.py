@@ -26,7 +26,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.analyses.regression import regression_expected
-from mnstudy.verdicts.finding import Part
+from mnstudy.verdicts.finding.finding import Part
 from mnstudy.words.notes import Count, Note, note
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed_contrasts import Heterogeneity
-from mnstudy.stats.mixed_contrasts import heterogeneity as compare_levels
+from mnstudy.stats.mixed.comparisons import Heterogeneity
+from mnstudy.stats.mixed.comparisons import heterogeneity as compare_levels
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
@@ -20,7 +20,7 @@ from mnstudy.verdicts.analyses.question import (
     n_sites,
     select_arm,
 )
-from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Count, Note, note
 
 

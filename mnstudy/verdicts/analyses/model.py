@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.cluster_robust_model import RobustFit, cluster_robust
-from mnstudy.stats.mixed import Contrast, MixedFit, random_intercept
-from mnstudy.stats.mixed_nested import nested_intercepts
+from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust
+from mnstudy.stats.mixed.model import Contrast, MixedFit, random_intercept
+from mnstudy.stats.mixed.nested import nested_intercepts
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     UNIT,
@@ -21,7 +21,7 @@ from mnstudy.verdicts.analyses.question import (
     n_patients,
     n_sites,
 )
-from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Note, note
 
 PATIENTS_PER_COVARIATE = 10  # fewer overfit: Harrell 2015, doi 10.1007/978-3-319-19425-7

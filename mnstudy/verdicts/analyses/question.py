@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.design import assignable
+from mnstudy.cohort.study.design import assignable
 from mnstudy.cohort.table import Cohort
-from mnstudy.verdicts.analyses.settings import column_of
-from mnstudy.verdicts.finding import Estimate, Part
-from mnstudy.verdicts.registry import Claim
+from mnstudy.verdicts.claims.registry import Claim
+from mnstudy.verdicts.claims.settings import column_of
+from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Count, Note, as_given, note, sentences
 
 MIN_PATIENTS = 5  # a smaller arm gives no usable interval, and its counts could identify people

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.proportions import Proportion, proportion
+from mnstudy.stats.counts.proportions import Proportion, proportion
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
@@ -22,7 +22,7 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Count, Note, note
 
 

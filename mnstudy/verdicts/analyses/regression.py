@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.selection import Selection, parse_selection
-from mnstudy.stats.beyond_regression import MeeChua, mee_chua
-from mnstudy.stats.regression_to_mean import expected_regression
+from mnstudy.cohort.study.selection import Selection, parse_selection
+from mnstudy.stats.measurement.beyond_regression import MeeChua, mee_chua
+from mnstudy.stats.measurement.regression_to_mean import expected_regression
 from mnstudy.verdicts.analyses.chosen import (
     BEST_GRADE,
     Population,
@@ -20,7 +20,7 @@ from mnstudy.verdicts.analyses.chosen import (
     selection_measure,
 )
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Question
-from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Count, Note, note
 
 LABEL = "regression to the mean alone"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.stats.mixed import Contrast
+from mnstudy.stats.mixed.model import Contrast
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.before_after import raw_pairs
 from mnstudy.verdicts.analyses.question import (
@@ -20,7 +20,7 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.finding import Part
+from mnstudy.verdicts.finding.finding import Part
 from mnstudy.words.notes import Note, note
 
 

@@ -26,7 +26,7 @@ from mnstudy.verdicts.analyses.study_means import (
     study_means,
 )
 from mnstudy.verdicts.analyses.thresholds import shares
-from mnstudy.verdicts.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Count, Note, note
 
 SCALE = (-100.0, 100.0)

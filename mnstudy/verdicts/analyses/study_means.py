@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.interval_mean import mean_bounds, mean_of_intervals
-from mnstudy.stats.pooled_result import quantile, two_sided_p
-from mnstudy.stats.pooling import pool
+from mnstudy.stats.meta.pooled_result import quantile, two_sided_p
+from mnstudy.stats.meta.pooling import pool
+from mnstudy.stats.missing.interval_mean import mean_bounds, mean_of_intervals
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NotTestable
 from mnstudy.words.notes import note
 

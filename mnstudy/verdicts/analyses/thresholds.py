@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.stats.proportions import proportion
+from mnstudy.stats.counts.proportions import proportion
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     Question,
@@ -16,7 +16,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.analyses.study_means import class_ends
-from mnstudy.verdicts.finding import Part
+from mnstudy.verdicts.finding.finding import Part
 from mnstudy.words.notes import Count, Note, note
 
 PERCENT = (50.0, 25.0)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.interval_censored import ShareBy, share_by, turnbull
+from mnstudy.stats.missing.interval_censored import ShareBy, share_by, turnbull
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
     UNIT,
@@ -21,8 +21,8 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.finding import Estimate
-from mnstudy.verdicts.registry import claim
+from mnstudy.verdicts.claims.registry import claim
+from mnstudy.verdicts.finding.finding import Estimate
 from mnstudy.words.notes import Count, Note, note
 
 OPEN = 1e-6  # less probability than this is none

@@ -14,7 +14,7 @@ from mnstudy.verdicts.analyses.question import (
     n_sites,
     scar_type_filter,
 )
-from mnstudy.verdicts.analyses.settings import DEPTHS, column_of
+from mnstudy.verdicts.claims.settings import DEPTHS, column_of
 from mnstudy.words.notes import Count, Note, note
 
 Arm = Mapping[str, Any]

@@ -14,7 +14,7 @@ from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NEEDLED, complete_rows, select_arm
 from mnstudy.verdicts.displays.dose_means import MEANS, means_by_dose
 from mnstudy.verdicts.displays.rows import layout_of, people, question_of
-from mnstudy.verdicts.finding import Estimate, Finding, Part
+from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
 from mnstudy.words.units import unit
 
 DOSES = {

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mnstudy.cohort.scales import Scale
 from mnstudy.cohort.table import Cohort
-from mnstudy.stats.ordinal_transitions import Better, grade_transitions
+from mnstudy.stats.ordinal.transitions import Better, grade_transitions
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
@@ -24,7 +24,7 @@ from mnstudy.verdicts.displays.graded_sites import (
     has_grades,
 )
 from mnstudy.verdicts.displays.rows import question_of
-from mnstudy.verdicts.finding import Finding
+from mnstudy.verdicts.finding.finding import Finding
 
 CLEAR = "0 clear"  # below the mildest grade: authors give it where no scar is left
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from mnstudy.cohort.study import Study
+from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
 from mnstudy.verdicts.displays.harms_arms import TreatmentGroup, treatment_groups

@@ -17,8 +17,8 @@ from mnstudy.verdicts.analyses.question import (
     after_a_session,
     n_patients,
 )
-from mnstudy.verdicts.own_claims import own_claims
-from mnstudy.verdicts.registry import Claim, registry
+from mnstudy.verdicts.claims.own_claims import own_claims
+from mnstudy.verdicts.claims.registry import Claim, registry
 from mnstudy.words.notes import Note, note
 
 COMPARES = ("parallel", "split_body")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.stats.proportions import proportion, risk_difference
+from mnstudy.stats.counts.proportions import proportion, risk_difference
 from mnstudy.verdicts.analyses.question import UNIT
 
 NAN = float("nan")

@@ -20,7 +20,7 @@ from mnstudy.verdicts.displays.rows import (
     question_of,
     two_arms,
 )
-from mnstudy.verdicts.finding import Finding
+from mnstudy.verdicts.finding.finding import Finding
 
 ANALYSES = ("improvement", "change", "arm_contrast", "depth_contrast", "maintenance")
 

@@ -29,7 +29,7 @@ from mnstudy.verdicts.displays.rows import (
     question_of,
     two_arms,
 )
-from mnstudy.verdicts.finding import Finding, Part
+from mnstudy.verdicts.finding.finding import Finding, Part
 
 ANALYSES = ("improvement", "change", "arm_contrast", "depth_contrast", "heterogeneity",
             "durability", "maintenance", "level")  # fmt: skip

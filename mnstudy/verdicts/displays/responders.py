@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.cohort.table import Cohort
-from mnstudy.stats.proportions import proportion, risk_difference
+from mnstudy.stats.counts.proportions import proportion, risk_difference
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
+from mnstudy.verdicts.claims.registry import claim
 from mnstudy.verdicts.displays.rows import (
     by_person,
     layout_of,
@@ -21,8 +22,7 @@ from mnstudy.verdicts.displays.rows import (
     question_of,
     two_arms,
 )
-from mnstudy.verdicts.finding import Finding
-from mnstudy.verdicts.registry import claim
+from mnstudy.verdicts.finding.finding import Finding
 
 ABOUT_THE_SCORE = ("improvement", "arm_contrast", "depth_contrast")
 STEP = 1.0  # points between two thresholds

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question
+from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.levels import comparable_levels
 from mnstudy.verdicts.analyses.question import (
     UNIT,
     Layout,
 )
-from mnstudy.verdicts.ask import estimate_claim
-from mnstudy.verdicts.finding import Finding
+from mnstudy.verdicts.finding.finding import Finding
 
 Floats: TypeAlias = NDArray[np.float64]
 Shown: TypeAlias = int | str  # people: how many, or once safe to show what may be said of it

@@ -13,7 +13,7 @@ from mnstudy.verdicts.analyses import NotTestable, Question, model
 from mnstudy.verdicts.analyses.dose import session_visits
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, n_patients
 from mnstudy.verdicts.displays.rows import Floats, Shown, by_person, is_of, question_of
-from mnstudy.verdicts.finding import Finding
+from mnstudy.verdicts.finding.finding import Finding
 
 SCORE = "improvement_score"
 Line = tuple[Floats, Floats]

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.cohort.table import Cohort
-from mnstudy.stats.interval_censored import turnbull
+from mnstudy.stats.missing.interval_censored import turnbull
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.timing import OPEN, days_to_clear, weeks_to_response
+from mnstudy.verdicts.claims.registry import claim
 from mnstudy.verdicts.displays.rows import question_of
 from mnstudy.verdicts.displays.waiting_steps import share_steps, still_watched
-from mnstudy.verdicts.finding import Estimate, Finding
-from mnstudy.verdicts.registry import claim
+from mnstudy.verdicts.finding.finding import Estimate, Finding
 
 FAR = 2.5  # times the time of the claim, or of nine tenths: what is later is cut off
 

@@ -6,8 +6,8 @@ import tomllib
 from functools import cache
 from importlib import resources
 
-from mnstudy.cohort.problems import Problem
-from mnstudy.cohort.study import Study
+from mnstudy.cohort.schema.problems import Problem
+from mnstudy.cohort.study.study import Study
 
 
 @cache

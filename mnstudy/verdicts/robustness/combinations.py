@@ -12,8 +12,8 @@ import pandas as pd
 
 from mnstudy.cohort.table import OUTCOMES, Cohort
 from mnstudy.verdicts.analyses import Answer, NotTestable, Question
+from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.question import Choices
-from mnstudy.verdicts.ask import estimate_claim
 from mnstudy.verdicts.robustness.choices import declared_choices
 
 ADJUST = {"usual": None, "severity": ("baseline_severity",), "none": ()}

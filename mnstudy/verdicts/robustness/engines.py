@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.ranks import hodges_lehmann, signed_rank
-from mnstudy.stats.superiority import brunner_munzel
+from mnstudy.stats.ranks.signed_rank import hodges_lehmann, signed_rank
+from mnstudy.stats.ranks.superiority import brunner_munzel
 from mnstudy.verdicts.analyses import NotTestable
+from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Choices, Layout
-from mnstudy.verdicts.ask import estimate_claim
-from mnstudy.verdicts.finding import Estimate
-from mnstudy.verdicts.robustness.row import Asked, Row, judged_row, one_note, refused_row
+from mnstudy.verdicts.finding.finding import Estimate
+from mnstudy.verdicts.robustness.rows import Asked, Row, judged_row, one_note, refused_row
 from mnstudy.words.notes import Count, Note, note
 
 

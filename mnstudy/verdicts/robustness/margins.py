@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mnstudy.verdicts.finding import Finding
-from mnstudy.verdicts.judge import Verdict
-from mnstudy.verdicts.robustness.row import Row, judged_row, one_note, verdict_of
+from mnstudy.verdicts.finding.finding import Finding
+from mnstudy.verdicts.finding.judge import Verdict
+from mnstudy.verdicts.robustness.rows import Row, judged_row, one_note, verdict_of
 from mnstudy.words.notes import note
 
 SHARES = (0.5, 0.75, 1.0, 1.5, 2.0)

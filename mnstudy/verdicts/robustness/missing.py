@@ -9,16 +9,16 @@ from textwrap import shorten
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.attrition import lost_sites
+from mnstudy.cohort.describe.flow import lost_sites
 from mnstudy.cohort.table import OUTCOMES, Cohort, is_baseline
-from mnstudy.stats.imputation import PooledImputations, pool_imputations
-from mnstudy.stats.imputation_draws import impute_clustered
-from mnstudy.stats.mixed import BatchFit, random_intercept_batch
+from mnstudy.stats.missing.imputation import PooledImputations, pool_imputations
+from mnstudy.stats.missing.imputation_draws import impute_clustered
+from mnstudy.stats.mixed.model import BatchFit, random_intercept_batch
 from mnstudy.verdicts.analyses import Question, model
+from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.question import PLAIN_NEEDLING, UNIT, Layout, select_arm
-from mnstudy.verdicts.ask import estimate_claim
-from mnstudy.verdicts.finding import Estimate
-from mnstudy.verdicts.robustness.row import (
+from mnstudy.verdicts.finding.finding import Estimate
+from mnstudy.verdicts.robustness.rows import (
     Asked,
     Row,
     asked_again,

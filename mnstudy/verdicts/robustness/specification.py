@@ -9,22 +9,22 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.attrition import lost_sites
-from mnstudy.cohort.problems import ValidationReport
+from mnstudy.cache import kept
+from mnstudy.cohort.describe.flow import lost_sites
+from mnstudy.cohort.schema.problems import ValidationReport
 from mnstudy.cohort.table import Cohort
-from mnstudy.memory import kept
 from mnstudy.stats.multiplicity import bonferroni_level
-from mnstudy.stats.sign_flip_joint import JointTest, joint_sign_flip
-from mnstudy.stats.sign_flip_scores import score_parts
+from mnstudy.stats.resampling.sign_flip import JointTest, joint_sign_flip
+from mnstudy.stats.resampling.sign_flip_scores import score_parts
 from mnstudy.verdicts.analyses import Answer, Question
-from mnstudy.verdicts.ask import finding_for
-from mnstudy.verdicts.basis import claim_basis, cohort_basis
-from mnstudy.verdicts.finding import VERDICTS, Finding
-from mnstudy.verdicts.own_claims import own_claims
-from mnstudy.verdicts.registry import select
+from mnstudy.verdicts.analyses.answer import finding_for
+from mnstudy.verdicts.claims.own_claims import own_claims
+from mnstudy.verdicts.claims.registry import select
+from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis
+from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.verdicts.robustness.choices import choice_problems
 from mnstudy.verdicts.robustness.combinations import Specification, answers, combinations
-from mnstudy.verdicts.robustness.row import judged_row
+from mnstudy.verdicts.robustness.rows import judged_row
 from mnstudy.words.notes import as_given, note
 
 COLUMNS = ("estimate", "ci_low", "ci_high", "p_value", "n_patients", "verdict", "reason")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
-from mnstudy.verdicts.robustness.row import Asked, Row, asked_again
+from mnstudy.verdicts.robustness.rows import Asked, Row, asked_again
 from mnstudy.words.notes import note
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.cohort.attrition import lost_sites
-from mnstudy.cohort.columns import columns
+from mnstudy.cohort.describe.flow import lost_sites
+from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.table import Cohort, is_baseline
 from mnstudy.verdicts.analyses import NotTestable, Question
 from mnstudy.verdicts.analyses.events import group_of
@@ -20,7 +20,7 @@ from mnstudy.verdicts.analyses.question import (
     scar_type_filter,
     select_arm,
 )
-from mnstudy.verdicts.robustness.row import Asked, Row, asked_again
+from mnstudy.verdicts.robustness.rows import Asked, Row, asked_again
 from mnstudy.words.notes import Count, Note, note
 
 LOW, HIGH = 0.1, 0.9  # shares of the seen values that stand for a bad and a good result

@@ -1,0 +1,1 @@
+"""Who is in a cohort, what is missing, who was lost: exact counts."""

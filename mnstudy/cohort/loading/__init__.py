@@ -1,0 +1,1 @@
+"""From a sheet to a cohort: read, check, score, propose a study file."""

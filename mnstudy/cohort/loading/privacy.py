@@ -1,0 +1,62 @@
+"""Refuse what identifies a person; the refused value itself is never repeated in a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+import pandas as pd
+
+from mnstudy.cohort.schema.problems import Problem
+
+_HEADER = re.compile(
+    r"(?:^|[\s_.\-])(?:name|first_?name|last_?name|surname|vorname|nachname|familienname|nom|"
+    r"prenom|e_?mail|mail|phone|telefon|tel|mobile|address|adresse|strasse|street|birth_?date|"
+    r"date_of_birth|dob|birthday|geb|geburtsdatum|geboren|ssn|passport|insurance_?(?:no|number))"
+    r"(?:$|[\s_.\-])",
+    re.IGNORECASE,
+)
+_LOOKS_LIKE = (
+    ("a mail address", re.compile(r"\S+@\S+\.\S+")),
+    ("a date", re.compile(r"^\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}$")),
+    ("a date", re.compile(r"^(?:19|20)\d{2}[./-]\d{1,2}[./-]\d{1,2}(?:[ T].*)?$")),
+    ("a phone number", re.compile(r"^(?:\+|00|0)\d[\d\s/()-]{6,}\d$")),
+    ("a name", re.compile(r"^[^\W\d_]{2,}(?:[\s,.'’-]+[^\W\d_]{1,})+$")),
+    ("a name", re.compile(r"^[^\W\d_][^\W\dA-Z_]{3,}$")),
+)
+EXAMPLE = "P001, P002, ..."  # written into messages, so no sign of a patient
+_REMEDY = f"identifies a person: put a pseudonym ({EXAMPLE}) in its place"
+
+
+def looks_like(cell: str) -> str | None:
+    """Say what an id looks like (a name, a date, ...), or None for a pseudonym."""
+    return next((what for what, pattern in _LOOKS_LIKE if pattern.search(cell)), None)
+
+
+def identifying_ids(ids: pd.Series) -> list[Problem]:
+    """Find ids that look like a person; one problem a row, the value masked."""
+    seen = {cell: looks_like(cell) for cell in ids.dropna().unique()}
+    return [
+        Problem(
+            row=int(row),
+            column=str(ids.name),
+            value=f"({len(cell)} characters, not shown)",
+            rule=f"a pseudonym; this looks like {seen[cell]}",
+            remedy=_REMEDY,
+        )
+        for row, cell in ids.dropna().items()
+        if seen[cell]
+    ]
+
+
+def identifying_headers(frame: pd.DataFrame, *, known: Collection[str]) -> list[Problem]:
+    """Find columns whose heading announces a name, a birth date or an address."""
+    return [
+        Problem(
+            column=str(c),
+            rule="no column that identifies a person",
+            remedy="leave this column out of the sheet",
+        )
+        for c in frame.columns
+        if c not in known and _HEADER.search(str(c))
+    ]

@@ -1,0 +1,238 @@
+"""Raw scores on a scale to the contract's improvement, by the rule that the registry states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from mnstudy.cohort.scales import (
+    CLASSES,
+    GRADES,
+    NONE,
+    PERCENT,
+    Scale,
+    nearest,
+    registry,
+    scale_of,
+)
+from mnstudy.cohort.schema.columns import columns
+from mnstudy.cohort.schema.problems import Problem
+from mnstudy.cohort.table import is_baseline
+from mnstudy.words.notes import Count, Note, note
+
+IMPROVEMENT = ("improvement_score", "improvement_low", "improvement_high")
+_NEEDED = frozenset({"scale", "scale_score", "patient_id", "site_id", "session_count"})
+# a typed and a derived value may differ by rounding; one point of improvement is more than that
+_TOLERANCE = {PERCENT: 1.0, CLASSES: 1.0, GRADES: 0.0}
+
+
+Reasons = list[tuple[partial[Note], pd.Series]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Derived:
+    """What the later scores on one scale give: values by column, and why some give none."""
+
+    values: pd.DataFrame
+    reasons: Reasons
+
+
+def out_of_range(data: pd.DataFrame) -> list[Problem]:
+    """Return a problem for every raw score that its scale cannot give."""
+    if not {"scale", "scale_score"} <= set(data.columns):
+        return []
+    problems = []
+    for scale, rows in _by_scale(data):
+        score = data.loc[rows, "scale_score"]
+        doubt = "" if scale.status == "seen" else ", a range that was not verified"
+        problems += [
+            Problem(
+                row=int(row),
+                column="scale_score",
+                value=f"{value:g}",
+                rule=f"{scale.range} on {scale.name}{doubt}",
+                remedy="check the entry; another version of the scale needs another name in the "
+                "column scale (mn.scales() lists the known ones)",
+            )
+            for row, value in score[~score.between(scale.low, scale.high)].items()
+        ]
+    return problems
+
+
+def derive(data: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
+    """Fill the improvement of later assessments from their raw scores.
+
+    Parameters
+    ----------
+    data : DataFrame
+        A typed table of the contract.
+
+    Returns
+    -------
+    data : DataFrame
+        The same rows. ``improvement_score`` (for classes also ``improvement_low`` and
+        ``improvement_high``; for grades ``grade_change``) is filled where nothing was typed; the
+        table itself where it has no raw scores.
+    notes : list of Note
+        For every scale the rule, how many assessments it filled, how many it could not and why;
+        counts only.
+
+    Notes
+    -----
+    A typed improvement, be it a score or an interval, is never changed. Nothing is derived
+    without a baseline score of the same site on the same scale, from a baseline that is already
+    the best score (a percentage of nothing), or beyond the contract's range (a worsening by more
+    than 100 percent stays empty: it is not cut off at -100). Baseline rows stay as they are.
+    """
+    if not set(data.columns) >= _NEEDED:
+        return data, []
+    data, notes = data.copy(), []
+    for scale, rows in _by_scale(data):
+        possible = rows & data["scale_score"].between(scale.low, scale.high)
+        later = possible & ~is_baseline(data)
+        if scale.rule == NONE:
+            notes.append(_kept(scale, int(rows.sum())))
+        elif later.any():
+            derived = _derive(data, scale, possible, later)
+            data, filled, unlike = _fill(data, derived.values, _TOLERANCE[scale.rule])
+            notes.append(_note(scale, filled, unlike, derived.reasons))
+    return data, [*notes, *_unknown(data)]
+
+
+def percent_of_baseline(before: pd.Series, after: pd.Series, best: float) -> pd.Series:
+    """Return 100 (before - after) / (before - best); missing where before is the best score."""
+    room = before - best
+    return 100 * (before - after) / room.where(room != 0)
+
+
+def _by_scale(data: pd.DataFrame) -> list[tuple[Scale, pd.Series]]:
+    """Pair every known scale of the table with the rows that hold a score on it."""
+    words = data["scale"].dropna().unique()
+    names = {word: scale.name for word in words if (scale := scale_of(word))}
+    name = data["scale"].map(names).where(data["scale_score"].notna())
+    return [(s, name.eq(s.name)) for s in registry().values() if name.eq(s.name).any()]
+
+
+def _derive(data: pd.DataFrame, scale: Scale, rows: pd.Series, later: pd.Series) -> _Derived:
+    score = data["scale_score"]
+    if scale.rule == CLASSES:
+        return _classes(scale, score.where(later), later)
+    before, several = _baseline(data, rows)
+    no_start = later & before.isna() & ~several
+    start_elsewhere = no_start & _has_baseline(data)
+    reasons: Reasons = [
+        (partial(note, "without_baseline_score"), no_start & ~start_elsewhere),
+        (partial(note, "baseline_on_another_scale"), start_elsewhere),
+        (partial(note, "baselines_that_differ"), later & several),
+    ]
+    if scale.rule == GRADES:
+        change = before - score if scale.better == "lower" else score - before
+        spec = columns()["grade_change"]
+    else:
+        change = percent_of_baseline(before, score, scale.best)
+        spec = columns()["improvement_score"]
+        reasons.append((partial(note, "best_at_baseline"), later & before.eq(scale.best)))
+    outside = later & change.notna() & ~change.between(spec.low, spec.high)
+    worse = partial(note, "worse_than_limit", low=f"{spec.low:g}", unit=spec.unit)
+    reasons.append((worse, outside))
+    return _Derived(values=change.where(later & ~outside).to_frame(spec.name), reasons=reasons)
+
+
+def _classes(scale: Scale, score: pd.Series, later: pd.Series) -> _Derived:
+    ends = {scale.low + i: pair for i, pair in enumerate(scale.classes)}
+    low, high = (score.map({k: pair[i] for k, pair in ends.items()}) for i in (0, 1))
+    middles = dict(zip(IMPROVEMENT, ((low + high) / 2, low, high), strict=True))
+    return _Derived(
+        values=pd.DataFrame(middles).astype("float64"),
+        reasons=[(partial(note, "between_classes"), later & low.isna())],
+    )
+
+
+def _baseline(data: pd.DataFrame, rows: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return the baseline score of each row's site, and where there are several that differ."""
+    start = data["scale_score"].where(rows & is_baseline(data))
+    site = start.groupby([data["patient_id"], data["site_id"]], dropna=False)
+    low, high = site.transform("min"), site.transform("max")
+    return low.where(low == high), low < high
+
+
+def _has_baseline(data: pd.DataFrame) -> pd.Series:
+    start = is_baseline(data) & data["scale_score"].notna()
+    return start.groupby([data["patient_id"], data["site_id"]], dropna=False).transform("any")
+
+
+def _fill(
+    data: pd.DataFrame, values: pd.DataFrame, tolerance: float
+) -> tuple[pd.DataFrame, int, int]:
+    """Put derived values where nothing was typed; count them and the typed ones that differ."""
+    targets = ("grade_change",) if "grade_change" in values else IMPROVEMENT
+    typed = data.reindex(columns=list(targets)).astype("float64")
+    known = values.notna().any(axis=1)
+    entered = typed.notna().any(axis=1)
+    filled = known & ~entered
+    for name in values if filled.any() else ():
+        data[name] = typed[name].where(~filled, values[name])
+    return data, int(filled.sum()), int((_differ(typed, values, tolerance) & entered).sum())
+
+
+def _differ(typed: pd.DataFrame, values: pd.DataFrame, tolerance: float) -> pd.Series:
+    """Tell where typed and derived improvement are further apart than the tolerance."""
+    (low, high), (other_low, other_high) = _ends(typed), _ends(values)
+    return (low > other_high + tolerance) | (high < other_low - tolerance)
+
+
+def _ends(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return lower and upper end of an improvement; both are the score where there is one only."""
+    point = frame.iloc[:, 0]
+    if "improvement_low" not in frame:
+        return point, point
+    low, high = frame["improvement_low"], frame["improvement_high"]
+    return low.where(low.notna(), point), high.where(high.notna(), point)
+
+
+def _formula(scale: Scale) -> Note:
+    if scale.rule == CLASSES:
+        return note("formula_class")
+    if scale.rule == GRADES:
+        return note("formula_grades")
+    return note("formula_percent", best=scale.best)
+
+
+def _note(scale: Scale, filled: int, unlike: int, reasons: Reasons) -> Note:
+    formula, n = _formula(scale), _assessments(filled)
+    parts = [note("scale_filled", scale=scale.name, formula=formula, assessments=n)]
+    counts = [(why, int(rows.sum())) for why, rows in reasons]
+    if lost := sum(n for _, n in counts):
+        whys = tuple(why(n=Count(n=n)) for why, n in counts if n)
+        parts.append(note("not_converted", assessments=_assessments(lost), reasons=whys))
+    if unlike:
+        kind = "typed_differs" if scale.rule == GRADES else "typed_differs_by_points"
+        parts.append(note(kind, assessments=_assessments(unlike)))
+    if scale.status != "seen":
+        parts.append(note("scale_not_verified"))
+    return note("scale_converted", parts=tuple(parts))
+
+
+def _kept(scale: Scale, n: int) -> Note:
+    return note("scale_kept", scale=scale.name, assessments=_assessments(n), reason=scale.reason)
+
+
+def _unknown(data: pd.DataFrame) -> list[Note]:
+    """Say how many scores are on no known scale; the words of the sheet are not repeated."""
+    scored = data[data["scale_score"].notna()]
+    unknown = scored["scale"].dropna()
+    unknown = unknown[[scale_of(word) is None for word in unknown]]
+    notes = []
+    if nameless := int(scored["scale"].isna().sum()):
+        notes.append(note("score_without_scale", assessments=_assessments(nameless)))
+    if len(unknown):
+        near = tuple(nearest(unknown))
+        hint = note("scale_names_near", names=near) if near else note("no_scale_name_near")
+        notes.append(note("scale_unknown", assessments=_assessments(len(unknown)), hint=hint))
+    return notes
+
+
+def _assessments(n: int) -> Count:
+    return Count(n=n, noun="assessment")

@@ -1,0 +1,1 @@
+"""The shipped tables of published studies and the rules they keep."""

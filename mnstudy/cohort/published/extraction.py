@@ -1,0 +1,227 @@
+"""Read the five tables of published evidence and hold every cell against its column."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnstudy.cohort.loading import read as intake
+from mnstudy.cohort.schema.columns import ColumnSpec
+from mnstudy.cohort.schema.problems import Problem
+from mnstudy.errors import DataError
+
+TABLES = ("studies", "arms", "outcomes", "contrasts", "directions")
+_ID = r"[A-Za-z0-9][A-Za-z0-9_.\-]*"
+_PATTERNS = {
+    "id": (_ID, "letters, digits, _ . and - without spaces"),
+    "ids": (rf"{_ID}(;{_ID})*", "ids separated by ;"),
+    "word": (r"[a-z][a-z0-9_]*", "small letters, digits and _"),
+    "span": (r"\d+(\.\d+)?(-\d+(\.\d+)?)?", "a number or a range such as 3-4"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSpec:
+    """One table: its columns, its key and what it refers to."""
+
+    name: str
+    columns: Mapping[str, ColumnSpec]
+    key: tuple[str, ...]
+    refers: tuple[Mapping[str, Any], ...] = ()
+    ordered: tuple[tuple[str, str], ...] = ()
+    may_be_absent: bool = False
+
+    @property
+    def file(self) -> str:
+        """Name of the file."""
+        return f"{self.name}.csv"
+
+    def place(self, column: str) -> str:
+        """Name a column together with its table."""
+        return f"{self.file}: {column}"
+
+
+@cache
+def contract() -> Mapping[str, Any]:
+    """Return the whole of ``published.toml``."""
+    text = resources.files("mnstudy.cohort.published").joinpath("published.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+@cache
+def specs() -> dict[str, TableSpec]:
+    """Return the tables of the contract by name."""
+    return {name: _table_spec(name, contract()[name]) for name in TABLES}
+
+
+def _table_spec(name: str, raw: Mapping[str, Any]) -> TableSpec:
+    return TableSpec(
+        name=name,
+        columns={column: _column_spec(column, entry) for column, entry in raw["columns"].items()},
+        key=tuple(raw["key"]),
+        refers=tuple(raw.get("refers", ())),
+        ordered=tuple((low, high) for low, high in raw.get("ordered", ())),
+        may_be_absent=raw.get("may_be_absent", False),
+    )
+
+
+def _column_spec(name: str, raw: Mapping[str, Any]) -> ColumnSpec:
+    entry = dict(raw)
+    levels = entry.get("levels", ())
+    if "levels_of" in entry:
+        levels = contract()[entry.pop("levels_of")]["columns"][name]["levels"]
+    pattern, says = _PATTERNS.get(entry["kind"], (r"(?s:.*)", _number_words(entry)))
+    return ColumnSpec(
+        name=name, **{"pattern": pattern, "says": says, **entry, "levels": tuple(levels)}
+    )
+
+
+def _number_words(entry: Mapping[str, Any]) -> str:
+    words = {"integer": "a whole number", "number": "a number"}.get(entry["kind"], "")
+    if "low" not in entry:
+        return words
+    end = f"to {entry['high']:.7g}" if "high" in entry else "or more"
+    return f"{words}, {entry['low']:g} {end}"
+
+
+def dictionary() -> pd.DataFrame:
+    """Return the dictionary of the five tables: table, column, required, rule, meaning."""
+    rows = [
+        (table.name, c.name, c.required, c.rule, c.meaning)
+        for table in specs().values()
+        for c in table.columns.values()
+    ]
+    return pd.DataFrame(rows, columns=["table", "column", "required", "rule", "meaning"])
+
+
+def read(folder: Path) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
+    """Read the tables of a folder as they stand.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``studies.csv``, ``arms.csv``, ``outcomes.csv``, ``contrasts.csv`` and, where there
+        is one, ``directions.csv``.
+
+    Returns
+    -------
+    tables : dict of str to DataFrame
+        Cells as text, missing where empty; the index is the row of the file (the header is 1).
+    problems : list of Problem
+        Files that are missing or cannot be read, and columns that are missing or named twice.
+    """
+    tables, problems = {}, []
+    for spec in specs().values():
+        path = folder / spec.file
+        if not path.is_file():
+            tables[spec.name] = pd.DataFrame(columns=list(spec.columns), dtype="string")
+            problems += [] if spec.may_be_absent else [_missing_file(spec)]
+            continue
+        try:
+            raw = intake.read_table(path)
+        except DataError as error:
+            problems += [replace(p, column=spec.file) for p in error.report.problems]
+            continue
+        tables[spec.name], found = _named_columns(raw, spec)
+        problems += found
+    return tables, problems
+
+
+def _missing_file(spec: TableSpec) -> Problem:
+    remedy = "add it; only directions.csv may be left out"
+    return Problem(column=spec.file, value=spec.file, rule="a file of the folder", remedy=remedy)
+
+
+def _named_columns(raw: pd.DataFrame, spec: TableSpec) -> tuple[pd.DataFrame, list[Problem]]:
+    """Keep the columns in the order of the contract, unknown ones behind, and name what lacks."""
+    twice = raw.columns[raw.columns.duplicated()].unique()
+    rule, remedy = "each column once", "remove the second one"
+    problems = [Problem(column=spec.place(c), value=c, rule=rule, remedy=remedy) for c in twice]
+    unknown = [c for c in raw.columns if c not in spec.columns]
+    for name, column in spec.columns.items():
+        if name in raw or column.optional:
+            continue
+        near = difflib.get_close_matches(name, unknown, n=1)
+        cells = "no cell may be empty" if column.required else "its cells may be empty"
+        remedy = f"rename {near[0]}" if near else f"add it; {cells}"
+        problems.append(
+            Problem(column=spec.place(name), rule=f"a column of {spec.file}", remedy=remedy)
+        )
+    cells = raw.loc[:, ~raw.columns.duplicated()].astype("string")
+    cells = cells.apply(lambda c: c.str.strip()).replace("", pd.NA)
+    shown = [n for n, c in spec.columns.items() if n in cells or c.optional]
+    return cells.reindex(columns=[*shown, *unknown]).astype("string"), problems
+
+
+def check(table: pd.DataFrame, spec: TableSpec) -> list[Problem]:
+    """Hold every cell of a table against its column with pandera, all failures at once."""
+    import pandera.pandas as pa
+
+    known = [c for c in spec.columns.values() if c.name in table]
+    schema = pa.DataFrameSchema(
+        {c.name: pa.Column(checks=pa.Check(_test(c)), nullable=not c.required) for c in known}
+    )
+    try:
+        schema.validate(table, lazy=True)
+    except pa.errors.SchemaErrors as failed:
+        cases = failed.failure_cases[["column", "index", "failure_case"]]
+        return [_bad_cell(spec, str(c), int(r), v) for c, r, v in cases.itertuples(index=False)]
+    return []
+
+
+def _test(column: ColumnSpec) -> Any:
+    """Return the function that tells, cell by cell, what the column allows."""
+    if column.numeric:
+        return lambda cells: cells.isna() | _good_numbers(cells, column)
+    if column.levels:
+        return lambda cells: cells.isna() | cells.isin(column.levels)
+    return lambda cells: cells.str.fullmatch(column.pattern, na=True).astype(bool)
+
+
+def _good_numbers(cells: pd.Series, column: ColumnSpec) -> pd.Series:
+    values = numbers(cells)
+    low = -np.inf if column.low is None else column.low
+    high = np.inf if column.high is None else column.high
+    good = np.isfinite(values) & values.between(low, high)
+    return good & (values % 1 == 0) if column.kind == "integer" else good
+
+
+def _bad_cell(spec: TableSpec, name: str, row: int, cell: Any) -> Problem:
+    column, value = spec.columns[name], "" if pd.isna(cell) else str(cell)
+    rule = column.rule if value else "never empty"
+    return Problem(
+        row=row, column=spec.place(name), value=value, rule=rule, remedy=_remedy(column, value)
+    )
+
+
+def _remedy(column: ColumnSpec, value: str) -> str:
+    if not value:
+        return "fill the cell" + (f" with {column.rule}" if column.levels else "")
+    if column.levels:
+        near = difflib.get_close_matches(value.lower(), column.levels, n=1, cutoff=0.5)
+        return f"did you mean {near[0]}?" if near else "write one of these words"
+    if not column.numeric:
+        return f"write {column.rule}"
+    if value.count(",") == 1 and value.replace(",", "").lstrip("-").isdigit():
+        return f"write a point for the comma: {value.replace(',', '.')}"
+    return "write the number alone, or leave the cell empty where nothing is printed"
+
+
+def numbers(cells: pd.Series) -> pd.Series:
+    """Read text cells as floats; what is no number is missing."""
+    return pd.to_numeric(cells, errors="coerce").astype("float64")
+
+
+def typed(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """Return the table with its numeric columns as float64 and text as string."""
+    numeric = {c.name: numbers(table[c.name]) for c in spec.columns.values() if c.numeric}
+    return table.assign(**numeric).reset_index(drop=True)

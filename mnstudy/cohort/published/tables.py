@@ -1,0 +1,268 @@
+"""The published evidence: five related tables, their fingerprint, and the contrasts joined."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from mnstudy.cohort.loading.manifest import check_manifest
+from mnstudy.cohort.loading.shipped import data_dir
+from mnstudy.cohort.published import contrast_figures, contrast_rules, extraction, relations
+from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail
+from mnstudy.words.notes import Note, note, sentences
+
+_OF_OUTCOME = (
+    "arm_id",
+    "concept",
+    "instrument",
+    "category",
+    "phase",
+    "weeks_after_last",
+    "statistic",
+    "n",
+    "mean",
+    "sd",
+    "sd_is",
+    "events",
+    "percent",
+    "ci_low",
+    "ci_high",
+    "ci_level",
+    "p_value",
+    "derived",
+)
+_OF_STUDY = ("label", "year", "doi", "pmid", "design", "assessor_blinded", "condition")
+_PREFIX = {"treated": "treated", "treated_baseline": "baseline", "reference": "reference"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Published:
+    """Study-level evidence under its contract.
+
+    Attributes
+    ----------
+    studies, arms, outcomes, contrasts, directions : DataFrame
+        The five tables; numbers as float64, text as string, missing where nothing is printed.
+    sha256 : str
+        Fingerprint of the files together: it changes with any byte of any of them.
+    source : str
+        Name of the folder.
+    printed : DataFrame
+        The outcomes as text, cell by cell as in the file: it tells how many digits were printed.
+    remarks : tuple of Note
+        What is odd in the tables without being an error; ``notes`` says it in words.
+    changed : tuple of str
+        Shipped tables that are not those of the manifest; empty for an extraction of your own.
+    """
+
+    studies: pd.DataFrame
+    arms: pd.DataFrame
+    outcomes: pd.DataFrame
+    contrasts: pd.DataFrame
+    directions: pd.DataFrame
+    sha256: str
+    source: str
+    printed: pd.DataFrame
+    remarks: tuple[Note, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd in the tables without being an error, in words."""
+        return sentences(self.remarks)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(getattr(self, t)):,} {t}" for t in extraction.TABLES)
+        return f"Published({self.source}: {sizes}; sha256 {self.sha256[:8]}…)"
+
+
+def load_published(path: str | os.PathLike[str] | None = None) -> Published:
+    """Load the published evidence and check it against its contract.
+
+    Parameters
+    ----------
+    path : str or path, optional
+        A folder with ``studies.csv``, ``arms.csv``, ``outcomes.csv``, ``contrasts.csv`` and, where
+        there is one, ``directions.csv``: a researcher's own extraction. By default the shipped one.
+
+    Returns
+    -------
+    Published
+
+    Raises
+    ------
+    DataError
+        Anything is wrong; ``error.report`` lists all problems with row, table and column, value,
+        rule and remedy.
+
+    Examples
+    --------
+    >>> int(load_published().contrasts["primary"].eq("yes").sum())
+    149
+    """
+    folder = _folder(path)
+    found = _checked(folder, _fingerprint(folder))
+    tables = {name: getattr(found, name).copy() for name in (*extraction.TABLES, "printed")}
+    return replace(found, **tables, changed=_changed(folder) if path is None else ())
+
+
+@lru_cache(maxsize=2)
+def _checked(folder: Path, sha256: str) -> Published:
+    """Read and check the tables once: most calls of a session ask for the same files."""
+    tables, report = _read(folder)
+    report.raise_if_bad()
+    typed = {name: extraction.typed(tables[name], extraction.specs()[name]) for name in tables}
+    return Published(
+        **typed,
+        sha256=sha256,
+        source=report.source,
+        printed=tables["outcomes"].reset_index(drop=True),
+        remarks=report.remarks,
+    )
+
+
+def _changed(folder: Path) -> tuple[str, ...]:
+    """Name the shipped tables that are not those of the manifest."""
+    found = (problem.column for problem in check_manifest(folder.parent))
+    return tuple(name for name in found if name.startswith(f"{folder.name}/"))
+
+
+def validate_published(path: str | os.PathLike[str] | None = None) -> ValidationReport:
+    """Check a folder of published evidence; raises only where there is no such folder."""
+    return _read(_folder(path))[1]
+
+
+def _folder(path: str | os.PathLike[str] | None) -> Path:
+    if path is None:
+        return data_dir() / "published"
+    folder = Path(path)
+    if not folder.is_dir():
+        rule = "a folder with studies.csv, arms.csv, outcomes.csv and contrasts.csv"
+        remedy = "check the path; give the folder, not one of its files"
+        fail(str(path), Problem(value=str(path), rule=rule, remedy=remedy))
+    return folder
+
+
+def _read(folder: Path) -> tuple[dict[str, pd.DataFrame], ValidationReport]:
+    tables, problems = extraction.read(folder)
+    notes: list[Note] = []
+    specs = extraction.specs()
+    for name, table in tables.items():
+        problems += extraction.check(table, specs[name])
+    if len(tables) < len(specs) or any(p.row is None for p in problems):
+        notes = [note("relations_not_checked")]
+    else:
+        rules = (relations, contrast_rules, contrast_figures)
+        problems += [problem for rule in rules for problem in rule.check(tables)]
+        notes = [] if problems else relations.notes(tables)
+    # rows are numbered within each file, so a count of fine rows over all files would mislead
+    rows = 0 if problems else sum(map(len, tables.values()))
+    report = ValidationReport(
+        source=folder.resolve().name,
+        rows=rows,
+        problems=tuple(sorted(problems, key=_place)),
+        remarks=tuple(notes),
+    )
+    return tables, report
+
+
+def _place(problem: Problem) -> tuple[int, int, str]:
+    table = problem.column.split(".csv")[0]
+    return extraction.TABLES.index(table), problem.row or 0, problem.column
+
+
+def _fingerprint(folder: Path) -> str:
+    """Hash names and contents of the files, always in the same order."""
+    together = hashlib.sha256()
+    for spec in extraction.specs().values():
+        path = folder / spec.file
+        if path.is_file():
+            together.update(f"{spec.file} {len(path.read_bytes())}\n".encode())
+            together.update(path.read_bytes())
+    return together.hexdigest()
+
+
+def contrast_frame(published: Published) -> pd.DataFrame:
+    """Join every contrast with its study and the outcomes at its ends.
+
+    Parameters
+    ----------
+    published : Published
+
+    Returns
+    -------
+    DataFrame
+        One row a contrast, in the order of ``contrasts.csv``: its own columns; label, year, doi,
+        pmid, design, assessor_blinded and condition of the study; the figures of the outcomes
+        as ``treated_*``, ``baseline_*`` and ``reference_*`` (missing where the measure has no such
+        end). ``primary`` and ``paired`` are booleans. ``controlled`` is true where the reference
+        is another arm: two parts of one arm (grades, scar types) are no control.
+    """
+    frame = published.contrasts.copy()
+    frame["primary"] = frame["primary"].eq("yes").astype(bool)
+    frame["paired"] = frame["paired"].eq("yes").astype(bool)
+    studies = published.studies.set_index("study_id")[list(_OF_STUDY)]
+    frame = frame.join(studies, on="study_id")
+    outcomes = published.outcomes.set_index("outcome_id")[list(_OF_OUTCOME)]
+    for end, prefix in _PREFIX.items():
+        frame = frame.join(outcomes.add_prefix(f"{prefix}_"), on=f"{end}_outcome_id")
+    other_arm = frame["reference_arm_id"].ne(frame["treated_arm_id"])
+    frame["controlled"] = other_arm.fillna(False).astype(bool)
+    return frame
+
+
+def contrast_counts(published: Published, claims: Iterable[str] | None = None) -> pd.DataFrame:
+    """Count the contrasts of every claim.
+
+    Parameters
+    ----------
+    published : Published
+    claims : iterable of str, optional
+        The claims to list, in this order; by default all that the contract of the tables knows,
+        those without any contrast included.
+
+    Returns
+    -------
+    DataFrame
+        claim_id, contrasts, primary, people, primary_by_measure, primary_endpoints.
+
+    Notes
+    -----
+    ``people`` adds up the primary contrasts: the people at the treated end, and those at the
+    reference end where they are others (``paired`` is no). Baselines and second sides of the same
+    body are not counted again. A study under two claims counts under both.
+    """
+    frame = contrast_frame(published)
+    if claims is None:
+        claims = extraction.specs()["contrasts"].columns["claim_id"].levels
+    others = frame["reference_n"].where(~frame["paired"]).fillna(0)
+    frame["people"] = frame["treated_n"] + others
+    groups = dict(tuple(frame.groupby("claim_id")))
+    return pd.DataFrame(
+        [_count(claim, groups.get(claim, frame.iloc[:0])) for claim in claims],
+        columns=[
+            "claim_id",
+            "contrasts",
+            "primary",
+            "people",
+            "primary_by_measure",
+            "primary_endpoints",
+        ],
+    )
+
+
+def _count(claim: str, contrasts: pd.DataFrame) -> list[object]:
+    primary = contrasts[contrasts["primary"]]
+    tallies = [_tally(primary[column]) for column in ("measure", "endpoint")]
+    return [claim, len(contrasts), len(primary), int(primary["people"].sum()), *tallies]
+
+
+def _tally(words: pd.Series) -> str:
+    counts = sorted(words.value_counts().items(), key=lambda x: (-int(x[1]), str(x[0])))
+    return ", ".join(f"{word} {n}" for word, n in counts)

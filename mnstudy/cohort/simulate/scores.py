@@ -1,0 +1,170 @@
+"""Improvement scores of a simulated study, and the measures that move with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from mnstudy.cohort.simulate.design import CLINICS, FIRST_GAIN, GAIN, INTERVALS, PHOTOTYPES, Design
+from mnstudy.cohort.simulate.people import MAINTAINED, Patients, Sites
+from mnstudy.cohort.simulate.simulate_usual import Usual
+from mnstudy.cohort.simulate.simulate_visits import Visits
+from mnstudy.cohort.simulate.truth import Floats
+
+DRIFT = 4.0
+PER_MM = 0.5
+SD_CLINIC = 3.0
+WORTHWHILE = 10.0
+SATISFIED_UNTREATED = 0.2
+ACNE_TYPES = 4
+#: Mean depth of a scar in micrometres: ice pick, boxcar, rolling, mixed.
+SCAR_DEPTHS = np.array([900.0, 520.0, 430.0, 560.0])
+Effects = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drawn:
+    """A drawn study: its design, what is usual in it, its truth, its people and visits."""
+
+    design: Design
+    usual: Usual
+    effects: Effects
+    by_type: Floats
+    patients: Patients
+    sites: Sites
+    visits: Visits
+
+    def per_site(self, cells: Floats) -> Floats:
+        """Look up a value by scar type and severity for every site."""
+        who = self.sites.patient
+        return cells[self.patients.type[who], self.patients.grade[who]]
+
+
+def improvement(drawn: Drawn, rng: np.random.Generator) -> Floats:
+    """Draw the improvement score of every assessment, missing ones among them.
+
+    Notes
+    -----
+    score = 4 + severity + phototype + clinic + patient + (treated sites: treatment + sessions +
+    late change) + residual. Depth, sessions and late change are centred at what is usual for the
+    scar type and the severity, so that the effects in the truth hold at the final assessment.
+    """
+    visits, site = drawn.visits, drawn.visits.site
+    noise = rng.normal(0, drawn.design.sd_residual, len(site))
+    known = rng.random(len(site)) >= drawn.design.unknown
+    own = _own_level(drawn, rng)[drawn.sites.patient[site]]
+    course = _treatment(drawn)[site] + _sessions(drawn) + _late_change(drawn)
+    score = own + np.where(drawn.sites.untreated[site], 0.0, course) + noise
+    score = np.clip(np.rint(score), -100, 100)
+    return np.where(visits.baseline, 0.0, np.where(known, score, np.nan))
+
+
+def _own_level(drawn: Drawn, rng: np.random.Generator) -> Floats:
+    """Return what the score of an untreated site would be, residual aside, per patient."""
+    people, effects = drawn.patients, drawn.effects
+    clinics = rng.normal(0, SD_CLINIC, len(CLINICS)) * ("clinics" in drawn.design.has)
+    clinics -= CLINICS @ clinics
+    tone = np.linspace(-0.5, 0.5, len(PHOTOTYPES))
+    tone -= PHOTOTYPES @ tone
+    level = DRIFT + drawn.design.sd_patient * people.response + clinics[people.clinic]
+    level += effects["severity-matters"] * (people.grade - 1.5)
+    return level + effects["skin-type-matters"] * tone[people.phototype]
+
+
+def _treatment(drawn: Drawn) -> Floats:
+    """Return what the treatment of each site adds at its usual course."""
+    effects, sites, people = drawn.effects, drawn.sites, drawn.patients
+    instead = [effects["rf-combination"], -effects["comparable-to-laser"]]
+    instead += [-effects["comparable-to-peel"], 0.0]
+    usual_deep = 1 - drawn.per_site(drawn.usual.shallow)
+    beyond = (sites.depth - drawn.per_site(drawn.usual.deep_mm)) * ~sites.shallow
+    depth = effects["deeper-needling"] * (~sites.shallow - usual_deep) + PER_MM * beyond
+    added = drawn.by_type[people.type[sites.patient]] + np.array([0.0, *instead])[sites.arm]
+    added += np.where(sites.needling, depth, 0.0)
+    added += effects["topical-adjunct"] * (sites.adjunct > 0)
+    return added + effects["spaced-sessions"] * (people.interval - _mean_interval())[sites.patient]
+
+
+def _mean_interval() -> float:
+    return sum(weeks * share for weeks, share in INTERVALS.items())
+
+
+def _sessions(drawn: Drawn) -> Floats:
+    """Return the gain by the sessions done so far, against the usual final gain."""
+    done = np.maximum(drawn.visits.number - 1, 0)
+    gap = GAIN[done] - drawn.per_site(drawn.usual.gain)[drawn.visits.site]
+    return drawn.effects["more-sessions"] / drawn.usual.slope * gap
+
+
+def _late_change(drawn: Drawn) -> Floats:
+    """Return the change after the course, against the usual one (nothing for most sites)."""
+    effects, visits = drawn.effects, drawn.visits
+    kept = drawn.patients.maintenance[drawn.sites.patient] - MAINTAINED
+    change = effects["results-last"] + effects["maintenance"] * kept
+    expected = effects["results-last"] * drawn.per_site(drawn.usual.late)
+    return visits.late * change[visits.site] - expected[visits.site]
+
+
+def share_better_at_first(design: Design, usual: Usual, effects: Effects, by_type: Floats) -> float:
+    """Return the percentage of sites needled alone that are 10 points better at first sight.
+
+    Notes
+    -----
+    Scores are normal around the mean of each scar type, severity and depth (up to or over
+    0.3 mm); they are whole points, so 9.5 counts as 10.
+    """
+    mean = DRIFT + by_type[:, None] + effects["severity-matters"] * (np.arange(4) - 1.5)
+    mean = mean - effects["more-sessions"] / usual.slope * usual.gain
+    mean = mean - effects["results-last"] * usual.late
+    variance = design.sd_patient**2 + design.sd_residual**2
+    variance += SD_CLINIC**2 * ("clinics" in design.has)
+    share = 0.0
+    for over, chance in ((0.0, usual.shallow), (1.0, 1 - usual.shallow)):
+        centred = mean + effects["deeper-needling"] * (over - (1 - usual.shallow))
+        score = (centred - WORTHWHILE + 0.5) / np.sqrt(variance)
+        better = np.reshape([NormalDist().cdf(z) for z in score.flat], score.shape)
+        share += usual.mean(chance * better)
+    return 100 * share
+
+
+def progress(drawn: Drawn) -> Floats:
+    """Return how far each assessment has come: 0 at baseline, 1 on average at the end."""
+    visits = drawn.visits
+    gained = FIRST_GAIN + GAIN[np.maximum(visits.number - 1, 0)]
+    whole = FIRST_GAIN + drawn.per_site(drawn.usual.gain)[visits.site]
+    seen = ~visits.baseline & ~drawn.sites.untreated[visits.site]
+    return np.where(seen, gained / whole, 0.0)
+
+
+def rated(drawn: Drawn, claim: str, start: float, rng: np.random.Generator) -> Floats:
+    """Draw a rating of 0 to 10 in half points that rises by the effect of the claim."""
+    site = drawn.visits.site
+    baseline = np.clip(rng.normal(start, 1.2, len(drawn.sites.patient)), 2, 7)[site]
+    noise = rng.normal(0, 0.6, len(site))
+    score = baseline + drawn.effects[claim] * progress(drawn) + noise
+    return np.clip(np.rint(2 * score) / 2, 0, 10)
+
+
+def scar_depth(drawn: Drawn, rng: np.random.Generator) -> Floats:
+    """Draw the depth of acne scars in micrometres, at baseline and at the end of the course."""
+    visits, site = drawn.visits, drawn.visits.site
+    kind = drawn.patients.type[drawn.sites.patient]
+    start = np.rint(SCAR_DEPTHS[np.minimum(kind, 3)] * rng.lognormal(0, 0.25, len(kind)))[site]
+    left = 1 + drawn.effects["reduces-scar-depth"] / 100 * progress(drawn)
+    end = np.rint(np.maximum(start * (left + rng.normal(0, 0.08, len(site))), 0))
+    depth = np.where(visits.baseline, start, np.where(visits.last, end, np.nan))
+    return np.where(kind[site] < ACNE_TYPES, depth, np.nan)
+
+
+def satisfaction(drawn: Drawn, rng: np.random.Generator) -> Floats:
+    """Draw the satisfaction after baseline; 7 and more has the share of the truth."""
+    sites, site = drawn.sites, drawn.visits.site
+    treated = NormalDist().inv_cdf(drawn.effects["satisfies-patients"] / 100)
+    level = np.where(sites.untreated, NormalDist().inv_cdf(SATISFIED_UNTREATED), treated)
+    mood = 0.6 * drawn.patients.response[sites.patient] + 0.7 * rng.standard_normal(len(level))
+    today = np.sqrt(1 - 0.6**2 - 0.7**2) * rng.standard_normal(len(site))
+    score = np.rint(6.5 + 1.8 * (today + (mood + level)[site]))
+    return np.where(drawn.visits.baseline, np.nan, np.clip(score, 0, 10))

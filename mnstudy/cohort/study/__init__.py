@@ -1,0 +1,1 @@
+"""What a study file declares: design, plan, selection, measures of its own."""

@@ -1,0 +1,139 @@
+"""The plan of a study: what was decided before looking at the data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mnstudy.cohort.schema.problems import Check, Problem, key_problem, key_problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What was decided before looking: everything else is post hoc.
+
+    Attributes
+    ----------
+    primary : tuple of str
+        Ids of the primary claims.
+    family : tuple of str or None
+        Those of them whose intervals are to hold together; all primary claims for None.
+    confidence_level : float
+        Level of every interval, and of the family as a whole; 0.95 by default.
+    margins : mapping
+        Claim id to the smallest difference worth having, in the unit of the claim.
+    thresholds : mapping
+        Claim id to settings of its analysis, such as ``{"weeks-to-results": {"weeks": 8}}``.
+    final_week : float or None
+        Week of the assessment that counts as the result; a site not seen then is lost.
+    """
+
+    primary: tuple[str, ...] = ()
+    family: tuple[str, ...] | None = None
+    confidence_level: float = 0.95
+    margins: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    final_week: float | None = None
+
+    def margin(self, claim_id: str, usual: float) -> float:
+        """Return the declared margin of a claim, or the usual one where none is declared."""
+        return self.margins.get(claim_id, usual)
+
+    @property
+    def family_ids(self) -> tuple[str, ...]:
+        """Ids of the claims whose intervals are to hold together."""
+        return self.primary if self.family is None else self.family
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the plan; it goes into every result."""
+        content = [
+            list(self.primary),
+            list(self.family_ids),
+            self.confidence_level,
+            dict(sorted(self.margins.items())),
+            {k: dict(sorted(v.items())) for k, v in sorted(self.thresholds.items())},
+            self.final_week,
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def parse_plan(raw: Mapping[str, Any]) -> Plan:
+    """Turn a checked ``[plan]`` table into a ``Plan``."""
+    week, family = raw.get("final_week"), raw.get("family")
+    return Plan(
+        primary=tuple(raw.get("primary", ())),
+        family=None if family is None else tuple(family),
+        confidence_level=_level(raw),
+        margins={k: float(v) for k, v in raw.get("margins", {}).items()},
+        thresholds={
+            claim: {k: float(v) for k, v in settings.items()}
+            for claim, settings in raw.get("thresholds", {}).items()
+        },
+        final_week=None if week is None else float(week),
+    )
+
+
+def _level(raw: Mapping[str, Any]) -> float:
+    if "confidence_level" in raw:
+        return float(raw["confidence_level"])
+    return round(1 - float(raw.get("alpha", 0.05)), 12)
+
+
+def plan_problems(raw: Any) -> list[Problem]:
+    """List what is wrong in a ``[plan]`` table."""
+    if not isinstance(raw, dict):
+        return [key_problem("plan", raw, "a [plan] table")]
+    checks: dict[str, Check] = {
+        "primary": (_is_list_of_words, "a list of claim ids in quotes"),
+        "family": (_is_list_of_words, "a list of primary claims in quotes, [] for none"),
+        "confidence_level": (_is_level, "a number between 0.5 and 1"),
+        "alpha": (lambda x: _is_level(1 - x if _is_number(x) else x), "a number below 0.5"),
+        "margins": (_are_numbers, "claim id = number"),
+        "thresholds": (_are_tables_of_numbers, "claim id = { setting = number }"),
+        "final_week": (lambda x: _is_number(x) and x > 0, "a number of weeks above 0"),
+    }
+    problems = key_problems("plan", raw, checks)
+    return problems or _disagreements(raw)
+
+
+def _disagreements(raw: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    if "alpha" in raw and abs(raw.get("confidence_level", 1 - raw["alpha"]) + raw["alpha"] - 1) > (
+        1e-9
+    ):
+        rule = "1 - confidence_level; give one of the two"
+        problems.append(key_problem("plan.alpha", raw["alpha"], rule))
+    strangers = [x for x in raw.get("family", []) if x not in raw.get("primary", [])]
+    if strangers:
+        problems.append(
+            key_problem("plan.family", ", ".join(strangers), "claims named under primary")
+        )
+    for key in ("primary", "family"):
+        twice = sorted({x for x in raw.get(key, []) if raw[key].count(x) > 1})
+        if twice:
+            problems.append(key_problem(f"plan.{key}", ", ".join(twice), "each claim once"))
+    return problems
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_level(value: Any) -> bool:
+    return isinstance(value, float) and 0.5 < value < 1
+
+
+def _is_list_of_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(x, str) for x in value)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_number(x) for x in value.values())
+
+
+def _are_tables_of_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(_are_numbers(x) for x in value.values())

@@ -1,0 +1,206 @@
+"""The study file: what a table cannot say about itself (design, blinding, plan, limits, truth)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mnstudy.cohort.schema.columns import ColumnSpec, columns
+from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail, key_problem
+from mnstudy.cohort.study.measures import measure_problems, parse_measures
+from mnstudy.cohort.study.plan import Plan, parse_plan, plan_problems
+from mnstudy.cohort.study.selection import selection_problems
+
+DESIGNS = ("single_arm", "parallel", "split_body", "registry")
+ASSESSORS = ("blinded", "unblinded", "self", "unclear")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A weakness of the data that verdicts have to respect.
+
+    Attributes
+    ----------
+    scope : str
+        ``all`` (said wherever the data are shown), ``between_groups`` (differences between arms,
+        types or doses are confounded), ``pairs`` (pairing is lost) or the name of a column that
+        cannot be analysed.
+    says : str
+        The sentence shown to the reader.
+    """
+
+    scope: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Declared design of a study, its plan and its limits; read from ``study.toml``.
+
+    ``design_declared`` is false where the design was inferred from the table. ``claims`` are the
+    researcher's own, by id, as the tables of the study file; ``measures`` are columns of her sheet
+    that the contract does not know, by name; ``selection`` says how the patients were chosen;
+    ``randomised_by`` names the columns that chance decided, treatment and topical when empty.
+    """
+
+    title: str = "untitled"
+    design: str = "single_arm"
+    design_declared: bool = False
+    randomised: bool = False
+    randomised_by: Sequence[str] = ()
+    assessor: str = "unclear"
+    synthetic: bool = False
+    licence: str = ""
+    source: str = ""
+    file: str = ""
+    delimiter: str = ","
+    cluster: str = "patient_id"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    plan: Plan = field(default_factory=Plan)
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    claims: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    measures: Mapping[str, ColumnSpec] = field(default_factory=dict)
+    specifications: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
+    truth: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def plan_sha256(self) -> str:
+        """Fingerprint of the plan and of the study's own claims; it goes into every result."""
+        if not self.claims:
+            return self.plan.sha256
+        own = json.dumps({"plan": self.plan.sha256, "claims": self.claims}, sort_keys=True)
+        return hashlib.sha256(own.encode()).hexdigest()
+
+    def limit(self, scope: str) -> Limit | None:
+        """Return the first limit of that scope, or None."""
+        return next((x for x in self.limits if x.scope == scope), None)
+
+
+_PLAIN = {
+    "title": str,
+    "design": str,
+    "randomised": bool,
+    "randomised_by": list,
+    "assessor": str,
+    "synthetic": bool,
+    "licence": str,
+    "source": str,
+    "file": str,
+    "delimiter": str,
+    "cluster": str,
+    "columns": dict,
+    "levels": dict,
+    "units": dict,
+    "selection": dict,
+    "claims": dict,
+    "specifications": dict,
+    "truth": dict,
+}
+_WORDS = {"design": DESIGNS, "assessor": ASSESSORS, "cluster": ("patient_id", "clinic_id")}
+
+
+def read_study(path: Path) -> Study:
+    """Read a ``study.toml``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    DataError
+        The file is not TOML, a key is unknown, or a value is not one that is allowed; all
+        problems are listed.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        remedy = "mend the line named here"
+        fail(path.name, Problem(rule="a TOML file", value=str(error), remedy=remedy))
+    return parse_study(raw, source=path.name)
+
+
+def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
+    """Turn the content of a study file into a ``Study``; all problems are raised at once."""
+    problems = [*_unknown_keys(raw), *_wrong_values(raw), *plan_problems(raw.get("plan", {}))]
+    problems += measure_problems(raw.get("measures", {}))
+    problems += selection_problems(raw.get("selection", {}), raw.get("measures", {}))
+    problems += _limit_problems(raw.get("limits", []))
+    ValidationReport(source=source, rows=0, problems=tuple(problems)).raise_if_bad()
+    plain = {key: raw[key] for key in _PLAIN if key in raw}
+    if "blinded" in raw:  # the short way to say who rated
+        plain.setdefault("assessor", "blinded" if raw["blinded"] else "unblinded")
+    return Study(
+        **plain,
+        design_declared="design" in raw,
+        measures=parse_measures(raw.get("measures", {})),
+        plan=parse_plan(raw.get("plan", {})),
+        limits=tuple(Limit(**x) for x in raw.get("limits", [])),
+    )
+
+
+def _unknown_keys(raw: Mapping[str, Any]) -> list[Problem]:
+    known = [*_PLAIN, "blinded", "measures", "plan", "limits"]
+    return [
+        Problem(column=key, rule="a known key", remedy=f"known keys: {', '.join(known)}")
+        for key in raw
+        if key not in known
+    ]
+
+
+def _wrong_values(raw: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    for key, kind in _PLAIN.items():
+        if key in raw and not isinstance(raw[key], kind):
+            names = {
+                str: "text in quotes", bool: "true or false", dict: "a [table]", list: "a [list]"
+            }  # fmt: skip
+            problems.append(key_problem(key, raw[key], names[kind]))
+        elif key in _WORDS and raw.get(key, _WORDS[key][0]) not in _WORDS[key]:
+            problems.append(key_problem(key, raw[key], "one of " + ", ".join(_WORDS[key])))
+    return [*problems, *_blinding_problems(raw), *_chance_problems(raw)]
+
+
+def _chance_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    """List where what is said of randomisation cannot be."""
+    problems = []
+    if raw.get("randomised") is True and raw.get("design") == "single_arm":
+        problems.append(key_problem("randomised", "true", "false where there is a single arm"))
+    by = raw.get("randomised_by", [])
+    unknown = [str(x) for x in by if x not in columns()] if isinstance(by, list) else []
+    if unknown:
+        problems.append(key_problem("randomised_by", ", ".join(unknown), "columns of the contract"))
+    if by and not raw.get("randomised"):
+        problems.append(key_problem("randomised_by", str(by), "empty unless randomised = true"))
+    return problems
+
+
+def _blinding_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    blinded = raw.get("blinded")
+    if blinded is None:
+        return []
+    if not isinstance(blinded, bool):
+        return [key_problem("blinded", blinded, "true or false")]
+    if (raw.get("assessor", "blinded") == "blinded") != blinded and "assessor" in raw:
+        return [key_problem("blinded", blinded, f'what assessor = "{raw["assessor"]}" says')]
+    return []
+
+
+def _limit_problems(raw: Any) -> list[Problem]:
+    good = isinstance(raw, list) and all(
+        isinstance(x, dict) and set(x) == {"scope", "says"} for x in raw
+    )
+    return [] if good else [key_problem("limits", raw, "[[limits]] with scope and says")]

@@ -1,0 +1,161 @@
+"""What the unknown correlation within the person does: three estimates a group of studies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from mnstudy import formatting as fmt
+from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures.charts.chart import BETWEEN, MARGIN, Chart, Head, mark, sheet
+from mnstudy.reporting.figures.drawing import draw_interval
+from mnstudy.reporting.figures.lettering import line_height, wrap
+from mnstudy.reporting.figures.rows import IntervalRow, Panel, extent
+from mnstudy.reporting.figures.style import Picture, inch_axes, inch_text
+from mnstudy.reporting.run.trials import Trials
+from mnstudy.verdicts.evidence.effects import R_GRID
+from mnstudy.words.units import is_ratio
+
+ENDS = ("estimate", "ci_low", "ci_high")
+# Light to dark and a mark of its own for each correlation.
+LOOKS = {0.3: ("#56b4e9", "o"), 0.5: (theme.PART, "s"), 0.7: (theme.INK, "D")}
+STEP = 0.095  # inches between the intervals of a group
+RATIOS = (1e-3, 1e4)  # beyond these a ratio tells nothing; its interval runs off in an arrow
+COLUMNS = ["claim", "title", "endpoint", "controlled", "k", "people", "unit", "correlation",
+           *ENDS, "decides"]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Correlations(Chart):
+    """Groups with paired contrasts under each assumed correlation; one row a group and r."""
+
+    table: pd.DataFrame
+
+    @property
+    def key(self) -> str:
+        """Name among the files."""
+        return "correlations"
+
+    @property
+    def caption(self) -> str:
+        """What is shown, of how many, by which method."""
+        n = len(self.table) // len(R_GRID)
+        sizes = ", ".join(fmt.given(r) for r in R_GRID)
+        return (
+            f"The published groups with paired contrasts ({fmt.count(n, 'group')}) under a "
+            f"correlation within the person of {sizes}; no publication prints it. Random effects "
+            "(REML) with Knapp-Hartung intervals, as in the forest plots, which assume 0.5. "
+            "Controlled and uncontrolled groups are named and never mixed."
+        )
+
+    @property
+    def alt(self) -> str:
+        """Description for those who do not see it."""
+        n = len(self.table) // len(R_GRID)
+        return (
+            f"Intervals on an axis. {fmt.count(n, 'group')} of published studies with paired "
+            "contrasts, three estimates each, for correlations of 0.3, 0.5 and 0.7."
+        )
+
+    def data(self) -> pd.DataFrame:
+        """Return one row a group and correlation."""
+        return self.table
+
+    def draw(self, width: float, size: float) -> Picture:
+        """Draw on a picture of this width in inches, letters in points."""
+        return _draw(self, width, size)
+
+
+def correlations(trials: Trials) -> Correlations | None:
+    """Return the chart of all groups with paired contrasts; None where there is none."""
+    rows = []
+    for row in trials.table.to_dict("records"):
+        if pd.isna(row[f"r{round(100 * R_GRID[0]):03d}_estimate"]):
+            continue
+        same = {name: row[name] for name in COLUMNS if name in row and name not in ENDS}
+        for r in R_GRID:
+            ends = {end: row[f"r{round(100 * r):03d}_{end}"] for end in ENDS}
+            rows.append(same | {"correlation": r} | ends)
+    return Correlations(table=pd.DataFrame(rows, columns=COLUMNS)) if rows else None
+
+
+def _draw(chart: Correlations, width: float, size: float) -> Picture:
+    marks = tuple(
+        mark(f"r = {fmt.given(r)}", marker=marker, markersize=4.5, color=colour)
+        for r, (colour, marker) in LOOKS.items()
+    )
+    words = "published groups with paired contrasts; r: correlation within the person"
+    title = "The correlation nobody prints"
+    head = Head(width=width, size=size, title=title, marks=marks, words=words)
+    blocks = [_Block(own, width, size) for _, own in chart.table.groupby("unit", sort=False)]
+    height = sum(b.height + BETWEEN for b in blocks)
+    with theme.themed():
+        picture, top = sheet(head, height, chart.alt)
+        for block in blocks:
+            block.draw(picture, top)
+            top += block.height + BETWEEN
+    return picture
+
+
+class _Block:
+    """The groups of one unit on one axis, laid out in inches."""
+
+    def __init__(self, own: pd.DataFrame, width: float, size: float) -> None:
+        self.size, self.unit = size, str(own["unit"].iloc[0])
+        self.inner = width - 2 * MARGIN
+        self.label = 0.46 * self.inner
+        self.groups = [g for _, g in own.groupby(["claim", "endpoint", "controlled"], sort=False)]
+        self.texts = [self._lines(g.iloc[0].to_dict()) for g in self.groups]
+        self.heights = [max(len(t) * line_height(size - 0.5), 3 * STEP) + 0.08 for t in self.texts]
+
+    def _lines(self, row: dict[Any, Any]) -> list[str]:
+        control = "controlled" if row["controlled"] else "uncontrolled"
+        endpoint = str(row["endpoint"]).replace("_", " ")
+        studies = fmt.unbroken(fmt.count(int(row["k"]), "study", "studies"))
+        text = f"{row['title']}: {endpoint} ({control}, {studies})"
+        return wrap(text, self.label, self.size - 0.5)
+
+    @property
+    def height(self) -> float:
+        return sum(self.heights) + 0.1 + 2 * line_height(self.size)
+
+    def draw(self, picture: Picture, top: float) -> None:
+        left, room = MARGIN + self.label + 0.14, self.inner - self.label - 0.22
+        axes = inch_axes(picture, left, top, room, sum(self.heights))
+        ratio = is_ratio(self.unit)
+        rows = [self._row(r) for g in self.groups for r in g.to_dict("records")]
+        panel = Panel(title="", rows=tuple(rows), headers=(), axis_label="", log=ratio,
+                      null=1.0 if ratio else 0.0)  # fmt: skip
+        low, high = extent(panel)
+        ends = (max(low, RATIOS[0]), min(high, RATIOS[1])) if ratio else (low, high)
+        if ratio:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0,), numticks=5))
+            axes.xaxis.set_major_formatter(lambda x, _: fmt.power(float(x)))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+        axes.set_xlim(*ends)
+        axes.set_ylim(sum(self.heights), 0)
+        axes.set_yticks([])
+        axes.axvline(panel.null or 0.0, color=theme.LINE, linewidth=0.8, zorder=1)
+        axes.tick_params(axis="x", labelsize=self.size - 0.5)
+        axes.set_xlabel(self.unit, fontsize=self.size, labelpad=2)
+        at = 0.0
+        for i, (text, height) in enumerate(zip(self.texts, self.heights, strict=True)):
+            start = top + at + (height - len(text) * line_height(self.size - 0.5)) / 2
+            for k, line in enumerate(text):
+                place = start + k * line_height(self.size - 0.5)
+                inch_text(picture, MARGIN, place, line, fontsize=self.size - 0.5)
+            for k, row in enumerate(rows[3 * i : 3 * i + 3]):
+                draw_interval(axes, row, at + height / 2 + (k - 1) * STEP, ends, clip_height=0.05)
+            at += height
+
+    def _row(self, row: dict[Any, Any]) -> IntervalRow:
+        colour, marker = LOOKS[row["correlation"]]
+        value, low, high = (float(row[end]) for end in ENDS)
+        return IntervalRow(label="", value=value, low=low, high=high, marker=marker, colour=colour,
+                   edge=colour, size=3.4)  # fmt: skip

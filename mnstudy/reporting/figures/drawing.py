@@ -1,0 +1,189 @@
+"""Draw a laid-out panel of rows onto a picture."""
+
+from __future__ import annotations
+
+import math
+from itertools import accumulate
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from mnstudy import formatting as fmt
+from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures.lettering import line_height, text_width
+from mnstudy.reporting.figures.rows import IntervalRow, Panel, PanelLayout, extent
+from mnstudy.reporting.figures.style import Picture, inch_axes, inch_mark, inch_text
+
+
+def draw_panel(
+    picture: Picture, panel: Panel, layout: PanelLayout, left: float, top: float
+) -> None:
+    """Draw a panel with its top left corner at this place, in inches."""
+    _head(picture, panel, layout, left, top)
+    plot_top = top + layout.head_height + layout.strip_height
+    axes = inch_axes(
+        picture, left + layout.plot_left, plot_top, layout.plot_width, layout.plot_height
+    )
+    low, high = extent(panel)
+    if panel.log:
+        axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.set_ylim(layout.plot_height, 0)
+    axes.set_yticks([])
+    _lines(axes, panel, layout)
+    _ticks(axes, panel, layout)
+    strip_top = top + layout.head_height
+    _name_lines(picture, axes, panel, layout, left, strip_top)
+    tops = [0.0, *accumulate(layout.row_heights)]
+    for i, row in enumerate(panel.rows):
+        _row_text(picture, layout, i, row, left, plot_top + tops[i])
+        middle = tops[i] + layout.row_heights[i] / 2
+        draw_interval(axes, row, middle, (low, high), clip_height=0.05)
+
+
+def _head(picture: Picture, panel: Panel, layout: PanelLayout, left: float, top: float) -> None:
+    step = line_height(layout.size + 0.5)
+    title: dict[str, Any] = {"fontsize": layout.size + 0.5, "fontweight": "bold"}
+    for i, line in enumerate(layout.title):
+        inch_text(picture, left, top + i * step, line, **title)
+    at = top + (0.0 if layout.heads_beside else len(layout.title) * step)
+    head: dict[str, Any] = {"fontsize": layout.size - 0.5, "color": theme.MUTED, "ha": "right"}
+    for right, header in zip(layout.cell_rights, panel.headers, strict=False):
+        inch_text(picture, left + right, at, header, **head)
+
+
+def _lines(axes: Axes, panel: Panel, layout: PanelLayout) -> None:
+    tops = [0.0, *accumulate(layout.row_heights)]
+    if panel.null is not None:
+        for i, row in enumerate(panel.rows):
+            if row.mark != "heading":
+                axes.plot(
+                    [panel.null] * 2, tops[i : i + 2], color=theme.LINE, linewidth=0.8, zorder=1
+                )
+    judged = [i for i, row in enumerate(panel.rows) if row.judged]
+    first, last = (tops[judged[0]], tops[judged[-1] + 1]) if judged else (0, tops[-1])
+    low, high = axes.get_xlim()
+    sides = ((panel.margin, panel.favours_lower), (panel.other_margin, not panel.favours_lower))
+    for margin, lower in sides:
+        if margin is None:
+            continue
+        ends = (low, margin) if lower else (margin, high)
+        axes.fill_betweenx([first, last], *ends, color=theme.ZONE, linewidth=0, zorder=-5)
+        line: dict[str, Any] = {"color": theme.INK, "linewidth": 0.8, "linestyle": (0, (4, 2))}
+        axes.plot([margin] * 2, [first, last], zorder=1.5, **line)
+
+
+def _ticks(axes: Axes, panel: Panel, layout: PanelLayout) -> None:
+    count = max(2, min(7, int(layout.plot_width / 0.5)))
+    if panel.log:
+        low, high = axes.get_xlim()
+        decades = math.log10(high / low)
+        subs = (1.0, 2.0, 5.0) if decades * 3 <= count + 1 else (1.0,)
+        axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=count + 2))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: fmt.power(float(x))))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=count, steps=[1, 2, 2.5, 5, 10]))
+        axes.ticklabel_format(axis="x", style="plain", useOffset=False)
+    axes.tick_params(axis="x", labelsize=layout.size - 0.5)
+    axes.set_xlabel("\n".join(layout.axis_lines), fontsize=layout.size, labelpad=2)
+
+
+def _name_lines(
+    picture: Picture, axes: Axes, panel: Panel, layout: PanelLayout, left: float, top: float
+) -> None:
+    """Name null and margin above the plot; where they are close, each on its outer side."""
+    named = [(x, t) for x, t in _named_lines(panel) if t]
+    size = layout.size - 1
+    places = [_inches(axes, x, layout.plot_width) for x, _ in named]
+    needed = sum(text_width(t, size) for _, t in named) / 2 + 0.1
+    crowded = len(named) == 2 and places[1] - places[0] < needed
+    for i, (x, text) in enumerate(named):
+        at = layout.plot_left + _inches(axes, x, layout.plot_width)
+        width = text_width(text, size)
+        start = at - width / 2
+        if crowded:
+            start = at - width - 0.03 if i == 0 else at + 0.03
+        start = min(max(start, 0.0), layout.width - width)
+        inch_text(picture, left + start, top, text, fontsize=size, color=theme.MUTED)
+
+
+def _named_lines(panel: Panel) -> list[tuple[float, str]]:
+    lines = []
+    if panel.margin is not None:
+        lines.append((panel.margin, panel.margin_label))
+    if panel.null is not None and panel.null != panel.margin:
+        lines.append((panel.null, panel.null_label))
+    return sorted(lines)
+
+
+def _inches(axes: Axes, x: float, width: float) -> float:
+    low, high = axes.get_xlim()
+    if axes.get_xscale() == "log":
+        low, high, x = math.log(low), math.log(high), math.log(x)
+    return width * (x - low) / (high - low)
+
+
+def _row_text(
+    picture: Picture, layout: PanelLayout, i: int, row: IntervalRow, left: float, top: float
+) -> None:
+    weight = "bold" if row.bold else "normal"
+    lines = [(line, layout.size, theme.INK, weight) for line in layout.labels[i]]
+    lines += [(line, layout.size - 0.5, theme.MUTED, "normal") for line in layout.under[i]]
+    block = sum(line_height(size) for _, size, _, _ in lines)
+    at = top + (layout.row_heights[i] - block) / 2
+    for line, size, colour, face in lines:
+        inch_text(picture, left, at, line, fontsize=size, color=colour, fontweight=face)
+        at += line_height(size)
+    middle = top + (layout.row_heights[i] - line_height(layout.size)) / 2
+    for right, cell in zip(layout.cell_rights, row.cells, strict=False):
+        style: dict[str, Any] = {"fontsize": layout.size, "ha": "right", "fontweight": weight}
+        inch_text(picture, left + right, middle, cell, **style)
+
+
+def draw_interval(
+    axes: Axes, row: IntervalRow, y: float, ends: tuple[float, float], *, clip_height: float
+) -> None:
+    """Draw one interval at height y; what runs off the axis ends in an arrow."""
+    if row.mark == "heading" or math.isnan(row.value):
+        return
+    low, high = (_inside(x, ends, row.value) for x in (row.low, row.high))
+    if row.mark == "diamond":
+        half = 1.15 * clip_height
+        axes.fill(
+            [low, row.value, high, row.value], [y, y - half, y, y + half],
+            facecolor=row.colour, edgecolor=row.edge, linewidth=0.8, zorder=3,
+        )  # fmt: skip
+    else:
+        thick = 3.2 if row.mark == "bar" else 1.6 if row.bold else 1.1
+        line: dict[str, Any] = {"color": row.edge, "linewidth": thick, "zorder": 2}
+        axes.plot([low, high], [y, y], alpha=0.55 if row.mark == "bar" else 1.0, **line)
+    if row.mark == "dot" and ends[0] <= row.value <= ends[1]:
+        axes.plot(
+            [row.value], [y], marker=row.marker, markersize=row.size, color=row.colour,
+            markeredgecolor=row.edge, markeredgewidth=0.8, zorder=4, clip_on=False,
+        )  # fmt: skip
+    _arrows(axes, row, y, ends)
+
+
+def _arrows(axes: Axes, row: IntervalRow, y: float, ends: tuple[float, float]) -> None:
+    style: dict[str, Any] = {"markersize": 4.5, "color": row.edge, "zorder": 3, "clip_on": False}
+    if row.low < ends[0]:
+        axes.plot([ends[0]], [y], marker=4, **style)
+    if row.high > ends[1]:
+        axes.plot([ends[1]], [y], marker=5, **style)
+
+
+def _inside(x: float, ends: tuple[float, float], value: float) -> float:
+    """Return an end of an interval kept on the axis; the value where the end is not known."""
+    return min(max(value if math.isnan(x) else x, ends[0]), ends[1])
+
+
+def draw_mark(picture: Picture, left: float, top: float, verdict: str, size: float = 6) -> None:
+    """Draw the marker of a verdict centred at this place in inches."""
+    style = theme.VERDICT_STYLES[verdict]
+    inch_mark(
+        picture, left, top, marker=style.marker, markersize=size, color=style.colour,
+        markeredgecolor=style.edge,
+    )  # fmt: skip

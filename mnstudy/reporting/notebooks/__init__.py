@@ -1,0 +1,1 @@
+"""The notebooks: what they show, and how they are run."""

@@ -1,0 +1,251 @@
+"""What a notebook shows of claims, findings and flow: words to read, small counts withheld."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.cohort.describe.flow import ALL, UNSURE, flow
+from mnstudy.cohort.table import About, Cohort
+from mnstudy.disclosure.findings import safe
+from mnstudy.disclosure.notes import guarded_note, guarded_notes
+from mnstudy.disclosure.sensitivity import guarded
+from mnstudy.disclosure.small_counts import FEW
+from mnstudy.disclosure.tables import (
+    guarded_dropouts,
+    guarded_flow,
+    shown_about,
+    shown_missingness,
+    shown_table_one,
+)
+from mnstudy.reporting.figures.plot import plot
+from mnstudy.reporting.figures.style import Picture
+from mnstudy.reporting.page.cells import scorecard_entry
+from mnstudy.reporting.tables.lost import dropouts_table, flow_table
+from mnstudy.reporting.tables.sensitivity import groups, summary
+from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts
+from mnstudy.verdicts.claims.registry import claim as claim_of
+from mnstudy.verdicts.evaluate import evaluate
+from mnstudy.verdicts.findings import Finding, Findings
+from mnstudy.verdicts.robustness.specification import specification_curve
+from mnstudy.words.notes import Note, sentences
+
+QUICK = ("margins", "adjustment", "cluster-robust", "ranks")
+NOTHING_TESTED = "No claim asked here can be tested with these data; the verdict says why."
+NOTHING_APPLIES = "None of these choices applies to what could be tested here."
+NOTHING_MISSING = "Every cell of every column is filled."
+NOT_COMPARED = "Too few were lost, or too few stayed, to compare them without pointing at a person."
+DROPOUTS = {
+    "name": "of the patients",
+    "completers": "stayed",
+    "dropouts": "lost",
+    "difference": "difference (95 % interval)",
+    "n": "patients",
+}
+
+
+class Sentence(str):
+    """Words in the place of a table or a figure that the data do not give."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self)}</p>"
+
+
+class Words(pd.DataFrame):
+    """A table of words: left-aligned, never cut, a repeated heading shown once."""
+
+    def _repr_html_(self) -> str:
+        with pd.option_context("display.max_colwidth", None):
+            html = _spelled_out(self).to_html(index=False, border=0)
+        for cell_kind in ("td", "th"):
+            left = f'<{cell_kind} align="left" style="text-align: left">'
+            html = html.replace(f"<{cell_kind}>", left)
+        return html.replace('<tr style="text-align: right;">', "<tr>")
+
+    def __repr__(self) -> str:
+        with pd.option_context("display.max_colwidth", None):
+            return _spelled_out(self).to_string(index=False)
+
+
+def _spelled_out(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with its index as columns of words."""
+    plain = pd.DataFrame(table).reset_index().astype("str")
+    names = [n for n in table.index.names if n is not None]
+    outer = names if not table.index.is_unique else names[:-1]
+    again = plain[outer].eq(plain[outer].shift()).cumprod(axis=1).astype(bool)
+    plain[outer] = plain[outer].mask(again, "")
+    return plain
+
+
+def about(cohort: Cohort) -> About:
+    """Return what a cohort is, in a few lines: source, design, size, limits, what was assumed."""
+    return shown_about(cohort)
+
+
+def asked(claims: Iterable[str]) -> Words:
+    """Return the question of each claim: who says it, what is estimated, what counts as enough.
+
+    Examples
+    --------
+    >>> asked(["little-pain"])["margin"].tolist()
+    ['3 points of 10']
+    """
+    found = [claim_of(name) for name in claims]
+    rows = [[", ".join(c.articles), c.estimand, f"{fmt.given(c.margin)} {c.unit}"] for c in found]
+    index = pd.Index([c.title for c in found], name="claim")
+    return Words(rows, index=index, columns=["articles", "estimated", "margin"])
+
+
+def answers(findings: Sequence[Finding]) -> Words:
+    """Return what was found for each claim, in words; where nothing can be said, why."""
+    cells = [(f, scorecard_entry(f)) for f in findings]
+    rows = [[c.numbers, c.size, c.verdict, c.reason] for _, c in cells]
+    index = pd.Index([f.claim.title for f, _ in cells], name="claim")
+    return Words(rows, index=index, columns=["estimate", "size", "verdict", "reason"])
+
+
+def cautions(findings: Sequence[Finding]) -> Words | Sentence:
+    """Return how each tested claim was answered, and every caution that goes with it."""
+    rows = {
+        f.claim.title: " · ".join([f.estimate.method, *_own_notes(f)])
+        for f in map(safe, findings)
+        if f.estimate is not None
+    }
+    if not rows:
+        return Sentence(NOTHING_TESTED)
+    return Words(pd.Series(rows, name="method and cautions").rename_axis("claim").to_frame())
+
+
+def _own_notes(finding: Finding) -> tuple[str, ...]:
+    """Return the notes of a finding; that the data are invented is said above every table."""
+    return sentences(n for n in finding.remarks if n.kind != "synthetic")
+
+
+def figure_or_reason(finding: Finding) -> Picture | Finding:
+    """Draw a finding; of a claim that is not testable return the finding, which says why."""
+    return safe(finding) if finding.estimate is None else plot(finding)
+
+
+def curve_or_reason(cohort: Cohort, claim: str) -> Picture | Sentence:
+    """Draw a claim under all combinations of choices; say why where it is not testable."""
+    try:
+        return plot(specification_curve(cohort, claim))
+    except ValueError as untestable:
+        (why,) = untestable.args
+        return Sentence(guarded_note(why) if isinstance(why, Note) else why)
+
+
+def other_choices(findings: Findings, checks: Sequence[str] = QUICK) -> Words | Sentence:
+    """Say for each tested claim whether other defensible choices would change its verdict.
+
+    Parameters
+    ----------
+    findings : Findings
+    checks : sequence of str
+        Some of those of ``Findings.sensitivity``.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by title: verdict, and ``under other choices`` in words. Claims that are not
+        testable have no row; a sentence where that leaves none.
+    """
+    rows = {
+        f.claim.title: [f.verdict, _summed_up(f, checked)]
+        for f, checked in _checked(findings, checks)
+    }
+    columns = ["verdict", "under other choices"]
+    if not rows:
+        return Sentence(NOTHING_TESTED)
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return Words(found.rename_axis("claim"))
+
+
+def each_choice(findings: Findings, checks: Sequence[str]) -> Words | Sentence:
+    """Return every other choice with the estimate and the verdict it gives, margins left out."""
+    rows = [
+        [f.claim.title, row["choice"], row["estimate"], row["n"], row["verdict"]]
+        for f, checked in _checked(findings, checks)
+        for group in groups(f, checked)
+        for row in group["rows"]
+    ]
+    if not rows:
+        tested = any(f.estimate is not None for f in findings)
+        return Sentence(NOTHING_APPLIES if tested else NOTHING_TESTED)
+    names = ["claim", "choice", "estimate", "patients", "verdict"]
+    return Words(pd.DataFrame(rows, columns=names).set_index(["claim", "choice"]))
+
+
+def _checked(findings: Findings, checks: Sequence[str]) -> list[tuple[Finding, pd.DataFrame]]:
+    rows = findings.checked(checks)
+    tested = [f for f in findings if f.estimate is not None]
+    return [(f, guarded(f, rows[rows["claim"] == f.claim.id])) for f in tested]
+
+
+def _summed_up(finding: Finding, rows: pd.DataFrame) -> str:
+    return " ".join(summary(finding, rows)) or "no other choice applies"
+
+
+def table_one_to_read(cohort: Cohort, *, by: str = "treatment") -> Words:
+    """Return Table 1 as it is printed: levels down, arms across."""
+    table = shown_table_one(cohort, by=by)
+    rows = table.assign(arm=table["arm"].replace(ALL, "everybody"))
+    rows["measure"] = rows["measure"].str.replace("_", " ")
+    wide = rows.set_index(["unit", "measure", "level", "arm"])["shown"].unstack("arm", sort=False)
+    return Words(wide.fillna("").rename_axis(columns=None))
+
+
+def flow_to_read(cohort: Cohort) -> Words:
+    """Return how many patients were left at every step: arms down, steps across."""
+    table = guarded_flow(flow(cohort), synthetic=cohort.synthetic)
+    table["step"] = table["step"].mask(table["stage"].eq(UNSURE), "last not known")
+    words = flow_table(table)
+    steps = [*words["before"], *(f"after {s}" for s in words["after"]), *words["rest"]]
+    rows = {arm["name"]: [cell["n"] for cell in arm["cells"]] for arm in words["arms"]}
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=steps)
+    return Words(found.rename_axis("patients"))
+
+
+def lost_to_read(cohort: Cohort) -> Words | Sentence:
+    """Return those who stayed beside those who were lost; a sentence where they are too few."""
+    level = cohort.study.plan.confidence_level
+    table = completers_and_dropouts(cohort, confidence_level=level)
+    rows = dropouts_table(guarded_dropouts(table, synthetic=cohort.synthetic))
+    if not rows:
+        return Sentence(NOT_COMPARED)
+    found = pd.DataFrame(rows, columns=list(DROPOUTS)).rename(columns=DROPOUTS)
+    return Words(found.set_index(DROPOUTS["name"]))
+
+
+def missing_to_read(cohort: Cohort) -> Words | Sentence:
+    """Return the columns with empty cells, the emptiest first; a sentence where there is none."""
+    table = shown_missingness(cohort)
+    found = table[table["share"].ne(0)].set_index("column")
+    if not len(found):
+        return Sentence(NOTHING_MISSING)
+    sites = found["sites"].astype("object").where(found["sites"].notna(), FEW)
+    shown = {"assessments without it": found["shown"], "sites never with it": sites}
+    return Words(shown, index=found.index)
+
+
+def claims_to_read(cohort: Cohort) -> Words:
+    """Return how many claims the cohort can be asked, and what it lacks for the others."""
+    findings = evaluate(cohort)
+    why = [
+        _lacking(f) if f.verdict == "not testable" else "nothing: can be asked" for f in findings
+    ]
+    titles = pd.Series([f.claim.title for f in findings]).groupby(why, sort=False)
+    found = pd.DataFrame({"claims": titles.size(), "which": titles.agg("; ".join)})
+    return Words(found.rename_axis("what is missing"))
+
+
+def _lacking(finding: Finding) -> str:
+    return "; ".join(sentences(guarded_notes(finding.reasons)))

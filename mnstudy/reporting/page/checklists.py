@@ -1,0 +1,162 @@
+"""Reporting checklists: which apply to a study, and where the report answers each item."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+from mnstudy.reporting.page.checklist_places import Locator, places, with_estimate
+from mnstudy.reporting.page.sections import has_section
+from mnstudy.reporting.run.sources import EvidenceSource
+from mnstudy.reporting.tables.bibliography import doi_link
+
+ANSWERED, PARTLY, OPEN = "in this report", "in part", "yours to write"
+COLUMNS = ("checklist", "number", "topic", "answered", "where", "hint", "studies")
+PAGE = "index.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One item of a checklist.
+
+    Attributes
+    ----------
+    number, topic : str
+        Its number in the checklist, and what it asks for in words of this project.
+    where : tuple of Locator
+        Where the report answers it; empty where it does not.
+    hint : str
+        What is left to write; empty where nothing is.
+    answered : str
+        ``in this report``, ``in part`` or ``yours to write``.
+    """
+
+    number: str
+    topic: str
+    where: tuple[Locator, ...]
+    hint: str
+
+    @property
+    def answered(self) -> str:
+        """How far the report answers the item."""
+        if not self.where:
+            return OPEN
+        return PARTLY if self.hint else ANSWERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checklist:
+    """A checklist that applies to some of the studies of a report."""
+
+    key: str
+    name: str
+    about: str
+    doi: str
+    link: str
+    studies: tuple[str, ...]
+    items: tuple[Item, ...]
+
+
+def checklists(sources: Sequence[EvidenceSource]) -> tuple[Checklist, ...]:
+    """Return the checklists that apply to the cohorts of a report.
+
+    Parameters
+    ----------
+    sources : sequence of EvidenceSource
+        What the report stands on. Published evidence is no study of its own; it is pointed to.
+
+    Returns
+    -------
+    tuple of Checklist
+        CONSORT 2025 where patients or sites were randomised, its extension within persons where
+        sides were compared, STROBE where nothing was randomised, Harms where a claim of safety
+        could be tested, SAMPL always. Items point only to what this very report has.
+
+    Examples
+    --------
+    >>> [c.name for c in checklists([])]
+    ['SAMPL']
+    """
+    found = []
+    for raw in _raw():
+        studies = [b for b in sources if _is_study(b) and _APPLIES[raw["for"]](b)]
+        if studies or raw["for"] == "always":
+            found.append(_checklist(raw, studies, sources))
+    return tuple(found)
+
+
+def checklist_frame(sources: Sequence[EvidenceSource]) -> pd.DataFrame:
+    """Return one row an item of the checklists that apply.
+
+    Returns
+    -------
+    DataFrame
+        checklist, number, topic, answered (in this report, in part, yours to write), where (the
+        addresses, parted by a blank), hint, studies (the cohorts it applies to).
+    """
+    rows = [
+        (
+            one.name, item.number, item.topic, item.answered,
+            " ".join(f"{PAGE}#{place.anchor}" for place in item.where),
+            item.hint, "; ".join(one.studies),
+        )
+        for one in checklists(sources)
+        for item in one.items
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@cache
+def _raw() -> list[dict[str, Any]]:
+    text = resources.files("mnstudy.reporting.page").joinpath("checklists.toml").read_text("utf-8")
+    content: list[dict[str, Any]] = tomllib.loads(text)["checklist"]
+    return content
+
+
+def _checklist(
+    raw: Mapping[str, Any], studies: Sequence[EvidenceSource], sources: Sequence[EvidenceSource]
+) -> Checklist:
+    there = places(studies, sources)
+    items = tuple(
+        Item(
+            number=item["number"],
+            topic=item["topic"],
+            where=tuple(place for name in item.get("at", ()) for place in there[name]),
+            hint=item.get("hint", ""),
+        )
+        for item in raw["items"]
+    )
+    return Checklist(
+        key=raw["key"],
+        name=raw["name"],
+        about=raw["about"],
+        doi=raw["doi"],
+        link=doi_link(raw["doi"]) if raw["doi"] else "",
+        studies=tuple(b.heading for b in studies),
+        items=items,
+    )
+
+
+def _is_study(source: EvidenceSource) -> bool:
+    return bool(source.design)
+
+
+def _has_harms(source: EvidenceSource) -> bool:
+    return has_section("harms", source) or any(
+        f.claim.group == "safety" for f in with_estimate(source)
+    )
+
+
+_APPLIES: Mapping[str, Callable[[EvidenceSource], bool]] = {
+    "randomised": lambda source: source.randomised,
+    "split_body": lambda source: source.design == "split_body",
+    "observational": lambda source: not source.randomised,
+    "harms": _has_harms,
+    "always": lambda source: True,
+}

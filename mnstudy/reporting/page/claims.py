@@ -1,0 +1,120 @@
+"""What the page says of one claim: what was said, what would test it, what each body answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mnstudy import formatting as fmt
+from mnstudy.disclosure import safe, shown_count, shown_size
+from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.page.cells import scorecard_entry
+from mnstudy.reporting.page.methods import RULES, may_be_said
+from mnstudy.reporting.page.page_checks import curve_figure, other_choices
+from mnstudy.reporting.page.page_figures import drawn_charts
+from mnstudy.reporting.page.page_scorecard import sort_keys
+from mnstudy.reporting.page.page_trials import other_notes, trials_beside
+from mnstudy.reporting.page.scorecard_layout import articles
+from mnstudy.reporting.run.sources import EvidenceSource
+from mnstudy.reporting.words import alt_text, caption
+from mnstudy.verdicts.claims.registry import GROUPS, Claim
+from mnstudy.verdicts.findings import Finding
+
+Drawings = Mapping[tuple[str, str], Any]
+
+
+def grouped(
+    claims: Sequence[Claim], sources: Sequence[EvidenceSource], pictures: Drawings
+) -> list[dict[str, Any]]:
+    """Return the claims by group, each with its row of the scorecard and its section."""
+    groups = []
+    for key, title in GROUPS.items():
+        own = [_claim(c, sources, pictures) for c in claims if c.group == key]
+        if own:
+            groups.append({"key": key, "title": title, "claims": own})
+    return groups
+
+
+def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Drawings) -> dict[str, Any]:
+    found = [(b, next((f for f in b.findings if f.claim.id == claim.id), None)) for b in sources]
+    cells = [(b, scorecard_entry(f), f) for b, f in found]
+    return {
+        "id": claim.id,
+        "title": claim.title,
+        "articles": articles(claim),
+        "letters": (*claim.articles, *claim.against),
+        "said_by": claim.said_in[:1].upper() + claim.said_in[1:],
+        "says": claim.says,
+        "contrary": claim.contrary,
+        "estimand": claim.estimand,
+        "rule": RULES[claim.rule],
+        "margin": f"{fmt.given(claim.margin)} {claim.unit}",
+        "margin_source": claim.margin_source,
+        "cells": [
+            {"shown": shown, "synthetic": b.synthetic, "sorts": sort_keys(shown, f)}
+            for b, shown, f in cells
+        ],
+        "entries": [_entry(b, safe(f), pictures) for b, f in found if f is not None],
+    }
+
+
+def _entry(source: EvidenceSource, finding: Finding, pictures: Drawings) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "heading": source.heading,
+        "synthetic": source.synthetic,
+        "tested": finding.estimate is not None,
+        "reason": finding.reason,
+        "notes": finding.notes if source.trials is None else other_notes(finding),
+        "trials": trials_beside(source, finding, pictures),
+        "picture": pictures.get((source.key, finding.claim.id)),
+        "alt": alt_text(finding),
+        "caption": caption(finding),
+        "charts": drawn_charts(source, _own_charts(source, finding), pictures),
+    }
+    return entry | _answer(source, finding, pictures) if finding.estimate else entry
+
+
+def _own_charts(source: EvidenceSource, finding: Finding) -> Sequence[Chart]:
+    """Return the further figures of a cohort; those of the trials stand with their studies."""
+    return () if source.trials is not None else source.charts.get(finding.claim.id, ())
+
+
+def _answer(source: EvidenceSource, finding: Finding, pictures: Drawings) -> dict[str, Any]:
+    estimate = finding.estimate
+    assert estimate is not None
+    level = fmt.level(estimate.confidence_level)
+    missing = shown_count(finding, finding.n_missing)
+    plan = "primary claim of the plan" if finding.planned else "post hoc: not in the plan"
+    return {
+        "anchor": answer_anchor(finding.claim.id, source),
+        "estimate": f"{fmt.interval(estimate)} {estimate.unit}, {level} interval",
+        "p": "" if math.isnan(estimate.p_value) else fmt.p_value(estimate.p_value),
+        "verdict": finding.verdict,
+        "wording": may_be_said(finding),
+        "size": shown_size(finding) + (f"; {missing} left out" if finding.n_missing else ""),
+        "method": estimate.method,
+        "plan": plan if finding.n_studies is None else "",
+        "family": _family(finding),
+        "checks": other_choices(source, finding),
+        "curve": curve_figure(source, finding, pictures),
+    }
+
+
+def answer_anchor(claim_id: str, source: EvidenceSource) -> str:
+    """Return the id of the section in which a body of data answers a claim."""
+    return f"{claim_id}-{source.key}"
+
+
+def _family(finding: Finding) -> str:
+    """Write the interval that holds for the whole family, and the p-value adjusted over it."""
+    wide = finding.simultaneous
+    if wide is None:
+        return ""
+    text = (
+        f"{fmt.interval(wide)} {wide.unit}, {fmt.level(wide.confidence_level)} interval "
+        f"(Bonferroni over {fmt.count(finding.family, 'claim')}): the verdict rests on it"
+    )
+    if math.isnan(finding.p_holm):
+        return text
+    return f"{text}; {fmt.p_value(finding.p_holm)} after Holm"

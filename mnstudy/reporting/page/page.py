@@ -1,0 +1,159 @@
+"""The page of a report: one self-contained file that opens from disk, on a phone and in print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mnstudy import formatting as fmt
+from mnstudy.reporting.page.checklists import checklists
+from mnstudy.reporting.page.claims import grouped
+from mnstudy.reporting.page.downloads import Download
+from mnstudy.reporting.page.methods import MEANINGS, paragraphs, what_ran
+from mnstudy.reporting.page.page_checks import patient_flow
+from mnstudy.reporting.page.page_scorecard import controls
+from mnstudy.reporting.page.page_trials import doubts_section, overview
+from mnstudy.reporting.page.scorecard import claims_of
+from mnstudy.reporting.page.scorecard_layout import HELP
+from mnstudy.reporting.page.sections import cohort_sections, other_tables
+from mnstudy.reporting.run.sources import HASH_OF_DATA, HASH_OF_PLAN, EvidenceSource
+from mnstudy.verdicts.claims.registry import ARTICLES, OWN, Claim
+from mnstudy.verdicts.findings import VERDICTS
+
+TITLE = "Microneedling of scars: what the articles claim, held against data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFigure:
+    """A figure as the page holds it: wide, narrow, its files, and the words of a chart."""
+
+    wide: str
+    narrow: str
+    width: int
+    height: int
+    path: str
+    files: tuple[str, ...]
+    alt: str = ""
+    caption: str = ""
+
+
+Pictures = Mapping[tuple[str, str], PageFigure]
+
+
+def render(
+    sources: Sequence[EvidenceSource],
+    pictures: Pictures,
+    *,
+    versions: Mapping[str, str],
+    register_sha256: str,
+    notebooks: Sequence[str] = (),
+    downloads: Sequence[Download] = (),
+) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    sources : sequence of EvidenceSource
+        The data and their findings, in the order of the columns.
+    pictures : mapping
+        Figures by the key of the body and the id of the claim; specification curves by
+        ``curve_key`` of it; charts by their own key.
+    versions : mapping
+        Name to version of what computed the numbers.
+    register_sha256 : str
+        Fingerprint of the register of claims.
+    notebooks : sequence of str
+        Addresses of the notebooks beside the page.
+    downloads : sequence of Download
+        Every file beside the page, see ``mnstudy.reporting.page.downloads``.
+
+    Returns
+    -------
+    str
+        HTML; everything that came from data is escaped.
+    """
+    claims = claims_of([(b.heading, b.findings) for b in sources])
+    groups = grouped(claims, sources, pictures)
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            title=TITLE,
+            lead=_lead(claims, sources),
+            css=_source("report.css"),
+            script=_source("report.js"),
+            VERDICTS=VERDICTS,
+            bodies=[_body(b) for b in sources],
+            controls=controls(claims, sources, groups),
+            trials=any(b.trials is not None for b in sources),
+            charts=overview(sources, pictures),
+            cohorts=cohort_sections(sources, pictures),
+            trials_tables=other_tables(sources),
+            doubts=doubts_section(sources),
+            lost=[found for b in sources if (found := patient_flow(b))],
+            groups=groups,
+            meanings=MEANINGS,
+            help=HELP,
+            methods={"paragraphs": paragraphs(sources), "ran": [what_ran(b) for b in sources]},
+            articles=list(ARTICLES.items()),
+            checklists=checklists(sources),
+            downloads=_by_group(downloads),
+            files={one.path: one.formats for one in downloads},
+            versions=list(versions.items()),
+            register_sha256=register_sha256,
+            notebooks=notebooks,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("mnstudy.reporting.page", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _source(name: str) -> str:
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), name)[0]
+
+
+def _by_group(downloads: Sequence[Download]) -> list[tuple[str, list[Download]]]:
+    names = dict.fromkeys(one.group for one in downloads)
+    return [(name, [one for one in downloads if one.group == name]) for name in names]
+
+
+def _lead(claims: Sequence[Claim], sources: Sequence[EvidenceSource]) -> str:
+    own = sum(c.group == OWN for c in claims)
+    more = f", and {fmt.count(own, 'claim')} of the study itself" if own else ""
+    return (
+        f"Five articles say that microneedling of scars works, for whom, how much and how safely. "
+        f"{fmt.count(len(claims) - own, 'statement')} of theirs{more}, each held against "
+        f"{fmt.count(len(sources), 'body', 'bodies')} of data: the estimate with its interval, "
+        "the verdict and the reason."
+    )
+
+
+def _body(source: EvidenceSource) -> dict[str, Any]:
+    words = [f.verdict for f in source.findings]
+    counts = [f"{words.count(v)} {v}" for v in VERDICTS if v in words]
+    return {
+        "key": source.key,
+        "heading": source.heading,
+        "synthetic": source.synthetic,
+        "facts": [(n, value, n in (HASH_OF_DATA, HASH_OF_PLAN)) for n, value in source.facts],
+        "limits": source.limits,
+        "limit": source.limits[0] if source.limits else "",
+        "banner": source.banner,
+        "sha256": source.sha256,
+        "summary": ", ".join(counts) or "no claim",
+    }

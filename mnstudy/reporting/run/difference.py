@@ -1,0 +1,198 @@
+"""What changed between two reports, in the words of the claims, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.errors import DataError
+from mnstudy.reporting.run import difference_words as words
+from mnstudy.reporting.run.folder import manifest_of
+
+KEY = ["dataset", "claim"]
+SIZES = {"n_patients": "patients", "n_sites": "sites", "n_studies": "studies"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One finding that is not the same in two reports.
+
+    ``what`` is verdict, estimate, margin, size, new or gone; ``lines`` say it in words.
+    """
+
+    dataset: str
+    claim: str
+    title: str
+    what: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ReportDifference:
+    """What changed between two reports.
+
+    Attributes
+    ----------
+    changes : tuple of Change
+        Findings that differ, verdicts first.
+    causes : tuple of str
+        What the reports were made from and that differs: data, plan, register, code, versions.
+    n_compared : int
+        Findings that stand in both.
+    """
+
+    changes: tuple[Change, ...]
+    causes: tuple[str, ...]
+    n_compared: int
+
+    @property
+    def summary(self) -> str:
+        """How many findings are as before, and how many are not."""
+        counts = {k: sum(c.what == k for c in self.changes) for k in ORDER}
+        in_both = sum(n for k, n in counts.items() if k not in ("new", "gone"))
+        said = [f"{fmt.count(self.n_compared, 'finding')} in both"]
+        said.append(f"{self.n_compared - in_both:,} as before")
+        return ", ".join([*said, *(f"{n:,} {ORDER[k]}" for k, n in counts.items() if n)])
+
+    def lines(self) -> list[str]:
+        """Return the difference as lines of text."""
+        lines = [self.summary]
+        lines += [f"made from: {cause}" for cause in self.causes or ("the same",)]
+        for change in self.changes:
+            lines += [f"{change.title} · {change.dataset}", *(f"  {x}" for x in change.lines)]
+        return lines
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+
+ORDER = {
+    "verdict": "with another verdict",
+    "estimate": "with other numbers and the same verdict",
+    "margin": "with another margin only",
+    "size": "with other counts only",
+    "new": "only in the new one",
+    "gone": "only in the old one",
+}
+
+
+def difference(old: Path, new: Path) -> ReportDifference:
+    """Compare two reports.
+
+    Parameters
+    ----------
+    old, new : Path
+        Folders that ``mnstudy report`` wrote.
+
+    Returns
+    -------
+    ReportDifference
+
+    Raises
+    ------
+    DataError
+        A folder holds no report.
+    """
+    before, after = _Report.read(old), _Report.read(new)
+    both = before.findings.index.intersection(after.findings.index, sort=False)
+    changes = [
+        c for key in both if (c := _changed(before.findings.loc[key], after.findings.loc[key]))
+    ]
+    changes += [_alone(r, "gone") for _, r in before.findings.drop(index=both).iterrows()]
+    changes += [_alone(r, "new") for _, r in after.findings.drop(index=both).iterrows()]
+    ranked = sorted(changes, key=lambda c: list(ORDER).index(c.what))
+    return ReportDifference(
+        changes=tuple(ranked),
+        causes=(
+            *_causes(before.manifest, after.manifest),
+            *_plan_causes(before.findings.loc[both], after.findings.loc[both]),
+        ),
+        n_compared=len(both),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    manifest: Mapping[str, Any]
+    findings: pd.DataFrame
+
+    @classmethod
+    def read(cls, folder: Path) -> _Report:
+        manifest = manifest_of(folder)
+        if manifest is None or not (folder / "results.csv").is_file():
+            raise DataError(f"{folder} holds no report: name a folder of mnstudy report")
+        table = pd.read_csv(folder / "results.csv", dtype=dict.fromkeys(SIZES, "str"))
+        return cls(manifest, table.set_index(KEY, drop=False))
+
+
+def _alone(row: pd.Series, what: str) -> Change:
+    lines = (f"{row['verdict']}: {row['reason']}",)
+    return Change(
+        dataset=row["dataset"], claim=row["claim"], title=row["title"], what=what, lines=lines
+    )
+
+
+def _changed(old: pd.Series, new: pd.Series) -> Change | None:
+    """Return what differs between a finding then and now; None where nothing does."""
+    numbers = any(not words.same(old[c], new[c]) for c in ("estimate", "ci_low", "ci_high"))
+    margin = not words.same(old["margin"], new["margin"])
+    sizes = [c for c in SIZES if words.text(old[c]) != words.text(new[c])]
+    differs = {
+        "verdict": old["verdict"] != new["verdict"],
+        "estimate": numbers,
+        "margin": margin,
+        "size": bool(sizes),
+    }
+    what = next((kind for kind, found in differs.items() if found), None)
+    if what is None:
+        return None
+    lines = [words.verdict_line(old, new)]
+    lines += [words.moved(old, new)] if numbers else []
+    lines += [words.margin_line(old, new)] if margin else []
+    lines += [
+        f"{SIZES[c]}: {words.text(old[c]) or 'none'}, now {words.text(new[c]) or 'none'}"
+        for c in sizes
+    ]
+    lines.append(f"why: {words.why(old, new, numbers=numbers, margin=margin)}")
+    return Change(
+        dataset=new["dataset"],
+        claim=new["claim"],
+        title=new["title"],
+        what=what,
+        lines=tuple(lines),
+    )
+
+
+def _causes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    yield from _data_causes(old.get("data", []), new.get("data", []))
+    if old.get("register_sha256") != new.get("register_sha256"):
+        yield "another register of claims"
+    if old.get("program") != new.get("program"):
+        yield "other code"
+    then, now = old.get("versions", {}), new.get("versions", {})
+    for name in sorted({*then, *now}):
+        if then.get(name) != now.get(name):
+            yield f"{name} {now.get(name, 'absent')}, before {then.get(name, 'absent')}"
+
+
+def _plan_causes(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
+    differs = old["plan_sha256"].fillna("").ne(new["plan_sha256"].fillna(""))
+    return [f"another plan of {name}" for name in old.loc[differs, "dataset"].unique()]
+
+
+def _data_causes(
+    old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    then, now = ({d["name"]: d["sha256"] for d in found} for found in (old, new))
+    for name in dict.fromkeys([*then, *now]):
+        if name not in now:
+            yield f"{name} is left out"
+        elif name not in then:
+            yield f"{name} is new"
+        elif then[name] != now[name]:
+            yield f"other data of {name} (SHA-256 {now[name][:12]}…, before {then[name][:12]}…)"

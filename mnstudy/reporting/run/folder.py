@@ -1,0 +1,167 @@
+"""A folder that is whole or not there: written aside, then moved into place in one step."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import platform
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mnstudy.reporting.run.exchange import exchange
+
+MANIFEST = "manifest.json"
+MADE_BY = "mnstudy report"
+
+
+def check_target(out: Path) -> Path:
+    """Return the folder to write; refuse one whose content is not a report.
+
+    Raises
+    ------
+    ValueError
+        There is a file of that name, or a folder that holds something else than a report.
+    """
+    target = out.expanduser().absolute()
+    previous = _previous(target)
+    if previous.is_dir() and not target.exists():
+        previous.rename(target)  # a run was killed between the two moves of whole_folder
+    if target.exists() and not target.is_dir():
+        raise ValueError(f"{out} is a file: name a folder for the report")
+    if target.is_dir() and any(target.iterdir()) and _own_files(target) is None:
+        raise ValueError(
+            f"{out} holds files, but no report (no {MANIFEST} written by mnstudy): nothing was "
+            "overwritten; name another folder, or empty this one"
+        )
+    return target
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside ``target`` and put it in its place when all went well.
+
+    After an error, or when interrupted, the new folder is removed and the old one is as it was.
+    Killed at any moment it leaves the old folder whole; what it had begun is removed by the next
+    run. Files in the old folder that no report wrote are carried over.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(target)
+    fresh = target.with_name(f".{target.name}.{_here()}.{os.getpid()}.{secrets.token_hex(4)}.new")
+    fresh.mkdir()
+    try:
+        yield fresh
+        _carry_over(target, fresh)
+        _swap(fresh, target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def remove_abandoned(target: Path) -> None:
+    """Remove what runs that were killed have left beside ``target``; running ones are let be."""
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.{_here()}\.(\d+)\.[0-9a-f]+\.new")
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*.new"):
+        found = pattern.fullmatch(path.name)
+        if found and not _runs(int(found[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _here() -> str:
+    """Return a word for this machine: process numbers of another one mean nothing here."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _runs(pid: int) -> bool:
+    if os.name == "nt":
+        return True  # asking would end the process there
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    """Put the new folder in the place of the old one, in one step where the system has it."""
+    if not target.exists():
+        fresh.rename(target)
+    elif not exchange(fresh, target):
+        _swap_in_two(fresh, target)
+
+
+def _swap_in_two(fresh: Path, target: Path) -> None:
+    previous = _previous(target)
+    shutil.rmtree(previous, ignore_errors=True)
+    target.rename(previous)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        previous.rename(target)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def _previous(target: Path) -> Path:
+    return target.with_name(f".{target.name}.previous")
+
+
+def _carry_over(old: Path, fresh: Path) -> None:
+    own = _own_files(old) or set()
+    for path in sorted(p for p in old.rglob("*") if p.is_file()):
+        name = path.relative_to(old)
+        if name.as_posix() not in own and not (fresh / name).exists():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, fresh / name)
+
+
+def manifest_of(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of the report in this folder; None where there is no report."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return manifest if manifest["made_by"] == MADE_BY else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def is_current(folder: Path, made_from: str) -> bool:
+    """Tell whether a folder holds a report made from this, every file as it was written."""
+    manifest = manifest_of(folder)
+    return manifest is not None and manifest.get("made_from") == made_from and holds(folder)
+
+
+def holds(folder: Path) -> bool:
+    """Tell whether every file of the report in this folder is as it was written."""
+    manifest = manifest_of(folder)
+    if manifest is None:
+        return False
+    try:
+        return all(_sha256(folder / name) == sha for name, sha in manifest["files"].items())
+    except OSError:
+        return False
+
+
+def _own_files(folder: Path) -> set[str] | None:
+    manifest = manifest_of(folder)
+    files = None if manifest is None else manifest.get("files")
+    return {MANIFEST, *files} if isinstance(files, dict) else None
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_manifest(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write the SHA-256 of every file in the folder, with what the report was made from."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    hashes = {p.relative_to(folder).as_posix(): _sha256(p) for p in files}
+    content = {"made_by": MADE_BY, **about, "files": hashes}
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,132 @@
+"""Tables of every number, full precision: one row a finding, one row a further number."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mnstudy.disclosure import safe, shown_count, shown_sites
+from mnstudy.reporting.figures.specification_words import NUMBERS, curve_data
+from mnstudy.reporting.run.sources import EvidenceSource
+from mnstudy.verdicts.findings import Finding, Findings, Part
+from mnstudy.verdicts.robustness.rows import COLUMNS as SENSITIVITY
+from mnstudy.verdicts.robustness.specification import SpecificationCurve
+
+COUNTS: dict[str, Callable[[Finding], str]] = {
+    "n_patients": lambda f: shown_count(f, f.n_patients, comma=""),
+    "n_sites": lambda f: shown_sites(f, comma=""),
+    "n_missing": lambda f: shown_count(f, f.n_missing, comma=""),
+}
+BESIDE = ("control", "null")  # of a part: in the file its group and unit say it
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def results_frame(sources: Iterable[Findings]) -> pd.DataFrame:
+    """Return one row for every finding of every body of data.
+
+    Counts of real cohorts below five are written ``<5``, and those a few short of a known total
+    ``>`` that total less five; a column that holds one is text.
+    """
+    findings = [safe(f) for source in sources for f in source]
+    table = Findings(findings).to_frame()
+    table["n_studies"] = table["n_studies"].astype("Int64")
+    for column, written in COUNTS.items():
+        shown = [written(f) for f in findings]
+        if shown != table[column].astype("str").tolist():
+            table[column] = shown
+    return table
+
+
+def parts_frame(sources: Iterable[Findings]) -> pd.DataFrame:
+    """Return one row for every further number: groups, sessions, studies, pooled values."""
+    names = [f.name for f in dataclasses.fields(Part) if f.name not in BESIDE]
+    rows = []
+    for finding in (safe(f) for source in sources for f in source):
+        named: dict[str, object] = {"claim": finding.claim.id, "dataset": finding.dataset}
+        named["synthetic"] = finding.synthetic
+        for part in finding.parts:
+            values = {name: getattr(part, name) for name in names}
+            rows.append(named | values | {"n": shown_count(finding, part.n, comma="")})
+    return pd.DataFrame(rows, columns=["claim", "dataset", "synthetic", *names])
+
+
+def sensitivity_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
+    """Return every finding under other choices; ``withheld`` says why numbers are missing."""
+    tables = [t for b in sources if b.checked for t in b.checked.sensitivity.values()]
+    found = _stacked(tables, [*SENSITIVITY, "withheld"])
+    return found.assign(**{c: found[c].map(str) for c in ("choice", "reason")})
+
+
+def specifications_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
+    """Return every specification of the primary claims, one row each, as the figures show them."""
+    tables = [_safe_curve(c) for b in sources if b.checked for c in b.checked.curves]
+    return _stacked(tables, ["claim", "dataset", "synthetic"])
+
+
+def _safe_curve(curve: SpecificationCurve) -> pd.DataFrame:
+    """Return the data of a curve without a rate, or a size, that its finding must not show."""
+    data, finding = curve_data(curve), curve.finding
+    shown = safe(finding).estimate
+    if finding.estimate is not None and shown is not None and math.isnan(shown.value):
+        data[list(NUMBERS)] = math.nan
+    sizes = data["n_patients"].dropna().unique()
+    hidden = [n for n in sizes if shown_count(finding, int(n), comma="") != str(int(n))]
+    return data.assign(n_patients=data["n_patients"].mask(data["n_patients"].isin(hidden)))
+
+
+def flow_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
+    """Return who was left at every step of every cohort; ``shown`` stands for withheld counts."""
+    return _of_cohorts(
+        (b, b.checked.flow.drop(columns=["stage", "after"]))
+        for b in sources
+        if b.checked and b.checked.flow is not None
+    )
+
+
+def dropouts_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
+    """Return completers beside drop-outs for every cohort."""
+    return _of_cohorts(
+        (b, b.checked.dropouts) for b in sources if b.checked and b.checked.dropouts is not None
+    )
+
+
+def _of_cohorts(tables: Iterable[tuple[EvidenceSource, pd.DataFrame]]) -> pd.DataFrame:
+    named = []
+    for source, table in tables:
+        dataset = next((f.dataset for f in source.findings), source.key)
+        named.append(table.assign(dataset=dataset, synthetic=source.synthetic))
+    found = _stacked(named, ["dataset", "synthetic"])
+    return found[["dataset", "synthetic", *(c for c in found if c not in ("dataset", "synthetic"))]]
+
+
+def _stacked(tables: Sequence[pd.DataFrame], first: Sequence[str]) -> pd.DataFrame:
+    """Stack tables; where there is none, one with these columns and no row."""
+    filled = [t for t in tables if len(t)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(first))
+
+
+def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table as CSV, see ``csv_bytes``."""
+    Path(path).write_bytes(csv_bytes(table))
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """Return a table as CSV: UTF-8, LF, floats so that they read back as the same number.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    safe_table = table.copy()
+    for column in safe_table.columns:
+        if not pd.api.types.is_numeric_dtype(safe_table[column]):
+            safe_table[column] = safe_table[column].map(_plain_text)
+    return safe_table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def _plain_text(value: object) -> object:
+    risky = isinstance(value, str) and value.startswith(_FORMULA)
+    return f"'{value}" if risky else value

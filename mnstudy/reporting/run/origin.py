@@ -1,0 +1,80 @@
+"""What a report is made from: when none of it changed, there is nothing to make."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from mnstudy import cache as memory
+from mnstudy.cohort.loading.shipped import MANIFEST, data_dir
+from mnstudy.cohort.table import Cohort
+from mnstudy.verdicts.finding.cache_keys import cohort_basis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a report was asked for.
+
+    Attributes
+    ----------
+    claims : tuple of str
+        Ids of the claims asked, in the order of the register; empty for all.
+    formats : tuple of str
+        Formats of the figures.
+    notebooks : bool
+        Whether the notebooks are run.
+    profile : str
+        Number format of the tables.
+    """
+
+    claims: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    notebooks: bool = False
+    profile: str = "default"
+
+
+def key(cohorts: Sequence[Cohort], options: Options, notebooks: Sequence[Path]) -> str:
+    """Return the fingerprint of everything the bytes of a report depend on."""
+    return memory.fingerprint(
+        memory.program(),
+        register_sha256(),
+        shipped_sha256(),
+        [(*cohort_basis(c), c.study) for c in cohorts],
+        options,
+        [path.read_bytes() for path in notebooks],
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed the numbers."""
+    found = memory.versions()
+    del found["machine"]  # the bytes do not depend on it
+    return {"python": found.pop("python"), "mnstudy": metadata.version("mnstudy"), **found}
+
+
+def register_sha256() -> str:
+    """Return the fingerprint of the register of claims."""
+    content = resources.files("mnstudy.verdicts.claims").joinpath(memory.REGISTER).read_bytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def shipped_sha256() -> str:
+    """Return the fingerprint of the shipped data, which are held against their manifest."""
+    return hashlib.sha256((data_dir() / MANIFEST).read_bytes()).hexdigest()
+
+
+def about(sources: Sequence[Any], options: Options, made_from: str) -> Mapping[str, Any]:
+    """Return what the manifest of a report says of its origin."""
+    data = [{"name": b.heading, "sha256": b.sha256, "synthetic": b.synthetic} for b in sources]
+    return {
+        "versions": versions(),
+        "program": memory.program(),
+        "register_sha256": register_sha256(),
+        "data": data,
+        "claims": list(options.claims),
+        "made_from": made_from,
+    }

@@ -1,0 +1,79 @@
+"""Whether the command line was asked for a report that is there already; imports nothing heavy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from mnstudy import cache as memory
+from mnstudy.cohort.loading.shipped import data_dir, data_files
+from mnstudy.reporting.run.folder import MANIFEST, holds
+from mnstudy.reporting.run.notebook_files import shipped_notebooks
+
+
+def key(data: str | None, *options: object) -> str:
+    """Return the fingerprint of everything a report is made from, read as files.
+
+    Parameters
+    ----------
+    data : str or None
+        Name of a shipped data set or path of a sheet, a study file or a folder; None for the
+        shipped ones.
+    options
+        How the report was asked for.
+    """
+    register = Path(memory.__file__).parent / "verdicts" / "claims" / memory.REGISTER
+    files = [register, *shipped_notebooks(), *data_files(data_dir()), *_own_files(data)]
+    return memory.fingerprint(memory.program(), data, options, [(p, _sha256(p)) for p in files])
+
+
+def _own_files(data: str | None) -> Iterator[Path]:
+    """Give the files that loading somebody's data reads: the sheet, and the study beside it."""
+    path = Path(data or "")
+    if data is None or not path.exists():
+        return
+    folder = path if path.is_dir() else path.parent
+    if path.is_file():
+        yield path
+    for study in sorted(folder.glob("*.toml")):
+        yield study
+        try:
+            named = tomllib.loads(study.read_text(encoding="utf-8")).get("file")
+        except ValueError:  # not a study file, or one to mend: loading says so
+            continue
+        if isinstance(named, str) and (folder / named).is_file():
+            yield folder / named
+
+
+def is_unchanged(out: Path, asked: str) -> bool:
+    """Tell whether this folder holds, whole, the report that was made when this was asked."""
+    target = out.expanduser().absolute()
+    try:
+        noted = json.loads(_note(target).read_text(encoding="utf-8"))
+        same = noted == {"asked": asked, "manifest": _sha256(target / MANIFEST)}
+    except (OSError, ValueError):
+        return False
+    return same and holds(target)
+
+
+def note(out: Path, asked: str) -> None:
+    """Remember what the report in this folder was made from."""
+    target = out.expanduser().absolute()
+    place = _note(target)
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    content = {"asked": asked, "manifest": _sha256(target / MANIFEST)}
+    place.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _note(target: Path) -> Path:
+    name = hashlib.sha256(str(target).encode()).hexdigest()
+    return user_cache_path("mnstudy") / "reports" / f"{name}.json"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

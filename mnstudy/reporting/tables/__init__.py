@@ -1,0 +1,1 @@
+"""Printed tables: CSV, HTML, LaTeX, Word."""

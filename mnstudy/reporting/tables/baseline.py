@@ -1,0 +1,162 @@
+"""Table 1 as it is printed: patients and treated sites, everybody and by group; no p-values."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.cohort.describe.flow import ALL, ENROLLED
+from mnstudy.cohort.table import Cohort
+from mnstudy.disclosure.tables import shown_table_one
+from mnstudy.formatting_profiles import Profile, profile_named
+from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
+
+MOST_ARMS = 6  # columns beside everybody that a page can hold
+MEASURES = {
+    "age_band": "age, years",
+    "session_count": "sessions completed",
+    "needle_depth_mm": "needle depth, mm",
+    "baseline_severity": "severity at baseline (Goodman-Baron)",
+}
+ABBREVIATIONS = ("rf", "prp", "tca")
+NOT_TESTED = (
+    "differences between groups at baseline are not tested: where patients were randomised they "
+    "are known to be chance (CONSORT 2025, item 25)"
+)
+SMALL = "<5: fewer than five; not shown: it would tell a count of fewer than five"
+
+
+def baseline_table(
+    cohort: Cohort, *, by: str | None = None, profile: str | Profile = "default"
+) -> PrintedTable:
+    """Print Table 1: who was studied and what was treated.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : {"arm", "treatment"}, optional
+        Columns beside everybody, see ``mnstudy.table_one``; when left out the arms, or the
+        treatments where there are more than six arms.
+    profile : str or Profile
+        Number format, see ``mnstudy.formatting_profiles``.
+
+    Returns
+    -------
+    PrintedTable
+
+    Notes
+    -----
+    The numbers are those of ``table_one``; in real data small counts, and what would give them
+    away, are withheld. Percentages are of the patients, or sites, of the group; a median is that of
+    the known values.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> table = baseline_table(mn.load("demo_split_face"), profile="jama")
+    >>> [row.cells[1] for row in table.rows if row.cells[0] == "female"]
+    ['27 (68%)']
+    """
+    style = profile_named(profile)
+    found = _table(cohort, by)
+    arms = list(dict.fromkeys(found["arm"]))
+    names = ["All" if arm == ALL else _head(arm) for arm in arms]
+    groups = [
+        RowGroup(title=_unit(str(unit), cohort), rows=tuple(_rows(own, arms, style)))
+        for unit, own in found.groupby("unit", sort=False)
+    ]
+    spans = _counted_twice(found, arms)
+    return PrintedTable(
+        key=f"baseline_{cohort.name}",
+        section="table1",
+        title=f"Baseline characteristics of the {cohort.person}s and the treated sites, "
+        f"{cohort.name}",
+        dataset=cohort.name,
+        synthetic=cohort.synthetic,
+        columns=(Column(head="Characteristic"), *(Column(head=n, align="right") for n in names)),
+        groups=tuple(groups),
+        notes=(
+            "n (%) unless said otherwise; percentages are of all in the group, those not known too",
+            *spans,
+            NOT_TESTED,
+            *([] if cohort.synthetic or not _withheld(found) else [SMALL]),
+        ),
+        profile=style.name,
+    )
+
+
+def _table(cohort: Cohort, by: str | None) -> pd.DataFrame:
+    """Return Table 1; where the columns are the treatments they are not counted again below."""
+    found = shown_table_one(cohort, by=by or "arm")
+    if by is None and found["arm"].nunique() > MOST_ARMS + 1:
+        by, found = "treatment", shown_table_one(cohort, by="treatment")
+    again = by == "treatment" and found["arm"].nunique() > 1
+    return found[found["measure"].ne("treatment")] if again else found
+
+
+def _spelled(words: str) -> str:
+    """Return words with their abbreviations in capitals."""
+    return " ".join(w.upper() if w in ABBREVIATIONS else w for w in words.split(" "))
+
+
+def _head(arm: str) -> str:
+    text = _spelled(arm)
+    return text[:1].upper() + text[1:]
+
+
+def _unit(unit: str, cohort: Cohort) -> str:
+    return f"{cohort.person.capitalize()}s" if unit == "patients" else "Treated sites"
+
+
+def _counted_twice(found: pd.DataFrame, arms: list[str]) -> list[str]:
+    """Say so where people are in several groups; never how many where a count is withheld."""
+    own = found[found["unit"].eq("patients") & found["level"].eq(ENROLLED)].set_index("arm")["n"]
+    if len(arms) < 2 or own.isna().any() or own[arms[1:]].sum() == own[ALL]:
+        return []
+    return ["a person with sites in several groups counts in each of them, once in all"]
+
+
+def _withheld(found: pd.DataFrame) -> bool:
+    return bool(found["n"].isna().any())
+
+
+def _rows(own: pd.DataFrame, arms: list[str], style: Profile) -> list[Row]:
+    total = own[own["level"] == ENROLLED].set_index("arm")["n"]
+    rows = []
+    for measure, levels in own.groupby("measure", sort=False):
+        if levels["level"].eq(ENROLLED).all():
+            cells = tuple(_cell(levels, arm, total, style) for arm in arms)
+            rows.append(Row(cells=("No.", *cells)))
+            continue
+        name = MEASURES.get(str(measure), str(measure).replace("_", " "))
+        rows.append(Row(cells=(name[:1].upper() + name[1:], *[""] * len(arms)), strong=True))
+        for level, line in levels.groupby("level", sort=False):
+            cells = tuple(_cell(line, arm, total, style) for arm in arms)
+            name = _spelled(str(level)) if measure == "treatment" else str(level)
+            rows.append(Row(cells=(name, *cells), indent=1))
+    return rows
+
+
+def _cell(line: pd.DataFrame, arm: str, total: pd.Series, style: Profile) -> str:
+    """Write one cell by the profile; what is withheld stays as it is marked."""
+    own = line[line["arm"] == arm]
+    if own.empty:
+        return ""
+    row = own.iloc[0]
+    if pd.isna(row["n"]):
+        return str(row["shown"])
+    if row["level"] == ENROLLED:
+        return style.count(int(row["n"]))
+    if pd.isna(row["share"]):
+        return _median(row)
+    n = int(row["n"])
+    return f"{style.count(n)} ({style.percent(n, int(total[arm]))})"
+
+
+def _median(row: pd.Series) -> str:
+    values = [float(row[c]) for c in ("median", "q1", "q3")]
+    if pd.isna(values[0]):
+        return ""
+    whole = all(v.is_integer() for v in values)
+    middle, low, high = (fmt.number(v, 0 if whole else fmt.decimals_for(*values)) for v in values)
+    return f"{middle} ({low} to {high})"

@@ -1,0 +1,154 @@
+"""The harms as they are printed: events down, groups across, every denominator shown."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from mnstudy import formatting as fmt
+from mnstudy.cohort.table import Cohort
+from mnstudy.disclosure.displays import safe_display
+from mnstudy.formatting_profiles import Profile, profile_named
+from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
+from mnstudy.verdicts.displays.harms import Harms, harms
+from mnstudy.words.notes import sentences
+
+COLLECTED = (
+    "how harms were defined and asked for is not in the sheet: say whether patients were asked at "
+    "every visit or told by themselves (CONSORT Harms 2022, doi 10.1136/bmj-2022-073725)"
+)
+ZERO = "none seen is not none: where no patient had it, the upper limit says how many may"
+GUARD = (
+    "<5: fewer than five people; its upper limit is that of four, a lower limit that of all but "
+    "four; not shown: it would tell such a count"
+)
+SESSIONS = "sessions: after how many of the sessions recorded it was seen; they are not independent"
+
+
+def harms_table(
+    cohort: Cohort,
+    *,
+    confidence_level: float | None = None,
+    profile: str | Profile = "default",
+) -> PrintedTable | None:
+    """Print the adverse events of a cohort: patients with the event of those at risk, by group.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    confidence_level : float, optional
+        Of the limits; that of the study's plan when left out.
+    profile : str or Profile
+        Number format, see ``mnstudy.formatting_profiles``.
+
+    Returns
+    -------
+    PrintedTable or None
+        None where the table has no adverse event. For each event: patients with it of those
+        recorded, the exact limits, the sessions; the difference of two groups beside them.
+
+    Notes
+    -----
+    The numbers are those of ``mnstudy.verdicts.displays.harms.harms``, and what may be said of them
+    that of ``mnstudy.disclosure.harms``. Events are never tested against each other: with few of
+    them P tells nothing, the limits do.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> table = harms_table(mn.load("demo_split_face"), profile="annals")
+    >>> [row.cells[1] for row in table.rows[:2]]
+    ['0/40 (0%)', 'up to 8.8']
+    """
+    style = profile_named(profile)
+    level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
+    found = safe_display(harms(cohort, confidence_level=level))
+    if found is None or found.rows.empty:
+        return None
+    heads = [Column(head=arm[:1].upper() + arm[1:], align="right") for arm in found.arms]
+    if len(found.differences):
+        heads.append(Column(head=f"Difference ({style.level(level)} CI)", align="right"))
+    return PrintedTable(
+        key=f"harms_{cohort.name}",
+        section="harms",
+        title=f"Adverse events by group, {cohort.name}: {cohort.person}s with the event among "
+        "those in whom it was recorded (%)",
+        dataset=cohort.name,
+        synthetic=cohort.synthetic,
+        columns=(Column(head="Event"), *heads),
+        groups=(RowGroup(title="", rows=tuple(_rows(found, style, level))),),
+        notes=tuple(_notes(found)),
+        profile=style.name,
+    )
+
+
+def _notes(found: Harms) -> list[str]:
+    notes = []
+    if found.rows["events"].eq(0).any():
+        notes.append(ZERO)
+    if found.rows["sessions"].gt(0).any():
+        notes.append(SESSIONS)
+    if len(found.differences):
+        shown = [m for m in found.differences["method"].unique() if m]
+        pair = f"{found.arms[0]} minus {found.arms[1]}"
+        notes.append("; ".join([f"difference: percentage points, {pair}", *shown]))
+    else:
+        notes.append(f"no difference is given: {found.no_difference}")
+    guard = [GUARD] if found.guarded and found.rows["withheld"].ne("").any() else []
+    return [*notes, *sentences(found.notes), COLLECTED, *guard]
+
+
+def _rows(found: Harms, style: Profile, level: float) -> list[Row]:
+    rows: list[Row] = []
+    by_event = {str(e): own for e, own in found.rows.groupby("event", sort=False)}
+    for event, own in by_event.items():
+        cells = [own[own["arm"] == arm].iloc[0].to_dict() for arm in found.arms]
+        extra = [_difference(found, event)] if len(found.differences) else []
+        empty = [""] * len(extra)
+        label = str(own["label"].iloc[0])
+        counts = [_count(cell, style) for cell in cells]
+        rows.append(Row(cells=(label[:1].upper() + label[1:], *counts, *extra), strong=True))
+        limits = [_limits(cell) for cell in cells]
+        if any(limits):
+            name = f"exact {style.level(level)} limits, %"
+            rows.append(Row(cells=(name, *limits, *empty), indent=1))
+        sessions = [_sessions(cell, style) for cell in cells]
+        if any(sessions):
+            rows.append(Row(cells=("sessions", *sessions, *empty), indent=1))
+        unknown = [str(cell["shown_unknown"]) for cell in cells]
+        if any(u != "0" for u in unknown):
+            name = f"{found.person}s without a record"
+            rows.append(Row(cells=(name, *unknown, *empty), indent=1))
+    return rows
+
+
+def _count(cell: dict[Any, Any], style: Profile) -> str:
+    """Write patients with the event of those recorded; what is withheld as ``harms`` says it."""
+    if cell["withheld"]:
+        return "/".join(x for x in (cell["shown_events"], cell["shown_n"]) if x)
+    if not cell["n"]:
+        return "not recorded"
+    return style.events(int(cell["events"]), int(cell["n"]))
+
+
+def _limits(cell: dict[Any, Any]) -> str:
+    low, high = (float(cell[x]) for x in ("low", "high"))
+    if math.isnan(low) and math.isnan(high):
+        return ""
+    if math.isnan(low) or cell["events"] == 0:
+        return f"up to {fmt.number(high)}"
+    if math.isnan(high) or cell["events"] == cell["n"]:
+        return f"{fmt.number(low)} or more"
+    return f"{fmt.number(low, 2 if 0 < low < 0.1 else 1)} to {fmt.number(high)}"
+
+
+def _sessions(cell: dict[Any, Any], style: Profile) -> str:
+    if math.isnan(float(cell["sessions"])):
+        return ""
+    return style.events(int(cell["session_events"]), int(cell["sessions"]))
+
+
+def _difference(found: Harms, event: str) -> str:
+    """Return the difference as ``harms`` shows it: one decimal, nothing where it is withheld."""
+    own = found.differences[found.differences["event"] == event]
+    return str(own["shown"].iloc[0]) if len(own) else ""

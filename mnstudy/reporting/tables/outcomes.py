@@ -1,0 +1,242 @@
+"""The outcomes as they are printed: CONSORT 2025 item 26, primary claims of the plan first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.cohort.table import Cohort
+from mnstudy.disclosure import outcomes as guard
+from mnstudy.disclosure.findings import is_guarded, safe
+from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, is_small
+from mnstudy.formatting_profiles import Profile, profile_named
+from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
+from mnstudy.verdicts.displays.outcomes import CLAIMED, outcomes
+from mnstudy.verdicts.finding.finding import Estimate, Finding, Part, format_estimate
+
+PLANNED, POST_HOC = "Primary claims of the plan", "Other claims (post hoc)"
+NO_PLAN = "All claims (post hoc: the plan declares no primary claim)"
+EFFECTS = (
+    "effect: the difference of the groups, first minus second; with one group the level or share "
+    "itself, with several the largest difference, without any the slope, all in the unit named; "
+    "its method is that of the letter"
+)
+RESULTS = (
+    "result: mean (SD) of the patients, sites of a patient averaged, not adjusted, or patients "
+    "with the event of all (%)"
+)
+P_NULL = (
+    "P is two-sided against no effect; for a level, rate or ratio against the margin of the claim"
+)
+RATIOS = "ratio: risk ratio, first group over second, with its interval; for shares only"
+COMPARISONS = {
+    "randomised": "groups by chance",
+    "observational": "groups not by chance: a difference need not come from the treatment",
+    "uncontrolled": "no control group: the change need not come from the treatment",
+    "within": "within the patient",
+    "rate": "",
+}
+OF_MODEL = {
+    "adjusted mean": "adjusted mean of the model with its interval",
+    "geometric mean": "geometric mean with its interval",
+}
+GUARD = (
+    f"{FEW}: fewer than five people; >n: n plus one to four; {NOT_SHOWN}, at most, at least: the "
+    "number itself would tell such a count"
+)
+
+
+def outcome_table(
+    cohort: Cohort, findings: Iterable[Finding], *, profile: str | Profile = "default"
+) -> PrintedTable | None:
+    """Print the outcomes of a cohort: numbers and results by group, absolute and relative effect.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    findings : iterable of Finding
+        Of ``mnstudy.evaluate`` on this cohort.
+    profile : str or Profile
+        Number format, see ``mnstudy.formatting_profiles``.
+
+    Returns
+    -------
+    PrintedTable or None
+        None where no claim could be tested. A row a claim with its effect, the groups below it.
+
+    Notes
+    -----
+    The numbers are those of ``mnstudy.verdicts.displays.outcomes``. Of a real cohort nothing is shown that
+    ``mnstudy.disclosure`` withholds of the finding: counts of one to four people are
+    written ``<5``, numbers a few short of a known total as more than that total less five; where
+    one to four had the event, or had it not, the share, the ratio, P and the effect, but for the
+    limit that four would give, are left out, as the count would follow from them.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> cohort = mn.load("demo_split_face")
+    >>> table = outcome_table(cohort, mn.evaluate(cohort, "topical-adjunct"), profile="jama")
+    >>> table.rows[0].cells[3:]
+    ('8.7 (6.1 to 11.3)', '', '<.001')
+    """
+    style, asked = profile_named(profile), list(findings)
+    found = outcomes(cohort, asked)
+    if found.empty:
+        return None
+    letters = Lettered()
+    shown = {f.claim.id: safe(f) for f in asked}
+    planned = found["planned"]
+    parts = [(PLANNED, found[planned]), (POST_HOC, found[~planned])]
+    if not planned.any():
+        parts = [(NO_PLAN, found)]
+    groups = [
+        RowGroup(title=title, rows=tuple(_rows(own, shown, style, letters)))
+        for title, own in parts
+        if len(own)
+    ]
+    level = _level(found, style)
+    return PrintedTable(
+        key=f"outcomes_{cohort.name}",
+        section="outcomes",
+        title=f"Outcomes by group, {cohort.name}: numbers, results, absolute and relative effect",
+        dataset=cohort.name,
+        synthetic=cohort.synthetic,
+        columns=(
+            Column(head="Outcome and group"),
+            Column(head=f"{cohort.person.capitalize()}s, known/all", align="right"),
+            Column(head="Result", align="right"),
+            Column(head=f"Effect ({level}CI)", align="right"),
+            Column(head=f"Ratio ({level}CI)", align="right"),
+            Column(head="P", align="right"),
+        ),
+        groups=tuple(groups),
+        lettered=letters.notes,
+        notes=(RESULTS, EFFECTS, RATIOS, P_NULL, *([] if cohort.synthetic else [GUARD])),
+        profile=style.name,
+    )
+
+
+def _level(found: pd.DataFrame, style: Profile) -> str:
+    """Return the level of all intervals for a head; nothing where they differ."""
+    levels = found["confidence_level"].unique()
+    return f"{style.level(float(levels[0]))} " if len(levels) == 1 else ""
+
+
+def _rows(
+    found: pd.DataFrame, findings: Mapping[str, Finding], style: Profile, letters: Lettered
+) -> list[Row]:
+    rows = []
+    for (claim, _), own in found.groupby(["claim", "reading"], sort=False):
+        finding = findings[str(claim)]
+        groups = own.to_dict("records")
+        sizes = [guard.size(group, finding, style) for group in groups]
+        pairs = list(zip(groups, sizes, strict=True))
+        withheld = any(guard.reveals_small_count(group, size, finding) for group, size in pairs)
+        first = groups[0]
+        claimed = first["reading"] == CLAIMED
+        rows.append(_effect(first, finding, style, letters, withheld=withheld))
+        if claimed and finding.simultaneous is not None:
+            rows.append(_together(finding, style))
+        depth = 1 if claimed else 2
+        rows += [_group(group, size, finding, style, letters, depth) for group, size in pairs]
+    return rows
+
+
+def _effect(
+    row: Mapping[Any, Any], finding: Finding, style: Profile, letters: Lettered, *, withheld: bool
+) -> Row:
+    """Write the effect of the safe finding, so that no more is shown here than elsewhere."""
+    claimed = row["reading"] == CLAIMED
+    number = finding.estimate if claimed else _part(finding, row["label"])
+    assert number is not None
+    gone = math.isnan(number.value)
+    marks = [(3, letters(_method(row)))]
+    ratio = "" if math.isnan(row["ratio"]) and not row["ratio_note"] else _ratio(row)
+    if ratio and (withheld or gone):
+        ratio = NOT_SHOWN
+    elif ratio:
+        marks.append((4, letters("; ".join(x for x in _about_ratio(row) if x))))
+    p = style.p_cell(row["p_value"]) if claimed and not gone else ""
+    name = f"{row['label']}, {row['unit']}"
+    return Row(
+        cells=(name, "", "", _written(number), ratio, p),
+        indent=0 if claimed else 1,
+        strong=claimed,
+        marks=tuple(marks),
+    )
+
+
+def _part(finding: Finding, label: str) -> Part:
+    return next(p for p in finding.parts if p.label == label)
+
+
+def _written(number: Estimate | Part) -> str:
+    """Write value and interval; of a withheld value the limit that may be said."""
+    return format_estimate(number, unit="").strip()
+
+
+def _method(row: Mapping[Any, Any]) -> str:
+    kind = COMPARISONS.get(row["comparison"], row["comparison"])
+    return f"{row['method']}; {kind}" if kind else str(row["method"])
+
+
+def _about_ratio(row: Mapping[Any, Any]) -> tuple[str, str]:
+    return row["ratio_method"], row["ratio_note"]
+
+
+def _ratio(row: Mapping[Any, Any]) -> str:
+    """Write the ratio; where there is no interval, or no ratio, its note says why."""
+    if math.isnan(row["ratio"]):
+        return "none"
+    ends = fmt.Ends(value=row["ratio"], ci_low=row["ratio_low"], ci_high=row["ratio_high"])
+    finite = [x for x in (ends.value, ends.ci_low, ends.ci_high) if math.isfinite(x)]
+    return fmt.interval(ends, 1 if min(finite, default=0.0) >= 10 else 2)
+
+
+def _together(finding: Finding, style: Profile) -> Row:
+    """Return the interval that holds for the family, on which the verdict rests."""
+    family, estimate = finding.simultaneous, finding.estimate
+    assert family is not None
+    assert estimate is not None
+    ends = _written(family)
+    if not math.isnan(family.value):
+        digits = fmt.decimals_for(estimate.value, estimate.ci_low, estimate.ci_high)
+        limits = (family.ci_low, family.ci_high)
+        low, high = (fmt.number(x, digits) for x in limits)
+        ends = f"({low} to {high})"
+    name = f"interval for all {finding.family} primary claims together"
+    p = "" if math.isnan(finding.p_holm) else f"{style.p_cell(finding.p_holm)} (Holm)"
+    return Row(cells=(name, "", "", ends, "", p), indent=1)
+
+
+def _group(
+    group: Mapping[Any, Any],
+    size: guard.Size,
+    finding: Finding,
+    style: Profile,
+    letters: Lettered,
+    depth: int,
+) -> Row:
+    kind = group["kind"]
+    small = is_guarded(finding) and is_small(int(group["n"]))
+    result = NOT_SHOWN if small else _result(group, size, finding, style)
+    mark = OF_MODEL.get(kind, "")
+    return Row(
+        cells=(str(group["group"]), size.text, result, "", "", ""),
+        indent=depth,
+        marks=((2, letters(mark)),) if mark and not small else (),
+    )
+
+
+def _result(group: Mapping[Any, Any], size: guard.Size, finding: Finding, style: Profile) -> str:
+    if group["kind"] == "mean":
+        return style.mean_sd(group["mean"], group["sd"])
+    if group["kind"] in OF_MODEL:
+        ends = (group["mean"], group["mean_low"], group["mean_high"])
+        return fmt.interval(fmt.Ends(value=ends[0], ci_low=ends[1], ci_high=ends[2]))
+    return guard.events(group, size, finding, style) if group["kind"] == "events" else ""

@@ -1,0 +1,1 @@
+"""Rates, differences and ratios of rates, pairs of yes and no."""

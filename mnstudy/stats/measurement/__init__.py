@@ -1,0 +1,1 @@
+"""Measurement error: reliability, agreement, regression to the mean, printed numbers."""

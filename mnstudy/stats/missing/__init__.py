@@ -1,0 +1,1 @@
+"""Multiple imputation, and values known to an interval only."""

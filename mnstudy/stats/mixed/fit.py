@@ -1,0 +1,228 @@
+"""The fitted model: coefficients with intervals, contrasts, tests and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnstudy.stats.mixed.degrees_of_freedom import DfMethod, Precision, f_p_value, f_test
+from mnstudy.stats.mixed.design import Array, Codes, Design
+from mnstudy.stats.mixed.mixed_results import Contrast, FTest, inference, weight_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Intercepts:
+    """What predicted group effects need besides the rows.
+
+    ``codes`` says to which unit a row belongs: a group, or a subgroup of the group ``parent``.
+    """
+
+    codes: Codes
+    sizes: Array
+    labels: Any
+    theta: float
+    parent: Codes | None = None
+    theta_sub: float = 0.0
+
+    def effects(self, marginal: Array) -> tuple[Array, Array]:
+        """Predicted effects by group, and the sum of all effects by row."""
+        total = np.bincount(self.codes, weights=marginal)
+        if self.parent is None:
+            group = self.theta / (1.0 + self.sizes * self.theta) * total
+            return group, group[self.codes]
+        shrink = 1.0 / (1.0 + self.sizes * self.theta_sub)
+        weight = np.bincount(self.parent, weights=self.sizes * shrink)
+        pulled = np.bincount(self.parent, weights=total * shrink)
+        group = self.theta / (1.0 + self.theta * weight) * pulled
+        of_group = group[self.parent]
+        sub = self.theta_sub * shrink * (total - self.sizes * of_group)
+        return group, (of_group + sub)[self.codes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MixedFit:
+    """A linear model with a random intercept per group, fitted by REML.
+
+    ``boundary`` marks a between-group variance held at zero; df are then those of ordinary least
+    squares. An unbounded fit is never marked; its ``variance_between`` may be negative, which says
+    that rows of one group are less alike than rows of different groups. When every group has one
+    row the two variances cannot be told apart: ``variance_between`` is nan, ``variance_within``
+    holds their sum and ``df_method`` is "residual". ``variance_subgroups`` and ``n_subgroups``
+    belong to nested intercepts (sites of a patient) and are None without them. The fit refers to
+    the arrays it was given, uncopied.
+    """
+
+    coefficients: pd.DataFrame
+    covariance: Array
+    variance_between: float
+    variance_within: float
+    log_likelihood: float
+    boundary: bool
+    n_obs: int
+    n_groups: int
+    n_missing: int
+    confidence_level: float
+    df_method: DfMethod
+    variance_subgroups: float | None = None
+    n_subgroups: int | None = None
+    _precision: Precision
+    _beta: Array
+    _intercepts: Intercepts
+    _design: Design
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        return self._design.names
+
+    @property
+    def icc(self) -> float:
+        """Share of the variance that lies between groups; correlation of two rows of one group."""
+        rest = self.variance_within + (self.variance_subgroups or 0.0)
+        return self.variance_between / (self.variance_between + rest)
+
+    def contrast(
+        self,
+        weights: Any,
+        *,
+        name: str = "contrast",
+        confidence_level: float | None = None,
+    ) -> Contrast:
+        """Estimate a weighted sum of coefficients.
+
+        Parameters
+        ----------
+        weights : array of shape (p,) or mapping of column name to weight
+        name : what the contrast is called in the result
+        confidence_level : float, optional
+            The fit's own when not given.
+        """
+        level = self.confidence_level if confidence_level is None else confidence_level
+        rows = weight_rows(weights, self.names)
+        if len(rows) != 1:
+            raise ValueError("contrast() takes one row of weights; use contrasts() for several")
+        values = inference(self._precision, self._beta, rows, level)
+        single = {column: float(array[0, 0]) for column, array in values.items()}
+        return Contrast(**single, confidence_level=level, name=name)
+
+    def contrasts(
+        self,
+        weights: Any,
+        *,
+        names: Sequence[str] | None = None,
+        confidence_level: float | None = None,
+    ) -> pd.DataFrame:
+        """Estimate several weighted sums; one row each, with the columns of ``coefficients``."""
+        level = self.confidence_level if confidence_level is None else confidence_level
+        values = inference(self._precision, self._beta, weight_rows(weights, self.names), level)
+        frame = pd.DataFrame({column: array[0] for column, array in values.items()})
+        if names is not None:
+            frame.index = pd.Index(list(names), name="name")
+        return frame
+
+    def test(self, weights: Any) -> FTest:
+        """Test that every weighted sum is zero, with a Satterthwaite or Kenward-Roger F.
+
+        Parameters
+        ----------
+        weights : array of shape (q, p), or list of column names
+            Rows that depend on the others are recognised and do not count.
+        """
+        f, q, df = f_test(self._precision, self._beta[0], weight_rows(weights, self.names))
+        return FTest(f=f, df_num=q, df_den=df, p_value=f_p_value(f, q, df))
+
+    @property
+    def group_effects(self) -> pd.Series:
+        """Predicted deviation of each group from the population line (BLUP), by group label.
+
+        It is what one more row of the group is expected to deviate by; with a negative variance
+        that is opposite in sign to the rows seen.
+        """
+        effects = self._intercepts.effects(self._marginal())[0]
+        return pd.Series(effects, index=pd.Index(self._intercepts.labels), name="group_effect")
+
+    @property
+    def fitted(self) -> Array:
+        """Prediction for each row given, effects included; nan where a row was left out."""
+        return self._full(self._design.y[:, 0] - self._rest())
+
+    @property
+    def residuals(self) -> Array:
+        """Outcome minus ``fitted`` for each row given; nan where a row was left out."""
+        return self._full(self._rest())
+
+    def _marginal(self) -> Array:
+        return self._design.y[:, 0] - self._design.x @ self._beta[0]
+
+    def _rest(self) -> Array:
+        marginal = self._marginal()
+        return marginal - self._intercepts.effects(marginal)[1]
+
+    def _full(self, values: Array) -> Array:
+        if self._design.kept is None:
+            return values
+        full = np.full(len(self._design.kept), np.nan)
+        full[self._design.kept] = values
+        return full
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the coefficients, nothing rounded."""
+        return self.coefficients.copy()
+
+    def __repr__(self) -> str:
+        return f"{_rounded(self.coefficients).to_string()}\n" + "\n".join(self._footer())
+
+    def _repr_html_(self) -> str:
+        footer = "<br>".join(self._footer())
+        return f"{_rounded(self.coefficients).to_html()}<p>{footer}</p>"
+
+    def _footer(self) -> list[str]:
+        between = "between groups not separable"
+        if not np.isnan(self.variance_between):
+            between = f"between groups {self.variance_between:.4g}"
+        note = " (boundary: a variance is estimated as zero)" if self.boundary else ""
+        if self.variance_between < 0:
+            note = " (negative: rows of one group are less alike than rows of different groups)"
+        if self.variance_subgroups is not None:
+            between += f", between their subgroups {self.variance_subgroups:.4g}"
+        return [
+            f"{100 * self.confidence_level:g}% intervals, {self.df_method} df, REML",
+            f"variance {between}, within {self.variance_within:.4g}{note}",
+            f"n = {self.n_obs} rows in {self.n_groups} groups; {self.n_missing} left out (missing)",
+        ]
+
+
+def single_fit(
+    design: Design,
+    beta: Array,
+    precision: Precision,
+    intercepts: Intercepts,
+    *,
+    confidence_level: float,
+    **values: Any,
+) -> MixedFit:
+    """Gather one outcome's solution into a fit; ``values`` are further fields of `MixedFit`."""
+    found = inference(precision, beta, np.eye(len(design.names)), confidence_level)
+    index = pd.Index(design.names, name="name")
+    return MixedFit(
+        coefficients=pd.DataFrame({key: a[0] for key, a in found.items()}, index=index),
+        covariance=precision.covariance[0],
+        n_obs=len(design.x),
+        n_missing=design.n_missing,
+        confidence_level=confidence_level,
+        df_method=precision.method,
+        _precision=precision,
+        _beta=beta,
+        _intercepts=intercepts,
+        _design=design,
+        **values,
+    )
+
+
+def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
+    first = ["estimate", "ci_low", "ci_high", "std_error", "df", "t", "p_value"]
+    return frame[first].map(lambda value: f"{value:.4g}")

@@ -1,0 +1,1 @@
+"""Grades: proportional odds, its assumption, transitions."""

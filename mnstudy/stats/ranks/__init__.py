@@ -1,0 +1,1 @@
+"""Rank methods: signed rank, Hodges-Lehmann, chance of being better."""

@@ -1,0 +1,1 @@
+"""Bootstrap, permutation and sign flips by cluster."""

@@ -1,0 +1,156 @@
+"""The registry of the 43 claims, and the place of a study's own beside them; looked up by id."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from html import escape
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+
+OWN = "own"  # the group of the claims of a study file
+GROUPS = {
+    "improvement": "Does it work",
+    "modifiers": "For whom and how much",
+    "comparisons": "Together with, and instead of",
+    "safety": "How safe, how pleasant",
+    "mechanism": "Why",
+    OWN: "Claims of this study",
+}
+ARTICLES = {
+    "A": "Micro-needling For scar Reduction",
+    "B": "untitled long article on microneedling for atrophic scarring",
+    "C": "Facial Scars? 4 Ways Micro-needling May Help",
+    "D": "untitled overview of collagen induction therapy",
+    "E": "Understanding the Significance of Micro-needling for Scars and Other Facial Problems",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Claim:
+    """One statement of the articles and the comparison that would test it.
+
+    Attributes are the keys explained at the top of ``claims.toml``. A claim of a study file has no
+    articles and the group ``own``.
+    """
+
+    id: str
+    group: str
+    title: str
+    says: str
+    articles: tuple[str, ...]
+    estimand: str
+    analysis: str
+    columns: tuple[str, ...]
+    unit: str
+    rule: str
+    margin: float
+    margin_source: str
+    wording: Mapping[str, str]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    against: tuple[str, ...] = ()
+    contrary: str = ""
+
+    @property
+    def said_in(self) -> str:
+        """Where it is said: the articles, or the study file."""
+        return f"articles {', '.join(self.articles)}" if self.articles else "the study file"
+
+    def lines(self) -> list[str]:
+        """Return the claim as lines of text."""
+        digits = fmt.decimals_for(self.margin)
+        lines = [
+            f"{self.title} ({self.id})",
+            f"said in {self.said_in}: {self.says}",
+            f"tested by: {self.estimand}",
+            f"margin: {fmt.number(self.margin, digits)} {self.unit} ({self.rule}); "
+            f"{self.margin_source}",
+            f"columns needed: {', '.join(self.columns)}",
+        ]
+        return [*lines, f"the articles disagree: {self.contrary}"] if self.contrary else lines
+
+    def __repr__(self) -> str:
+        return "\n  ".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        head, *rest = (escape(line) for line in self.lines())
+        return f"<p><strong>{head}</strong><br>{'<br>'.join(rest)}</p>"
+
+
+@cache
+def registry() -> Mapping[str, Claim]:
+    """Return every claim by id, in the order of the register."""
+    text = resources.files("mnstudy.verdicts.claims").joinpath("claims.toml").read_text("utf-8")
+    return {key: _claim(key, raw) for key, raw in tomllib.loads(text).items()}
+
+
+def _claim(key: str, raw: Mapping[str, Any]) -> Claim:
+    lists = {k: tuple(v) for k, v in raw.items() if isinstance(v, list)}
+    return Claim(id=key, **{**raw, **lists})
+
+
+def claim(claim_id: str, own: Mapping[str, Claim] | None = None) -> Claim:
+    """Return one claim.
+
+    Parameters
+    ----------
+    claim_id : str
+        Its id.
+    own : mapping, optional
+        Claims of a study file by id (see ``own_claims``), which may be asked for as well.
+
+    Raises
+    ------
+    KeyError
+        There is no such claim; the nearest ids are offered.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> mn.claim("more-sessions").articles
+    ('B', 'D')
+    """
+    known = with_own(own)
+    if claim_id not in known:
+        raise KeyError(f"there is no claim {claim_id!r}: {nearest(claim_id, known)}")
+    return known[claim_id]
+
+
+def nearest(claim_id: str, known: Iterable[str]) -> str:
+    """Offer the ids nearest to one that is not known."""
+    near = difflib.get_close_matches(claim_id, list(known), n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(near)}?" if near else "mn.claims() lists them all"
+
+
+def with_own(own: Mapping[str, Claim] | None) -> Mapping[str, Claim]:
+    """Return every registered claim by id, and those of a study file after them."""
+    return {**registry(), **(own or {})}
+
+
+def select(
+    claim_ids: str | Iterable[str] | None, own: Mapping[str, Claim] | None = None
+) -> list[Claim]:
+    """Return the named claims in the order asked for; all of them, own ones last, for None."""
+    if claim_ids is None:
+        return list(with_own(own).values())
+    ids = [claim_ids] if isinstance(claim_ids, str) else list(claim_ids)
+    return [claim(i, own) for i in ids]
+
+
+def claims_table(own: Mapping[str, Claim] | None = None) -> pd.DataFrame:
+    """Return the register, and the claims of a study file after it, as a table indexed by id."""
+    fields = ["group", "title", "articles", "estimand", "columns", "rule", "margin", "unit"]
+    fields += ["margin_source", "analysis", "contrary"]
+    rows = {
+        c.id: [", ".join(v) if isinstance(v := getattr(c, f), tuple) else v for f in fields]
+        for c in with_own(own).values()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=fields)
+    return table.rename_axis("id")

@@ -1,0 +1,252 @@
+"""Outcomes by group, as CONSORT 2025 item 26 asks; the effects are those of the findings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from mnstudy.cohort.table import Cohort
+from mnstudy.stats.counts.risk_ratios import BOTH_ZERO, RiskRatio, risk_ratio
+from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.analyses.answer import estimate_claim
+from mnstudy.verdicts.displays.outcome_groups import (
+    EventGroups,
+    OutcomeGroup,
+    compared_events,
+    one_group,
+    responders,
+    two_groups,
+)
+from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
+from mnstudy.words.units import SHARE_DIFFERENCE
+
+WITH_ROWS = ("improvement", "change", "arm_contrast", "depth_contrast", "maintenance", "level",
+             "ratio", "durability")  # fmt: skip
+CLAIMED, THRESHOLD = "claimed", "threshold"
+MOST_SHARED = 0.1  # of the smaller group: its standard error is then off by 5 % at most
+OVERLAP = (
+    "many patients are in both groups, so that these are neither pairs nor separate: no interval "
+    "of the ratio holds for them"
+)
+SHARED = "a few patients are in both groups and count in each"
+OF_EFFECT = (
+    "claim", "title", "planned", "family", "comparison", "reading", "label", "unit", "effect",
+    "ci_low", "ci_high", "confidence_level", "p_value", "simultaneous_low", "simultaneous_high",
+    "simultaneous_level", "p_holm", "ratio", "ratio_low", "ratio_high", "ratio_method",
+    "ratio_note", "method",
+)  # fmt: skip
+OF_GROUP = ("group", "role", "kind", "n", "in_group", "events", "mean", "sd", "mean_low",
+            "mean_high")  # fmt: skip
+COLUMNS = (*OF_EFFECT, *OF_GROUP, "dataset", "synthetic", "sha256")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One outcome of a claim: its groups, its effect, and the ratio where it is binary."""
+
+    reading: str
+    label: str
+    unit: str
+    effect: Estimate | Part
+    groups: tuple[OutcomeGroup, ...]
+    ratio: RiskRatio | None = None
+    ratio_note: str = ""
+
+
+def outcomes(cohort: Cohort, findings: Iterable[Finding]) -> pd.DataFrame:
+    """Return the results of every group and the effect, for every claim tested on a cohort.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    findings : iterable of Finding
+        Of ``mnstudy.evaluate`` on this cohort; those that are not testable have no row.
+
+    Returns
+    -------
+    DataFrame
+        One row a claim, reading and group; primary claims of the plan first, nothing rounded and
+        nothing withheld (``mnstudy.reporting.tables.outcomes`` does both). What belongs to the
+        effect stands on each row of its groups:
+
+        - ``claim``, ``title``, ``planned``, ``family``, ``comparison``: as in the finding;
+        - ``reading``: claimed, the effect the claim is judged by; threshold, the share of patients
+          with a worthwhile improvement beside it, named in ``label``;
+        - ``unit``, ``effect``, ``ci_low``, ``ci_high``, ``confidence_level``, ``p_value``: the
+          absolute effect, a level or a share where there is one group;
+        - ``simultaneous_low``, ``simultaneous_high``, ``simultaneous_level``, ``p_holm``: of a
+          claim of the plan's family;
+        - ``ratio``, ``ratio_low``, ``ratio_high``, ``ratio_method``: risk ratio of the first group
+          over the second, at the same level; ``ratio_note`` says why there is none, or none with
+          an interval;
+        - ``method``: what ran;
+        - ``group``, ``role``: its name; treated, reference, all, or level;
+        - ``n``, ``in_group``: patients with the outcome known, and in the group, missing where
+          the group is only known by its outcome;
+        - ``kind``: what stands in the next columns: events (patients with the event), mean (mean
+          and standard deviation of the patients, sites of a patient averaged), adjusted mean (of
+          the model, with its interval), geometric mean (with its interval), none;
+        - ``events``, ``mean``, ``sd``, ``mean_low``, ``mean_high``;
+        - ``dataset``, ``synthetic``, ``sha256``.
+
+    Raises
+    ------
+    ValueError
+        A finding of other data than this cohort, or one that the rows do not give again.
+
+    Notes
+    -----
+    Missing outcomes are left out, as in the finding. Several sites of a patient are one patient:
+    means are over the patients' means, counts over patients. A ratio of paired shares has the
+    interval for pairs, one of separate groups that for separate groups. Patients in both of two
+    unpaired groups count in each; where they are more than a tenth of the smaller group the ratio
+    has no interval.
+
+    References
+    ----------
+    CONSORT 2025, item 26: Hopewell et al. (2025), doi 10.1136/bmj-2024-081123. Ratios:
+    ``mnstudy.stats.counts.risk_ratios``.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> cohort = mn.load("demo_split_face")
+    >>> table = outcomes(cohort, mn.evaluate(cohort, "topical-adjunct"))
+    >>> table[["reading", "group", "n", "in_group", "kind"]]
+         reading              group   n  in_group    kind
+    0    claimed  needling with PRP  40        40    mean
+    1    claimed     needling alone  40        40    mean
+    2  threshold  needling with PRP  40        40  events
+    3  threshold     needling alone  40        40  events
+    """
+    tested = [f for f in findings if f.estimate is not None and f.n_studies is None]
+    for finding in tested:
+        if finding.sha256 != cohort.provenance.sha256:
+            raise ValueError(
+                f"the finding of {finding.claim.id} belongs to other data ({finding.dataset}) "
+                f"than the cohort {cohort.name}: evaluate this cohort"
+            )
+    cohort = cohort.in_order()
+    sites = cohort.sites()
+    rows = [
+        _of_effect(finding, outcome) | _of_group(group)
+        for finding in sorted(tested, key=lambda f: not f.planned)
+        for outcome in _outcomes(cohort, sites, finding)
+        for group in outcome.groups
+    ]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    counts = ("n", "in_group", "events")
+    return table.astype(dict.fromkeys(counts, "Int64") | {"family": "int64"})
+
+
+def _outcomes(cohort: Cohort, sites: pd.DataFrame, finding: Finding) -> list[Outcome]:
+    estimate = finding.estimate
+    assert estimate is not None
+    question = Question(
+        claim=finding.claim,
+        cohort=cohort,
+        sites=sites,
+        confidence_level=estimate.confidence_level,
+        brief=True,
+    )
+    claimed = Outcome(
+        reading=CLAIMED, label=finding.claim.title, unit=estimate.unit, effect=estimate, groups=()
+    )
+    if finding.claim.analysis == "event_difference":
+        return [_compared(claimed, compared_events(question), question, finding)]
+    layout = estimate_claim(question).layout if finding.claim.analysis in WITH_ROWS else None
+    if layout is not None and layout.tested == "treated":
+        return [
+            replace(claimed, groups=two_groups(question, layout)),
+            *_thresholds(question, responders(question, layout), finding),
+        ]
+    return [replace(claimed, groups=one_group(question, finding, layout))]
+
+
+def _thresholds(question: Question, groups: EventGroups | None, finding: Finding) -> list[Outcome]:
+    """Return the share of patients with a worthwhile improvement, where the finding holds it."""
+    shares = (p for p in finding.parts if p.kind == "contrast" and p.unit == SHARE_DIFFERENCE)
+    part = next(shares, None)
+    if groups is None or part is None:
+        return []
+    shown = Outcome(reading=THRESHOLD, label=part.label, unit=part.unit, effect=part, groups=())
+    return [_compared(shown, groups, question, finding)]
+
+
+def _compared(
+    outcome: Outcome, events: EventGroups, question: Question, finding: Finding
+) -> Outcome:
+    """Add the groups and the ratio of their shares; refuse counts that give another difference."""
+    treated, reference = events.groups
+    assert treated.events is not None
+    assert reference.events is not None
+    difference = 100 * (treated.events / treated.n - reference.events / reference.n)
+    if not math.isclose(difference, outcome.effect.value, abs_tol=1e-8):
+        raise ValueError(
+            f"the rows of the cohort give another difference than the finding of "
+            f"{finding.claim.id}: was it changed, or evaluated with another plan?"
+        )
+    ratio, note = _ratio(events, question.confidence_level)
+    return replace(outcome, groups=events.groups, ratio=ratio, ratio_note=note)
+
+
+def _ratio(events: EventGroups, level: float) -> tuple[RiskRatio, str]:
+    (e1, n1), (e0, n0) = ((g.events or 0, g.n) for g in events.groups)
+    if events.pairs is not None:
+        ratio = risk_ratio(table=events.pairs, paired=True, confidence_level=level)
+    else:
+        ratio = risk_ratio(e1, n1, e0, n0, confidence_level=level)
+    if ratio.notes:
+        return replace(ratio, ci_low=math.nan, ci_high=math.nan), BOTH_ZERO
+    if events.overlap > MOST_SHARED * min(n1, n0):
+        return replace(ratio, ci_low=math.nan, ci_high=math.nan, method=""), OVERLAP
+    return ratio, SHARED if events.overlap else ""
+
+
+def _of_effect(finding: Finding, outcome: Outcome) -> dict[str, object]:
+    estimate, together, ratio = finding.estimate, finding.simultaneous, outcome.ratio
+    assert estimate is not None
+    claimed = outcome.reading == CLAIMED
+    cells: dict[str, object] = {
+        "claim": finding.claim.id,
+        "title": finding.claim.title,
+        "planned": finding.planned,
+        "family": finding.family if claimed else 0,
+        "comparison": finding.comparison,
+        "reading": outcome.reading,
+        "label": outcome.label,
+        "unit": outcome.unit,
+        "effect": outcome.effect.value,
+        "ci_low": outcome.effect.ci_low,
+        "ci_high": outcome.effect.ci_high,
+        "confidence_level": estimate.confidence_level,
+        "p_value": estimate.p_value if claimed else math.nan,
+        "p_holm": finding.p_holm if claimed else math.nan,
+        "ratio_note": outcome.ratio_note,
+        "method": estimate.method if claimed else "difference of shares of patients, not adjusted",
+    }
+    for end in ("low", "high", "level"):
+        name = "confidence_level" if end == "level" else f"ci_{end}"
+        cells[f"simultaneous_{end}"] = getattr(together, name) if together and claimed else math.nan
+    named = (("ratio", "estimate"), ("ratio_low", "ci_low"), ("ratio_high", "ci_high"))
+    cells |= {name: getattr(ratio, of) if ratio else math.nan for name, of in named}
+    data = {c: getattr(finding, c) for c in ("dataset", "synthetic", "sha256")}
+    return cells | {"ratio_method": ratio.method if ratio else ""} | data
+
+
+def _of_group(group: OutcomeGroup) -> dict[str, object]:
+    return {
+        "group": group.name,
+        "role": group.role,
+        "kind": group.kind,
+        "n": group.n,
+        "in_group": group.in_group,
+        "events": group.events,
+        "mean": group.mean,
+        "sd": group.sd,
+        "mean_low": group.low,
+        "mean_high": group.high,
+    }

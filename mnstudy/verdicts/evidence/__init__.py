@@ -1,0 +1,1 @@
+"""What the published studies say: groups, effects, certainty, directions."""

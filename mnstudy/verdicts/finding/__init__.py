@@ -1,0 +1,1 @@
+"""The finding, pure data, and how an interval is judged."""

@@ -1,0 +1,318 @@
+"""One finding: the estimate with its interval, the verdict, the reason and what was assumed.
+
+A finding is data, and exact: a report shows of it what ``mnstudy.disclosure.safe`` leaves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.verdicts.claims.registry import Claim
+from mnstudy.words.notes import Note, sentence, sentences
+
+VERDICTS = ("supported", "partly supported", "inconclusive", "contradicted", "not testable")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number with its interval, in the unit of the claim; nothing is rounded.
+
+    Attributes
+    ----------
+    value, ci_low, ci_high : float
+        Point estimate and the ends of the interval; an open end is infinite or nan.
+    confidence_level : float
+        Level of the interval.
+    std_error, df, p_value : float
+        nan where the method has none. The p-value is two-sided, against no effect (against the
+        margin for claims about a level, a rate or a ratio).
+    unit : str
+        Unit of the value.
+    how : Note
+        The method that gave it; ``method`` has it in words.
+    adjusted_for : tuple of str
+        Columns it is adjusted for.
+    """
+
+    value: float
+    ci_low: float
+    ci_high: float
+    confidence_level: float
+    unit: str
+    how: Note
+    std_error: float = float("nan")
+    df: float = float("nan")
+    p_value: float = float("nan")
+    adjusted_for: tuple[str, ...] = ()
+
+    @property
+    def method(self) -> str:
+        """The method in words."""
+        return sentence(self.how)
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return format_estimate(self)
+        digits = fmt.decimals_for(self.value, self.ci_low, self.ci_high)
+        value, low, high = (fmt.number(x, digits) for x in (self.value, self.ci_low, self.ci_high))
+        return f"{value} {self.unit}, {fmt.level(self.confidence_level)} CI {low} to {high}"
+
+
+def format_estimate(estimate: Estimate | Part, unit: str | None = None) -> str:
+    """Write value, interval and unit; of a withheld value what may be said: ``at most 4.8 %``.
+
+    >>> from mnstudy.words.notes import as_given
+    >>> kept = {"confidence_level": 0.95, "unit": "percent", "how": as_given("exact")}
+    >>> format_estimate(Estimate(value=float("nan"), ci_low=0.0, ci_high=4.76, **kept))
+    'at most 4.8 percent'
+    """
+    if all(map(math.isnan, (estimate.value, estimate.ci_low, estimate.ci_high))):
+        return "not shown"
+    return f"{fmt.interval(estimate)} {estimate.unit if unit is None else unit}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One further number behind a finding: a scar type, a session, a study, the pooled value.
+
+    ``kind`` says how it is drawn: level, session, gain, slope, arm, share, contrast, study, pooled,
+    prediction, together (the interval of a claim of the plan's family) or expected (the change
+    that regression to the mean alone would give). ``design`` and ``blinded`` (yes, no or unclear:
+    were the raters) are those of a published study; ``control`` (controlled or uncontrolled) and
+    ``null`` (the value of no effect, nan for a level) of a group of them.
+    """
+
+    kind: str
+    label: str
+    value: float
+    ci_low: float
+    ci_high: float
+    n: int | None = None
+    unit: str = ""
+    x: float = float("nan")
+    weight: float = float("nan")
+    group: str = ""
+    design: str = ""
+    blinded: str = ""
+    control: str = ""
+    null: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """One reason for more or less certainty: how many steps it lowers it, and why.
+
+    ``leaves_open`` is what it leaves open about a verdict, None where that is nothing; ``reason``
+    and ``doubt`` have both in words.
+    """
+
+    name: str
+    steps: int
+    why: Note
+    leaves_open: Note | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return str(self.why)
+
+    @property
+    def doubt(self) -> str:
+        """What it leaves open, in words; empty where that is nothing."""
+        return str(self.leaves_open or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Finding:
+    """The answer of one body of data to one claim.
+
+    Attributes
+    ----------
+    claim : Claim
+    dataset : str
+        Where the answer comes from; ``synthetic`` marks invented data.
+    estimate : Estimate or None
+        None where the claim could not be tested.
+    verdict : str
+        supported, partly supported, inconclusive, contradicted or not testable.
+    reasons : tuple of Note
+        Why this verdict; ``reason`` has it in words.
+    pooled_wording : str
+        How far a sentence about pooled studies may go, where their measure has words of its own;
+        ``wording`` says it of every finding.
+    comparison : str
+        uncontrolled, observational, randomised, within or rate.
+    rule, margin, null : str, float, float
+        How the interval was judged: see ``claims.toml``; margin and null (the value of no effect)
+        in the unit of the estimate.
+    planned : bool
+        True for a primary claim of the plan; everything else is post hoc.
+    family : int
+        Claims of the plan whose intervals hold together with this one; 0 outside the family.
+    simultaneous : Estimate or None
+        The estimate with the interval that holds together with the family's; the verdict of a
+        claim of the family rests on it.
+    p_holm : float
+        The p-value adjusted over the family (Holm); nan outside it.
+    n_patients, n_sites, n_missing : int
+        Patients and sites behind the estimate; sites left out for a missing value.
+    cohort_patients, cohort_sites : int
+        Patients and sites of the whole cohort; 0 where they are not known.
+    n_studies : int or None
+        Studies behind the estimate, where it is pooled.
+    parts : tuple of Part
+        Further numbers: levels, sessions, studies.
+    certainty : str
+        high, moderate, low or very low for pooled evidence, see ``certainty``; else empty.
+    domains : tuple of Domain
+        What the certainty is made of.
+    remarks : tuple of Note
+        Every automatic decision and every caution; ``notes`` has them in words.
+
+    Notes
+    -----
+    A finding is exact in all it holds and shows of itself. What others are shown of a real cohort
+    goes through ``mnstudy.disclosure.safe``, as all of a report does: it hides counts of 1 to 4
+    people and what would give them away.
+    """
+
+    claim: Claim
+    dataset: str
+    synthetic: bool
+    verdict: str
+    reasons: tuple[Note, ...] = ()
+    pooled_wording: str = ""
+    comparison: str = ""
+    estimate: Estimate | None = None
+    rule: str
+    margin: float
+    null: float = 0.0
+    planned: bool = False
+    family: int = 0
+    simultaneous: Estimate | None = None
+    p_holm: float = float("nan")
+    n_patients: int = 0
+    n_sites: int = 0
+    n_missing: int = 0
+    cohort_patients: int = 0
+    cohort_sites: int = 0
+    n_studies: int | None = None
+    parts: tuple[Part, ...] = ()
+    remarks: tuple[Note, ...] = ()
+    certainty: str = ""
+    domains: tuple[Domain, ...] = ()
+    sha256: str = ""
+    plan_sha256: str = ""
+
+    if not TYPE_CHECKING:  # to a type checker no further name exists
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(f"a finding has no attribute {name!r}{_nearest(name)}")
+
+    @property
+    def reason(self) -> str:
+        """Why this verdict, in words."""
+        return "; ".join(sentences(self.reasons))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Every automatic decision and every caution, in words."""
+        return sentences(self.remarks)
+
+    @property
+    def wording(self) -> str:
+        """How far a sentence about this result may go, given the design."""
+        if self.pooled_wording or not self.comparison:
+            return self.pooled_wording
+        usual = self.claim.wording.get("rate", self.claim.estimand)
+        return self.claim.wording.get(self.comparison, usual)
+
+    @property
+    def size(self) -> str:
+        """How much is behind the estimate: patients, sites, studies."""
+        counts = [] if self.n_studies is None else [fmt.count(self.n_studies, "study", "studies")]
+        if self.n_patients:
+            counts.append(fmt.count(self.n_patients, "patient"))
+        if self.n_sites:
+            counts.append(fmt.count(self.n_sites, "site"))
+        return ", ".join(counts)
+
+    def lines(self) -> list[str]:
+        """Return the finding as lines of text, the estimate first."""
+        return lines_of(self, self.size)
+
+    def __repr__(self) -> str:
+        head, *rest = self.lines()
+        return "\n".join([head, *(f"  {line}" for line in rest)])
+
+    def _repr_html_(self) -> str:
+        head, *rest = (escape(line) for line in self.lines())
+        return f"<p><strong>{head}</strong><br>{'<br>'.join(rest)}</p>"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the finding as a table of one row, exact and in full precision."""
+        return pd.DataFrame([row(self)], columns=list(COLUMNS))
+
+
+def _nearest(name: str) -> str:
+    """Offer the attribute that was meant: of a finding, or of its estimate."""
+    owners = {"finding": Finding, "finding.estimate": Estimate}
+    known = {n: f"{o}.{n}" for o, owner in owners.items() for n in dir(owner) if n[0] != "_"}
+    near = [] if name.startswith("_") else difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {known[near[0]]}?" if near else ""
+
+
+def lines_of(finding: Finding, size: str) -> list[str]:
+    """Return a finding as lines of text, with how much is behind the estimate in these words."""
+    mark = " · SYNTHETIC DATA" if finding.synthetic else ""
+    lines = [f"{finding.claim.title} ({finding.claim.said_in}) · {finding.dataset}{mark}"]
+    if finding.estimate is not None:
+        margin = fmt.number(finding.margin, fmt.decimals_for(finding.margin))
+        lines.append(f"{finding.estimate}; margin {margin}")
+    lines.append(f"{finding.verdict}: {finding.reason}")
+    if finding.certainty:
+        lines.append(f"certainty (GRADE-like): {finding.certainty}")
+    if finding.estimate is not None:
+        lines.append(f"{finding.estimate.method} · {size}")
+    return [*lines, *(f"· {note}" for note in finding.notes)]
+
+
+COLUMNS = (
+    "claim", "title", "articles", "dataset", "synthetic", "verdict", "reason", "estimate",
+    "ci_low", "ci_high", "confidence_level", "std_error", "df", "p_value", "unit", "margin",
+    "margin_source", "rule", "comparison", "certainty", "wording", "method", "planned",
+    "n_patients", "n_sites", "n_missing", "n_studies", "family", "simultaneous_low",
+    "simultaneous_high", "simultaneous_level", "p_holm", "contrary", "notes", "sha256",
+    "plan_sha256",
+)  # fmt: skip
+
+
+def row(finding: Finding) -> list[object]:
+    """Return the cells of a finding in the order of ``COLUMNS``."""
+    claim, estimate = finding.claim, finding.estimate
+    cells: dict[str, object] = {
+        "claim": claim.id,
+        "title": claim.title,
+        "articles": " ".join(claim.articles),
+        "contrary": claim.contrary,
+        "unit": claim.unit,
+        "margin_source": claim.margin_source,
+        "notes": " | ".join(finding.notes),
+        "estimate": float("nan") if estimate is None else estimate.value,
+    }
+    if estimate is not None:
+        cells |= {f.name: getattr(estimate, f.name) for f in dataclasses.fields(estimate)}
+        cells["method"] = estimate.method
+    if finding.simultaneous is not None:
+        cells["simultaneous_low"] = finding.simultaneous.ci_low
+        cells["simultaneous_high"] = finding.simultaneous.ci_high
+        cells["simultaneous_level"] = finding.simultaneous.confidence_level
+    return [cells[c] if c in cells else getattr(finding, c, None) for c in COLUMNS]

@@ -1,0 +1,88 @@
+"""Would the verdict be another one, had a defensible choice been made differently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import pandas as pd
+
+from mnstudy.cache import kept
+from mnstudy.cohort.table import Cohort
+from mnstudy.stats.multiplicity import bonferroni_level
+from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis, finding_basis
+from mnstudy.verdicts.finding.finding import Finding
+from mnstudy.verdicts.robustness import engines, missing, subsets
+from mnstudy.verdicts.robustness.margins import over_margins
+from mnstudy.verdicts.robustness.missing import Lost
+from mnstudy.verdicts.robustness.rows import COLUMNS, Asked, Row
+from mnstudy.verdicts.robustness.worst_case import worst_case
+
+CHECKS: dict[str, Callable[[Asked, Lost], list[Row]]] = {
+    "margins": lambda asked, lost: over_margins(asked.finding),
+    "adjustment": lambda asked, lost: engines.unadjusted(asked),
+    "cluster-robust": lambda asked, lost: engines.cluster_robust(asked),
+    "ranks": lambda asked, lost: engines.ranks(asked),
+    "missing": lambda asked, lost: [
+        *missing.complete_sites(asked, lost),
+        *missing.imputed(asked, lost),
+        *worst_case(asked),
+    ],
+    "clinics": lambda asked, lost: subsets.without_each_clinic(asked),
+    "scar types": lambda asked, lost: subsets.in_each_scar_type(asked),
+}
+
+NOTHING_LOST = Lost(sites=pd.Series(dtype=bool), values={})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """The checks of the findings of one cohort."""
+
+    cohort: Cohort
+    confidence_level: float
+
+    def rows(self, findings: Iterable[Finding], checks: Sequence[str], *, rng: int) -> list[Row]:
+        """Run the named checks on every tested finding."""
+        if self.cohort.study.cluster == "clinic_id":  # what was not printed is not lost
+            checks = [name for name in checks if name != "missing"]
+        basis = cohort_basis(self.cohort)
+        # the copy holds columns of one type together, which are quicker to cut
+        cohort = replace(self.cohort, data=self.cohort.data.copy())
+        sites = cohort.sites()
+        tested = [self._asked(f, cohort, sites) for f in findings if f.estimate is not None]
+
+        @cache
+        def lost() -> Lost:
+            inputs = (*basis, rng)
+            return kept("imputed", inputs, lambda: missing.impute_lost(self.cohort, rng=rng))
+
+        def rows(asked: Asked, name: str) -> list[Row]:
+            rests_on = (claim_basis(self.cohort, asked.finding.claim), finding_basis(asked.finding))
+            level = asked.question.confidence_level
+            given = lost() if name == "missing" else NOTHING_LOST
+            return kept(
+                "check", (*basis, *rests_on, level, rng, name), lambda: CHECKS[name](asked, given)
+            )
+
+        return [row for asked in tested for name in checks for row in rows(asked, name)]
+
+    def _asked(self, finding: Finding, cohort: Cohort, sites: pd.DataFrame) -> Asked:
+        level = self.confidence_level
+        if finding.simultaneous is not None:
+            level = bonferroni_level(level, finding.family)
+        question = Question(
+            claim=finding.claim,
+            cohort=cohort,
+            sites=sites,
+            confidence_level=level,
+            brief=True,
+        )
+        return Asked(finding=finding, question=question)
+
+
+def table(rows: Iterable[Row]) -> pd.DataFrame:
+    """Return the rows of a sensitivity analysis as a table; choice and reason are notes."""
+    return pd.DataFrame(list(rows), columns=list(COLUMNS))
