@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from mnstudy.reporting.notebooks import run as notebooks
-from mnstudy.reporting.run import notebook_files
+from mnstudy.reporting.run import unchanged
 
 DATA = "demo_clinic"
 
@@ -16,7 +16,7 @@ DATA = "demo_clinic"
 def sequential():
     """Run every notebook in a new kernel of its own, as somebody with JupyterLab would."""
     start = time.perf_counter()
-    for path in notebook_files.shipped_notebooks():
+    for path in unchanged.shipped_notebooks():
         notebooks.run(path, {"dataset": DATA})
     return time.perf_counter() - start
 

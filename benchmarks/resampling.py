@@ -10,7 +10,8 @@ import time
 import numpy as np
 from scipy import stats
 
-from mnstudy.stats.resampling.bootstrap import cluster_bootstrap, permute_arms, sign_flip
+from mnstudy.stats.resampling.bootstrap import cluster_bootstrap
+from mnstudy.stats.resampling.permutation import permute_arms, sign_flip
 
 RESAMPLES = 9999
 SECONDS = 0.5

@@ -1,6 +1,8 @@
 """The command line: ``mnstudy report|diff|evaluate|validate|claims|datasets|simulate|plan|init``.
 
 Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
+
+How far a long command is: one line a stage on standard output.
 """
 
 from __future__ import annotations
@@ -10,12 +12,52 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mnstudy import __version__
 from mnstudy.errors import DataError, DesignError
-from mnstudy.progress import Progress
+
+BAR = 30  # characters
+
+
+class Progress:
+    """One line a stage on standard output: what, how far, how long, and how long still."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._started = time.monotonic()
+        self._done, self._total = 0, 0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Tell how much of a stage is done; a new stage ends the one before."""
+        if stage != self._stage:
+            self.close()
+            self._stage, self._started = stage, time.monotonic()
+        self._done, self._total = done, total
+        if sys.stdout.isatty():
+            print(f"\r{self._line()}{self._left():<20}", end="", flush=True)
+
+    def _line(self) -> str:
+        full = BAR * self._done // max(self._total, 1)
+        bar = f"[{'#' * full}{'-' * (BAR - full)}]"
+        return f"{self._stage} ".ljust(20, ".") + f" {self._done} of {self._total}".ljust(14) + bar
+
+    def _left(self) -> str:
+        spent = time.monotonic() - self._started
+        if not 0 < self._done < self._total:
+            return ""
+        return f"  about {spent * (self._total - self._done) / self._done:.0f} s left"
+
+    def close(self) -> None:
+        """End the line of the present stage."""
+        if self._stage:
+            start = "\r" if sys.stdout.isatty() else ""
+            spent = time.monotonic() - self._started
+            print(f"{start}{self._line()}{spent:>6.0f} s".ljust(85), flush=True)
+        self._stage = ""
+
 
 # As in the modules that write them, which are too heavy to import for --help; a test compares.
 FORMATS = ("svg", "png", "pdf")
@@ -125,7 +167,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     notebooks = not arguments.no_notebooks
     how = (arguments.only, arguments.formats, arguments.profile, notebooks)
-    out, asked = Path(arguments.out), unchanged.key(arguments.data, *how)
+    out, asked = Path(arguments.out), unchanged.call_fingerprint(arguments.data, *how)
     if not arguments.fresh and unchanged.is_unchanged(out, asked):
         print("nothing changed since this report was made (--fresh works everything out again)")
     else:
@@ -137,7 +179,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _make_report(arguments: argparse.Namespace) -> Path:
-    from mnstudy.reporting.run.prepared_server import prepared_server
+    from mnstudy.reporting.run.processes import prepared_server
 
     # Ended by the system it cleans up as when interrupted: nothing half-written is left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -180,7 +222,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     for finding in findings:
         print(f"\n{finding}")
     if arguments.csv:
-        from mnstudy.reporting.run.numbers import write_csv
+        from mnstudy.reporting.tables.write import write_csv
 
         write_csv(findings.to_frame(), Path(arguments.csv))
         print(f"\nwrote {arguments.csv}")

@@ -1,8 +1,12 @@
-"""Numbers for people: the only place that rounds; stored values are never rounded."""
+"""Numbers for people: the only place that rounds; stored values are never rounded.
+
+How numbers are written in a printed table: the project's own way, and two journals' rules.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -147,3 +151,237 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
     ('1 study', '1,200 sites')
     """
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+THIN = "\N{THIN SPACE}"
+THRESHOLD_P = 0.05  # rounding must not carry a p-value across it (AMA Manual of Style, 19.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Number formats of one house style; ``formatting`` rounds, a profile chooses the digits.
+
+    Attributes
+    ----------
+    name : str
+    source : str
+        Whose rules they are, and where they stand.
+    p_value : callable of float
+        The p-value with its letter, as in ``P = .04``.
+    percent : callable of (int, int)
+        A count as a percentage of n, with its sign.
+    count : callable of int
+        A number of people.
+    mean_sd : callable of (float, float)
+        Mean and standard deviation, never joined by a plus-minus sign.
+    interval : callable of (Interval, float)
+        Value with its interval and the level of it, for running text.
+    level : callable of float
+        A confidence level.
+    """
+
+    name: str
+    source: str
+    p_value: Callable[[float], str]
+    percent: Callable[[int, int], str]
+    count: Callable[[int], str]
+    mean_sd: Callable[[float, float], str]
+    interval: Callable[[Interval, float], str]
+    level: Callable[[float], str]
+
+    def events(self, count: int, n: int) -> str:
+        """Write how many of how many, with the percentage: ``3/40 (8%)``."""
+        return f"{self.count(count)}/{self.count(n)} ({self.percent(count, n)})"
+
+    def p_cell(self, p: float) -> str:
+        """Write a p-value under a head that names it: ``.04``, ``<.001``; empty where unknown."""
+        if math.isnan(p):
+            return ""
+        return self.p_value(p)[1:].replace(" ", "").removeprefix("=")
+
+
+def default_percent(count: int, n: int) -> str:
+    r"""Write a whole percentage with a space before its sign.
+
+    >>> default_percent(14, 40), default_percent(1, 1000), default_percent(999, 1000)
+    ('35\xa0%', '<1\xa0%', '>99\xa0%')
+    """
+    return _share(count, n, 0, f"{NBSP}%")
+
+
+def default_interval(estimate: Interval, confidence_level: float) -> str:
+    """Write ``3.1 (95 % CI 2.4 to 3.8)``; says so where no interval is known."""
+    return interval(estimate, opening=f"{level(confidence_level)} CI ")
+
+
+def annals_p(p: float) -> str:
+    """Write a p-value as Annals of Internal Medicine asks.
+
+    Three decimals from 0.001 to 0.20, two above, ``P < 0.001`` below. The pages seen:
+    https://annals.org/aim/pages/AuthorInformationStatisticsOnly, section 1.
+
+    >>> annals_p(0.04321), annals_p(0.2), annals_p(0.3211), annals_p(0.0004), annals_p(0.9999)
+    ('P = 0.043', 'P = 0.200', 'P = 0.32', 'P < 0.001', 'P > 0.99')
+    """
+    if math.isnan(p):
+        return "no P value"
+    if p < 0.001:
+        return "P < 0.001"
+    if p >= 0.995:
+        return "P > 0.99"
+    return f"P = {p:.2f}" if p > 0.2 else f"P = {p:.3f}"
+
+
+def annals_decimals(n: int) -> int:
+    """Return the decimals of a percentage: none below 200, one from there (the same page)."""
+    return 0 if n < 200 else 1
+
+
+def annals_percent(count: int, n: int) -> str:
+    """Write a percentage: none of its decimals below 200, one from there (the same page).
+
+    >>> annals_percent(14, 40), annals_percent(123, 400), annals_percent(0, 40)
+    ('35%', '30.8%', '0%')
+    """
+    return _share(count, n, annals_decimals(n), "%")
+
+
+def annals_interval(estimate: Interval, confidence_level: float) -> str:
+    """Write ``3.1 (95% CI, 2.4 to 3.8)``: an interval, no standard error (the same page)."""
+    return interval(estimate, opening=f"{close_level(confidence_level)} CI, ")
+
+
+def jama_p(p: float) -> str:
+    """Write a p-value as the JAMA journals do: AMA Manual of Style, 11th edition.
+
+    No zero before the point (18.7.1); two digits, three below .01 and where two would carry the
+    value across .05, ``P < .001`` and ``P > .99`` at the ends (19.5).
+
+    >>> jama_p(0.0432), jama_p(0.0081), jama_p(0.046), jama_p(0.0004), jama_p(0.9999)
+    ('P = .04', 'P = .008', 'P = .046', 'P < .001', 'P > .99')
+    """
+    if math.isnan(p):
+        return "no P value"
+    if p < 0.001:
+        return "P < .001"
+    if p >= 0.995:
+        return "P > .99"
+    crosses = (float(f"{p:.2f}") < THRESHOLD_P) != (p < THRESHOLD_P)
+    digits = 3 if f"{p:.3f}" < "0.010" or crosses else 2
+    return f"P = {p:.{digits}f}".replace(" 0.", " .")
+
+
+def jama_decimals(n: int) -> int:
+    """Return the decimals of a percentage: it has no more digits than its denominator."""
+    return 0 if n < 100 else 1
+
+
+def jama_percent(count: int, n: int) -> str:
+    """Write a percentage with no more digits than its denominator has, closed up to its sign.
+
+    AMA Manual of Style, the rule on digits of data in tables (9 of 28 is 32%); beyond one decimal
+    nothing is gained here.
+
+    >>> jama_percent(9, 28), jama_percent(123, 400), jama_percent(0, 28), jama_percent(1, 3000)
+    ('32%', '30.8%', '0%', '<0.1%')
+    """
+    return _share(count, n, jama_decimals(n), "%")
+
+
+def jama_count(n: int) -> str:
+    r"""Write a count: four digits closed up, more in threes by a thin space (AMA Manual, 17.4.3).
+
+    >>> jama_count(1523), jama_count(12345)
+    ('1523', '12\u2009345')
+    """
+    return str(n) if n < 10_000 else f"{n:,}".replace(",", THIN)
+
+
+def close_level(confidence_level: float) -> str:
+    """Write a confidence level closed up: ``95%``."""
+    return f"{100 * confidence_level:.4g}%"
+
+
+def mean_sd(mean: float, sd: float) -> str:
+    """Write ``mean (SD)`` with the same digits; a plus-minus sign could be either SD or SE.
+
+    >>> mean_sd(24.51, 8.2), mean_sd(24.51, float("nan"))
+    ('24.5 (8.2)', '24.5 (SD not known)')
+    """
+    digits = decimals_for(mean, sd)
+    spread = "SD not known" if math.isnan(sd) else number(sd, digits)
+    return f"{number(mean, digits)} ({spread})"
+
+
+def _share(count: int, n: int, decimals: int, sign: str) -> str:
+    """Write count of n; a share that is not 0 or all is never written as if it were."""
+    if not n:
+        return ""
+    share, step = 100 * count / n, 10.0**-decimals
+    if 0 < share < step / 2:
+        return f"<{step:.{decimals}f}{sign}"
+    if share < 100 and 100 - share < step / 2:
+        return f">{100 - step:.{decimals}f}{sign}"
+    return f"{number(share, 0 if count in (0, n) else decimals)}{sign}"
+
+
+def _plain_count(n: int) -> str:
+    return f"{n:,}"
+
+
+PROFILES: dict[str, Profile] = {
+    p.name: p
+    for p in (
+        Profile(
+            name="default",
+            source="mnstudy.formatting",
+            p_value=p_value,
+            percent=default_percent,
+            count=_plain_count,
+            mean_sd=mean_sd,
+            interval=default_interval,
+            level=level,
+        ),
+        Profile(
+            name="annals",
+            source="Annals of Internal Medicine, general statistical guidance for authors",
+            p_value=annals_p,
+            percent=annals_percent,
+            count=_plain_count,
+            mean_sd=mean_sd,
+            interval=annals_interval,
+            level=close_level,
+        ),
+        Profile(
+            name="jama",
+            source="AMA Manual of Style, 11th edition",
+            p_value=jama_p,
+            percent=jama_percent,
+            count=jama_count,
+            mean_sd=mean_sd,
+            interval=annals_interval,
+            level=close_level,
+        ),
+    )
+}
+
+
+def profile_named(name: str | Profile) -> Profile:
+    """Return a profile by its name.
+
+    Raises
+    ------
+    ValueError
+        An unknown name; the known ones are listed.
+
+    Examples
+    --------
+    >>> profile_named("jama").events(9, 28)
+    '9/28 (32%)'
+    """
+    if isinstance(name, Profile):
+        return name
+    if name not in PROFILES:
+        known = ", ".join(repr(p) for p in PROFILES)
+        raise ValueError(f"profile is {name!r}: choose from {known}")
+    return PROFILES[name]

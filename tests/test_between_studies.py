@@ -8,10 +8,15 @@ import pytest
 
 import mnstudy as mn
 from mnstudy.cohort.published.tables import contrast_frame, load_published
-from mnstudy.stats.meta.effect_sizes import arcsine_proportion
+from mnstudy.stats.meta.effect_counts import arcsine_proportion
 from mnstudy.stats.meta.meta_regression import regress_effects
-from mnstudy.verdicts.evidence.between_studies import COLUMNS, ECOLOGICAL, between_studies
-from mnstudy.verdicts.evidence.study_moderators import depth, sessions
+from mnstudy.verdicts.evidence.between_studies import (
+    COLUMNS,
+    ECOLOGICAL,
+    between_studies,
+    depth,
+    sessions,
+)
 
 
 @pytest.fixture(scope="module")

@@ -20,18 +20,18 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 import mnstudy as mn
 from mnstudy import cli
 from mnstudy.disclosure import safe, shown_size
-from mnstudy.disclosure.sensitivity import guarded
 from mnstudy.disclosure.small_counts import withheld
+from mnstudy.disclosure.tables import guarded
 from mnstudy.errors import DataError
 from mnstudy.reporting import words as captions
 from mnstudy.reporting.notebooks import run as runner
 from mnstudy.reporting.notebooks import show
 from mnstudy.reporting.run import numbers as tables
-from mnstudy.reporting.run.notebook_files import shipped_notebooks
-from mnstudy.reporting.run.scrub import leaks, scrub
-from mnstudy.reporting.run.scrub_files import shown
+from mnstudy.reporting.run.scrub import leaks, scrub, shown
+from mnstudy.reporting.run.unchanged import shipped_notebooks
 from mnstudy.stats.counts.proportions import proportion
-from mnstudy.verdicts.findings import Finding, Findings, Part
+from mnstudy.verdicts.finding.finding import Finding, Part
+from mnstudy.verdicts.findings import Findings
 
 ASKED = [
     "reduces-scarring", "treats-acne-scars", "scar-type-matters", "satisfies-patients",

@@ -12,7 +12,7 @@ from mnstudy.verdicts.claims.registry import select
 from mnstudy.verdicts.evidence import checks as checked
 from mnstudy.verdicts.evidence import groups as grouped
 from mnstudy.verdicts.evidence.certainty import LEVELS, certainty, settings
-from mnstudy.verdicts.evidence.evidence_verdict import assess, cap
+from mnstudy.verdicts.evidence.evidence import assess, cap
 from mnstudy.verdicts.finding.judge import Verdict
 from mnstudy.words.notes import as_given, note
 

@@ -6,8 +6,7 @@ import mnstudy as mn
 from mnstudy.cohort.published.tables import contrast_counts, load_published
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.verdicts.analyses import ANALYSES
-from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, registry
-from mnstudy.verdicts.finding.judge import RULES
+from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, RULES, registry
 
 CLAIMS = list(registry().values())
 

@@ -10,7 +10,8 @@ from mnstudy import cli
 from mnstudy.errors import DataError
 from mnstudy.reporting.run.difference import difference
 from mnstudy.reporting.run.folder import write_manifest
-from mnstudy.reporting.run.numbers import results_frame, write_csv
+from mnstudy.reporting.run.numbers import results_frame
+from mnstudy.reporting.tables.write import write_csv
 from mnstudy.words.notes import as_given
 
 VERSIONS = {"python": "3.11.7", "numpy": "2.4.6"}

@@ -8,9 +8,15 @@ import pytest
 from mnstudy.cohort.published.tables import contrast_frame, load_published
 from mnstudy.stats.meta.directions import direction_share
 from mnstudy.verdicts.claims.registry import claim, registry, select
-from mnstudy.verdicts.evidence.directions import directions_of, read
-from mnstudy.verdicts.evidence.directions_rows import DIRECTIONS, KINDS, ROLES
-from mnstudy.verdicts.evidence.directions_state import STATES, evidence_state
+from mnstudy.verdicts.evidence.directions import (
+    DIRECTIONS,
+    KINDS,
+    ROLES,
+    STATES,
+    directions_of,
+    evidence_state,
+    read,
+)
 
 # in favour / no difference / against / mixed as entered: controlled, within arms, uncontrolled
 COUNTS = """

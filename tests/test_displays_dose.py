@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 import mnstudy as mn
 from mnstudy.disclosure.displays import far_apart, joined_steps, safe_display
 from mnstudy.disclosure.harms import safe_cell
-from mnstudy.reporting.figures.course_charts import course_charts, harms_chart
+from mnstudy.reporting.figures.plot import course_charts, harms_chart
 from mnstudy.stats.missing.interval_censored import turnbull
 from mnstudy.verdicts.analyses.timing import weeks_to_response
 from mnstudy.verdicts.displays import dose as exact_dose
 from mnstudy.verdicts.displays import harms as exact_harms
 from mnstudy.verdicts.displays import responders as exact_responders
 from mnstudy.verdicts.displays import waiting as exact_waiting
-from mnstudy.verdicts.displays.dose_means import means_by_dose
-from mnstudy.verdicts.displays.harms_counts import counted, difference
+from mnstudy.verdicts.displays.dose import means_by_dose
+from mnstudy.verdicts.displays.harms import counted, difference
 from mnstudy.verdicts.displays.rows import question_of
-from mnstudy.verdicts.displays.waiting_steps import share_steps
+from mnstudy.verdicts.displays.waiting import share_steps
 from mnstudy.words.notes import sentences
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "displays.json").read_text())

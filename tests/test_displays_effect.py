@@ -11,8 +11,7 @@ from made_sheets import DENSE, asked, faces, graded, split, two_arms, visits
 from scipy.linalg import null_space
 
 import mnstudy as mn
-from mnstudy.disclosure.displays import safe_display
-from mnstudy.disclosure.groups_of_five import grouped, neighbours
+from mnstudy.disclosure.displays import grouped, neighbours, safe_display
 from mnstudy.disclosure.small_counts import THRESHOLD
 from mnstudy.disclosure.transitions import suppress_transitions
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 import mnstudy as mn
-from mnstudy.verdicts.findings import COLUMNS, VERDICTS
+from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS
 
 BUILT = [
     "reduces-scarring", "treats-acne-scars", "scar-type-matters", "more-sessions",

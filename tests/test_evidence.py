@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.loading.manifest import check_manifest
-from mnstudy.cohort.loading.shipped import data_dir
+from mnstudy.cohort.loading.shipped import check_manifest, data_dir
 from mnstudy.cohort.published.tables import contrast_frame, load_published
 from mnstudy.verdicts.evidence.effects import effects
 from mnstudy.verdicts.evidence.groups import groups

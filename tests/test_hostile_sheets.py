@@ -6,7 +6,7 @@ import pytest
 
 import mnstudy as mn
 from mnstudy.cohort.study.design import assignable
-from mnstudy.verdicts.analyses.beside import NOTHING
+from mnstudy.verdicts.analyses.contrasts import NOTHING
 
 PARALLEL = {"design": "parallel", "randomised": True}
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnstudy.verdicts.finding.judge import RULES, judge
-from mnstudy.verdicts.findings import VERDICTS, Estimate
+from mnstudy.verdicts.claims.registry import RULES
+from mnstudy.verdicts.finding.finding import VERDICTS, Estimate
+from mnstudy.verdicts.finding.judge import judge
 from mnstudy.words.notes import as_given
 
 

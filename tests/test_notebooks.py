@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from mnstudy.reporting.notebooks.run import PARAMETERS, run
-from mnstudy.reporting.run.notebook_files import shipped_notebooks
+from mnstudy.reporting.run.unchanged import shipped_notebooks
 from mnstudy.verdicts.claims.registry import registry
 
 NOTEBOOKS = shipped_notebooks()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 import mnstudy as mn
-from mnstudy.stats.counts.risk_ratios import risk_ratio
+from mnstudy.stats.counts.two_groups import risk_ratio
 from mnstudy.verdicts.displays.outcomes import COLUMNS, outcomes
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "risk_ratios.json").read_text())

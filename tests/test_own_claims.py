@@ -13,13 +13,10 @@ from mnstudy.cli import main
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.study import parse_study
 from mnstudy.verdicts.analyses import ANALYSES
-from mnstudy.verdicts.claims.own_claims import WORDING, own_claims
-from mnstudy.verdicts.claims.own_claims_check import margin_problems, usual_unit
+from mnstudy.verdicts.claims.own_claims import WORDING, margin_problems, own_claims, usual_unit
 from mnstudy.verdicts.claims.plan_check import check_plan, check_study
 from mnstudy.verdicts.claims.registry import GROUPS, claim, claims_table, registry, select
-from mnstudy.verdicts.claims.settings import forms
-from mnstudy.verdicts.claims.settings_check import setting_problems
-from mnstudy.verdicts.claims.settings_values import Asked
+from mnstudy.verdicts.claims.settings import Asked, forms, setting_problems
 
 STUDY = """
 title = "Three arms of needling"

@@ -16,12 +16,20 @@ import mnstudy as mn
 from mnstudy.cohort.describe.table_one import table_one
 from mnstudy.reporting.tables import latex as table_latex
 from mnstudy.reporting.tables.baseline import baseline_table
+from mnstudy.reporting.tables.docx import to_docx
 from mnstudy.reporting.tables.evidence import evidence_printed
 from mnstudy.reporting.tables.harms import harms_table
+from mnstudy.reporting.tables.latex import to_latex
 from mnstudy.reporting.tables.outcomes import outcome_table
-from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
-from mnstudy.reporting.tables.table_formats import to_csv, to_docx, to_html, to_latex, write_tables
-from mnstudy.reporting.tables.write import cohort_tables, trials_tables
+from mnstudy.reporting.tables.printed_table import (
+    Column,
+    Lettered,
+    PrintedTable,
+    Row,
+    RowGroup,
+    to_html,
+)
+from mnstudy.reporting.tables.write import cohort_tables, to_csv, trials_tables, write_tables
 
 HOSTILE = (
     "<script>alert('x')</script>",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.table_one import percent
-from mnstudy.formatting_profiles import PROFILES, Profile, profile_named
+from mnstudy.formatting import PROFILES, Profile, profile_named
 
 NAN = float("nan")
 DEFAULT, ANNALS, JAMA = (PROFILES[n] for n in ("default", "annals", "jama"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mnstudy.cohort.loading.manifest import check_manifest, read_manifest
-from mnstudy.cohort.published import contrast_rules, extraction, relations
+from mnstudy.cohort.loading.shipped import check_manifest, read_manifest
+from mnstudy.cohort.published import contrast_rules, extraction
 from mnstudy.cohort.published.tables import (
     contrast_counts,
     contrast_frame,
@@ -261,7 +261,7 @@ def test_a_bad_cell_is_told(tables, table, row, cells, column, says):
 
 @pytest.mark.parametrize(("table", "row", "cells", "column", "says"), RELATIONS)
 def test_a_broken_relation_is_told(tables, table, row, cells, column, says):
-    found = relations.check(altered(tables, table, row, cells))
+    found = extraction.check_relations(altered(tables, table, row, cells))
     assert_told(found, table, row, cells, column, says)
 
 
@@ -272,7 +272,7 @@ def test_a_contrast_that_cannot_be_is_told(tables, table, row, cells, column, sa
 
 
 def test_nothing_is_told_of_sound_tables(tables):
-    assert relations.check(tables) == []
+    assert extraction.check_relations(tables) == []
     assert contrast_rules.check(tables) == []
 
 

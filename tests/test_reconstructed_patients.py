@@ -12,7 +12,7 @@ from mnstudy.reporting.words import alt_text, caption, figure_data
 from mnstudy.stats.counts.proportions import proportion
 from mnstudy.stats.meta.pooling import pool
 from mnstudy.stats.missing.interval_mean import mean_bounds, mean_of_intervals
-from mnstudy.verdicts.analyses.study_means import bounds, class_ends, pool_studies, study_means
+from mnstudy.verdicts.analyses.studies import bounds, class_ends, pool_studies, study_means
 
 TESTED = ("reduces-scarring", "treats-acne-scars", "treats-stretch-marks", "treats-sun-damage")
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 import mnstudy as mn
 from mnstudy.cohort.study.selection import parse_selection, selection_problems
-from mnstudy.stats.measurement.beyond_regression import mee_chua
-from mnstudy.stats.measurement.regression_to_mean import expected_regression
+from mnstudy.stats.measurement.regression_to_mean import expected_regression, mee_chua
 from mnstudy.stats.measurement.truncated_selection import truncated_normal
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "mee_chua.json").read_text())

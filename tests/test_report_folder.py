@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mnstudy.reporting.run import exchange as exchanging
+from mnstudy.reporting.run import folder as exchanging
 from mnstudy.reporting.run import folder as place
 
 WRITER = """

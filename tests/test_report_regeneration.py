@@ -12,12 +12,11 @@ import mnstudy as mn
 from mnstudy import cache as memory
 from mnstudy import cli
 from mnstudy.cohort.loading.shipped import data_dir
-from mnstudy.reporting.notebooks import report_notebooks
+from mnstudy.reporting.notebooks import run
 from mnstudy.reporting.notebooks import run as notebooks
-from mnstudy.reporting.run import notebook_files, unchanged
+from mnstudy.reporting.run import unchanged
 from mnstudy.reporting.run.folder import write_manifest
-from mnstudy.reporting.run.processes import workers
-from mnstudy.reporting.run.side_by_side import Piece, side_by_side
+from mnstudy.reporting.run.processes import Piece, side_by_side, workers
 
 
 def quiet(*_):
@@ -25,7 +24,7 @@ def quiet(*_):
 
 
 def paths():
-    return {p.stem: p for p in notebook_files.shipped_notebooks()}
+    return {p.stem: p for p in unchanged.shipped_notebooks()}
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def with_margin(study, claim, margin):
 
 
 def test_a_notebook_lists_the_claims_it_asks_or_may_ask_all():
-    asked = {name: report_notebooks.listed(nbformat.read(p, 4)) for name, p in paths().items()}
+    asked = {name: run.listed(nbformat.read(p, 4)) for name, p in paths().items()}
     assert asked["03_for_whom"] == ("scar-type-matters", "severity-matters", "skin-type-matters")
     assert len(asked["05_with_and_instead"]) == 5
     assert {name for name, claims in asked.items() if claims is None} == {
@@ -54,13 +53,13 @@ def test_a_notebook_lists_the_claims_it_asks_or_may_ask_all():
 
 
 def test_a_report_of_some_claims_has_the_notebooks_that_ask_them(split_face):
-    found = report_notebooks.wanted(split_face, ["more-sessions", "rare-pih"])
+    found = run.wanted(split_face, ["more-sessions", "rare-pih"])
     assert [p.stem for p in found] == ["04_dose", "06_safety", "09_robustness"]
-    assert len(report_notebooks.wanted(split_face, [])) == len(paths())
+    assert len(run.wanted(split_face, [])) == len(paths())
 
 
 def test_a_table_in_memory_has_no_notebooks(sheet):
-    assert report_notebooks.wanted(mn.load(sheet), []) == []
+    assert run.wanted(mn.load(sheet), []) == []
 
 
 def test_a_margin_concerns_the_notebooks_that_ask_its_claim(study):
@@ -71,8 +70,8 @@ def test_a_margin_concerns_the_notebooks_that_ask_its_claim(study):
     changed = {
         name
         for name, path in paths().items()
-        if memory.fingerprint(report_notebooks.rests_on(path, before))
-        != memory.fingerprint(report_notebooks.rests_on(path, after))
+        if memory.fingerprint(run.rests_on(path, before))
+        != memory.fingerprint(run.rests_on(path, after))
     }
     assert changed == {
         "00_start_here", "01_cohort", "02_does_it_work", "04_dose", "08_published_evidence",
@@ -99,7 +98,7 @@ def test_unchanged_notebooks_are_not_run_again(ran, study, tmp_path):
     def go():
         ran.clear()
         cohort = mn.load(study)
-        rests_on = {p: report_notebooks.rests_on(p, cohort) for p in shipped}
+        rests_on = {p: run.rests_on(p, cohort) for p in shipped}
         asked = notebooks.running(shipped, {"dataset": "x"}, rests_on=rests_on.get)
         with memory.kept_in(tmp_path / "store"), asked as results:
             found = results(quiet)
@@ -143,25 +142,25 @@ def made(tmp_path):
 
 
 def test_the_command_line_knows_a_report_that_is_there(made, study):
-    asked = unchanged.key(str(study), ["a"], True)
+    asked = unchanged.call_fingerprint(str(study), ["a"], True)
     assert not unchanged.is_unchanged(made, asked)
     unchanged.note(made, asked)
     assert unchanged.is_unchanged(made, asked)
-    assert not unchanged.is_unchanged(made, unchanged.key(str(study), ["b"], True))
+    assert not unchanged.is_unchanged(made, unchanged.call_fingerprint(str(study), ["b"], True))
     assert not unchanged.is_unchanged(made.parent / "other", asked)
 
 
 @pytest.mark.parametrize("name", ["study.toml", None])
 def test_a_changed_sheet_or_study_is_another_question(study, name):
     for data in (study, study / "study.toml"):
-        before = unchanged.key(str(data))
+        before = unchanged.call_fingerprint(str(data))
         path = study / name if name else next(study.glob("*.csv"))
         path.write_bytes(path.read_bytes() + b"\n")
-        assert unchanged.key(str(data)) != before
+        assert unchanged.call_fingerprint(str(data)) != before
 
 
 def test_a_touched_report_is_made_again(made, study):
-    asked = unchanged.key(str(study))
+    asked = unchanged.call_fingerprint(str(study))
     unchanged.note(made, asked)
     (made / "index.html").write_text("touched", encoding="utf-8")
     assert not unchanged.is_unchanged(made, asked)
@@ -170,8 +169,8 @@ def test_a_touched_report_is_made_again(made, study):
 def test_an_unreadable_study_file_is_left_to_loading(tmp_path):
     (tmp_path / "study.toml").write_text("not [ toml", encoding="utf-8")
     (tmp_path / "sheet.csv").write_text("a\n", encoding="utf-8")
-    assert unchanged.key(str(tmp_path / "sheet.csv"))
-    assert unchanged.key("no such file")
+    assert unchanged.call_fingerprint(str(tmp_path / "sheet.csv"))
+    assert unchanged.call_fingerprint("no such file")
 
 
 def test_report_from_the_command_line(study, tmp_path, capsys):

@@ -16,8 +16,8 @@ from mnstudy import disclosure
 from mnstudy.disclosure.notes import guarded_note
 from mnstudy.reporting import words as captions
 from mnstudy.reporting.page import methods
-from mnstudy.reporting.page.cells import LEFT, RIGHT, scorecard_entry
-from mnstudy.verdicts.finding.judge import RULES
+from mnstudy.reporting.page.scorecard import LEFT, RIGHT, scorecard_entry
+from mnstudy.verdicts.claims.registry import RULES
 from mnstudy.words.notes import Count, note
 
 

@@ -15,17 +15,15 @@ from made_findings import INF, NAN, cases, estimate, finding
 from outline import Outline
 
 import mnstudy as mn
-from mnstudy.disclosure.sensitivity import guarded
-from mnstudy.disclosure.tables import guarded_dropouts, guarded_flow
+from mnstudy.disclosure.tables import guarded, guarded_dropouts, guarded_flow
 from mnstudy.reporting import report as module
-from mnstudy.reporting.figures import specification_words as said
+from mnstudy.reporting.figures import specification as said
 from mnstudy.reporting.figures import style as theme
-from mnstudy.reporting.run.checks import check_all
 from mnstudy.reporting.run.processes import workers
-from mnstudy.reporting.run.sources import cohort_source
+from mnstudy.reporting.run.sources import check_all, cohort_source
 from mnstudy.reporting.tables import sensitivity
 from mnstudy.verdicts.findings import Findings
-from mnstudy.verdicts.robustness.choices import declared_choices
+from mnstudy.verdicts.robustness.specification import declared_choices
 from mnstudy.words.notes import as_given
 
 WIDTHS = ("full", "column", "slide")

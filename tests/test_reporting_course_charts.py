@@ -9,7 +9,7 @@ import pytest
 import mnstudy as mn
 from mnstudy.reporting.figures import style as theme
 from mnstudy.reporting.figures.charts.chart import Chart
-from mnstudy.reporting.figures.course_charts import course_charts, harms_chart
+from mnstudy.reporting.figures.plot import course_charts, harms_chart
 
 ASKED = ["more-sessions", "topical-adjunct", "short-downtime", "rare-pih"]
 KEYS = ["dose/more-sessions", "responders/topical-adjunct", "waiting/short-downtime"]

@@ -12,8 +12,8 @@ from made_sheets import DENSE, asked, faces, graded, split, two_arms, visits
 
 import mnstudy as mn
 from mnstudy.reporting.figures import style as theme
-from mnstudy.reporting.figures.charts.point_layout import stacked
-from mnstudy.reporting.figures.effect_charts import effect_charts
+from mnstudy.reporting.figures.charts.points import stacked
+from mnstudy.reporting.figures.plot import effect_charts
 
 WIDTHS = ("full", "column")
 FEW = [(4, 4), (2, 3)]

@@ -15,25 +15,20 @@ import mnstudy as mn
 from mnstudy.cohort.published.tables import load_published
 from mnstudy.reporting import report as module
 from mnstudy.reporting import words as captions
-from mnstudy.reporting.figures import claim_charts
+from mnstudy.reporting.figures import plot
 from mnstudy.reporting.figures import style as theme
-from mnstudy.reporting.figures.albatross import albatross, place
-from mnstudy.reporting.figures.article_shares import article_shares
-from mnstudy.reporting.figures.correlations import correlations
-from mnstudy.reporting.figures.evidence_map import evidence_map, whole_map
-from mnstudy.reporting.figures.evidence_map_table import COLUMNS, map_table
-from mnstudy.reporting.figures.harvest import SIDES, harvest_plot
-from mnstudy.reporting.figures.published import funnel
-from mnstudy.reporting.page import page_trials
-from mnstudy.reporting.run.charted import build_sources
+from mnstudy.reporting.figures.correlations import article_shares, correlations
+from mnstudy.reporting.figures.evidence_map import MAP_COLUMNS, evidence_map, map_table, whole_map
+from mnstudy.reporting.figures.published import SIDES, albatross, funnel, harvest_plot, place
+from mnstudy.reporting.page import sections
 from mnstudy.reporting.run.folder import write_manifest
 from mnstudy.reporting.run.processes import workers
-from mnstudy.reporting.run.sources import published_source
-from mnstudy.reporting.run.trials import Trials, gather_trials
-from mnstudy.reporting.tables import bibliography
+from mnstudy.reporting.run.sources import build_sources, collect_trials, published_source
+from mnstudy.reporting.tables import evidence
 from mnstudy.stats.meta.directions import contour_n
 from mnstudy.verdicts.claims.registry import ARTICLES
-from mnstudy.verdicts.findings import VERDICTS
+from mnstudy.verdicts.evidence.trials import Trials, gather_trials
+from mnstudy.verdicts.finding.finding import VERDICTS
 
 WIDTHS = ("full", "column", "slide")
 FORESTS = ("rare-pih", "reduces-scarring", "severity-matters", "comparable-to-laser",
@@ -58,9 +53,9 @@ def findings(published):
 
 @pytest.fixture(scope="module")
 def charts(trials, findings):
-    some = claim_charts.overview_charts(trials, findings)
+    some = plot.overview_charts(trials, findings)
     for claim in trials.directions:
-        some += claim_charts.claim_charts(trials.directions[claim], trials.groups[claim])
+        some += plot.claim_charts(trials.directions[claim], trials.groups[claim])
     return {chart.key: chart for chart in some}
 
 
@@ -143,7 +138,7 @@ def test_every_part_of_a_study_has_a_design(findings):
 
 def test_the_map_counts_each_study_once_a_claim(trials):
     table = map_table(trials)
-    assert set(table["design"]) == set(COLUMNS)
+    assert set(table["design"]) == set(MAP_COLUMNS)
     for claim in ("reduces-scarring", "comparable-to-laser", "rare-pih"):
         own = table[table["claim"] == claim]
         assert own["studies"].sum() == len(trials.used(claim))
@@ -271,7 +266,7 @@ def test_shares_of_the_articles_add_up_to_their_claims(findings):
 
 def test_the_gathered_table_is_that_of_one_call_also_with_two_workers(trials, published):
     with workers(2) as two:
-        beside = gather_trials(published, workers=two)
+        beside = collect_trials(published, workers=two)
     pd.testing.assert_frame_equal(beside.table, trials.table)
     pd.testing.assert_frame_equal(trials.table, mn.evidence_table(data=published))
     assert isinstance(beside, Trials)
@@ -331,7 +326,7 @@ def test_the_bibliography_parses_and_names_every_study_of_the_files(written, tri
 def test_specials_of_latex_are_escaped():
     row = {"label": r"A_b & c", "title": r"50% of {x}_1 ~ a^2 \ $5 #1", "journal": None,
            "year": 2020.0, "doi": None, "pmid": None, "source": "secondary"}  # fmt: skip
-    text = bibliography.bibtex(pd.DataFrame([row], index=["hostile1"]))
+    text = evidence.bibtex(pd.DataFrame([row], index=["hostile1"]))
     entry = parsed(text)["hostile1"]
     assert entry["title"] == (
         r"{50\% of \{x\}\_1 \textasciitilde{} a\textasciicircum{}2 \textbackslash{} \$5 \#1}"
@@ -353,16 +348,16 @@ def test_specials_of_latex_are_escaped():
     ],
 )
 def test_only_names_are_given_as_authors(key, label, author):
-    assert bibliography.author_of(key, label) == author
+    assert evidence.author_of(key, label) == author
 
 
 @pytest.mark.parametrize("doi", [None, "", 'javascript:alert("x")', "10.1/x", "https://x"])
 def test_what_is_no_doi_is_no_link(doi):
-    assert bibliography.doi_of(doi) == ""
+    assert evidence.doi_of(doi) == ""
 
 
 def test_a_hostile_doi_stays_inside_its_attribute():
-    assert '"' not in bibliography.doi_link('10.1000/a"><script>')
+    assert '"' not in evidence.doi_link('10.1000/a"><script>')
 
 
 def test_the_page_shows_state_certainty_directions_and_studies_of_a_claim(page, trials):
@@ -421,7 +416,7 @@ def test_the_files_hold_full_precision_and_are_in_the_manifest(written, trials):
 
 def test_other_data_have_no_trials(findings):
     body = published_source(load_published(), findings)
-    assert page_trials.trials_beside(body, findings["rare-pih"], {}) == {}
-    assert page_trials.doubts_section([body]) == {}
-    assert page_trials.overview([body], {}) == []
+    assert sections.trials_beside(body, findings["rare-pih"], {}) == {}
+    assert sections.doubts_section([body]) == {}
+    assert sections.overview([body], {}) == []
     assert math.isnan(findings["rare-pih"].p_holm)

@@ -22,10 +22,9 @@ from matplotlib.text import Text
 from PIL import Image
 
 import mnstudy as mn
+from mnstudy.reporting.figures import style as svg
 from mnstudy.reporting.figures import style as theme
-from mnstudy.reporting.figures import svg
-from mnstudy.reporting.figures.lettering import text_width, wrap
-from mnstudy.reporting.figures.svg import data_address
+from mnstudy.reporting.figures.style import data_address, text_width, wrap
 
 CASES = cases()
 WIDTHS = ("full", "column", "slide")

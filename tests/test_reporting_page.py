@@ -15,16 +15,15 @@ from outline import Outline
 from mnstudy.reporting.figures.charts.chart import Chart
 from mnstudy.reporting.page import checklists as module
 from mnstudy.reporting.page import page as page_module
-from mnstudy.reporting.page.cells import scorecard_entry
-from mnstudy.reporting.page.checklist_places import places
-from mnstudy.reporting.page.checklists import OPEN, PARTLY, checklist_frame, checklists
+from mnstudy.reporting.page.checklists import OPEN, PARTLY, checklist_frame, checklists, places
+from mnstudy.reporting.page.claims import SORTS, sort_keys
 from mnstudy.reporting.page.downloads import downloads
 from mnstudy.reporting.page.page import PageFigure, render
-from mnstudy.reporting.page.page_scorecard import SORTS, sort_keys
+from mnstudy.reporting.page.scorecard import scorecard_entry
 from mnstudy.reporting.page.sections import cohort_sections, other_tables
 from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.claims.registry import GROUPS
-from mnstudy.verdicts.findings import VERDICTS
+from mnstudy.verdicts.finding.finding import VERDICTS
 
 DESIGNS = {
     "randomised": {"design": "parallel", "randomised": True},

@@ -12,7 +12,8 @@ from mnstudy.reporting.figures import style as theme
 from mnstudy.reporting.page.scorecard import claims_of, scorecard, scorecard_table
 from mnstudy.reporting.run import numbers as tables
 from mnstudy.verdicts.claims.registry import registry
-from mnstudy.verdicts.findings import VERDICTS, Findings
+from mnstudy.verdicts.finding.finding import VERDICTS
+from mnstudy.verdicts.findings import Findings
 
 REAL = Findings([f for f in cases().values() if not f.synthetic and f.n_studies is None])
 TRIALS = Findings([cases()["forest"], untestable()])

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from mnstudy.errors import DataError
-from mnstudy.reporting.run import prepared_server as server_module
-from mnstudy.reporting.run.prepared_server import prepared_server
-from mnstudy.reporting.run.processes import Workers, workers
+from mnstudy.reporting.run import processes as server_module
+from mnstudy.reporting.run.processes import Workers, prepared_server, workers
 
 
 def refuse(name):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnstudy.verdicts.findings import COLUMNS
+from mnstudy.verdicts.finding.finding import COLUMNS
 
 COMMITTED = Path(__file__).parents[1] / "reports" / "results.csv"
 RTOL = 1e-6  # other machines add up in another order

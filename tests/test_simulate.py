@@ -11,10 +11,8 @@ import pytest
 
 from mnstudy.cohort.loading.datasets import load
 from mnstudy.cohort.schema.columns import columns
-from mnstudy.cohort.simulate.design import DESIGNS
-from mnstudy.cohort.simulate.simulate import simulate
-from mnstudy.cohort.simulate.simulate_table import csv_text
-from mnstudy.cohort.simulate.simulate_usual import usual
+from mnstudy.cohort.simulate.design import DESIGNS, usual
+from mnstudy.cohort.simulate.simulate import csv_text, simulate
 from mnstudy.cohort.simulate.truth import Truth, truths
 from mnstudy.cohort.table import is_baseline
 

@@ -11,8 +11,7 @@ from mnstudy.cohort.describe.flow import lost_sites
 from mnstudy.errors import DataError
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.claims.registry import select
-from mnstudy.verdicts.robustness.choices import declared_choices
-from mnstudy.verdicts.robustness.combinations import answers, combinations
+from mnstudy.verdicts.robustness.specification import answers, combinations, declared_choices
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from scipy import linalg, stats
 
 import mnstudy as mn
 from mnstudy.stats.mixed.cluster_robust import cluster_robust
-from mnstudy.stats.mixed.mixed_results import COLUMNS, Contrast
+from mnstudy.stats.mixed.fit import COLUMNS, Contrast
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "cluster_robust.json").read_text())
 LAYOUTS = REFERENCE["layouts"]

@@ -13,15 +13,17 @@ from scipy import stats as sps
 
 from mnstudy.stats.measurement.consistency import (
     counts_behind,
+    grim,
+    grimmer,
     percent_agrees,
     rounding_range,
     spread_is_se,
 )
-from mnstudy.stats.measurement.consistency_grim import grim, grimmer
-from mnstudy.stats.measurement.consistency_means import p_from_arms, p_from_change
 from mnstudy.stats.measurement.consistency_p import (
     midpoint,
     normal_size,
+    p_from_arms,
+    p_from_change,
     p_from_interval,
     two_sided_p,
 )

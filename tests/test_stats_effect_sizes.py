@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnstudy.stats.meta import effect_sizes as es
-from mnstudy.stats.meta.effect_result import small_sample_factor
+from mnstudy.stats.meta.effect_sizes import small_sample_factor
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "effect_sizes.json").read_text())
 CASES = REFERENCE["cases"]

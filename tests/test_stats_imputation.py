@@ -11,8 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mnstudy.stats.missing.imputation import impute_clustered, pool_imputations
-from mnstudy.stats.mixed.mixed_batch import random_intercept_batch
+from mnstudy.stats.missing.imputation import pool_imputations
+from mnstudy.stats.missing.imputation_draws import impute_clustered
+from mnstudy.stats.mixed.model import random_intercept_batch
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "imputation.json").read_text())
 POOLING, EXACT, LARGE = REFERENCE["pooling"], REFERENCE["exact"], REFERENCE["large"]

@@ -15,8 +15,7 @@ from mnstudy.stats.mixed.comparisons import (
     paired_difference,
     within_between,
 )
-from mnstudy.stats.mixed.mixed_formula import mixed_model
-from mnstudy.stats.mixed.model import random_intercept, random_intercept_batch
+from mnstudy.stats.mixed.model import mixed_model, random_intercept, random_intercept_batch
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "mixed_unbounded.json").read_text())
 LAYOUTS = REFERENCE["layouts"]

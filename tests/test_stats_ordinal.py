@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
-from mnstudy.stats.ordinal.model import grade_transitions, proportional_odds, proportionality
+from mnstudy.stats.ordinal.model import proportional_odds
+from mnstudy.stats.ordinal.proportionality import proportionality
+from mnstudy.stats.ordinal.transitions import grade_transitions
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "ordinal.json").read_text())
 CASES = REFERENCE["cases"]

@@ -13,7 +13,8 @@ from scipy import stats
 from mnstudy.stats.meta import pooling
 from mnstudy.stats.meta.between_studies import q_statistic
 from mnstudy.stats.meta.effect_sizes import standardised_mean_change
-from mnstudy.stats.meta.pooling import correlation_grid, egger, leave_one_out, pool
+from mnstudy.stats.meta.pooling import correlation_grid, leave_one_out, pool
+from mnstudy.stats.meta.small_studies import egger
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "pooling.json").read_text())
 CASES = REFERENCE["cases"]

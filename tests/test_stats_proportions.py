@@ -14,13 +14,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from mnstudy.stats.counts import proportions
-from mnstudy.stats.counts.proportions import (
-    exact_mcnemar,
-    nnt,
-    proportion,
-    risk_difference,
-    zero_event_limit,
-)
+from mnstudy.stats.counts.pairs import exact_mcnemar
+from mnstudy.stats.counts.proportions import nnt, proportion, zero_event_limit
+from mnstudy.stats.counts.two_groups import risk_difference
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "proportions.json").read_text())
 CASES = REFERENCE["cases"]

@@ -12,19 +12,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mnstudy.stats.ranks import signed_rank as ranks
-from mnstudy.stats.ranks.rank_basics import (
+from mnstudy.stats.ranks.hodges_lehmann import hodges_lehmann
+from mnstudy.stats.ranks.signed_rank import (
     depth,
     merge_equal,
     normal_depth,
     rank_sum_cumulative,
     signed_cumulative,
-)
-from mnstudy.stats.ranks.signed_rank import (
-    brunner_munzel,
-    hodges_lehmann,
-    probability_of_superiority,
     signed_rank,
 )
+from mnstudy.stats.ranks.superiority import brunner_munzel, probability_of_superiority
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "ranks.json").read_text())
 CASES = REFERENCE["cases"]

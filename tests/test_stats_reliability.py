@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mnstudy.stats.measurement import reliability
+from mnstudy.stats.measurement.kappa import weighted_kappa
 from mnstudy.stats.measurement.reliability import (
     icc,
     measurement_error,
     share_beyond_noise,
     smallest_detectable_change,
-    weighted_kappa,
 )
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "reliability.json").read_text())

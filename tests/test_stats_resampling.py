@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnstudy.stats.resampling.bootstrap import cluster_bootstrap, permute_arms, sign_flip
-from mnstudy.stats.resampling.resampling_exact import tails
+from mnstudy.stats.resampling.bootstrap import cluster_bootstrap
+from mnstudy.stats.resampling.permutation import permute_arms, sign_flip, tails
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 # Limits from 200,000 resamples differ by less than this Monte Carlo error, in standard errors.

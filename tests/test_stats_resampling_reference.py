@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnstudy.stats.resampling.bootstrap import permute_arms, sign_flip
+from mnstudy.stats.resampling.permutation import permute_arms, sign_flip
 
 CASES = json.loads((Path(__file__).parent / "reference/resampling.json").read_text())["cases"]
 RTOL = 1e-6  # both are counts divided by counts

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mnstudy as mn
-from mnstudy.stats.resampling.bootstrap import sign_flip
-from mnstudy.stats.resampling.sign_flip_scores import joint_sign_flip, patient_scores, score_parts
+from mnstudy.stats.resampling.permutation import sign_flip
+from mnstudy.stats.resampling.sign_flip import joint_sign_flip, patient_scores, score_parts
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "sign_flip_scores.json").read_text())
 FAMILIES = REFERENCE["families"]

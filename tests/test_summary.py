@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 import mnstudy as mn
 from mnstudy import disclosure
-from mnstudy.cohort.describe.missingness import missingness
-from mnstudy.cohort.describe.table_one import table_one
+from mnstudy.cohort.describe.table_one import missingness, table_one
 from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, withheld
 from mnstudy.disclosure.tables import shown_missingness, shown_table_one
 

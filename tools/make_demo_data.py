@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mnstudy.cohort.simulate.simulate import simulate
-from mnstudy.cohort.simulate.simulate_table import csv_text
+from mnstudy.cohort.simulate.simulate import csv_text, simulate
 from mnstudy.cohort.study.study import Study
 
 DATA = Path(__file__).resolve().parents[1] / "data"

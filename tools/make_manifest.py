@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mnstudy.cohort.loading.manifest import check_manifest, file_facts
-from mnstudy.cohort.loading.shipped import MANIFEST, data_files
+from mnstudy.cohort.loading.shipped import MANIFEST, check_manifest, data_files, file_facts
 from mnstudy.cohort.study.study import read_study
 
 DATA = Path(__file__).resolve().parents[1] / "data"

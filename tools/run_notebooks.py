@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 
 from mnstudy.reporting.notebooks.run import run_all, write
-from mnstudy.reporting.run.notebook_files import shipped_notebooks
+from mnstudy.reporting.run.unchanged import shipped_notebooks
 
 NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
 REL_TOL = 1e-6  # the last printed digit may round the other way on another machine

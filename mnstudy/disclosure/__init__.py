@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from mnstudy.disclosure.findings import (
     is_guarded,
-    is_small,
     safe,
     shown_count,
     shown_lines,
     shown_sites,
     shown_size,
 )
-from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD
+from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, is_small
 
 __all__ = [
     "FEW",

@@ -13,8 +13,18 @@ from mnstudy.disclosure.notes import guarded_notes
 from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, is_small
 from mnstudy.stats.counts.proportions import proportion
 from mnstudy.verdicts.claims.registry import registry
-from mnstudy.verdicts.displays.harms import ANY, DIFFERENCES, ROWS, Harms, among
-from mnstudy.verdicts.displays.harms_counts import BLANK, NAN, SESSIONS, by_patient, pair_table
+from mnstudy.verdicts.displays.harms import (
+    ANY,
+    BLANK,
+    DIFFERENCES,
+    NAN,
+    ROWS,
+    SESSIONS,
+    Harms,
+    among,
+    by_patient,
+    pair_table,
+)
 from mnstudy.words.notes import note, sentence
 
 SAID = ("withheld", "shown", "shown_events", "shown_n", "shown_unknown", "sentence")

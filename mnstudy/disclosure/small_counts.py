@@ -13,9 +13,9 @@ THRESHOLD = 5  # counts below it could point at a person
 FEW, NOT_SHOWN = f"<{THRESHOLD}", "not shown"
 
 
-def is_small(n: float) -> bool:
+def is_small(n: float | None) -> bool:
     """Tell whether a count is small enough to point at a person."""
-    return 0 < n < THRESHOLD
+    return n is not None and 0 < n < THRESHOLD
 
 
 def withheld(counts: pd.DataFrame) -> pd.DataFrame:

@@ -12,17 +12,17 @@ from mnstudy.reporting import words as captions
 from mnstudy.reporting.figures import plot as figures
 from mnstudy.reporting.figures import style as theme
 from mnstudy.reporting.figures.charts.chart import Chart
-from mnstudy.reporting.figures.specification_words import curve_data, is_a_curve
-from mnstudy.reporting.figures.svg import data_address
+from mnstudy.reporting.figures.specification import curve_data, is_a_curve
+from mnstudy.reporting.figures.style import data_address
 from mnstudy.reporting.page.page import PageFigure
-from mnstudy.reporting.page.page_checks import curve_key
 from mnstudy.reporting.page.scorecard import scorecard
-from mnstudy.reporting.run.numbers import csv_bytes
-from mnstudy.reporting.run.processes import Workers
-from mnstudy.reporting.run.side_by_side import Piece, side_by_side
+from mnstudy.reporting.page.sections import curve_key
+from mnstudy.reporting.run.processes import Piece, Workers, side_by_side
 from mnstudy.reporting.run.sources import EvidenceSource
+from mnstudy.reporting.tables.write import csv_bytes
 from mnstudy.verdicts.finding.cache_keys import finding_basis
-from mnstudy.verdicts.findings import Finding, Findings
+from mnstudy.verdicts.finding.finding import Finding
+from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
 FORMATS = tuple(theme.WRITERS)

@@ -14,12 +14,11 @@ from platformdirs import user_cache_path
 from mnstudy import cache as memory
 from mnstudy import formatting as fmt
 from mnstudy.cohort.loading.datasets import load
-from mnstudy.cohort.loading.manifest import check_manifest, read_manifest
-from mnstudy.cohort.loading.shipped import data_dir
+from mnstudy.cohort.loading.shipped import check_manifest, data_dir, read_manifest
 from mnstudy.cohort.schema.problems import fail
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
-from mnstudy.reporting.notebooks import report_notebooks
+from mnstudy.reporting.notebooks import run
 from mnstudy.reporting.page import page
 from mnstudy.reporting.page.checklists import checklist_frame
 from mnstudy.reporting.page.downloads import downloads
@@ -33,7 +32,6 @@ from mnstudy.reporting.run.folder import (
     whole_folder,
     write_manifest,
 )
-from mnstudy.reporting.run.gathering import collect_evidence
 from mnstudy.reporting.run.numbers import (
     dropouts_frame,
     flow_frame,
@@ -41,14 +39,13 @@ from mnstudy.reporting.run.numbers import (
     results_frame,
     sensitivity_frame,
     specifications_frame,
-    write_csv,
+    write_trials,
 )
 from mnstudy.reporting.run.origin import Options
 from mnstudy.reporting.run.processes import Workers, workers
 from mnstudy.reporting.run.scrub import scrub
-from mnstudy.reporting.run.sources import EvidenceSource
-from mnstudy.reporting.run.trials_files import write_trials
-from mnstudy.reporting.tables.table_formats import write_tables
+from mnstudy.reporting.run.sources import EvidenceSource, collect_evidence
+from mnstudy.reporting.tables.write import write_csv, write_tables
 from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import select
 
@@ -135,7 +132,7 @@ def report(
         notebooks=notebooks,
         profile=profile,
     )
-    paths = report_notebooks.wanted(cohort, options.claims) if notebooks else []
+    paths = run.wanted(cohort, options.claims) if notebooks else []
     key = made_from.key(cohorts, options, paths)
     if reuse and is_current(target, key):
         tell("nothing changed", 1, 1)
@@ -155,9 +152,7 @@ def report(
             formats=drawn,
             workers=some,
             progress=tell,
-            notebooks=report_notebooks.written_beside(
-                paths, folder, cohort, n_jobs=n_jobs, progress=tell
-            )
+            notebooks=run.written_beside(paths, folder, cohort, n_jobs=n_jobs, progress=tell)
             if paths
             else None,
         )

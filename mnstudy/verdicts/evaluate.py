@@ -16,7 +16,8 @@ from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.plan_check import check_plan
 from mnstudy.verdicts.claims.registry import Claim, claims_table, registry, select
 from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis
-from mnstudy.verdicts.findings import Finding, Findings
+from mnstudy.verdicts.finding.finding import Finding
+from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.checks import Checks
 
 

@@ -16,7 +16,7 @@ from mnstudy.errors import chosen
 from mnstudy.verdicts.claims.registry import nearest, registry
 from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
 from mnstudy.verdicts.robustness.checks import CHECKS, Checks, table
-from mnstudy.verdicts.robustness.margins import over_margins
+from mnstudy.verdicts.robustness.rows import over_margins
 
 __all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]
 

@@ -13,7 +13,7 @@ from mnstudy.cohort.simulate.simulate import simulate
 from mnstudy.cohort.study.plan import Plan
 from mnstudy.verdicts.claims.registry import claim as claim_of
 from mnstudy.verdicts.evaluate import evaluate
-from mnstudy.verdicts.findings import VERDICTS
+from mnstudy.verdicts.finding.finding import VERDICTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,10 @@ import pandas as pd
 from made_bodies import body
 from made_findings import HOSTILE, NAN, cases
 
-from mnstudy.disclosure.sensitivity import guarded
-from mnstudy.disclosure.tables import guarded_flow
-from mnstudy.reporting.run.checks import Checked
-from mnstudy.verdicts.robustness.choices import declared_choices
+from mnstudy.disclosure.tables import guarded, guarded_flow
+from mnstudy.reporting.run.sources import Checked
 from mnstudy.verdicts.robustness.rows import COLUMNS
-from mnstudy.verdicts.robustness.specification import SpecificationCurve
+from mnstudy.verdicts.robustness.specification import SpecificationCurve, declared_choices
 from mnstudy.words.notes import Count, as_given, note
 
 VERDICTS = ("partly supported", "inconclusive", "supported", "contradicted")

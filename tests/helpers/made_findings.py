@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from mnstudy.verdicts.claims.registry import registry
-from mnstudy.verdicts.findings import Estimate, Finding, Part
+from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
 from mnstudy.words.notes import Count, as_given, note
 
 INF, NAN = math.inf, math.nan

@@ -1,4 +1,7 @@
-"""Table 1: who was studied and what was treated, per patient and per site."""
+"""Table 1: who was studied and what was treated, per patient and per site.
+
+What is missing: for every column, how many assessments and how many sites are without it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.flow import ALL, ENROLLED, arm_words
-from mnstudy.cohort.loading.rules import NEEDLED
+from mnstudy.cohort.loading.check import NEEDLED
+from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.table import Cohort
 
 UNKNOWN, NO_NEEDLE = "not known", "not needled"
@@ -193,3 +197,48 @@ def percent(share: float) -> str:
     ('35\xa0%', '<1\xa0%')
     """
     return ("<1" if 0 < share < 0.005 else fmt.number(100 * share, 0)) + f"{fmt.NBSP}%"
+
+
+def missingness(cohort: Cohort) -> pd.DataFrame:
+    """Count what is not known, column by column.
+
+    Parameters
+    ----------
+    cohort : Cohort
+
+    Returns
+    -------
+    DataFrame
+        One row a column of the contract that the table has, most often missing first: column,
+        assessments without it (missing), share of all assessments, sites at which it is never
+        known, share_sites, and ``shown``: the cell as it may be printed.
+
+    Notes
+    -----
+    A cell may be empty because it was not recorded or because there was nothing to record (a
+    depth where no needle was used): the table cannot tell the two apart. Every count is exact, of
+    real patients too; what a report shows of them is guarded there.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> missingness(mn.load("demo_split_face"))[["column", "missing"]].head(1)
+              column  missing
+    0  scar_depth_um      234
+    """
+    data = cohort.data
+    names = [c for c in columns() if c in data]
+    site = [data[c] for c in _UNIT]
+    rows = []
+    for name in names:
+        gone = data[name].isna()
+        never = gone.groupby(site, observed=True).all()
+        rows.append([name, int(gone.sum()), gone.mean(), int(never.sum()), never.mean()])
+    order = ["column", "missing", "share", "sites", "share_sites"]
+    table = pd.DataFrame(rows, columns=order).astype({"missing": "Int64", "sites": "Int64"})
+    table = table.sort_values(["share", "column"], ascending=[False, True], ignore_index=True)
+    table["shown"] = [
+        f"{n:,} of {len(data):,} ({percent(s)})"
+        for n, s in zip(table["missing"], table["share"], strict=True)
+    ]
+    return table

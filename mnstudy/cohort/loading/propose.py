@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.cohort.loading import convert, privacy
+from mnstudy.cohort.loading import privacy, read
 from mnstudy.cohort.loading import read as intake
 from mnstudy.cohort.schema.columns import columns
 
@@ -130,14 +130,14 @@ def _levels(cells: pd.Series, column: str) -> tuple[dict[str, str], int]:
     words = dict(known)
     for level, names in _aliases()["levels"].get(column, {}).items():
         words |= {_plain(name): level for name in names}
-    own = [w for w in dict.fromkeys(cells.map(convert.as_text)) if w.lower() not in convert.MISSING]
+    own = [w for w in dict.fromkeys(cells.map(read.as_text)) if w.lower() not in read.MISSING]
     strange = [w for w in own if _plain(w) not in known]
     proposed = {w: words[_plain(w)] for w in strange if _plain(w) in words}
     return proposed, len(strange) - len(proposed)
 
 
 def _in_micrometres(cells: pd.Series) -> bool:
-    numbers = pd.to_numeric(cells.map(convert.as_text).str.replace(",", "."), errors="coerce")
+    numbers = pd.to_numeric(cells.map(read.as_text).str.replace(",", "."), errors="coerce")
     return bool((numbers.dropna() > 10).all() and numbers.notna().any())
 
 

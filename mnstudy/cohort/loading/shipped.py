@@ -1,11 +1,19 @@
-"""Where the shipped data lie; imports nothing heavy."""
+"""Where the shipped data lie; imports nothing heavy.
+
+The manifest of the shipped data: what each file is, and whether it is still the same.
+"""
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import os
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from mnstudy.cohort.schema.problems import Problem, fail
 from mnstudy.errors import DataError
 
 MANIFEST = "manifest.toml"
@@ -38,3 +46,89 @@ def data_files(folder: Path) -> Iterator[Path]:
         hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
         if path.is_file() and not hidden:
             yield path
+
+
+def read_manifest(data_dir: Path) -> dict[str, Any]:
+    """Read ``manifest.toml`` of a data folder.
+
+    Parameters
+    ----------
+    data_dir : Path
+        The folder that holds the data sets.
+
+    Returns
+    -------
+    dict
+        ``dataset``: name to title, synthetic, kind, main, source, licence; ``file``: a list of
+        path, sha256 and (tables) rows.
+
+    Raises
+    ------
+    DataError
+        There is no manifest, or it is no TOML.
+    """
+    path = data_dir / MANIFEST
+    if not path.is_file():
+        remedy = "run: python tools/make_manifest.py"
+        fail(MANIFEST, Problem(column=MANIFEST, rule="a file of the data folder", remedy=remedy))
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        fail(
+            MANIFEST,
+            Problem(column=MANIFEST, value=str(error), rule="a TOML file", remedy="mend it"),
+        )
+
+
+def check_manifest(data_dir: Path) -> list[Problem]:
+    """Hold the data files against the manifest.
+
+    Parameters
+    ----------
+    data_dir : Path
+        The folder that holds the data sets and ``manifest.toml``.
+
+    Returns
+    -------
+    list of Problem
+        A problem for every file that is missing, changed or not listed; empty when all checksums
+        hold.
+    """
+    listed = {entry["path"]: entry for entry in read_manifest(data_dir).get("file", [])}
+    present = {path.relative_to(data_dir).as_posix(): path for path in data_files(data_dir)}
+    problems = []
+    for name in sorted(listed.keys() | present.keys()):
+        if name not in present:
+            problems.append(_problem(name, "a file of the data folder", "restore it"))
+        elif name not in listed:
+            problems.append(_problem(name, "listed in manifest.toml", _AGAIN))
+        else:
+            problems += _changed(name, listed[name], file_facts(present[name]))
+    return problems
+
+
+_AGAIN = "if the change is meant, run: python tools/make_manifest.py"
+
+
+def _changed(name: str, listed: dict[str, Any], found: dict[str, Any]) -> list[Problem]:
+    if listed["sha256"] == found["sha256"]:
+        return []
+    rows = ""
+    if listed.get("rows") != found.get("rows"):
+        rows = f"; {listed.get('rows')} rows then, {found.get('rows')} now"
+    rule = f"sha256 {listed['sha256'][:12]}…{rows}"
+    return [_problem(name, rule, f"restore it; {_AGAIN}", f"{found['sha256'][:12]}…")]
+
+
+def _problem(name: str, rule: str, remedy: str, value: str = "") -> Problem:
+    return Problem(column=name, value=value, rule=rule, remedy=remedy)
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """Return the sha256 of a file and, for .csv, the rows below its header."""
+    content = path.read_bytes()
+    facts: dict[str, Any] = {"sha256": hashlib.sha256(content).hexdigest()}
+    if path.suffix == ".csv":
+        lines = content.decode("utf-8-sig").splitlines(keepends=True)
+        facts["rows"] = sum(1 for row in csv.reader(lines) if row) - 1
+    return facts

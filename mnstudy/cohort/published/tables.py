@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mnstudy.cohort.loading.manifest import check_manifest
-from mnstudy.cohort.loading.shipped import data_dir
-from mnstudy.cohort.published import contrast_figures, contrast_rules, extraction, relations
+from mnstudy.cohort.loading.shipped import check_manifest, data_dir
+from mnstudy.cohort.published import contrast_rules, extraction
 from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail
 from mnstudy.words.notes import Note, note, sentences
 
@@ -158,9 +157,13 @@ def _read(folder: Path) -> tuple[dict[str, pd.DataFrame], ValidationReport]:
     if len(tables) < len(specs) or any(p.row is None for p in problems):
         notes = [note("relations_not_checked")]
     else:
-        rules = (relations, contrast_rules, contrast_figures)
-        problems += [problem for rule in rules for problem in rule.check(tables)]
-        notes = [] if problems else relations.notes(tables)
+        rules = (
+            extraction.check_relations,
+            contrast_rules.check,
+            contrast_rules.check_figures,
+        )
+        problems += [problem for rule in rules for problem in rule(tables)]
+        notes = [] if problems else extraction.notes(tables)
     # rows are numbered within each file, so a count of fine rows over all files would mislead
     rows = 0 if problems else sum(map(len, tables.values()))
     report = ValidationReport(

@@ -6,10 +6,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from mnstudy.cohort.simulate.design import PHOTOTYPES, SHALLOW_MM
+from mnstudy.cohort.simulate.design import PHOTOTYPES, SHALLOW_MM, Usual
 from mnstudy.cohort.simulate.people import Bools
 from mnstudy.cohort.simulate.scores import Drawn, Effects
-from mnstudy.cohort.simulate.simulate_usual import Usual
 from mnstudy.cohort.simulate.truth import Floats
 
 EVENTS = ("infection", "bruising", "pih", "worsening", "acne_flare")

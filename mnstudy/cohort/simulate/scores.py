@@ -8,10 +8,16 @@ from statistics import NormalDist
 
 import numpy as np
 
-from mnstudy.cohort.simulate.design import CLINICS, FIRST_GAIN, GAIN, INTERVALS, PHOTOTYPES, Design
-from mnstudy.cohort.simulate.people import MAINTAINED, Patients, Sites
-from mnstudy.cohort.simulate.simulate_usual import Usual
-from mnstudy.cohort.simulate.simulate_visits import Visits
+from mnstudy.cohort.simulate.design import (
+    CLINICS,
+    FIRST_GAIN,
+    GAIN,
+    INTERVALS,
+    PHOTOTYPES,
+    Design,
+    Usual,
+)
+from mnstudy.cohort.simulate.people import MAINTAINED, Patients, Sites, Visits
 from mnstudy.cohort.simulate.truth import Floats
 
 DRIFT = 4.0

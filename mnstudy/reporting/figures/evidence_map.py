@@ -1,4 +1,7 @@
-"""The map of the published evidence: claims by designs, bubbles by patients."""
+"""The map of the published evidence: claims by designs, bubbles by patients.
+
+The numbers behind the map of the published evidence: one row a claim and design.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,93 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.published.tables import Published, load_published
 from mnstudy.reporting.figures import style as theme
 from mnstudy.reporting.figures.charts.chart import MARGIN, Chart, Head, mark, sheet
-from mnstudy.reporting.figures.evidence_map_table import COLUMNS, POINTS, map_table
-from mnstudy.reporting.figures.lettering import line_height, text_width, wrap
-from mnstudy.reporting.figures.style import Picture, inch_axes, inch_text
-from mnstudy.reporting.run.trials import Trials, gather_trials
+from mnstudy.reporting.figures.style import (
+    Picture,
+    inch_axes,
+    inch_text,
+    line_height,
+    text_width,
+    wrap,
+)
 from mnstudy.verdicts.claims.registry import GROUPS, Claim
+from mnstudy.verdicts.evidence.trials import Trials, gather_trials
+
+DESIGNS = {
+    "rct_split_body": "randomised, split body",
+    "rct_parallel": "randomised groups",
+    "nonrandomised": "not randomised",
+    "single_arm": "one arm or looking back",
+    "retrospective": "one arm or looking back",
+    "case_series": "one arm or looking back",
+}
+MAP_COLUMNS = (*dict.fromkeys(DESIGNS.values()), "directions only")
+POINTS = (
+    "most point towards the claim",
+    "no clear direction",
+    "most point against it",
+    "no direction printed",
+)
+
+
+def map_table(trials: Trials) -> pd.DataFrame:
+    """Return one row a claim and design: studies, patients, and which way they point.
+
+    A study counts once in a claim. Studies whose numbers can be pooled stand under their design;
+    the others, of which only a direction is known, in a column of their own.
+    """
+    rows = [
+        {"group": claim.group, "claim": claim.id, "title": claim.title, **cell}
+        for claim in trials.claims
+        for cell in _cells(trials, claim)
+    ]
+    names = ["group", "claim", "title", "design", "studies", "people", "in_favour", "against",
+             "undecided", "points"]  # fmt: skip
+    return pd.DataFrame(rows, columns=names)
+
+
+def _cells(trials: Trials, claim: Claim) -> list[dict[str, Any]]:
+    own, tests = trials.behind(claim.id), trials.tests(claim.id)
+    with_number = _people(own, "people") if len(own) else {}
+    beside = tests[~tests["study_id"].isin(list(with_number))]
+    only = _people(beside, "n")
+    design = dict(zip(own["study_id"], own["design"], strict=True)) if len(own) else {}
+    found = []
+    for column in MAP_COLUMNS:
+        if column == "directions only":
+            people, rows = only, beside
+        else:
+            people = {i: n for i, n in with_number.items() if DESIGNS.get(design[i]) == column}
+            rows = tests[tests["study_id"].isin(list(people))]
+        if people:
+            found.append({"design": column, "studies": len(people), **_pointing(people, rows)})
+    return found
+
+
+def _people(rows: pd.DataFrame, name: str) -> dict[str, float]:
+    """Return the people of each study: the most that any of its rows rests on."""
+    most = rows.groupby("study_id")[name].max()
+    return {str(i): 0.0 if pd.isna(n) else float(n) for i, n in most.items()}
+
+
+def _pointing(people: dict[str, float], rows: pd.DataFrame) -> dict[str, Any]:
+    favour = int(rows["counts_as"].eq("favours_claim").sum())
+    against = int(rows["counts_as"].eq("against_claim").sum())
+    undecided = len(rows) - favour - against
+    words = list(POINTS)
+    if not len(rows):
+        points = words[3]
+    elif 2 * favour > len(rows):
+        points = words[0]
+    else:
+        points = words[2] if 2 * against > len(rows) else words[1]
+    return {
+        "people": int(sum(people.values())),
+        "in_favour": favour,
+        "against": against,
+        "undecided": undecided,
+        "points": points,
+    }
+
 
 # Okabe and Ito's colours as for the verdicts; the marks differ too.
 LOOKS: tuple[dict[str, Any], ...] = (
@@ -66,7 +151,7 @@ class EvidenceMap(Chart):
     def alt(self) -> str:
         """Description for those who do not see it."""
         known = self.table.groupby("design")["claim"].nunique()
-        counts = ", ".join(f"{d}: {known.get(d, 0)}" for d in COLUMNS)
+        counts = ", ".join(f"{d}: {known.get(d, 0)}" for d in MAP_COLUMNS)
         return (
             f"Bubbles in a table of {fmt.count(len(self.claims), 'claim')} by design of the "
             f"studies. Claims with studies of each design: {counts}."
@@ -152,12 +237,12 @@ class _Plan:
         self.width, self.size = width, size
         self.wide = width > 5
         self.label = 0.36 * (width - 2 * MARGIN) if self.wide else 0.4 * (width - 2 * MARGIN)
-        self.step = (width - 2 * MARGIN - self.label - 0.08) / len(COLUMNS)
+        self.step = (width - 2 * MARGIN - self.label - 0.08) / len(MAP_COLUMNS)
         self.largest = max(int(chart.table["people"].max()) if len(chart.table) else 1, 1)
         self.rows = list(self._rows(chart))
         small = size - 1
-        longest = max(text_width(c, small) for c in COLUMNS)
-        self.columns = [wrap(c, self.step - 0.06, small) for c in COLUMNS]
+        longest = max(text_width(c, small) for c in MAP_COLUMNS)
+        self.columns = [wrap(c, self.step - 0.06, small) for c in MAP_COLUMNS]
         lines = max(map(len, self.columns))
         self.heads = (lines * line_height(small) if self.wide else longest) + 0.08
 
@@ -188,7 +273,7 @@ def _draw_heads(picture: Picture, plan: _Plan, top: float) -> None:
     small = plan.size - 1
     style: dict[str, Any] = {"fontsize": small, "color": theme.MUTED}
     full_width, full_height = picture.get_size_inches()
-    for i, (name, lines) in enumerate(zip(COLUMNS, plan.columns, strict=True)):
+    for i, (name, lines) in enumerate(zip(MAP_COLUMNS, plan.columns, strict=True)):
         if plan.wide:
             first = top + plan.heads - 0.06 - len(lines) * line_height(small)
             for k, line in enumerate(lines):
@@ -228,7 +313,7 @@ def _draw_row(
     if own.empty:
         inch_text(picture, left, words, NOTHING, fontsize=small, color=theme.MUTED)
     for cell in own.to_dict("records"):
-        at, across = plan.middle(COLUMNS.index(cell["design"])), plan.across(cell["people"])
+        at, across = plan.middle(MAP_COLUMNS.index(cell["design"])), plan.across(cell["people"])
         look: dict[str, Any] = {"markeredgewidth": 0.7, **POINTING[cell["points"]]}
         area = EQUAL_AREA.get(look["marker"], 1.0)
         axes.plot([at], [0], markersize=area * across, clip_on=False, zorder=3, **look)

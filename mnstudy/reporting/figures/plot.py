@@ -1,6 +1,14 @@
 """The figure of a finding: the estimate against its margin, and the numbers behind it.
 
 Figures compute nothing: they draw what a finding holds. No patient is ever drawn.
+
+Which charts of the published evidence a report shows, and in which order.
+
+The further figures of a cohort: what is behind the estimate of a claim.
+
+Which charts of dose, response and waiting a finding of a cohort has, and that of its harms.
+
+Which charts of a cohort stand beside a finding: patients, pairs, courses and grades.
 """
 
 from __future__ import annotations
@@ -11,25 +19,49 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from mnstudy.cache import kept
+from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure import safe, shown_size
+from mnstudy.disclosure.displays import safe_display
 from mnstudy.reporting import words as captions
-from mnstudy.reporting.figures import course
+from mnstudy.reporting.figures import forest as course
 from mnstudy.reporting.figures import style as theme
 from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.figures.charts.curves import DosePlot, ResponderPlot, WaitingPlot
+from mnstudy.reporting.figures.charts.grades import GradeChart
+from mnstudy.reporting.figures.charts.harms import HarmsPlot
+from mnstudy.reporting.figures.charts.pairs import PairPlot, TrajectoryPlot
+from mnstudy.reporting.figures.charts.points import PointPlot
+from mnstudy.reporting.figures.correlations import article_shares, correlations
 from mnstudy.reporting.figures.drawing import draw_mark, draw_panel
+from mnstudy.reporting.figures.evidence_map import whole_map
 from mnstudy.reporting.figures.forest import forest_panels
 from mnstudy.reporting.figures.intervals import (
+    Panel,
     comparison_panel,
     estimate_panel,
+    lay_out,
     part_panels,
     same_axis,
 )
-from mnstudy.reporting.figures.lettering import line_height, wrap
-from mnstudy.reporting.figures.rows import Panel, lay_out
+from mnstudy.reporting.figures.published import albatross, funnel, harvest_plot
 from mnstudy.reporting.figures.specification import plot_curve
-from mnstudy.reporting.figures.style import Picture, inch_text
+from mnstudy.reporting.figures.style import Picture, inch_text, line_height, wrap
 from mnstudy.verdicts.claims.registry import registry
-from mnstudy.verdicts.findings import Finding
+from mnstudy.verdicts.displays.dose import dose_curve
+from mnstudy.verdicts.displays.grades import grade_flow
+from mnstudy.verdicts.displays.harms import harms
+from mnstudy.verdicts.displays.pairs import pairs
+from mnstudy.verdicts.displays.points import points
+from mnstudy.verdicts.displays.responders import responder_curve
+from mnstudy.verdicts.displays.trajectories import trajectories
+from mnstudy.verdicts.displays.waiting import waiting
+from mnstudy.verdicts.evaluate import evaluate
+from mnstudy.verdicts.evidence.directions import Directions
+from mnstudy.verdicts.evidence.groups import StudyGroup
+from mnstudy.verdicts.evidence.trials import Trials
+from mnstudy.verdicts.finding.cache_keys import cohort_basis, finding_basis
+from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
 MARGIN = 0.12  # inches around everything
@@ -225,3 +257,157 @@ def _forest_says_it(finding: Finding) -> bool:
     if pooled is None or estimate is None:
         return False
     return (pooled.value, pooled.ci_low) == (estimate.value, estimate.ci_low)
+
+
+def claim_charts(directions: Directions, groups: Iterable[StudyGroup]) -> list[Chart]:
+    """Return the charts of one claim; none where there is too little to draw."""
+    charts = [*map(funnel, groups), harvest_plot(directions), albatross(directions)]
+    return [chart for chart in charts if chart is not None]
+
+
+def overview_charts(trials: Trials, findings: Iterable[Finding]) -> list[Chart]:
+    """Return the charts of the evidence as a whole."""
+    charts = [article_shares(findings), whole_map(trials), correlations(trials)]
+    return [chart for chart in charts if chart is not None]
+
+
+def course_charts(cohort: Cohort, finding: Finding) -> list[Chart]:
+    """Return the charts of one finding of a cohort: dose curve, responders, time to response.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The data that the finding is about.
+    finding : Finding
+
+    Returns
+    -------
+    list of Chart
+        Often empty: a claim that is not testable, or asks neither of a dose, nor of improvement,
+        nor of a time, has none.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> cohort = mn.load("demo_split_face")
+    >>> found = mn.evaluate(cohort, ["more-sessions", "topical-adjunct", "rare-pih"])
+    >>> [chart.key for f in found for chart in course_charts(cohort, f)]
+    ['dose/more-sessions', 'responders/topical-adjunct']
+    """
+    charts: list[Chart] = []
+    if (dose := safe_display(dose_curve(cohort, finding))) is not None:
+        charts.append(DosePlot(curve=dose))
+    if (responders := safe_display(responder_curve(cohort, finding))) is not None:
+        charts.append(ResponderPlot(curve=responders))
+    if (times := safe_display(waiting(cohort, finding))) is not None:
+        charts.append(WaitingPlot(waiting=times))
+    return charts
+
+
+def harms_chart(cohort: Cohort, confidence_level: float | None = None) -> Chart | None:
+    """Return the chart of the adverse events of a cohort; None where none is recorded.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    confidence_level : float, optional
+        That of the plan when left out.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> harms_chart(mn.load("demo_split_face")).key
+    'harms'
+    """
+    level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
+    found = safe_display(harms(cohort, confidence_level=level))
+    return HarmsPlot(harms=found) if found is not None and len(found.rows) else None
+
+
+def effect_charts(cohort: Cohort, finding: Finding) -> list[Chart]:
+    """Return the charts that fit a finding of this cohort.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The one that the finding speaks of.
+    finding : Finding
+        What ``mnstudy.evaluate`` found; a claim that is not testable has no charts.
+
+    Returns
+    -------
+    list of Chart
+        An estimation plot for groups and for changes of one group, paired slopes for a split
+        body, trajectories for a slope over sessions, a grade flow where grades are known. Often
+        none. ``mnstudy.plot`` draws each.
+
+    Notes
+    -----
+    Nothing of the finding is computed again: the charts hold its estimate. What they show of a
+    real cohort rests on five patients or more, dot by dot and line by line.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> cohort = mn.load("demo_split_face")
+    >>> finding = mn.evaluate(cohort, claims="topical-adjunct")["topical-adjunct"]
+    >>> [chart.key for chart in effect_charts(cohort, finding)]
+    ['pairs/topical-adjunct']
+    """
+    charts: list[Chart] = []
+    if (shown := safe_display(points(cohort, finding))) is not None:
+        charts.append(PointPlot(points=shown))
+    if (both := safe_display(pairs(cohort, finding))) is not None:
+        charts.append(PairPlot(pairs=both))
+    if (course := safe_display(trajectories(cohort, finding))) is not None:
+        charts.append(TrajectoryPlot(course=course))
+    if (flow := safe_display(grade_flow(cohort, finding))) is not None:
+        charts.append(GradeChart(flow=flow))
+    return charts
+
+
+def charts(cohort: Cohort, claim: str) -> list[Chart]:
+    """Return the further figures of a claim: points, pairs, courses, dose, responders, waiting.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        See ``mnstudy.load``.
+    claim : str
+        Claim id.
+
+    Returns
+    -------
+    list of Chart
+        Those that fit the claim and the data, none where it is not testable. ``mnstudy.plot``
+        draws each of them; ``chart.data()`` has every number drawn, ``chart.caption`` says how
+        many are behind it. Of a real cohort nobody is drawn singly: a dot or a line is the mean of
+        five people or more.
+
+    Raises
+    ------
+    KeyError
+        An unknown claim id; the nearest are offered.
+
+    Notes
+    -----
+    The rows are those behind the estimate, and the estimate is that of ``mnstudy.evaluate``; rows
+    with a missing value it needs are left out and counted there.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> [chart.key for chart in mn.charts(mn.load("demo_split_face"), "topical-adjunct")]
+    ['pairs/topical-adjunct', 'responders/topical-adjunct']
+    """
+    return charts_of(cohort, evaluate(cohort, claim)[0])
+
+
+def charts_of(cohort: Cohort, finding: Finding) -> list[Chart]:
+    """Return the further figures of a finding of this cohort."""
+    if finding.estimate is None:
+        return []
+    inputs = (*cohort_basis(cohort), finding_basis(finding))
+    return kept(
+        "charts", inputs, lambda: [*effect_charts(cohort, finding), *course_charts(cohort, finding)]
+    )

@@ -1,37 +1,311 @@
-"""The figure of a specification curve: estimates above, beneath them the choices behind each."""
+"""The figure of a specification curve: estimates above, beneath them the choices behind each.
+
+Where everything of a specification curve lies on its picture, in inches.
+
+What stands beside a specification curve: what may be shown of it, caption, text and data.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.figures import specification_words as words
+from mnstudy.disclosure import THRESHOLD, is_guarded, safe
 from mnstudy.reporting.figures import style as theme
 from mnstudy.reporting.figures.drawing import draw_mark
-from mnstudy.reporting.figures.lettering import line_height, text_width, wrap
-from mnstudy.reporting.figures.rows import IntervalRow, Panel, extent
-from mnstudy.reporting.figures.specification_plan import (
-    GAP,
-    MARGIN,
-    PLOT_HEIGHT,
-    ROW_PAD,
-    TICKS,
-    CurvePlan,
+from mnstudy.reporting.figures.intervals import IntervalRow, Panel, extent
+from mnstudy.reporting.figures.style import (
+    Picture,
+    inch_axes,
+    inch_text,
+    line_height,
+    text_width,
+    wrap,
 )
-from mnstudy.reporting.figures.style import Picture, inch_axes, inch_text
-from mnstudy.reporting.reading import VerdictAxis, verdict_axis
-from mnstudy.verdicts.robustness.specification import SpecificationCurve
+from mnstudy.reporting.words import SYNTHETIC_WORDS, VerdictAxis, verdict_axis
+from mnstudy.verdicts.finding.finding import VERDICTS
+from mnstudy.verdicts.robustness.specification import SpecificationCurve, declared_choices
+
+KINDS = {
+    "result": "which result counts",
+    "covariates": "adjusted for",
+    "errors": "several sites of a patient",
+    "topicals": "who counts as needled",
+    "class": "improvement known to a class",
+}
+NUMBERS = ("estimate", "ci_low", "ci_high", "p_value", "n_patients", "p_joint")
+INTERVAL = ("estimate", "ci_low", "ci_high")
+
+
+def disclosed(curve: SpecificationCurve) -> pd.DataFrame:
+    """Return the specifications, numbers of a real cohort blank where they tell of a few people.
+
+    Two specifications that differ by fewer than five patients would show, one taken from the
+    other, what those few had; the one that is further from the usual choices is withheld.
+    """
+    table = curve.table.astype({"n_patients": "Int64"})
+    if not is_guarded(curve.finding):
+        return table
+    kept: list[int] = []
+    counts = table["n_patients"].value_counts(sort=False).sort_index(ascending=False)
+    for n in sorted(counts.index, key=lambda n: (n != curve.finding.n_patients, -counts[n])):
+        if n >= THRESHOLD and all(abs(n - k) >= THRESHOLD for k in kept):
+            kept.append(int(n))
+    hidden = ~table["n_patients"].isin(kept)
+    estimate = safe(curve.finding).estimate
+    if estimate is None or math.isnan(estimate.value):  # a rate of 1 to 4 patients
+        hidden[:] = True
+    for column in NUMBERS:
+        table[column] = table[column].mask(hidden)
+    return table
+
+
+def shown(curve: SpecificationCurve) -> pd.DataFrame:
+    """Return the specifications whose numbers may be drawn, by rising estimate."""
+    table = disclosed(curve)
+    return table[table["estimate"].notna()].reset_index(drop=True)
+
+
+def is_a_curve(curve: SpecificationCurve) -> bool:
+    """Tell whether there is more than one specification to draw."""
+    return len(shown(curve)) > 1
+
+
+def is_usual(table: pd.DataFrame) -> pd.Series:
+    """Tell which specification is the usual one: the first option of every kind of choice."""
+    usual = pd.Series(True, index=table.index)
+    for kind, options in declared_choices().items():
+        usual &= table[kind] == next(iter(options))
+    return usual
+
+
+def varied(table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return the kinds of choices that differ between these specifications, options in words."""
+    found = {}
+    for kind, options in declared_choices().items():
+        used = {option: words for option, words in options.items() if table[kind].eq(option).any()}
+        if len(used) > 1:
+            found[kind] = used
+    return found
+
+
+def counted_verdicts(table: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return each verdict with the number of specifications that come to it."""
+    words = table["verdict"].tolist()
+    return [(v, words.count(v)) for v in VERDICTS if v in words]
+
+
+def patients(table: pd.DataFrame) -> str:
+    """Write the number of patients behind the specifications: one number or a range."""
+    low, high = int(table["n_patients"].min()), int(table["n_patients"].max())
+    return fmt.count(low, "patient") if low == high else f"{low:,} to {high:,} patients"
+
+
+def joint_words(curve: SpecificationCurve, opening: str = "") -> str:
+    """Say what the test of all specifications together found."""
+    joint = curve.joint
+    if joint is None:
+        return "no joint test: no single coefficient answers this claim"
+    return (
+        f"{opening}{fmt.p_value(joint.p_median)} for the median, "
+        f"{fmt.p_value(joint.p_global)} for the strongest (sign flips of "
+        f"{fmt.count(joint.n_patients, 'patient')})"
+    )
+
+
+def curve_caption(curve: SpecificationCurve) -> str:
+    """Return the caption: what was varied, of whom, by which method, and the joint test."""
+    finding, table = curve.finding, shown(curve)
+    estimate = finding.estimate
+    assert estimate is not None
+    mark = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
+    few = len(curve.table) - len(table)
+    held = (
+        f" {fmt.count(few, 'specification')} not shown: fewer than {THRESHOLD} patients apart from "
+        "another."
+        if few
+        else ""
+    )
+    margin = verdict_axis(finding).margin_label
+    return (
+        f"{finding.claim.title}, under other defensible choices. Each column is one combination of "
+        f"the choices marked beneath it, by rising estimate; those that come to the same numbers "
+        f"count once ({fmt.count(len(curve.table), 'specification')} of "
+        f"{fmt.count(curve.n_combinations, 'combination')}).{held} Data: {finding.dataset}, "
+        f"{patients(table)}.{mark} Usual choices: {fmt.interval(estimate)} {estimate.unit}, "
+        f"{fmt.level(estimate.confidence_level)} interval; {estimate.method}. "
+        f"{margin[:1].upper()}{margin[1:]} {estimate.unit}. Held together, "
+        f"{joint_words(curve)}. No interval is adjusted "
+        "for the number of specifications."
+    )
+
+
+def curve_alt(curve: SpecificationCurve) -> str:
+    """Return a description of the figure for those who do not see it."""
+    finding, table = curve.finding, shown(curve)
+    mark = "synthetic data, " if finding.synthetic else ""
+    found = table["estimate"]
+    digits = fmt.decimals_for(*found)
+    low, middle, high = (fmt.number(x, digits) for x in found.quantile([0, 0.5, 1]))
+    words = ", ".join(f"{n} {verdict}" for verdict, n in counted_verdicts(table))
+    margin = verdict_axis(finding).margin_label
+    return (
+        f"Specification curve. {finding.claim.title}, {mark}{finding.dataset}: "
+        f"{fmt.count(len(table), 'specification')}, estimates from {low} to {high} "
+        f"{finding.claim.unit}, median {middle}, against {margin}; {words}."
+    )
+
+
+def curve_data(curve: SpecificationCurve) -> pd.DataFrame:
+    """Return every number of the curve, full precision, one row a specification."""
+    finding, joint = curve.finding, curve.joint
+    table = disclosed(curve)
+    estimate = finding.estimate
+    assert estimate is not None
+    table.insert(0, "claim", finding.claim.id)
+    table.insert(1, "dataset", finding.dataset)
+    table.insert(2, "synthetic", finding.synthetic)
+    table.insert(3, "usual", is_usual(table))
+    return table.assign(
+        unit=estimate.unit,
+        margin=finding.margin,
+        confidence_level=estimate.confidence_level,
+        joint_p_median=math.nan if joint is None else joint.p_median,
+        joint_p_strongest=math.nan if joint is None else joint.p_global,
+    ).replace({None: np.nan})
+
+
+MARGIN = 0.12  # inches around everything
+GAP = 0.1
+PLOT_HEIGHT = 1.75
+TICKS = 0.42  # room for the numbers of the axis
+LABELS = 0.43  # share of the width that the names of the choices may take
+ROW_PAD = 0.03
+BAND = 0.16  # at most, behind the usual choices
+Line = tuple[str, float, str, str]  # text, size, colour, weight
+
+
+@dataclass(frozen=True)
+class CurvePlan:
+    """Where everything lies, in inches."""
+
+    curve: SpecificationCurve
+    table: pd.DataFrame
+    width: float
+    size: float
+
+    @property
+    def inner(self) -> float:
+        """Width inside the margins."""
+        return self.width - 2 * MARGIN
+
+    @cached_property
+    def head(self) -> list[Line]:
+        """Title and what lies behind the curve, wrapped."""
+        finding, small = self.curve.finding, self.size - 0.5
+        mark = " · SYNTHETIC DATA" if finding.synthetic else ""
+        n = fmt.count(len(self.table), "specification")
+        few = len(self.curve.table) - len(self.table)
+        hidden = f", {few} more not shown" if few else ""
+        muted = [
+            "the same question under other defensible choices",
+            f"{finding.dataset}{mark} · {n}{hidden} · {patients(self.table)}",
+            joint_words(self.curve, "all together: "),
+        ]
+        title = wrap(finding.claim.title, self.inner, self.size + 2, bold=True)
+        lines: list[Line] = [(t, self.size + 2, theme.INK, "bold") for t in title]
+        for text in muted:
+            broken = wrap(text, self.inner, small)
+            lines += [(t, small, theme.MUTED, "normal") for t in broken]
+        return lines
+
+    @property
+    def head_height(self) -> float:
+        """Height of title and verdicts."""
+        verdicts = len(counted_verdicts(self.table)) * line_height(self.size)
+        return sum(line_height(size) for _, size, _, _ in self.head) + verdicts
+
+    @cached_property
+    def choices(self) -> list[tuple[str, str, list[str]]]:
+        """Kind, option and wrapped words of every row; the option is empty in a heading."""
+        rows: list[tuple[str, str, list[str]]] = []
+        for kind, options in varied(self.table).items():
+            rows.append((kind, "", wrap(KINDS.get(kind, kind), self.inner, self.size - 0.5)))
+            rows += [(kind, o, wrap(t, self.labels - 0.1, self.size)) for o, t in options.items()]
+        return rows
+
+    @cached_property
+    def labels(self) -> float:
+        """Width of the names of the choices."""
+        texts = [t for options in varied(self.table).values() for t in options.values()]
+        needed = max((text_width(t, self.size) for t in texts), default=0.0) + 0.14
+        return min(max(needed, 0.9 + TICKS), LABELS * self.inner)
+
+    @property
+    def plot_left(self) -> float:
+        """Left edge of both panels."""
+        return MARGIN + self.labels + GAP
+
+    @property
+    def plot_width(self) -> float:
+        """Width of both panels."""
+        return self.width - self.plot_left - MARGIN - 0.05
+
+    @property
+    def plot_top(self) -> float:
+        """Top of the estimates; above it the unit, and the name of the usual choices."""
+        return MARGIN + self.head_height + GAP + line_height(self.size) + 0.04
+
+    @property
+    def choices_top(self) -> float:
+        """Top of the choices."""
+        return self.plot_top + PLOT_HEIGHT + GAP
+
+    def row_height(self, row: tuple[str, str, list[str]]) -> float:
+        """Height of one row of the choices."""
+        size = self.size if row[1] else self.size - 0.5
+        return ROW_PAD + len(row[2]) * line_height(size)
+
+    @property
+    def choices_height(self) -> float:
+        """Height of all choices."""
+        return sum(self.row_height(row) for row in self.choices)
+
+    @property
+    def height(self) -> float:
+        """Height of everything."""
+        return self.choices_top + self.choices_height + 0.06 + line_height(self.size) + MARGIN
+
+    @cached_property
+    def usual(self) -> int | None:
+        """Place of the usual choices; None where the study file leaves them out."""
+        found = self.table.index[is_usual(self.table)]
+        return int(found[0]) if len(found) else None
+
+    def set_columns(self, axes: Axes) -> None:
+        """Give both panels the same columns, the band of the usual choices behind them."""
+        axes.set_xlim(-0.7, len(self.table) - 0.3)
+        axes.xaxis.set_major_locator(NullLocator())
+        axes.spines["bottom"].set_visible(False)
+        if self.usual is not None:
+            half = min(0.5, BAND / 2 * (len(self.table) + 0.4) / self.plot_width)
+            ends = (self.usual - half, self.usual + half)
+            axes.axvspan(*ends, color=theme.RULE, linewidth=0, zorder=-3)
 
 
 def plot_curve(curve: SpecificationCurve, width: float, size: float) -> Picture:
     """Draw a specification curve on a picture of this width in inches, letters in points."""
-    plan = CurvePlan(curve, words.shown(curve), width, size)
+    plan = CurvePlan(curve, shown(curve), width, size)
     with theme.themed():
-        picture = theme.new_picture(width, plan.height, words.curve_alt(curve))
+        picture = theme.new_picture(width, plan.height, curve_alt(curve))
         if curve.finding.synthetic:
             theme.watermark(picture)
         _draw_head(picture, plan)
@@ -45,7 +319,7 @@ def _draw_head(picture: Picture, plan: CurvePlan) -> None:
     for text, size, colour, weight in plan.head:
         inch_text(picture, MARGIN, at, text, fontsize=size, color=colour, fontweight=weight)
         at += line_height(size)
-    for verdict, n in words.counted_verdicts(plan.table):
+    for verdict, n in counted_verdicts(plan.table):
         draw_mark(picture, MARGIN + 0.05, at + line_height(plan.size) / 2, verdict)
         text = f"{verdict}: {fmt.count(n, 'specification')}"
         inch_text(picture, MARGIN + 0.16, at, text, fontsize=plan.size)
@@ -114,7 +388,7 @@ def _ends(plan: CurvePlan) -> tuple[float, float]:
     axis = verdict_axis(plan.curve.finding)
     rows = tuple(
         IntervalRow(label="", value=float(v), low=float(low), high=float(high), whole=True)
-        for v, low, high in plan.table[list(words.INTERVAL)].itertuples(index=False)
+        for v, low, high in plan.table[list(INTERVAL)].itertuples(index=False)
     )
     panel = Panel(
         title="", rows=rows, headers=(), axis_label="", null=axis.null, margin=axis.margin,

@@ -1,32 +1,311 @@
-"""One look for every figure: sizes, colours, type; and files that come out the same each time."""
+"""One look for every figure: sizes, colours, type; and files that come out the same each time.
+
+SVG as matplotlib writes it, made smaller without a visible change.
+
+A picture made larger as a whole: its letters, lines and marks with it.
+
+Axes that make a tick when one is drawn, not before.
+
+Matplotlib makes four ticks for every axes it sets up, each of three lines and two texts: most of
+what axes cost, and most figures here consist of several axes with few ticks.
+
+How wide text is on paper, and how it is broken into lines: the same on every machine.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
+from urllib.parse import quote
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, Tick, XAxis, YAxis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.collections import Collection, PathCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Annotation, Text
+from matplotlib.textpath import text_to_path
 from PIL import Image
 
-from mnstudy.reporting.figures.enlarging import enlarge
-from mnstudy.reporting.figures.late_ticks import LateAxes
-from mnstudy.reporting.figures.lettering import CAPITAL, LEADING, text_width
-from mnstudy.reporting.figures.svg import compact, drawn
+LEADING = 1.32  # line height as a multiple of the size of the letters
+SLACK = 1.01  # renderers differ a little in the widths of letters
+CAPITAL = 0.73  # height of a capital, likewise
+CLOSE = 0.25  # size of the letters by which a width may differ from the sum of those of its words
+
+
+_UNIT = text_to_path.FONT_SCALE  # widths grow with the size: each text is measured at this one
+_FONTS = {
+    bold: FontProperties(family="DejaVu Sans", size=_UNIT, weight="bold" if bold else "normal")
+    for bold in (False, True)
+}
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Return the width of one line in inches at this size in points."""
+    return SLACK * (_measured(text, bold) * (size / _UNIT)) / 72
+
+
+def box(text: str, font: FontProperties) -> tuple[float, float, float]:
+    """Return width, height and descent of one line in points, as the renderer of SVG has them."""
+    unit = font.copy()
+    unit.set_size(_UNIT)
+    times = font.get_size_in_points() / _UNIT
+    width, height, descent = _box(text, unit)
+    return width * times, height * times, descent * times
+
+
+@lru_cache(maxsize=1 << 16)
+def _box(text: str, unit: FontProperties) -> tuple[float, float, float]:
+    found: tuple[float, float, float]
+    found = text_to_path.get_text_width_height_descent(text, unit, ismath=False)
+    return found
+
+
+def _measured(text: str, bold: bool) -> float:
+    return _box(text, _FONTS[bold])[0]
+
+
+def line_height(size: float) -> float:
+    """Return the height of one line in inches."""
+    return LEADING * size / 72
+
+
+def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[str]:
+    """Break text into lines no wider than ``width`` inches; an overlong word is cut into pieces.
+
+    No-break spaces hold words together.
+    """
+    lines: list[str] = []
+    current = ""
+    for word in text.split(" "):
+        for piece in _pieces(word, width, size, bold=bold):
+            longer = f"{current} {piece}" if current else piece
+            if current and not _fits(longer, width, size, bold=bold):
+                lines.append(current)
+                current = piece
+            else:
+                current = longer
+    return [*lines, current] if current else lines or [""]
+
+
+def widest(lines: list[str], size: float, *, bold: bool = False) -> float:
+    """Return the width of the widest of these lines in inches."""
+    return max((text_width(line, size, bold=bold) for line in lines), default=0.0)
+
+
+def _fits(text: str, width: float, size: float, *, bold: bool) -> bool:
+    """Tell whether a line is no wider than this; a line is measured as a whole only when close.
+
+    Measuring takes as long as the text is, and most words of a report occur many times.
+    """
+    words = text.split(" ")
+    points = sum(_advance(word, bold) for word in words) + (len(words) - 1) * _advance(" ", bold)
+    about = SLACK * points * (size / _UNIT) / 72
+    if abs(about - width) > CLOSE * size / 72:
+        return about < width
+    return text_width(text, size, bold=bold) <= width
+
+
+@lru_cache(maxsize=1 << 16)
+def _advance(word: str, bold: bool) -> float:
+    """Return how far a word moves what follows it; what it covers itself is a little less."""
+    return _measured(f"|{word}|", bold) - _measured("||", bold)
+
+
+def _pieces(word: str, width: float, size: float, *, bold: bool) -> list[str]:
+    pieces = []
+    while word and not _fits(word, width, size, bold=bold):
+        cut = len(word) - 1
+        while cut > 1 and not _fits(word[:cut], width, size, bold=bold):
+            cut -= 1
+        cut = max(cut, 1)
+        pieces.append(word[:cut])
+        word = word[cut:]
+    return [*pieces, word] if word else pieces
+
+
+_POINTS = 72  # dots per inch of an SVG
+_FAMILY = b" font-family: 'DejaVu Sans', 'Verdana', sans-serif;"
+_ONCE = b"text{font-family: 'DejaVu Sans', 'Verdana', sans-serif}</style>"
+_NO_TURN = re.compile(rb' transform="rotate\(-0 [^)]*\)"')
+_TAG = re.compile(rb"<[^>]+>")  # what a reader wrote stands between tags, never inside one
+_STYLE = re.compile(rb' style="([^"]*)"')
+_QUOTES = re.compile(rb"=\"([^'\"]*)\"")
+_AS_IT_IS = "/:=,;()'!*+$@?"  # what an address, srcset and HTML take as it is
+_DIGITS = re.compile(rb"(\.\d\d)\d+")
+_UNSEEN = re.compile(
+    rb'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>| id="[a-zA-Z]\w*_\d+"', re.S
+)
+
+
+class _Renderer(RendererSVG):
+    """Remember how large a text is: matplotlib measures it again in every picture."""
+
+    def get_text_width_height_descent(
+        self, s: str, prop: FontProperties, ismath: Any
+    ) -> tuple[float, float, float]:
+        return box(s, prop)
+
+
+def drawn(picture: Figure, title: str) -> bytes:
+    """Return a picture as SVG without a date; formulas are not set as such."""
+    metadata: dict[str, Any] = {"Date": None, "Creator": None} | ({"Title": title} if title else {})
+    buffer, dpi = io.StringIO(), picture.dpi
+    try:
+        picture.dpi = _POINTS
+        width, height = picture.get_size_inches() * _POINTS
+        renderer = _Renderer(width, height, buffer, image_dpi=dpi, metadata=metadata)
+        picture.draw(renderer)
+        renderer.finalize()
+    finally:
+        picture.dpi = dpi
+    return buffer.getvalue().encode("utf-8")
+
+
+def compact(svg: bytes) -> bytes:
+    """Return an SVG with its type named once and places to a hundredth of a point."""
+    content = _NO_TURN.sub(b"", svg).replace(_FAMILY, b"").replace(b"</style>", _ONCE, 1)
+    return _TAG.sub(lambda tag: _DIGITS.sub(rb"\1", tag[0]), content)
+
+
+def data_address(svg: bytes) -> str:
+    """Return an SVG as an address that an ``img`` of a self-contained page can hold."""
+    small = _classed(_UNSEEN.sub(b"", svg))
+    small = re.sub(rb"\s*\n\s*", b" ", small).replace(b"> <", b"><")
+    single = _TAG.sub(lambda tag: _QUOTES.sub(rb"='\1'", tag[0]), small.strip())
+    return "data:image/svg+xml," + quote(single, safe=_AS_IT_IS)
+
+
+def _classed(svg: bytes) -> bytes:
+    """Name every style once in place of repeating it: a third of the size of a picture."""
+    names: dict[bytes, bytes] = {}
+
+    def named(tag: re.Match[bytes]) -> bytes:
+        return _STYLE.sub(
+            lambda m: b' class="%b"' % names.setdefault(m[1], b"c%d" % len(names)), tag[0]
+        )
+
+    content = _TAG.sub(named, svg)
+    rules = b"".join(b".%b{%b}" % (name, style) for style, name in names.items())
+    return content.replace(b"</style>", rules + b"</style>", 1)
+
+
+def enlarge(picture: Figure, times: float) -> None:
+    """Make everything on a picture so many times as large, in place.
+
+    Matplotlib gives places as shares of the picture, but letters, lines and marks in points.
+    """
+    in_ticks = {part for tick in picture.findobj(Tick) for part in tick.findobj()}
+    for artist in picture.findobj():
+        if artist not in in_ticks:
+            _grow(artist, times)
+    width, height = picture.get_size_inches()
+    picture.set_size_inches(times * width, times * height)
+
+
+def _grow(artist: Artist, times: float) -> None:
+    if isinstance(artist, Axis):
+        _grow_axis(artist, times)
+    elif isinstance(artist, Text):
+        artist.set_fontsize(times * float(artist.get_fontsize()))
+        if isinstance(artist, Annotation) and artist.anncoords == "offset points":
+            x, y = artist.xyann
+            artist.xyann = times * x, times * y
+    elif isinstance(artist, Line2D):
+        artist.set_linewidth(times * artist.get_linewidth())
+        artist.set_markersize(times * artist.get_markersize())
+        artist.set_markeredgewidth(times * artist.get_markeredgewidth())
+    elif isinstance(artist, Patch):
+        artist.set_linewidth(times * artist.get_linewidth())
+    elif isinstance(artist, Collection):
+        artist.set_linewidth((times * np.atleast_1d(artist.get_linewidth())).tolist())
+    if isinstance(artist, PathCollection):
+        artist.set_sizes(times**2 * artist.get_sizes())  # areas
+
+
+def _grow_axis(axis: Axis, times: float) -> None:
+    """Change what ticks are made by: most of them are made when the picture is drawn."""
+    axis.labelpad *= times
+    name, settings = "x" if isinstance(axis, XAxis) else "y", cast(Any, matplotlib.rcParams)
+    ticks: dict[Literal["major", "minor"], Tick] = {
+        "major": axis.get_major_ticks(1)[0],
+        "minor": axis.get_minor_ticks(1)[0],
+    }
+    for which, tick in ticks.items():
+        axis.set_tick_params(
+            which=which,
+            length=times * tick.tick1line.get_markersize(),
+            width=times * tick.tick1line.get_markeredgewidth(),
+            pad=times * settings[f"{name}tick.{which}.pad"],
+            labelsize=times * float(tick.label1.get_fontsize()),
+        )
+
+
+_LISTS = ("majorTicks", "minorTicks")  # where they are missing, asking for one fills it
+
+
+class _Late(Axis):
+    def set_clip_path(self, path: Any, transform: Any = None) -> None:
+        with self._as_they_are():
+            super().set_clip_path(path, transform)
+
+    def set_tick_params(self, *args: Any, **kwargs: Any) -> None:
+        with self._as_they_are():
+            super().set_tick_params(*args, **kwargs)
+
+    def get_major_ticks(self, numticks: int | None = None) -> list[Tick]:
+        wanted = len(self.get_majorticklocs()) if numticks is None else numticks
+        return super().get_major_ticks(wanted) if wanted else []
+
+    def get_minor_ticks(self, numticks: int | None = None) -> list[Tick]:
+        wanted = len(self.get_minorticklocs()) if numticks is None else numticks
+        return super().get_minor_ticks(wanted) if wanted else []
+
+    @contextmanager
+    def _as_they_are(self) -> Iterator[None]:
+        """Let no tick be made inside: what is set is kept for those made later."""
+        missing = [name for name in _LISTS if name not in vars(self)]
+        vars(self).update({name: [] for name in missing})
+        try:
+            yield
+        finally:
+            for name in missing:
+                vars(self).pop(name, None)
+
+
+class _LateX(_Late, XAxis):
+    pass
+
+
+class _LateY(_Late, YAxis):
+    pass
+
+
+class LateAxes(Axes):
+    """Axes whose ticks are made late; lines of a grid, which are not drawn here, are not cut."""
+
+    def _init_axis(self) -> None:
+        super()._init_axis()  # type: ignore[misc]
+        self.xaxis.__class__, self.yaxis.__class__ = _LateX, _LateY
+
 
 COLUMN = 85 / 25.4  # inches: one column of a journal
 FULL = 180 / 25.4  # both columns

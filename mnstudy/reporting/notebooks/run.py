@@ -1,4 +1,9 @@
-"""Run the notebooks on a data set: parameters in, deterministic outputs out."""
+"""Run the notebooks on a data set: parameters in, deterministic outputs out.
+
+The notebooks of a report: which are wanted, what each rests on, run and written.
+
+Kernels that start at once: forked from one process that has imported the libraries.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +14,84 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
 
 from mnstudy.cache import kept, remembered
+from mnstudy.cohort.table import Cohort
 from mnstudy.errors import DataError
-from mnstudy.reporting.notebooks.warm_kernels import warm_manager
-from mnstudy.reporting.run.prepared_server import Server, prepared_server
+from mnstudy.reporting.run.origin import register_sha256, shipped_sha256
+from mnstudy.reporting.run.processes import Server, prepared_server
+from mnstudy.reporting.run.unchanged import shipped_notebooks
+from mnstudy.verdicts.claims.own_claims import own_claims
+from mnstudy.verdicts.claims.registry import registry, with_own
+from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis
+
+if TYPE_CHECKING:
+    import nbformat
+
+
+class _Forked:
+    """What the rest of Jupyter takes for a ``Popen``: a kernel forked by the server."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, server: Server, pid: int) -> None:
+        self._server, self.pid = server, pid
+
+    def poll(self) -> int | None:
+        code: int | None = self._server.ask(do="poll", pid=self.pid)
+        return code
+
+    def wait(self) -> int | None:
+        return self.poll()
+
+    def send_signal(self, signum: int) -> None:
+        os.kill(self.pid, signum)
+
+    def terminate(self) -> None:
+        self.send_signal(15)
+
+    def kill(self) -> None:
+        self.send_signal(9)
+
+
+class ForkProvisioner(LocalProvisioner):
+    """Start a local kernel by forking."""
+
+    server: Server
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Fork instead of starting a new Python; ``cmd`` is not run."""
+        assert self.parent is not None
+        order = {
+            "connection_file": self.parent.connection_file,
+            "env": dict(kwargs.get("env") or os.environ),
+            "cwd": kwargs.get("cwd") or os.getcwd(),
+        }
+        pid = self.server.ask(do="kernel", **order)
+        self.process = _Forked(self.server, pid)  # type: ignore[assignment]
+        self.pid = self.pgid = pid  # a session of its own, see prepared
+        return self.connection_info
+
+
+def warm_manager(server: Server, **traits: Any) -> AsyncKernelManager:
+    """Return a kernel manager whose kernels the server forks."""
+    manager = AsyncKernelManager(kernel_name="python3", **traits)
+    provisioner = ForkProvisioner(
+        kernel_id=manager.kernel_id or "", kernel_spec=manager.kernel_spec, parent=manager
+    )
+    provisioner.server = server
+    manager.provisioner = provisioner
+    return manager
+
 
 TIMEOUT_SECONDS = 300
 PER_JOB = 2  # notebooks: half of its time a kernel waits to be spoken to
@@ -224,3 +296,78 @@ def to_html(notebook: Notebook) -> str:
     exporter.exclude_output_prompt = True
     body, _ = exporter.from_notebook_node(notebook)
     return str(body)
+
+
+FOLDER = "notebooks"
+ReportProgress = Callable[[str, int, int], None]
+_LISTED = re.compile(r"^claims \+?= (\[[^\]]*\])$", re.MULTILINE)
+_ID = re.compile(r"[\"']([a-z0-9-]+)[\"']")
+
+
+def wanted(cohort: Cohort | None, claims: Sequence[str]) -> list[Path]:
+    """Return the notebooks to run: all, or those that list one of these claims.
+
+    A table in memory has no place that a notebook could load it from: then there is none.
+    """
+    if cohort is not None and not cohort.provenance.location:
+        return []
+    paths = shipped_notebooks()
+    if not claims:
+        return paths
+    return [p for p in paths if set(listed(_read(p)) or ()) & set(claims)]
+
+
+def listed(notebook: nbformat.NotebookNode) -> tuple[str, ...] | None:
+    """Return the claims that a notebook lists as those it asks; None where it may ask any.
+
+    It lists them where a cell says ``claims = [...]``, further ones ``claims += [...]``.
+    """
+    source = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
+    found = [claim for group in _LISTED.findall(source) for claim in _ID.findall(group)]
+    return tuple(found) if found and set(found) <= set(registry()) else None
+
+
+@contextmanager
+def written_beside(
+    paths: Sequence[Path],
+    folder: Path,
+    cohort: Cohort | None,
+    *,
+    n_jobs: int | None,
+    progress: ReportProgress,
+) -> Iterator[list[str]]:
+    """Run notebooks on the data while the caller goes on, and write them at the end.
+
+    They load the data by name or place, which the copies do not show. Yields their addresses in
+    the report.
+    """
+    place = "" if cohort is None else cohort.provenance.location
+    given = {"dataset": place} if place else {}
+    based = partial(rests_on, cohort=cohort)
+    with running(paths, given, rests_on=based, n_jobs=n_jobs) as results:
+        yield [f"{FOLDER}/{path.name}" for path in paths]
+        ran = results(partial(progress, "notebooks"))
+    (folder / FOLDER).mkdir()
+    for path, notebook in zip(paths, ran, strict=True):
+        if place:
+            rename_dataset(notebook, place, Path(place).name)
+        write(notebook, folder / FOLDER / path.name)
+
+
+def rests_on(path: Path, cohort: Cohort | None) -> tuple[object, ...]:
+    """Return what the outputs of a notebook depend on, but code, versions and parameters."""
+    notebook = _read(path)
+    sources = [c.source for c in notebook.cells]
+    common: tuple[Any, ...] = (sources, shipped_sha256())
+    asked = listed(notebook)
+    if cohort is None:
+        return (*common, register_sha256() if asked is None else [registry()[c] for c in asked])
+    known = with_own(own_claims(cohort.study))
+    claims = known.values() if asked is None else [known[c] for c in asked]
+    return (*common, *cohort_basis(cohort), [claim_basis(cohort, c) for c in claims])
+
+
+def _read(path: Path) -> nbformat.NotebookNode:
+    import nbformat  # it takes a second: only where notebooks are run
+
+    return nbformat.read(path, as_version=4)

@@ -1,4 +1,7 @@
-"""What a notebook shows of claims, findings and flow: words to read, small counts withheld."""
+"""What a notebook shows of claims, findings and flow: words to read, small counts withheld.
+
+Further figures of a notebook: one of a claim by its kind, or why there is none.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +15,25 @@ from mnstudy.cohort.describe.flow import ALL, UNSURE, flow
 from mnstudy.cohort.table import About, Cohort
 from mnstudy.disclosure.findings import safe
 from mnstudy.disclosure.notes import guarded_note, guarded_notes
-from mnstudy.disclosure.sensitivity import guarded
 from mnstudy.disclosure.small_counts import FEW
 from mnstudy.disclosure.tables import (
+    guarded,
     guarded_dropouts,
     guarded_flow,
     shown_about,
     shown_missingness,
     shown_table_one,
 )
-from mnstudy.reporting.figures.plot import plot
+from mnstudy.reporting.figures.plot import charts_of, harms_chart, plot
 from mnstudy.reporting.figures.style import Picture
-from mnstudy.reporting.page.cells import scorecard_entry
-from mnstudy.reporting.tables.lost import dropouts_table, flow_table
+from mnstudy.reporting.page.scorecard import scorecard_entry
+from mnstudy.reporting.tables.baseline import dropouts_table, flow_table
 from mnstudy.reporting.tables.sensitivity import groups, summary
 from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts
 from mnstudy.verdicts.claims.registry import claim as claim_of
 from mnstudy.verdicts.evaluate import evaluate
-from mnstudy.verdicts.findings import Finding, Findings
+from mnstudy.verdicts.finding.finding import Finding
+from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.specification import specification_curve
 from mnstudy.words.notes import Note, sentences
 
@@ -249,3 +253,41 @@ def claims_to_read(cohort: Cohort) -> Words:
 
 def _lacking(finding: Finding) -> str:
     return "; ".join(sentences(guarded_notes(finding.reasons)))
+
+
+KINDS = {
+    "points": "the points behind the estimate",
+    "pairs": "the two sides of each patient",
+    "course": "the course of single patients",
+    "grades": "how grades moved",
+    "dose": "the dose curve",
+    "responders": "who responded at every threshold",
+    "waiting": "the time to a response",
+}
+NO_HARMS = "These data record no harm as yes or no."
+
+
+def behind(cohort: Cohort, finding: Finding, *kinds: str) -> Picture | Sentence:
+    """Draw the first of these kinds that fits the claim and the data; a sentence where none does.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> trial = mn.load("demo_split_face")
+    >>> finding = mn.evaluate(trial, "topical-adjunct")[0]
+    >>> behind(trial, finding, "dose")
+    These data have nothing to draw for: the dose curve.
+    """
+    found = {chart.key: chart for chart in charts_of(cohort, finding)}
+    for kind in kinds:
+        key = f"{kind}/{finding.claim.id}"
+        if key in found:
+            return plot(found[key])
+    wanted = " or ".join(KINDS[kind] for kind in kinds)
+    return Sentence(f"These data have nothing to draw for: {wanted}.")
+
+
+def harms(cohort: Cohort) -> Picture | Sentence:
+    """Draw every harm with its exact limits; a sentence where none was recorded."""
+    chart = harms_chart(cohort)
+    return Sentence(NO_HARMS) if chart is None else plot(chart)

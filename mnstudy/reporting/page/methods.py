@@ -9,7 +9,7 @@ from typing import Any
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import THRESHOLD
 from mnstudy.reporting.run.sources import EvidenceSource
-from mnstudy.verdicts.findings import Finding
+from mnstudy.verdicts.finding.finding import Finding
 
 MEANINGS = (
     ("supported", "the whole interval lies beyond the margin, and the design can show the cause"),

@@ -11,18 +11,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting.page.checklists import checklists
-from mnstudy.reporting.page.claims import grouped
+from mnstudy.reporting.page.claims import controls, grouped
 from mnstudy.reporting.page.downloads import Download
 from mnstudy.reporting.page.methods import MEANINGS, paragraphs, what_ran
-from mnstudy.reporting.page.page_checks import patient_flow
-from mnstudy.reporting.page.page_scorecard import controls
-from mnstudy.reporting.page.page_trials import doubts_section, overview
-from mnstudy.reporting.page.scorecard import claims_of
-from mnstudy.reporting.page.scorecard_layout import HELP
-from mnstudy.reporting.page.sections import cohort_sections, other_tables
+from mnstudy.reporting.page.scorecard import HELP, claims_of
+from mnstudy.reporting.page.sections import (
+    cohort_sections,
+    doubts_section,
+    other_tables,
+    overview,
+    patient_flow,
+)
 from mnstudy.reporting.run.sources import HASH_OF_DATA, HASH_OF_PLAN, EvidenceSource
 from mnstudy.verdicts.claims.registry import ARTICLES, OWN, Claim
-from mnstudy.verdicts.findings import VERDICTS
+from mnstudy.verdicts.finding.finding import VERDICTS
 
 TITLE = "Microneedling of scars: what the articles claim, held against data"
 

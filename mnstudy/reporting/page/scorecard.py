@@ -1,14 +1,350 @@
-"""The scorecard: one row a claim, one column a body of data, every interval against its margin."""
+"""The scorecard: one row a claim, one column a body of data, every interval against its margin.
+
+Where everything on the scorecard lies, and how it is drawn.
+
+One cell of the scorecard: verdict, numbers, and where the interval lies against the margin.
+"""
 
 from __future__ import annotations
 
-import pandas as pd
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
+import pandas as pd
+from matplotlib.axes import Axes
+
+from mnstudy import formatting as fmt
+from mnstudy.disclosure import safe, shown_count
 from mnstudy.reporting.figures import style as theme
-from mnstudy.reporting.figures.style import Picture, inch_axes
-from mnstudy.reporting.page.scorecard_layout import Columns, ScorecardPlan, articles, cell_of, draw
+from mnstudy.reporting.figures.style import Picture, inch_axes, line_height, text_width, wrap
+from mnstudy.reporting.words import verdict_axis
 from mnstudy.verdicts.claims.registry import GROUPS, OWN, Claim, registry
-from mnstudy.verdicts.findings import VERDICTS
+from mnstudy.verdicts.finding.finding import VERDICTS, Finding, format_estimate
+from mnstudy.verdicts.findings import Findings
+from mnstudy.words.units import short
+
+LEFT, RIGHT = -3.0, 4.0  # ends of the scale, in distances between margin and no effect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """An interval on the scale of its claim.
+
+    The margin lies at 0 and no effect (or zero) one unit away from it. To the right the claim
+    would hold, whichever way the measure runs. Ends lie within LEFT and RIGHT; ``runs_left`` and
+    ``runs_right`` tell that the interval goes on beyond.
+    """
+
+    low: float
+    value: float
+    high: float
+    null: float | None
+    runs_left: bool
+    runs_right: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorecardEntry:
+    """What the scorecard shows of one finding."""
+
+    verdict: str
+    numbers: str
+    size: str
+    reason: str
+    track: Track | None
+
+
+NOT_ASKED = ScorecardEntry(verdict="not asked", numbers="", size="", reason="", track=None)
+
+
+def scorecard_entry(finding: Finding | None) -> ScorecardEntry:
+    """Return the cell of a finding; a claim that was not put to the data says so."""
+    if finding is None:
+        return NOT_ASKED
+    finding = safe(finding)
+    estimate = finding.estimate
+    if estimate is None:
+        return ScorecardEntry(
+            verdict=finding.verdict, numbers="", size="", reason=finding.reason, track=None
+        )
+    return ScorecardEntry(
+        verdict=finding.verdict,
+        numbers=format_estimate(estimate, short(estimate.unit)),
+        size=_size(finding),
+        reason=finding.reason,
+        track=track(finding),
+    )
+
+
+def _size(finding: Finding) -> str:
+    if finding.n_studies is not None:
+        return fmt.count(finding.n_studies, "study", "studies")
+    return f"n{fmt.NBSP}{shown_count(finding, finding.n_patients)}" if finding.n_patients else ""
+
+
+def track(finding: Finding) -> Track | None:
+    """Place the interval of a finding on the common scale; None where there is nothing to place."""
+    estimate, axis = finding.estimate, verdict_axis(finding)
+    if estimate is None or math.isnan(estimate.value):
+        return None
+    change = _log if axis.log else float
+    margin = change(axis.margin)
+    anchor = change(axis.null) if axis.null is not None else 0.0
+    ends = [change(x) for x in (estimate.ci_low, estimate.value, estimate.ci_high)]
+    unit = abs(margin - anchor) or _own_unit(ends, margin)
+    sign = -1.0 if axis.favours_lower else 1.0
+    low, value, high = (sign * (x - margin) / unit for x in ends)
+    low, high = (high, low) if sign < 0 else (low, high)
+    low, high = (value if math.isnan(x) else x for x in (low, high))
+    return Track(
+        low=_inside(low),
+        value=value,
+        high=_inside(high),
+        null=sign * (anchor - margin) / unit if margin != anchor else None,
+        runs_left=low < LEFT,
+        runs_right=high > RIGHT,
+    )
+
+
+def _own_unit(ends: list[float], margin: float) -> float:
+    """Return a unit that shows the whole interval where any difference counts."""
+    distances = [abs(x - margin) for x in ends if math.isfinite(x)]
+    return max(distances, default=0.0) / 2.5 or 1.0
+
+
+def _inside(x: float) -> float:
+    return min(max(x, LEFT), RIGHT)
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
+
+
+Columns = Sequence[tuple[str, Findings]]
+
+MARGIN = 0.15
+TITLE, ARTICLES, TRACK, TEXT = 2.15, 0.72, 0.95, 1.62  # widths in inches
+GAP = 0.1
+ROW, GROUP_ROW = 0.295, 0.33
+SIZE = 7.5
+HELP = (
+    "Each interval is drawn on the scale of its own claim: the dashed line is the margin (or the "
+    "stated limit), the grey tick is no effect (or zero), and to the right of the line the claim "
+    "would hold. An arrow means that the interval goes on. Articles: ≠ says the opposite."
+)
+
+
+def articles(claim: Claim) -> str:
+    """Write who makes the claim, and who says the opposite: ``B C ≠E``."""
+    return " ".join([*claim.articles, *(f"≠{letter}" for letter in claim.against)])
+
+
+def cell_of(findings: Findings, claim: Claim) -> ScorecardEntry:
+    """Return what findings say about a claim."""
+    return scorecard_entry(next((f for f in findings if f.claim.id == claim.id), None))
+
+
+@dataclass(frozen=True, slots=True)
+class ScorecardPlan:
+    """Where everything lies, in inches from the top left."""
+
+    columns: Columns
+    claims: list[Claim]
+
+    @property
+    def width(self) -> float:
+        """Width of the picture."""
+        return 2 * MARGIN + TITLE + ARTICLES + len(self.columns) * (TRACK + TEXT + 2 * GAP)
+
+    def left(self, i: int) -> float:
+        """Return the left edge of the i-th body of data."""
+        return MARGIN + TITLE + ARTICLES + i * (TRACK + TEXT + 2 * GAP) + GAP
+
+    @property
+    def headings(self) -> list[list[str]]:
+        """Headings of the columns, wrapped."""
+        return [wrap(h, TRACK + TEXT, SIZE + 1, bold=True) for h, _ in self.columns]
+
+    @property
+    def head(self) -> float:
+        """Height of the head of the table."""
+        return MARGIN + max(map(len, self.headings)) * line_height(SIZE + 1) + 0.24
+
+    @property
+    def rows(self) -> list[tuple[str | Claim, float]]:
+        """Return group headings and claims with the height where each begins."""
+        rows: list[tuple[str | Claim, float]] = []
+        top, group = self.head, ""
+        for claim in self.claims:
+            if claim.group != group:
+                group = claim.group
+                rows.append((GROUPS[group], top))
+                top += GROUP_ROW
+            rows.append((claim, top))
+            top += ROW
+        return [*rows, ("", top)]
+
+    @property
+    def stretches(self) -> list[tuple[float, float]]:
+        """Return top and bottom of the claims of each group."""
+        tops = [top for entry, top in self.rows if isinstance(entry, str)]
+        return [(a + GROUP_ROW, b) for a, b in pairwise(tops)]
+
+    @property
+    def bottom(self) -> float:
+        """Where the last row ends."""
+        return self.rows[-1][1]
+
+    @property
+    def legend(self) -> list[str]:
+        """How to read the picture, wrapped."""
+        return wrap(HELP, self.width - 2 * MARGIN, SIZE - 0.5)
+
+    @property
+    def height(self) -> float:
+        """Height of the picture."""
+        lines = len(self.legend) * line_height(SIZE - 0.5)
+        return self.bottom + 0.12 + line_height(SIZE) + 0.08 + lines + MARGIN
+
+
+def draw(axes: Axes, plan: ScorecardPlan) -> None:
+    """Draw the scorecard on axes whose unit is the inch."""
+    for i, (_, findings) in enumerate(plan.columns):
+        synthetic = any(f.synthetic for f in findings)
+        _ground(axes, plan, i, synthetic=synthetic)
+    _heads(axes, plan)
+    for entry, top in plan.rows[:-1]:
+        if isinstance(entry, str):
+            _text(axes, MARGIN, top + GROUP_ROW / 2 + 0.03, entry, SIZE + 1, fontweight="bold")
+            _rule(axes, plan, top + GROUP_ROW, theme.LINE)
+            continue
+        _claim(axes, entry, top)
+        for i, (_, findings) in enumerate(plan.columns):
+            shown = cell_of(findings, entry)
+            _cell(axes, shown, plan.left(i), top + ROW / 2)
+        _rule(axes, plan, top + ROW, theme.RULE)
+    _legend(axes, plan)
+
+
+def _text(axes: Axes, x: float, middle: float, text: str, size: float, **style: Any) -> None:
+    baseline = middle + 0.365 * size / 72
+    axes.text(x, baseline, text, fontsize=size, va="baseline", **style)
+
+
+def _rule(axes: Axes, plan: ScorecardPlan, y: float, colour: str) -> None:
+    axes.plot([MARGIN, plan.width - MARGIN], [y, y], color=colour, linewidth=0.5, zorder=1)
+
+
+def _x(left: float, position: float) -> float:
+    return left + TRACK * (position - LEFT) / (RIGHT - LEFT)
+
+
+def _ground(axes: Axes, plan: ScorecardPlan, i: int, *, synthetic: bool) -> None:
+    """Draw what lies behind a column: the zone, the margin, the mark of invented data."""
+    left, top, bottom = plan.left(i), plan.head, plan.bottom
+    right = left + TRACK + TEXT
+    if synthetic:
+        edges = [left - GAP / 2, right + GAP / 2]
+        band: dict[str, Any] = {
+            "facecolor": theme.BAND,
+            "edgecolor": theme.HATCH,
+            "hatch": "///",
+            "linewidth": 0,
+        }
+        axes.fill_between(edges, MARGIN / 2, bottom, zorder=-10, **band)
+        for k in range(4):
+            axes.text(
+                (left + right) / 2, top + (k + 0.5) * (bottom - top) / 4, theme.SYNTHETIC,
+                fontsize=27, fontweight="bold", color=theme.WATERMARK, rotation=52, ha="center",
+                va="center", zorder=-8,
+            )  # fmt: skip
+    for top_of, bottom_of in plan.stretches:
+        zone = [_x(left, 0), left + TRACK]
+        axes.fill_between(zone, top_of, bottom_of, color=theme.ZONE, linewidth=0, zorder=-9)
+        line: dict[str, Any] = {"color": theme.INK, "linewidth": 0.7, "linestyle": (0, (3, 2))}
+        axes.plot([_x(left, 0)] * 2, [top_of, bottom_of], zorder=0, **line)
+
+
+def _heads(axes: Axes, plan: ScorecardPlan) -> None:
+    size = SIZE + 1
+    last = plan.head - 0.24 - line_height(size) / 2
+    _text(axes, MARGIN, last, "claim", size, fontweight="bold")
+    _text(axes, MARGIN + TITLE, last, "articles", size, fontweight="bold")
+    for i, lines in enumerate(plan.headings):
+        for k, line in enumerate(lines):
+            y = last - (len(lines) - 1 - k) * line_height(size)
+            _text(axes, plan.left(i), y, line, size, fontweight="bold")
+        style: dict[str, Any] = {"color": theme.MUTED, "ha": "center"}
+        _text(axes, _x(plan.left(i), 0), plan.head - 0.13, "margin", SIZE - 1.5, **style)
+
+
+def _claim(axes: Axes, claim: Claim, top: float) -> None:
+    lines = wrap(claim.title, TITLE - 0.1, SIZE)
+    for k, line in enumerate(lines):
+        middle = top + ROW / 2 + (k - (len(lines) - 1) / 2) * line_height(SIZE) * 0.93
+        _text(axes, MARGIN, middle, line, SIZE)
+    _text(axes, MARGIN + TITLE, top + ROW / 2, articles(claim), SIZE)
+
+
+def _cell(axes: Axes, shown: ScorecardEntry, left: float, middle: float) -> None:
+    if shown.track is not None:
+        _track(axes, shown, left, middle)
+    x = left + TRACK + GAP
+    if shown.verdict not in theme.VERDICT_STYLES:
+        _text(axes, x + 0.15, middle, shown.verdict, SIZE - 0.5, color=theme.MUTED)
+        return
+    single = not shown.numbers
+    first = middle if single else middle - line_height(SIZE) * 0.48
+    colour = theme.MUTED if single else theme.INK
+    _marker(axes, shown.verdict, x + 0.05, first)
+    _text(axes, x + 0.15, first, shown.verdict, SIZE - 0.5, color=colour)
+    if single:
+        return
+    end = x + 0.15 + text_width(shown.verdict, SIZE - 0.5)
+    _text(axes, end, first, f" · {shown.size}" if shown.size else "", SIZE - 1, color=theme.MUTED)
+    second = middle + line_height(SIZE) * 0.46
+    room = TEXT - GAP - 0.15
+    size = min(SIZE - 0.5, (SIZE - 0.5) * room / text_width(shown.numbers, SIZE - 0.5))
+    _text(axes, x + 0.15, second, shown.numbers, size)
+
+
+def _marker(axes: Axes, verdict: str, x: float, y: float, size: float = 5) -> None:
+    style = theme.VERDICT_STYLES[verdict]
+    axes.plot(
+        [x], [y], marker=style.marker, markersize=size, color=style.colour,
+        markeredgecolor=style.edge, markeredgewidth=0.8, zorder=4,
+    )  # fmt: skip
+
+
+def _track(axes: Axes, shown: ScorecardEntry, left: float, y: float) -> None:
+    track, style = shown.track, theme.VERDICT_STYLES[shown.verdict]
+    assert track is not None
+    if track.null is not None and LEFT <= track.null <= RIGHT:
+        x = _x(left, track.null)
+        axes.plot([x, x], [y - 0.06, y + 0.06], color=theme.LINE, linewidth=1.0, zorder=1)
+    ends = [_x(left, track.low), _x(left, track.high)]
+    axes.plot(ends, [y, y], color=style.edge, linewidth=1.4, zorder=3)
+    for runs, x, marker in ((track.runs_left, ends[0], 4), (track.runs_right, ends[1], 5)):
+        if runs:
+            axes.plot([x], [y], marker=marker, markersize=4, color=style.edge, zorder=3)
+    if LEFT <= track.value <= RIGHT:
+        _marker(axes, shown.verdict, _x(left, track.value), y, size=4.5)
+
+
+def _legend(axes: Axes, plan: ScorecardPlan) -> None:
+    y = plan.bottom + 0.12 + line_height(SIZE) / 2
+    x = MARGIN
+    for verdict in VERDICTS:
+        _marker(axes, verdict, x + 0.05, y)
+        _text(axes, x + 0.15, y, verdict, SIZE)
+        x += 0.15 + text_width(verdict, SIZE) + 0.25
+    y += line_height(SIZE) / 2 + 0.08
+    for line in plan.legend:
+        y += line_height(SIZE - 0.5)
+        _text(axes, MARGIN, y - line_height(SIZE - 0.5) / 2, line, SIZE - 0.5, color=theme.MUTED)
 
 
 def claims_of(columns: Columns) -> list[Claim]:

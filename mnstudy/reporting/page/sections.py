@@ -1,14 +1,50 @@
-"""Printed tables on the page: Table 1, outcomes and harms of cohorts; what the trials print."""
+"""Printed tables on the page: Table 1, outcomes and harms of cohorts; what the trials print.
+
+What the page says of other choices, and of those who were lost.
+
+What the page says of the published trials: certainty, directions, studies, doubts.
+
+Charts as the page shows them: the picture that was drawn, its description and its caption.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mnstudy.reporting.page.page_figures import drawn_charts
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.disclosure import THRESHOLD
+from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.figures.specification import curve_alt, curve_caption, is_a_curve
 from mnstudy.reporting.run.sources import EvidenceSource
-from mnstudy.reporting.tables.printed_table import PrintedTable
-from mnstudy.reporting.tables.table_html import to_html
+from mnstudy.reporting.tables.baseline import dropouts_table, flow_table
+from mnstudy.reporting.tables.evidence import doi_link, doi_of, year_of
+from mnstudy.reporting.tables.printed_table import PrintedTable, to_html
+from mnstudy.reporting.tables.sensitivity import groups, summary
+from mnstudy.verdicts.finding.finding import Finding
+from mnstudy.words.notes import sentences
+
+
+def drawn_charts(
+    source: EvidenceSource, charts: Iterable[Chart], pictures: Mapping[tuple[str, str], Any]
+) -> list[dict[str, Any]]:
+    """Return the charts of which there is a picture under the keys of the body and the chart.
+
+    A picture that brings its words spares the chart from finding them again, which takes long.
+    """
+    found = ((chart, pictures.get((source.key, chart.key))) for chart in charts)
+    return [
+        {
+            "picture": drawn,
+            "alt": drawn.alt or chart.alt,
+            "caption": drawn.caption or chart.caption,
+        }
+        for chart, drawn in found
+        if drawn is not None
+    ]
+
 
 # Key of a section, its title, and what it shows.
 SECTIONS = (
@@ -95,3 +131,164 @@ def printed(table: PrintedTable) -> str:
     Its box is no landmark here: a page with a landmark for every table has too many to be of use.
     """
     return to_html(table, role="group")
+
+
+QUESTION = "Would another choice change the verdict?"
+NOT_COMPARED = (
+    f"Completers and drop-outs are not compared: one of the two groups has fewer than {THRESHOLD} "
+    "patients with a known value."
+)
+
+
+def curve_key(claim_id: str) -> str:
+    """Return the key of the specification curve of a claim among the pictures of a body."""
+    return f"specifications/{claim_id}"
+
+
+def choices_anchor(answer: str) -> str:
+    """Return the id of what other choices do to an answer, from the id of the answer."""
+    return f"{answer}-choices"
+
+
+def other_choices(source: EvidenceSource, finding: Finding) -> dict[str, Any]:
+    """Return the sentences and the table of a finding under other choices; empty without them."""
+    rows = source.checked.sensitivity.get(finding.claim.id) if source.checked else None
+    if rows is None or not len(rows):
+        return {}
+    rows = rows.astype(object)  # small tables: twice as fast as columns of text
+    said = " ".join(summary(finding, rows))
+    return {"question": QUESTION, "summary": said, "groups": groups(finding, rows)} if said else {}
+
+
+def curve_figure(
+    source: EvidenceSource, finding: Finding, pictures: Mapping[tuple[str, str], Any]
+) -> dict[str, Any]:
+    """Return the figure of the specification curve of a finding, or why there is none."""
+    curves = source.checked.curves if source.checked else ()
+    curve = next((c for c in curves if c.finding.claim.id == finding.claim.id), None)
+    if curve is None:
+        return {}
+    drawn = pictures.get((source.key, curve_key(finding.claim.id)))
+    if drawn is None or not is_a_curve(curve):
+        return {
+            "picture": None,
+            "words": f"No specification curve: all {curve.n_combinations} combinations of the "
+            "declared choices come to the same numbers, or cannot be told apart here.",
+        }
+    return {"picture": drawn, "alt": curve_alt(curve), "caption": curve_caption(curve)}
+
+
+def patient_flow_anchor(source: EvidenceSource) -> str:
+    """Return the id of the tables of those who were lost; empty where there are none."""
+    checked = source.checked
+    if checked is None or checked.flow is None or checked.dropouts is None:
+        return ""
+    return f"lost-{source.key}"
+
+
+def patient_flow(source: EvidenceSource) -> dict[str, Any]:
+    """Return the tables of those who were lost; empty for data that are no cohort."""
+    checked = source.checked
+    if checked is None or checked.flow is None or checked.dropouts is None:
+        return {}
+    counts = checked.flow
+    return {
+        "key": source.key,
+        "heading": source.heading,
+        "synthetic": source.synthetic,
+        "flow": flow_table(counts),
+        "dropouts": dropouts_table(checked.dropouts),
+        "not_compared": NOT_COMPARED,
+        "hidden": not source.synthetic and bool(counts["shown"].ne("").any()),
+    }
+
+
+APART = ("directions_of_effect", "certainty_rated")  # notes that stand apart on the page
+STEPS = {-1: "1 step lower", 0: "no change"}
+ABOUT_DOUBTS = (
+    "Printed numbers that do not agree with one another. A doubt is a question, not an "
+    "accusation: most figures were read in an abstract, and the reading, the rounding or a test "
+    "that was not named may be the cause. Nothing was dropped or corrected for it."
+)
+
+
+def trials_beside(
+    source: EvidenceSource, finding: Finding, pictures: Mapping[tuple[str, str], Any]
+) -> dict[str, Any]:
+    """Return what the trials say of one claim beside the estimate; empty for other data."""
+    trials = source.trials
+    if trials is None or finding.claim.id not in trials.states:
+        return {}
+    claim = finding.claim.id
+    studies = trials.used(claim)
+    return {
+        "anchor": f"{claim}-{source.key}-trials",
+        "state": f"{trials.states[claim].word}: {trials.states[claim].sentence}",
+        "directions": trials.directions[claim].sentence,
+        "certainty": finding.certainty,
+        "domains": [_domain(d.name, d.steps, d.reason) for d in finding.domains],
+        "studies": citations(studies),
+        "counted": fmt.count(len(studies), "study", "studies"),
+        "charts": drawn_charts(source, source.charts.get(claim, ()), pictures),
+    }
+
+
+def overview(
+    sources: Sequence[EvidenceSource], pictures: Mapping[tuple[str, str], Any]
+) -> list[dict[str, Any]]:
+    """Return the charts of the published evidence as a whole."""
+    return [
+        chart for source in sources for chart in drawn_charts(source, source.overview, pictures)
+    ]
+
+
+def _domain(name: str, steps: int, reason: str) -> dict[str, Any]:
+    words = STEPS.get(steps, f"{-steps} steps lower")
+    return {"name": name, "steps": words, "reason": reason, "lowered": steps < 0}
+
+
+def other_notes(finding: Finding) -> tuple[str, ...]:
+    """Return the notes of a finding without its directions and certainty, which stand apart."""
+    return sentences(n for n in finding.remarks if n.kind not in APART)
+
+
+def citations(studies: pd.DataFrame) -> list[dict[str, str]]:
+    """Return label, title, journal, year and DOI of studies, and what each serves for."""
+    found = []
+    for row in studies.to_dict("records"):
+        text = {k: "" if pd.isna(row[k]) else str(row[k]) for k in ("label", "title", "journal")}
+        doi = doi_of(row["doi"])
+        uses = [word for word in ("number", "direction") if row.get(word)]
+        where = ", ".join(x for x in (text["journal"], year_of(row["year"])) if x)
+        found.append(
+            text | {"where": where, "doi": doi, "link": doi_link(doi) if doi else "",
+                    "use": " and ".join(uses)}
+        )  # fmt: skip
+    return found
+
+
+def doubts_section(sources: Sequence[EvidenceSource]) -> dict[str, Any]:
+    """Return the table of doubts about printed numbers; empty without published evidence."""
+    trials = next((b.trials for b in sources if b.trials is not None), None)
+    if trials is None:
+        return {}
+    titles = {c.id: c.title for c in trials.claims}
+    shown = {f.claim.id for b in sources for f in b.findings}
+    rows = [_doubt(row, titles, shown) for row in trials.doubts.to_dict("records")]
+    return {"about": ABOUT_DOUBTS, "rows": rows}
+
+
+def _doubt(row: dict[Any, Any], titles: Mapping[str, str], shown: set[str]) -> dict[str, Any]:
+    doi = doi_of(row["doi"])
+    claims = [c for c in str(row["claim_ids"]).split(";") if c in titles]
+    return {
+        "study": row["label"],
+        "doi": doi,
+        "link": doi_link(doi) if doi else "",
+        "figure": row["figure"],
+        "printed": row["printed"],
+        "recomputed": row["recomputed"],
+        "explanation": row["explanation"],
+        "primary": bool(row["in_primary"]),
+        "claims": [{"id": c if c in shown else "", "title": titles[c]} for c in claims],
+    }

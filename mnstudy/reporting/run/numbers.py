@@ -1,19 +1,25 @@
-"""Tables of every number, full precision: one row a finding, one row a further number."""
+"""Tables of every number, full precision: one row a finding, one row a further number.
+
+The published evidence as files: tables of groups, directions and doubts, and a bibliography.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from mnstudy.disclosure import safe, shown_count, shown_sites
-from mnstudy.reporting.figures.specification_words import NUMBERS, curve_data
+from mnstudy.reporting.figures.specification import NUMBERS, curve_data
 from mnstudy.reporting.run.sources import EvidenceSource
-from mnstudy.verdicts.findings import Finding, Findings, Part
+from mnstudy.reporting.tables.evidence import bibtex
+from mnstudy.reporting.tables.write import write_csv
+from mnstudy.verdicts.evidence.trials import Trials
+from mnstudy.verdicts.finding.finding import Finding, Part
+from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.rows import COLUMNS as SENSITIVITY
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
@@ -23,7 +29,6 @@ COUNTS: dict[str, Callable[[Finding], str]] = {
     "n_missing": lambda f: shown_count(f, f.n_missing, comma=""),
 }
 BESIDE = ("control", "null")  # of a part: in the file its group and unit say it
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def results_frame(sources: Iterable[Findings]) -> pd.DataFrame:
@@ -110,23 +115,28 @@ def _stacked(tables: Sequence[pd.DataFrame], first: Sequence[str]) -> pd.DataFra
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(first))
 
 
-def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write a table as CSV, see ``csv_bytes``."""
-    Path(path).write_bytes(csv_bytes(table))
+FILES = ("evidence.csv", "directions.csv", "doubts.csv", "references.bib")
 
 
-def csv_bytes(table: pd.DataFrame) -> bytes:
-    """Return a table as CSV: UTF-8, LF, floats so that they read back as the same number.
+def write_trials(sources: Sequence[EvidenceSource], folder: Path) -> list[str]:
+    """Write the files of the published evidence; nothing where no body holds it."""
+    trials = next((b.trials for b in sources if b.trials is not None), None)
+    if trials is None:
+        return []
+    write_csv(trials.table, folder / "evidence.csv")
+    write_csv(directions_frame(trials), folder / "directions.csv")
+    write_csv(trials.doubts, folder / "doubts.csv")
+    references = folder / "references.bib"
+    references.write_text(bibtex(trials.cited()), encoding="utf-8", newline="\n")
+    return list(FILES)
 
-    Text that a spreadsheet would take for a formula gets an apostrophe in front.
-    """
-    safe_table = table.copy()
-    for column in safe_table.columns:
-        if not pd.api.types.is_numeric_dtype(safe_table[column]):
-            safe_table[column] = safe_table[column].map(_plain_text)
-    return safe_table.to_csv(index=False, lineterminator="\n").encode("utf-8")
 
-
-def _plain_text(value: object) -> object:
-    risky = isinstance(value, str) and value.startswith(_FORMULA)
-    return f"'{value}" if risky else value
+def directions_frame(trials: Trials) -> pd.DataFrame:
+    """Return every direction of every claim; ``role`` says which test it, and why others do not."""
+    tables = []
+    for claim_id, found in trials.directions.items():
+        rows = found.rows.copy()
+        rows.insert(0, "claim", claim_id)
+        tables.append(rows)
+    filled = [t for t in tables if len(t)]
+    return pd.concat(filled, ignore_index=True) if filled else tables[0]

@@ -20,16 +20,16 @@ KERNEL = (  # only with the extra "notebooks"
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "matplotlib_inline.backend_inline",
-    "mnstudy.reporting.notebooks.notebook_figures",
+    "mnstudy.reporting.notebooks.show",
     "mnstudy.reporting.notebooks.show",
 )
 HEAVY = (
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
-    "mnstudy.reporting.run.checks",
+    "mnstudy.reporting.run.sources",
     "mnstudy.reporting.pictures",
     "mnstudy.reporting.tables.write",
-    "mnstudy.reporting.run.trials",
+    "mnstudy.reporting.run.sources",
     "mnstudy.reporting.run.processes",
 )
 REHEARSED = "demo_split_face"  # small

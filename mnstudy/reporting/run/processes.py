@@ -1,22 +1,95 @@
-"""Processes that call functions side by side: the results do not depend on how many."""
+"""Processes that call functions side by side: the results do not depend on how many.
+
+Independent pieces of a report, worked out side by side; what is kept is not worked out again.
+
+Start the process that kernels and workers are forked from, and give it its orders.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
+import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 
 from joblib import Parallel, cpu_count, delayed
 
-from mnstudy.reporting.run.prepared_server import Server, prepared_server
+from mnstudy import cache as memory
+
+PROGRAM = [sys.executable, "-m", "mnstudy.reporting.run.prepared"]
+# The matrices here are small: threads of a library would take the processors from each other.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class Server:
+    """The process that others are forked from, and how to ask it."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            PROGRAM,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **ONE_THREAD},
+        )
+        self._lock = Lock()
+
+    def ask(self, **order: Any) -> Any:
+        """Send one order and wait for its answer."""
+        orders, answers = self._process.stdin, self._process.stdout
+        assert orders is not None
+        assert answers is not None
+        with self._lock:
+            orders.write(json.dumps(order) + "\n")
+            orders.flush()
+            line = answers.readline()
+        if not line:
+            raise RuntimeError("the process that starts kernels and workers has ended")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End it, and with it everything that was forked from it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):  # it has ended by itself
+            self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+_begun: list[Server] = []
+
+
+@contextmanager
+def prepared_server() -> Iterator[Server | None]:
+    """Give a server inside the context; None where processes cannot be forked.
+
+    It imports while its user does something else: open it early. Inside the context another one
+    gives the same server.
+    """
+    if not hasattr(os, "fork"):
+        yield None
+    elif _begun:
+        yield _begun[0]
+    else:
+        _begun.append(Server())
+        try:
+            yield _begun[0]
+        finally:
+            _begun.pop().close()
+
 
 ENDED = "a process that worked on the report has ended: run it again"
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -123,3 +196,55 @@ def _outcome(call: bytes) -> bytes:
     except Exception as error:
         error.add_note(traceback.format_exc())
         return pickle.dumps((False, error), protocol=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A call to a function of a module, and the name and the inputs that its result is kept by."""
+
+    name: str
+    inputs: tuple[object, ...]
+    function: Callable[..., Any]
+    given: tuple[object, ...]
+
+
+def side_by_side(
+    pieces: Sequence[Piece],
+    *,
+    workers: Workers | None = None,
+    done: Callable[[int, int], None],
+) -> list[Any]:
+    """Return the result of every piece, in their order.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+    workers : Workers, optional
+        Who works on them; the results do not depend on it. One after another when left out.
+    done : callable
+        Called with how many are done and how many there are.
+    """
+    done(0, len(pieces))
+    # Where nothing of that name is kept yet, the keys are left to those who work on the pieces.
+    known = {name for name in {p.name for p in pieces} if memory.holds_any(name)}
+    found = {
+        i: x
+        for i, p in enumerate(pieces)
+        if p.name in known
+        for x in memory.remembered(p.name, p.inputs)
+    }
+    if found:
+        done(len(found), len(pieces))
+    missing = [i for i in range(len(pieces)) if i not in found]
+    place = memory.folder()
+    calls = [(_in_a_worker, (place, pieces[i])) for i in missing]
+    for i, result in zip(missing, (workers or Workers()).results(calls), strict=True):
+        found[i] = result
+        done(len(found), len(pieces))
+    return [found[i] for i in range(len(pieces))]
+
+
+def _in_a_worker(place: Path | None, piece: Piece) -> Any:
+    """Work on a piece in a process that may know nothing of where results are kept."""
+    with memory.kept_in(place):
+        return memory.kept(piece.name, piece.inputs, lambda: piece.function(*piece.given))

@@ -1,20 +1,156 @@
-"""The bodies of data a report stands on, and what a reader has to know about each."""
+"""The bodies of data a report stands on, and what a reader has to know about each.
+
+What a report shows of each body of data, gathered before anything is written.
+
+The bodies of data of a report with their charts and tables, worked out side by side.
+
+What a report shows of the published trials beside the findings: studies, directions, doubts.
+
+Every claim of a report under other choices, side by side on the processors of the machine.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from mnstudy import cache as memory
 from mnstudy import formatting as fmt
-from mnstudy.cohort.published.tables import Published
+from mnstudy.cohort.describe.flow import flow
+from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
 from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure.small_counts import THRESHOLD, is_small
-from mnstudy.disclosure.tables import shown_notes
+from mnstudy.disclosure.tables import guarded, guarded_dropouts, guarded_flow, shown_notes
 from mnstudy.reporting.figures.charts.chart import Chart
-from mnstudy.reporting.run.checks import Checked
-from mnstudy.reporting.run.trials import Trials
+from mnstudy.reporting.figures.plot import charts_of, claim_charts, harms_chart, overview_charts
+from mnstudy.reporting.run.processes import Piece, Workers, side_by_side
 from mnstudy.reporting.tables.printed_table import PrintedTable, slug
+from mnstudy.reporting.tables.write import cohort_tables, trials_tables
+from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts
+from mnstudy.verdicts.claims.own_claims import own_claims
+from mnstudy.verdicts.claims.plan_check import check_study
+from mnstudy.verdicts.claims.registry import Claim, registry, select
+from mnstudy.verdicts.doubts.doubts import doubts
+from mnstudy.verdicts.evaluate import evaluate, find_all
+from mnstudy.verdicts.evidence.evidence import claim_evidence, evidence, finding_of
+from mnstudy.verdicts.evidence.trials import (
+    LEVEL,
+    ClaimTrials,
+    Trials,
+    assemble_trials,
+    claim_trials,
+)
+from mnstudy.verdicts.finding.cache_keys import cohort_basis, finding_basis
+from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
+from mnstudy.verdicts.robustness.specification import SpecificationCurve, specification_curve
+
+Progress = Callable[[str, int, int], None]
+
+
+CURVES = 10  # primary claims with a specification curve, at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What other choices, and those who were lost, do to the findings of one body of data.
+
+    Attributes
+    ----------
+    sensitivity : dict of str to DataFrame
+        Claim id to its rows, see ``Findings.sensitivity``; small groups are withheld already.
+    curves : tuple of SpecificationCurve
+        Those of the primary claims of the plan, at most ten.
+    flow, dropouts : DataFrame or None
+        Who was lost, as it may be shown.
+    """
+
+    sensitivity: dict[str, pd.DataFrame]
+    curves: tuple[SpecificationCurve, ...] = ()
+    flow: pd.DataFrame | None = None
+    dropouts: pd.DataFrame | None = None
+
+
+def check_all(
+    sources: Sequence[tuple[Cohort | None, Findings]],
+    *,
+    workers: Workers | None = None,
+    progress: Progress,
+) -> list[Checked]:
+    """Put every tested claim to the sensitivity checks, and primary claims to all choices.
+
+    Parameters
+    ----------
+    sources : sequence of (Cohort or None, Findings)
+        The findings of each body of data; published evidence has no cohort.
+    workers : Workers, optional
+        Who works on the claims; the results do not depend on it.
+    progress : callable
+        Called with the stage, how much of it is done and how much there is.
+
+    Returns
+    -------
+    list of Checked
+        In the order of the sources.
+    """
+    tested = [[f for f in found if f.estimate is not None] for _, found in sources]
+    planned = [_planned(cohort, some) for (cohort, _), some in zip(sources, tested, strict=True)]
+    pieces: list[Piece] = []
+    for (cohort, found), some, primary in zip(sources, tested, planned, strict=True):
+        basis = () if cohort is None else cohort_basis(cohort)
+        rests_on = {f.claim.id: (*basis, finding_basis(f)) for f in some}
+        pieces += [Piece("curve", rests_on[f.claim.id], _curve, (cohort, f)) for f in primary]
+        pieces += [Piece("checks", rests_on[f.claim.id], _rows, (_alone(found, f),)) for f in some]
+    results = side_by_side(pieces, workers=workers, done=lambda i, n: progress("sensitivity", i, n))
+    done = iter(results)
+    checked = []
+    for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):
+        curves = tuple(next(done) for _ in primary)
+        rows = {f.claim.id: guarded(f, next(done)) for f in some}
+        checked.append(
+            Checked(
+                sensitivity=rows,
+                curves=curves,
+                flow=None if cohort is None else _flow(cohort),
+                dropouts=None if cohort is None else _dropouts(cohort),
+            )
+        )
+    return checked
+
+
+def _planned(cohort: Cohort | None, tested: Sequence[Finding]) -> list[Finding]:
+    return [f for f in tested if cohort is not None and f.planned][:CURVES]
+
+
+def _alone(findings: Findings, finding: Finding) -> Findings:
+    place = next(i for i, f in enumerate(findings) if f is finding)
+    return findings[place : place + 1]
+
+
+def _rows(findings: Findings) -> pd.DataFrame:
+    return findings.checked()
+
+
+def _curve(cohort: Cohort, finding: Finding) -> SpecificationCurve:
+    """Draw the intervals at the level that the verdict of the finding rests on."""
+    basis = finding.simultaneous or finding.estimate
+    level = None if basis is None else basis.confidence_level
+    return specification_curve(cohort, finding.claim.id, confidence_level=level)
+
+
+def _flow(cohort: Cohort) -> pd.DataFrame:
+    return guarded_flow(flow(cohort), synthetic=cohort.synthetic)
+
+
+def _dropouts(cohort: Cohort) -> pd.DataFrame:
+    level = cohort.study.plan.confidence_level
+    table = completers_and_dropouts(cohort, confidence_level=level)
+    return guarded_dropouts(table, synthetic=cohort.synthetic)
+
 
 HASH_OF_DATA, HASH_OF_PLAN = "SHA-256 of the data", "SHA-256 of the plan"
 HEADINGS = {
@@ -182,3 +318,217 @@ def with_unique_keys(sources: list[EvidenceSource]) -> list[EvidenceSource]:
 
 def _shown(n: int, cohort: Cohort) -> str:
     return f"<{THRESHOLD}" if is_small(n) and not cohort.synthetic else f"{n:,}"
+
+
+Key = tuple[str | int, ...]
+
+
+def build_sources(
+    own: Sequence[tuple[Cohort, Findings]],
+    published: EvidenceSource,
+    *,
+    profile: str,
+    workers: Workers | None,
+    done: Callable[[int, int], None],
+) -> tuple[list[EvidenceSource], EvidenceSource]:
+    """Return the bodies of the cohorts and that of the trials, each with its charts and tables.
+
+    Parameters
+    ----------
+    own : sequence of (Cohort, Findings)
+    published : EvidenceSource
+        That of the published evidence.
+    profile : str
+        Number format of the tables.
+    workers : Workers or None
+        Who works on them; the result does not depend on it.
+    done : callable
+        Called with how many pieces are done and how many there are.
+    """
+    pieces = _of_trials(published, profile)
+    for i, (cohort, found) in enumerate(own):
+        pieces |= {(i, *key): p for key, p in _of_cohort(cohort, found, profile).items()}
+    # Whole tables take longest: begun first, none is waited for.
+    pieces = dict(sorted(pieces.items(), key=lambda x: "tables" not in x[0]))
+    results = side_by_side(list(pieces.values()), workers=workers, done=done)
+    made = dict(zip(pieces, results, strict=True))
+    sources = [_cohort(i, cohort, found, made) for i, (cohort, found) in enumerate(own)]
+    return sources, _trials(published, made)
+
+
+def _of_cohort(cohort: Cohort, found: Findings, profile: str) -> dict[Key, Piece]:
+    basis = cohort_basis(cohort)
+    whole = (*basis, [finding_basis(f) for f in found], profile)
+    charts: dict[Key, Piece] = {
+        ("charts", f.claim.id): Piece("charts", (*basis, finding_basis(f)), charts_of, (cohort, f))
+        for f in found
+        if f.estimate is not None
+    }
+    return {
+        ("tables",): Piece("tables", whole, _tables, (cohort, found, profile)),
+        ("harms",): Piece("harms", basis, harms_chart, (cohort,)),
+        **charts,
+    }
+
+
+def _tables(cohort: Cohort, found: Findings, profile: str) -> tuple[PrintedTable, ...]:
+    return tuple(cohort_tables(cohort, found, profile=profile))
+
+
+def _cohort(i: int, cohort: Cohort, found: Findings, made: Mapping[Key, Any]) -> EvidenceSource:
+    return replace(
+        cohort_source(cohort, found),
+        charts={
+            f.claim.id: tuple(made[i, "charts", f.claim.id])
+            for f in found
+            if f.estimate is not None
+        },
+        harms=made[i, "harms"],
+        tables=made[i, "tables"],
+    )
+
+
+def _of_trials(source: EvidenceSource, profile: str) -> dict[Key, Piece]:
+    trials = source.trials
+    assert trials is not None
+    told = (source.sha256, select(None), [finding_basis(f) for f in source.findings])
+    charts: dict[Key, Piece] = {
+        ("trials", f.claim.id): Piece(
+            "charts of trials",
+            (f.claim, source.sha256),
+            claim_charts,
+            (trials.directions[f.claim.id], trials.groups[f.claim.id]),
+        )
+        for f in source.findings
+    }
+    return {
+        ("trials", "tables"): Piece(
+            "tables of trials", (*told, profile), _trials_tables, (trials.table, profile)
+        ),
+        ("trials", "overview"): Piece("overview", told, overview_charts, (trials, source.findings)),
+        **charts,
+    }
+
+
+def _trials_tables(table: Any, profile: str) -> tuple[PrintedTable, ...]:
+    return tuple(trials_tables(table, profile=profile))
+
+
+def _trials(source: EvidenceSource, made: Mapping[Key, Any]) -> EvidenceSource:
+    return replace(
+        source,
+        charts={f.claim.id: tuple(made["trials", f.claim.id]) for f in source.findings},
+        overview=tuple(made["trials", "overview"]),
+        tables=made["trials", "tables"],
+    )
+
+
+SHARES = 8  # of the claims of a cohort
+
+
+def collect_evidence(
+    cohorts: Sequence[Cohort],
+    progress: Progress,
+    *,
+    claims: Sequence[str] = (),
+    profile: str = "default",
+    workers: Workers | None = None,
+) -> list[EvidenceSource]:
+    """Put the claims to each body of data, and each answer to other choices.
+
+    Parameters
+    ----------
+    cohorts : sequence of Cohort
+        The published trials stand after the first of them.
+    progress : callable
+        Called with the stage, how much of it is done and how much there is.
+    claims : sequence of str
+        Ids of the claims asked; all of them when empty.
+    profile : str
+        Number format of the tables.
+    workers : Workers, optional
+        Who works on the pieces; what is gathered does not depend on it.
+    """
+    published = load_published()
+    found = _findings(cohorts, claims, workers or Workers(), progress)
+    shown = collect_trials(published, workers=workers, progress=progress)
+    found_trials = evidence([c for c in claims if c in registry()] or None, data=published)
+    trials = published_source(published, found_trials, shown)
+    asked: list[tuple[Cohort | None, Findings]] = [
+        (cohorts[0], found[0]), (None, found_trials), *zip(cohorts[1:], found[1:], strict=True)
+    ]  # fmt: skip
+    checked = check_all(asked, workers=workers, progress=progress)
+    sources, trials = build_sources(
+        list(zip(cohorts, found, strict=True)),
+        trials,
+        profile=profile,
+        workers=workers,
+        done=lambda i, n: progress("charts", i, n),
+    )
+    pairs = zip([sources[0], trials, *sources[1:]], checked, strict=True)
+    return with_unique_keys([replace(source, checked=done) for source, done in pairs])
+
+
+def _findings(
+    cohorts: Sequence[Cohort], claims: Sequence[str], workers: Workers, progress: Progress
+) -> list[Findings]:
+    progress("findings", 0, len(cohorts))
+    place, found = memory.folder(), []
+    if place is not None and workers.n_jobs > 1:
+        shares = [(_work_out, (place, *x)) for x in _shares(cohorts, claims, SHARES)]
+        list(workers.results(shares))
+    for i, one in enumerate(cohorts):
+        found.append(evaluate(one, _asked_of(one, claims)))
+        progress("findings", i + 1, len(cohorts))
+    return found
+
+
+def _shares(
+    cohorts: Sequence[Cohort], claims: Sequence[str], count: int
+) -> Iterator[tuple[Cohort, list[Claim]]]:
+    """Deal the claims out in so many shares a cohort."""
+    for cohort in cohorts:
+        asked = select(_asked_of(cohort, claims), check_study(cohort.study))
+        yield from ((cohort, asked[i::count]) for i in range(count))
+
+
+def _work_out(place: Path, cohort: Cohort, claims: Sequence[Claim]) -> None:
+    """Work findings out, for ``evaluate`` to find them kept."""
+    with memory.kept_in(place):
+        find_all(cohort, claims, cohort.study.plan.confidence_level)
+
+
+def _asked_of(cohort: Cohort, claims: Sequence[str]) -> list[str] | None:
+    """Return the claims that a cohort can be asked: another study's own ones are not for it."""
+    known = {c.id for c in select(None, own_claims(cohort.study))}
+    return [c for c in claims if c in known] if claims else None
+
+
+def collect_trials(
+    published: Published, *, workers: Workers | None = None, progress: Progress | None = None
+) -> Trials:
+    """Collect what the published trials say, the claims side by side."""
+    tell = progress or (lambda stage, done, total: None)
+    frame = contrast_frame(published)
+    pieces = [
+        Piece(
+            "trials",
+            (claim, published.sha256, LEVEL),
+            _claim_trials,
+            (claim, published, frame[frame["claim_id"] == claim.id]),
+        )
+        for claim in select(None)
+    ]
+    pieces.append(Piece("doubts", (published.sha256,), doubts, (published,)))
+    *found, doubted = side_by_side(
+        pieces, workers=workers, done=lambda i, n: tell("published trials", i, n)
+    )
+    return assemble_trials(published, found, doubted)
+
+
+def _claim_trials(claim: Claim, published: Published, own: pd.DataFrame) -> ClaimTrials:
+    """Gather one claim; its finding is worked out too, and found by ``mnstudy.evidence``."""
+    found = claim_evidence(claim, own, published, LEVEL)
+    if memory.folder() is not None:
+        finding_of(claim, lambda: found, published, LEVEL)
+    return claim_trials(found)

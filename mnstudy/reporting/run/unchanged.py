@@ -1,4 +1,7 @@
-"""Whether the command line was asked for a report that is there already; imports nothing heavy."""
+"""Whether the command line was asked for a report that is there already; imports nothing heavy.
+
+Where the shipped notebooks lie; imports nothing of Jupyter.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,25 @@ from platformdirs import user_cache_path
 
 from mnstudy import cache as memory
 from mnstudy.cohort.loading.shipped import data_dir, data_files
+from mnstudy.errors import DataError
 from mnstudy.reporting.run.folder import MANIFEST, holds
-from mnstudy.reporting.run.notebook_files import shipped_notebooks
 
 
-def key(data: str | None, *options: object) -> str:
+def notebook_dir() -> Path:
+    """Return the folder of the shipped notebooks: in an installed package, else in the checkout."""
+    package = Path(__file__).resolve().parents[2]
+    for place in (package / "_notebooks", package.parent / "notebooks"):
+        if place.is_dir():
+            return place
+    raise DataError("the notebooks were not found: install mnstudy again")
+
+
+def shipped_notebooks() -> list[Path]:
+    """Return the shipped notebooks in reading order."""
+    return sorted(notebook_dir().glob("[0-9]*.ipynb"))
+
+
+def call_fingerprint(data: str | None, *options: object) -> str:
     """Return the fingerprint of everything a report is made from, read as files.
 
     Parameters

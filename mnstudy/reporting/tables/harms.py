@@ -8,7 +8,7 @@ from typing import Any
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure.displays import safe_display
-from mnstudy.formatting_profiles import Profile, profile_named
+from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.displays.harms import Harms, harms
 from mnstudy.words.notes import sentences
@@ -39,7 +39,7 @@ def harms_table(
     confidence_level : float, optional
         Of the limits; that of the study's plan when left out.
     profile : str or Profile
-        Number format, see ``mnstudy.formatting_profiles``.
+        Number format, see ``mnstudy.formatting``.
 
     Returns
     -------

@@ -10,10 +10,10 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure import outcomes as guard
+from mnstudy.disclosure import tables as guard
 from mnstudy.disclosure.findings import is_guarded, safe
 from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, is_small
-from mnstudy.formatting_profiles import Profile, profile_named
+from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.displays.outcomes import CLAIMED, outcomes
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part, format_estimate
@@ -61,7 +61,7 @@ def outcome_table(
     findings : iterable of Finding
         Of ``mnstudy.evaluate`` on this cohort.
     profile : str or Profile
-        Number format, see ``mnstudy.formatting_profiles``.
+        Number format, see ``mnstudy.formatting``.
 
     Returns
     -------

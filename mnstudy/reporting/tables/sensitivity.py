@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure.sensitivity import CLINICS, MARGINS, TYPES, same_estimate
-from mnstudy.verdicts.findings import Finding
+from mnstudy.disclosure.tables import CLINICS, MARGINS, TYPES, same_estimate
+from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.words.notes import Note
 
 TIPPING, WORST = "tipping point", "worst case"

@@ -1,18 +1,26 @@
-"""The tables of a report: what a paper on a cohort, or on the published trials, prints."""
+"""The tables of a report: what a paper on a cohort, or on the published trials, prints.
+
+Printed tables as files: CSV, HTML, LaTeX and Word.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pandas as pd
 
 from mnstudy.cohort.table import Cohort
-from mnstudy.formatting_profiles import Profile
+from mnstudy.errors import chosen
+from mnstudy.formatting import Profile
 from mnstudy.reporting.tables.baseline import baseline_table
+from mnstudy.reporting.tables.docx import to_docx
 from mnstudy.reporting.tables.evidence import evidence_printed
 from mnstudy.reporting.tables.harms import harms_table
+from mnstudy.reporting.tables.latex import to_latex
 from mnstudy.reporting.tables.outcomes import outcome_table
-from mnstudy.reporting.tables.printed_table import PrintedTable
+from mnstudy.reporting.tables.printed_table import PrintedTable, to_html
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.evidence.table import evidence_table
 from mnstudy.verdicts.finding.finding import Finding
@@ -33,7 +41,7 @@ def tables(
     findings : iterable of Finding, optional
         Of ``mnstudy.evaluate`` on this cohort; all claims when left out.
     profile : {"default", "annals", "jama"} or Profile
-        Number format, see ``mnstudy.formatting_profiles``.
+        Number format, see ``mnstudy.formatting``.
 
     Returns
     -------
@@ -72,7 +80,7 @@ def cohort_tables(
     findings : iterable of Finding
         Of ``mnstudy.evaluate`` on this cohort.
     profile : {"default", "annals", "jama"} or Profile
-        Number format, see ``mnstudy.formatting_profiles``.
+        Number format, see ``mnstudy.formatting``.
 
     Returns
     -------
@@ -112,3 +120,103 @@ def trials_tables(
     """
     found = evidence_printed(evidence, profile=profile)
     return [] if found is None else [found]
+
+
+def to_csv(table: PrintedTable, path: str | os.PathLike[str]) -> None:
+    """Write the cells as they are shown; text that a spreadsheet would run is disarmed."""
+    write_csv(table.to_frame(), path)
+
+
+def _html(table: PrintedTable, path: Path) -> None:
+    path.write_text(to_html(table, standalone=True), encoding="utf-8", newline="\n")
+
+
+def _latex(table: PrintedTable, path: Path) -> None:
+    path.write_text(to_latex(table), encoding="utf-8", newline="\n")
+
+
+def _docx(table: PrintedTable, path: Path) -> None:
+    path.write_bytes(to_docx(table))
+
+
+FORMATS: dict[str, Callable[[PrintedTable, Path], None]] = {
+    "csv": to_csv,
+    "html": _html,
+    "tex": _latex,
+    "docx": _docx,
+}
+
+
+def write_tables(
+    folder: str | os.PathLike[str],
+    tables: Iterable[PrintedTable],
+    formats: str | Iterable[str] = ("csv", "html", "tex", "docx"),
+) -> list[Path]:
+    """Write tables into a folder, one file a table and format.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it is missing; a file of the same name in it is replaced.
+    tables : iterable of PrintedTable
+    formats : str or iterable of str
+        Some of csv, html, tex, docx.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order written. Those of synthetic data have it in their names.
+
+    Raises
+    ------
+    ValueError
+        An unknown format, or two tables of the same name.
+
+    Examples
+    --------
+    >>> import tempfile, mnstudy as mn
+    >>> from mnstudy.reporting.tables.baseline import baseline_table
+    >>> table = baseline_table(mn.load("demo_split_face"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in write_tables(folder, [table], ["csv", "docx"])]
+    ['baseline_demo_split_face_synthetic.csv', 'baseline_demo_split_face_synthetic.docx']
+    """
+    wanted, found = chosen(formats, FORMATS, "format"), list(tables)
+    names = [table.file for table in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"several tables would be written as {', '.join(twice)}: rename their key")
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for table in found:
+        for ending in wanted:
+            path = place / f"{table.file}.{ending}"
+            FORMATS[ending](table, path)
+            paths.append(path)
+    return paths
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table as CSV, see ``csv_bytes``."""
+    Path(path).write_bytes(csv_bytes(table))
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """Return a table as CSV: UTF-8, LF, floats so that they read back as the same number.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    safe_table = table.copy()
+    for column in safe_table.columns:
+        if not pd.api.types.is_numeric_dtype(safe_table[column]):
+            safe_table[column] = safe_table[column].map(_plain_text)
+    return safe_table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def _plain_text(value: object) -> object:
+    risky = isinstance(value, str) and value.startswith(_FORMULA)
+    return f"'{value}" if risky else value

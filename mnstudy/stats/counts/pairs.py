@@ -13,7 +13,7 @@ from scipy import special
 from scipy.optimize import brentq
 from scipy.stats import binomtest
 
-from mnstudy.stats.counts.proportion_limits import exact_limits, whole_number
+from mnstudy.stats.counts.proportions import exact_limits, whole_number
 from mnstudy.stats.result import SmallResult, check_level, interval
 
 Pairs = tuple[int, int, int, int]

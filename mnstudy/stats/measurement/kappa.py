@@ -11,7 +11,7 @@ import numpy as np
 from scipy import special
 
 from mnstudy.stats.mixed.design import Array
-from mnstudy.stats.ordinal.ordinal_data import ordered
+from mnstudy.stats.ordinal.model import ordered
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval
 
 Weights = Literal["quadratic", "linear"]

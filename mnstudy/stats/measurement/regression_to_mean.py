@@ -2,6 +2,8 @@
 
 Who comes for treatment at the worst is on average better next time: part of what was measured was
 noise.
+
+Is a change more than regression to the mean, for any mean the population might have.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import special
+from scipy.stats import t as student
 
-from mnstudy.stats.result import SmallResult, check_option
+from mnstudy.stats.result import SmallResult, check_level, check_option, interval
 
 Selected = Literal["above", "below"]
 
@@ -191,3 +195,165 @@ def _check_finite(**values: float) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
             raise ValueError(f"{name} must be a number, not {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MeeChua(SmallResult):
+    """Change beyond regression to the mean, given the mean of the population.
+
+    ``estimate`` is what is left of ``change`` (after minus before) once ``regression`` is taken
+    off. ``mean_low`` and ``mean_high`` bound the population means for which the interval leaves
+    out 0 on the side of the change: infinite where there is no bound, nan where there are none.
+    """
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    confidence_level: float
+    std_error: float
+    df: float
+    p_value: float
+    change: float
+    regression: float
+    slope: float
+    mean: float
+    mean_low: float
+    mean_high: float
+    n: int
+
+    def _lines(self) -> list[str]:
+        main = interval(self.estimate, self.ci_low, self.ci_high, self.confidence_level)
+        return [
+            f"{main}, p = {self.p_value:.3g}",
+            f"change {self.change:.4g}, of which {self.regression:.4g} regression to a population "
+            f"mean of {self.mean:g}; n = {self.n}",
+            _range_in_words(self.mean_low, self.mean_high),
+        ]
+
+
+def _range_in_words(low: float, high: float) -> str:
+    if math.isnan(low):
+        return "no population mean leaves the change beyond regression to the mean"
+    ends = [f"{sign} {x:.4g}" for sign, x in (("above", low), ("below", high)) if math.isfinite(x)]
+    if not ends:
+        return "beyond regression to the mean whatever the population mean"
+    return f"beyond regression to the mean if the population mean is {' and '.join(ends)}"
+
+
+def mee_chua(
+    before: ArrayLike, after: ArrayLike, mean: float, *, confidence_level: float = 0.95
+) -> MeeChua:
+    r"""Estimate the change of selected patients that is not regression to the mean.
+
+    Parameters
+    ----------
+    before, after : arrays of length n
+        The same measure of each patient; patients were selected by the first.
+    mean : float
+        Of the population that they were selected from. It is seldom known: ``mean_low`` and
+        ``mean_high`` say for which means the answer would be the same.
+    confidence_level : float
+
+    Returns
+    -------
+    MeeChua
+
+    Raises
+    ------
+    ValueError
+        Fewer than three complete patients, or first values that are all the same.
+
+    Notes
+    -----
+    The line :math:`y = \mu + \tau + \beta(x - \mu) + e` is fitted by least squares: its height at
+    :math:`x = \mu` is :math:`\mu + \tau`, tested against :math:`\mu` by t with n - 2 degrees of
+    freedom. Selection by x does not bias it, as long as the line is straight and treatment shifts
+    everybody alike; a treatment that helps the worst most is partly taken for regression. As a
+    function of :math:`\mu` the distance of the interval from 0 is concave, so the means for which
+    it leaves out 0 on the side of the change form one interval. Patients with either value missing
+    are left out; ``n`` counts the rest.
+
+    References
+    ----------
+    Mee & Chua (1991), doi 10.1080/00031305.1991.10475753.
+
+    Examples
+    --------
+    >>> mee_chua([60, 64, 66, 71, 75, 78], [52, 57, 60, 60, 66, 68], mean=55)
+    -6.068 (95 % CI -10.53 to -1.602), p = 0.0196
+      change -8.5, of which -2.432 regression to a population mean of 55; n = 6
+      beyond regression to the mean if the population mean is above 51.39 and below 140.7
+    """
+    level = check_level(confidence_level)
+    x, y = _complete(before, after)
+    if not math.isfinite(mean):
+        raise ValueError(f"mean must be a number, not {mean}")
+    n = len(x)
+    centre, spread = float(x.mean()), float(((x - x.mean()) ** 2).sum())
+    slope = float((x - centre) @ (y - y.mean())) / spread
+    residual = y - y.mean() - slope * (x - centre)
+    variance = float(residual @ residual) / (n - 2)
+    quantile = float(student.ppf(0.5 + level / 2, n - 2))
+    change, away = float((y - x).mean()), centre - mean
+    regression = (slope - 1.0) * away + 0.0
+    effect = change - regression
+    error = math.sqrt(variance * (1 / n + away**2 / spread))
+    low, high = _means(change, slope, quantile**2 * variance, n, spread)
+    return MeeChua(
+        estimate=effect,
+        ci_low=effect - quantile * error,
+        ci_high=effect + quantile * error,
+        confidence_level=level,
+        std_error=error,
+        df=float(n - 2),
+        p_value=_p_value(effect, error, n - 2),
+        change=change,
+        regression=regression,
+        slope=slope,
+        mean=float(mean),
+        mean_low=centre - high,
+        mean_high=centre - low,
+        n=n,
+    )
+
+
+def _complete(before: ArrayLike, after: ArrayLike) -> tuple[Any, Any]:
+    x, y = (np.asarray(v, dtype=np.float64) for v in (before, after))
+    if x.shape != y.shape or x.ndim != 1:
+        raise ValueError("before and after must be lists of the same length, a value a patient")
+    complete = ~(np.isnan(x) | np.isnan(y))
+    x, y = x[complete], y[complete]
+    if len(x) < 3 or np.ptp(x) == 0.0:
+        raise ValueError(
+            "at least three patients with both values are needed, whose first values differ"
+        )
+    return x, y
+
+
+def _p_value(effect: float, error: float, df: int) -> float:
+    if error == 0.0:
+        return 0.0 if effect else 1.0
+    return 2.0 * float(student.sf(abs(effect) / error, df))
+
+
+def _means(change: float, slope: float, noise: float, n: int, spread: float) -> tuple[float, float]:
+    """Return the distances u of the sample from the population mean that leave a clear change.
+
+    Clear: s(d + cu) > sqrt(noise (1/n + u²/spread)), d the change, s its sign, c = 1 - slope.
+    """
+    sign = math.copysign(1.0, change)
+    gain = 1.0 - slope
+
+    def clear(u: float) -> bool:
+        return sign * (change + gain * u) > math.sqrt(noise * (1 / n + u * u / spread))
+
+    square = gain**2 - noise / spread
+    roots = np.roots([square, 2 * change * gain, change**2 - noise / n])
+    real = sorted(float(r.real) for r in roots if abs(r.imag) <= 1e-12 * max(1.0, abs(r)))
+    ends = [u for u in real if sign * (change + gain * u) >= 0]
+    if not ends:
+        return (-math.inf, math.inf) if clear(0.0) else (math.nan, math.nan)
+    if len(ends) == 2:
+        return (ends[0], ends[1]) if clear(sum(ends) / 2) else (math.nan, math.nan)
+    end = ends[0]
+    return (end, math.inf) if clear(end + 1.0 + abs(end)) else (-math.inf, end)

@@ -1,12 +1,107 @@
-"""Effects of two groups' counts: log odds ratio and risk difference."""
+"""Effects of two groups' counts: log odds ratio and risk difference.
+
+Cells of counts: their check, and the correction where a cell is zero.
+
+One proportion per study on a scale fit for pooling, and the way back.
+
+A correction for zero cells touches only the studies that have one; which those are is in the
+notes of the result.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit
 
-from mnstudy.stats.meta.effect_cells import ZERO_CELL, two_groups
-from mnstudy.stats.meta.effect_result import EffectSizes, require
+from mnstudy.stats.meta.effect_sizes import (
+    Array,
+    EffectSizes,
+    Mask,
+    require,
+    require_correlation,
+    require_spread,
+    study_columns,
+)
+
+ZERO_CELL = "such that no cell is zero when correction is 0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tables:
+    """Events and non-events of two groups per study, zero cells corrected where asked."""
+
+    events1: Array
+    rest1: Array
+    events0: Array
+    rest0: Array
+    correlation: Array
+    paired: bool
+    notes: tuple[str, ...]
+
+    @property
+    def no_zero(self) -> Mask:
+        """True for the studies without a zero cell."""
+        return no_zero_cell(self.events1, self.rest1, self.events0, self.rest0)
+
+    @property
+    def whose(self) -> str:
+        """Whose events were counted, in words."""
+        return "the same patients" if self.paired else "separate groups"
+
+
+def two_groups(
+    events1: ArrayLike,
+    n1: ArrayLike,
+    events0: ArrayLike,
+    n0: ArrayLike,
+    correction: float,
+    r: ArrayLike | None,
+) -> Tables:
+    """Check the counts of two groups and correct the tables with a zero cell."""
+    e1, size1, e0, size0, correlation = study_columns(
+        events1=events1, n1=n1, events0=events0, n0=n0, r=0.0 if r is None else r
+    )
+    require_counts(e1, size1, "events1", "n1")
+    require_counts(e0, size0, "events0", "n0")
+    require_correlation(correlation)
+    if r is not None:
+        require(size1 == size0, "n0", size0, "equal to n1 when r is given (the same patients)")
+    cells, notes = corrected([e1, size1 - e1, e0, size0 - e0], correction)
+    return Tables(
+        events1=cells[0],
+        rest1=cells[1],
+        events0=cells[2],
+        rest0=cells[3],
+        correlation=correlation,
+        paired=r is not None,
+        notes=notes,
+    )
+
+
+def require_counts(events: Array, size: Array, events_name: str, size_name: str) -> None:
+    """Require events between none and all."""
+    require_spread(**{size_name: size})
+    require((events >= 0) & (events <= size), events_name, events, f"from 0 to {size_name}")
+
+
+def no_zero_cell(*cells: Array) -> Mask:
+    """Mark the studies where every cell is above zero."""
+    return np.logical_and.reduce([cell > 0 for cell in cells])
+
+
+def corrected(cells: list[Array], correction: float) -> tuple[list[Array], tuple[str, ...]]:
+    """Add the correction to all cells of the studies with a zero one, and note which those are."""
+    if correction < 0:
+        raise ValueError(f"correction must be 0 or more, not {correction:g}")
+    zero = ~no_zero_cell(*cells)
+    if correction == 0 or not zero.any():
+        return cells, ()
+    studies = ", ".join(str(index + 1) for index in np.flatnonzero(zero))
+    note = f"{correction:g} added to the cells of study {studies} (zero cell)"
+    return [cell + correction * zero for cell in cells], (note,)
 
 
 def log_odds_ratio(
@@ -116,3 +211,128 @@ def risk_difference_effect(
         method=f"risk difference of {tables.whose}",
         notes=tables.notes,
     )
+
+
+def logit_proportion(events: ArrayLike, n: ArrayLike, *, correction: float = 0.5) -> EffectSizes:
+    r"""Log odds of one proportion (metafor ``PLO``); back with ``proportion_from_logit``.
+
+    Notes
+    -----
+    :math:`\log(e/(n-e))` with variance :math:`1/e + 1/(n-e)`. ``correction`` is added to both
+    cells of a study with none or all events, and to no other; with 0 such a study is refused.
+
+    References
+    ----------
+    Viechtbauer (2010), doi 10.18637/jss.v036.i03.
+
+    Examples
+    --------
+    >>> logit_proportion([3, 0], [40, 25])
+    -2.512 (SE 0.6), -3.932 (SE 1.43)
+      log odds of a proportion
+      note: 0.5 added to the cells of study 2 (zero cell)
+    """
+    e, size = study_columns(events=events, n=n)
+    require_counts(e, size, "events", "n")
+    (e, f), notes = corrected([e, size - e], correction)
+    require(no_zero_cell(e, f), "events", e, ZERO_CELL)
+    return EffectSizes(
+        effect=np.log(e / f),
+        variance=1 / e + 1 / f,
+        measure="PLO",
+        method="log odds of a proportion",
+        notes=notes,
+    )
+
+
+def arcsine_proportion(events: ArrayLike, n: ArrayLike, *, double: bool = True) -> EffectSizes:
+    r"""Arcsine of one proportion, whose variance does not depend on the proportion.
+
+    Parameters
+    ----------
+    events, n : float or array
+    double : bool
+        Freeman-Tukey double arcsine (metafor ``PFT``), else the plain one (``PAS``). No zero cell
+        needs a correction in either.
+
+    Notes
+    -----
+    double: :math:`\tfrac12\left(\arcsin\sqrt{e/(n+1)} + \arcsin\sqrt{(e+1)/(n+1)}\right)`,
+    variance :math:`1/(4n+2)`; plain: :math:`\arcsin\sqrt{e/n}`, variance :math:`1/(4n)`.
+    Back-transforming a pooled double arcsine needs one n for all studies and can mislead when
+    the studies differ much in size (Schwarzer et al. 2019, doi 10.1002/jrsm.1348).
+
+    References
+    ----------
+    Freeman & Tukey (1950), doi 10.1214/aoms/1177729756.
+
+    Examples
+    --------
+    >>> arcsine_proportion([3, 0], [40, 25])
+    0.2958 (SE 0.0786), 0.0987 (SE 0.099)
+      Freeman-Tukey double arcsine of a proportion
+    """
+    e, size = study_columns(events=events, n=n)
+    require_counts(e, size, "events", "n")
+    if double:
+        low, high = np.sqrt(e / (size + 1)), np.sqrt((e + 1) / (size + 1))
+        effect, variance = (np.arcsin(low) + np.arcsin(high)) / 2, 1 / (4 * size + 2)
+    else:
+        effect, variance = np.arcsin(np.sqrt(e / size)), 1 / (4 * size)
+    kind = "Freeman-Tukey double arcsine" if double else "arcsine"
+    return EffectSizes(
+        effect=effect,
+        variance=variance,
+        measure="PFT" if double else "PAS",
+        method=f"{kind} of a proportion",
+    )
+
+
+def proportion_from_logit(values: ArrayLike) -> Array:
+    """Proportions from log odds.
+
+    Examples
+    --------
+    >>> proportion_from_logit([0.0, -2.0]).round(4)
+    array([0.5   , 0.1192])
+    """
+    return expit(np.asarray(values, dtype=float))
+
+
+def proportion_from_arcsine(values: ArrayLike, *, n: ArrayLike | None = None) -> Array:
+    r"""Proportions from arcsines; values outside the transform's range give 0 or 1.
+
+    Parameters
+    ----------
+    values : array
+        Effects of ``arcsine_proportion`` or a pooled one.
+    n : float or array, optional
+        Given, the values are double arcsines and n is the sample size: each study's own, or for
+        a pooled value every study's n, of which the harmonic mean is taken.
+
+    Notes
+    -----
+    plain: :math:`\sin^2 x`; double: :math:`\tfrac12\{1 - \mathrm{sgn}(\cos 2x)
+    [1 - (\sin 2x + (\sin 2x - 1/\sin 2x)/n)^2]^{1/2}\}`.
+
+    References
+    ----------
+    Miller (1978), doi 10.1080/00031305.1978.10479283.
+
+    Examples
+    --------
+    >>> proportion_from_arcsine(arcsine_proportion([3, 0], [40, 25]).effect, n=[40, 25])
+    array([0.075, 0.   ])
+    >>> proportion_from_arcsine(0.2, n=[40, 25]).round(4)
+    np.float64(0.0261)
+    """
+    x = np.asarray(values, dtype=float)
+    if n is None:
+        return np.sin(np.clip(x, 0, np.pi / 2)) ** 2
+    size = np.asarray(n, dtype=float)
+    if size.shape != x.shape:
+        size = np.asarray(1 / np.mean(1 / size))
+    low, high = np.arcsin(np.sqrt(1 / (size + 1))) / 2, np.pi / 2
+    s = np.sin(2 * np.clip(x, low, high - low))
+    inner = 1 - (s + (s - 1 / s) / size) ** 2
+    return 0.5 * (1 - np.sign(np.cos(2 * x)) * np.sqrt(np.clip(inner, 0, 1)))

@@ -2,26 +2,182 @@
 
 Same numbers as metafor's ``rma(yi, vi, method=, test="knha")``. Effects with variances come from
 ``effect_sizes``.
+
+The parts a pooled result is put together from.
+
+What a meta-analysis gives back.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import special
 
 from mnstudy.stats.meta import between_studies
-from mnstudy.stats.meta.effect_result import Array, EffectSizes, require, study_columns
-from mnstudy.stats.meta.pooled_parts import between_fields, mean_fields, method_notes
-from mnstudy.stats.meta.pooled_result import ADJUSTMENTS, METHODS, Pooled
-from mnstudy.stats.meta.small_studies import Egger, egger
-from mnstudy.stats.result import check_level, check_option
+from mnstudy.stats.meta.effect_sizes import Array, EffectSizes, require, study_columns
+from mnstudy.stats.result import SmallResult, check_level, check_option, interval, percent
 
-__all__ = ["Egger", "Pooled", "correlation_grid", "egger", "leave_one_out", "pool"]
+METHODS = {
+    "reml": "random effects (REML)",
+    "pm": "random effects (Paule-Mandel)",
+    "dl": "random effects (DerSimonian-Laird)",
+    "common": "common effect",
+}
+ADJUSTMENTS = {
+    True: "Knapp-Hartung",
+    False: "Wald",
+    "adhoc": "Knapp-Hartung, never below the Wald error",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Pooled(SmallResult):
+    """Studies taken together: the mean effect, its interval, and how much studies differ.
+
+    ``prediction_low`` and ``prediction_high`` enclose the true effect of a new study of the same
+    kind; they, not the confidence interval, say what the next clinic may expect. ``tau2`` is the
+    variance of true effects between studies with its Q-profile interval, ``i2`` its share of all
+    variance in percent. ``weights`` are percents, in the order of ``labels``. A value that does
+    not exist (one study; a common effect's tau² interval) is nan and ``notes`` says why.
+    """
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    confidence_level: float
+    std_error: float
+    df: float
+    p_value: float
+    prediction_low: float
+    prediction_high: float
+    tau2: float
+    tau2_ci_low: float
+    tau2_ci_high: float
+    i2: float
+    q: float
+    q_p_value: float
+    k: int
+    method: str
+    knapp_hartung: bool | str
+    labels: tuple[str, ...]
+    weights: tuple[float, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """All notes in one text, empty when there is none."""
+        return "; ".join(self.notes)
+
+    @property
+    def description(self) -> str:
+        """The method in words, from the arguments."""
+        if self.k == 1:
+            return "one study, Wald interval"
+        law = "normal" if math.isinf(self.df) else f"t with {self.df:g} df"
+        return f"{METHODS[self.method]}, {ADJUSTMENTS[self.knapp_hartung]} interval, {law}"
+
+    def _lines(self) -> list[str]:
+        level = percent(self.confidence_level)
+        main = interval(self.estimate, self.ci_low, self.ci_high, self.confidence_level)
+        lines = [f"{main}, p = {self.p_value:.3g}, k = {self.k}"]
+        if self.k > 1:
+            spread = f"{self.prediction_low:.4g} to {self.prediction_high:.4g}"
+            lines.append(f"new study: {level} prediction interval {spread}")
+            scale = f"{self.tau2:.4g} ({self.tau2_ci_low:.4g} to {self.tau2_ci_high:.4g})"
+            test = f"Q = {self.q:.4g}, p = {self.q_p_value:.3g}"
+            lines.append(f"between studies: tau² {scale}, I² {self.i2:.3g} %, {test}")
+        return [*lines, self.description, *(f"note: {note}" for note in self.notes)]
+
+
+def quantile(df: float, confidence_level: float) -> float:
+    """Two-sided quantile of t, or of the normal distribution when df is infinite."""
+    tail = (1.0 + confidence_level) / 2.0
+    return float(special.ndtri(tail) if math.isinf(df) else special.stdtrit(df, tail))
+
+
+def two_sided_p(estimate: float, std_error: float, df: float) -> float:
+    """Two-sided p-value of t or z; an error of zero leaves no doubt except about zero itself."""
+    if std_error == 0:
+        return 1.0 if estimate == 0 else 0.0
+    t = -abs(estimate) / std_error
+    return float(2.0 * (special.ndtr(t) if math.isinf(df) else special.stdtr(df, t)))
+
+
+def mean_fields(
+    y: Array, w: Array, tau2: float, adjusted: bool | str, level: float
+) -> dict[str, float]:
+    """Estimate, error, test, confidence and prediction interval."""
+    mean = float(w @ y / w.sum())
+    df = math.inf if adjusted is False else float(len(y) - 1)
+    factor = 1.0
+    if adjusted is not False:
+        factor = float(w @ (y - mean) ** 2) / df
+    if adjusted == "adhoc":
+        factor = max(factor, 1.0)
+    error = math.sqrt(factor / w.sum())
+    reach = quantile(df, level)
+    spread = reach * math.sqrt(tau2 + error**2)
+    return {
+        "estimate": mean,
+        "ci_low": mean - reach * error,
+        "ci_high": mean + reach * error,
+        "std_error": error,
+        "df": df,
+        "p_value": two_sided_p(mean, error, df),
+        "prediction_low": mean - spread,
+        "prediction_high": mean + spread,
+    }
+
+
+def between_fields(y: Array, v: Array, tau2: float, method: str, level: float) -> dict[str, float]:
+    """How much the studies differ; nan throughout for one study."""
+    low = high = i2 = q = p = math.nan
+    df = len(y) - 1
+    if df:
+        q = between_studies.q_statistic(y, v)
+        p = between_studies.q_p_value(q, df)
+        i2 = between_studies.i_squared(v, tau2)
+        if method == "common":
+            i2 = 100.0 * max(0.0, 1.0 - df / q) if q > 0 else 0.0
+        else:
+            low, high = between_studies.tau2_interval(y, v, level)
+    return {
+        "tau2": tau2,
+        "tau2_ci_low": low,
+        "tau2_ci_high": high,
+        "i2": i2,
+        "q": q,
+        "q_p_value": p,
+    }
+
+
+def method_notes(
+    y: Array, v: Array, tau2: float, method: str, asked: bool | str
+) -> tuple[str, ...]:
+    """Every decision that the reader did not make, in words."""
+    if len(y) == 1:
+        return (
+            "one study: nothing is pooled; the interval is the study's own (normal), and tau², "
+            "I² and a prediction interval do not exist",
+        )
+    if method == "common":
+        rule = "tau² is taken as 0, so the prediction interval is the confidence interval"
+        unused = ("Knapp-Hartung does not apply to a common effect",) if asked else ()
+        return (rule, *unused)
+    factor = between_studies.q_statistic(y, v, tau2) / (len(y) - 1)
+    # At an inner REML or Paule-Mandel solution the factor is about 1, give or take rounding.
+    if not asked or factor > 1.0 - 1e-6:
+        return ()
+    done = "set to 1 (adhoc)" if asked == "adhoc" else "interval narrower than by the Wald error"
+    return (f"Knapp-Hartung factor {factor:.3g} below 1: {done}",)
+
 
 Method = Literal["reml", "pm", "dl", "common"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mnstudy.stats.meta.effect_result import Array, require, study_columns
-from mnstudy.stats.meta.pooled_result import quantile, two_sided_p
+from mnstudy.stats.meta.effect_sizes import Array, require, study_columns
+from mnstudy.stats.meta.pooling import quantile, two_sided_p
 from mnstudy.stats.result import SmallResult, check_level, interval
 
 # Fewer studies than this leave the test with too little power to be of use.

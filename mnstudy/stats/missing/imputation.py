@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mnstudy.stats.meta.pooled_result import quantile, two_sided_p
+from mnstudy.stats.meta.pooling import quantile, two_sided_p
 from mnstudy.stats.missing.imputation_draws import Imputations, impute_clustered
 from mnstudy.stats.mixed.design import Array, as_float
 from mnstudy.stats.result import SmallResult, check_level, interval

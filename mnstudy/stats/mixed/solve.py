@@ -9,8 +9,7 @@ import numpy as np
 
 from mnstudy.stats.mixed.degrees_of_freedom import Precision, kenward_roger, satterthwaite
 from mnstudy.stats.mixed.design import Array, Design, Mask
-from mnstudy.stats.mixed.mixed_unbounded import below_zero
-from mnstudy.stats.mixed.profile import Point, evaluate, minimise
+from mnstudy.stats.mixed.profile import Point, below_zero, evaluate, minimise
 from mnstudy.stats.mixed.sums import SizeSums, size_sums
 
 Df = Literal["satterthwaite", "kenward-roger"]

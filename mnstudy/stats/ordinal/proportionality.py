@@ -12,8 +12,15 @@ import pandas as pd
 from scipy import stats
 
 from mnstudy.stats.mixed.design import Array, Codes
-from mnstudy.stats.ordinal.ordinal_data import Grades, read_grades
-from mnstudy.stats.ordinal.ordinal_model import Fit, NoMaximumError, at, bounds, maximise
+from mnstudy.stats.ordinal.model import (
+    Fit,
+    Grades,
+    NoMaximumError,
+    at,
+    bounds,
+    maximise,
+    read_grades,
+)
 from mnstudy.stats.result import SmallResult
 
 Test = tuple[float, str]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.ordinal.ordinal_data import ordered
+from mnstudy.stats.ordinal.model import ordered
 from mnstudy.stats.result import SmallResult, check_option
 
 Better = Literal["lower", "higher"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mnstudy.stats.ranks.rank_basics import (
+from mnstudy.stats.ranks.signed_rank import (
     RANK_SUM_LIMIT,
     SIGNED_LIMIT,
     Array,

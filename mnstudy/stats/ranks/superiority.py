@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.stats import rankdata
 
 from mnstudy.stats.counts.pairs import tango_limits
-from mnstudy.stats.ranks.rank_basics import Array, differences, sample
+from mnstudy.stats.ranks.signed_rank import Array, differences, sample
 from mnstudy.stats.result import (
     ALTERNATIVES,
     Alternative,

@@ -22,8 +22,7 @@ from mnstudy.stats.resampling.clusters import (
     difference,
     generator,
 )
-from mnstudy.stats.resampling.permutation import permute_arms, sign_flip
-from mnstudy.stats.resampling.resampling_tails import Permutation
+from mnstudy.stats.resampling.permutation import Permutation, permute_arms, sign_flip
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval
 
 __all__ = ["ClusterBootstrap", "Permutation", "cluster_bootstrap", "permute_arms", "sign_flip"]

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mnstudy.verdicts.analyses import (
-    arms,
-    course,
-    dose,
-    events,
-    improvement,
-    levels,
-    rates,
-    slopes,
-    timing,
-)
+from mnstudy.verdicts.analyses import contrasts, dose, improvement, levels, rates, timing
 from mnstudy.verdicts.analyses.question import Answer, NotTestable, Question
 
 __all__ = ["ANALYSES", "Answer", "NotTestable", "Question"]
@@ -22,18 +12,18 @@ __all__ = ["ANALYSES", "Answer", "NotTestable", "Question"]
 ANALYSES: dict[str, Callable[[Question], Answer]] = {
     "improvement": improvement.improvement,
     "change": improvement.change,
-    "arm_contrast": arms.arm_contrast,
+    "arm_contrast": contrasts.arm_contrast,
     "session_slope": dose.session_slope,
     "depth_contrast": dose.depth_contrast,
     "heterogeneity": levels.heterogeneity,
-    "slope": slopes.slope,
-    "event_difference": events.event_difference,
+    "slope": dose.slope,
+    "event_difference": rates.event_difference,
     "event_rate": rates.event_rate,
     "share": rates.share,
     "level": rates.level,
     "ratio": rates.ratio,
     "time_to_response": timing.time_to_response,
     "time_to_clear": timing.time_to_clear,
-    "durability": course.durability,
-    "maintenance": course.maintenance,
+    "durability": timing.durability,
+    "maintenance": timing.maintenance,
 }

@@ -9,7 +9,7 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import ANALYSES, Answer, NotTestable, Question
 from mnstudy.verdicts.analyses.dropouts import dropout_notes
-from mnstudy.verdicts.analyses.unplaced import unknown_arm
+from mnstudy.verdicts.analyses.question import unknown_arm
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
 from mnstudy.verdicts.finding.judge import judge
 from mnstudy.words.notes import Note, as_given, note

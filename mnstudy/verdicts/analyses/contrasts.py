@@ -1,22 +1,180 @@
-"""Two arms: the adjusted difference, within the person where sites are paired, and each mean."""
+"""Two arms: the adjusted difference, within the person where sites are paired, and each mean.
+
+Together with, and instead of: one kind of treatment against another.
+
+Secondary results of a comparison of arms: responders, likeness of sides, grades.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from mnstudy.verdicts.analyses import beside, model
+from mnstudy import formatting as fmt
+from mnstudy.stats.counts.proportions import NumberNeeded, nnt
+from mnstudy.stats.ordinal.model import proportional_odds
+from mnstudy.stats.ranks.superiority import probability_of_superiority
+from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     Answer,
     Question,
+    complete_rows,
     n_patients,
     n_sites,
+    require_patients,
+    select_arm,
 )
+from mnstudy.verdicts.analyses.rates import difference_of_risks
+from mnstudy.verdicts.claims.registry import claim
 from mnstudy.verdicts.finding.finding import Part
 from mnstudy.words.notes import Count, Note, note
+
+SCORE = "improvement_score"
+Secondary = tuple[tuple[Part, ...], tuple[Note, ...]]
+NOTHING: Secondary = ((), ())
+
+
+def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome: str) -> Secondary:
+    """Return the difference of the shares with a worthwhile improvement, and the number needed.
+
+    Worthwhile is the margin of the claim that needling reduces scars; a patient counts by the mean
+    of the sites in the arm. Item 26 of CONSORT 2025 asks for it (doi 10.1136/bmj-2024-081123);
+    a cut score tells less than the score (Snapinn & Jiang 2007, doi 10.1186/1745-6215-8-31).
+    """
+    if outcome != SCORE or question.brief:
+        return NOTHING
+    least = question.margin(claim("reduces-scarring"))
+    reached = [
+        frame.loc[arm == side].groupby("patient_id")[SCORE].mean() >= least for side in (1, 0)
+    ]
+    if question.cohort.study.design == "split_body":
+        both = reached[0].index.intersection(reached[1].index)
+        reached = [side[both] for side in reached]
+    if min(len(side) for side in reached) < MIN_PATIENTS:
+        return NOTHING
+    found = difference_of_risks(question, *reached)
+    part = Part(
+        kind="contrast",
+        label=f"share with {fmt.given(least)} points or more",
+        value=100 * found.estimate,
+        ci_low=100 * found.ci_low,
+        ci_high=100 * found.ci_high,
+        n=len(reached[0].index.union(reached[1].index)),
+        unit="percentage points",
+    )
+    treated, reference = (Count(n=int(r.sum()), of=len(r), noun="patient") for r in reached)
+    said = note(
+        "responders",
+        least=least,
+        treated=treated,
+        reference=reference,
+        difference=fmt.ends(part),
+        # a number needed to treat speaks of a cause
+        rest=_needed(nnt(found)) if question.comparison == "randomised" else note("not_adjusted"),
+    )
+    return (part,), (said,)
+
+
+def _needed(number: NumberNeeded) -> Note:
+    """Say how many have to be treated for one more, with both ranges where the sign is open."""
+
+    def span(low: float, high: float) -> Note:
+        if math.isinf(high):
+            return note("so_many_or_more", low=low)
+        return note("so_many", low=low, high=high)
+
+    ranges = []
+    if math.isfinite(number.benefit_low):
+        benefit = span(number.benefit_low, number.benefit_high)
+        ranges.append(note("one_more_benefits", treated=benefit))
+    if math.isfinite(number.harm_low):
+        ranges.append(note("one_less_benefits", treated=span(number.harm_low, number.harm_high)))
+    return note("number_needed", ranges=tuple(ranges))
+
+
+def sides(frame: pd.DataFrame, arm: pd.Series, outcome: str) -> list[Note]:
+    """Say how alike the two sides of a person are: what a plan of a further study needs.
+
+    Items 17a and 20 of CONSORT for within-person trials (Pandis et al. 2017, doi
+    10.1136/bmj.j2835).
+    """
+    values = frame.assign(side=np.where(arm == 1, "treated", "reference"))
+    wide = values.pivot_table(index="patient_id", columns="side", values=outcome, aggfunc="mean")
+    pairs = wide.dropna()
+    if len(pairs) < MIN_PATIENTS or not (pairs.std() > 0).all():
+        return []
+    difference = pairs["treated"] - pairs["reference"]
+    r = float(np.corrcoef(pairs["treated"], pairs["reference"])[0, 1])
+    return [note("alike_sides", r=r, sd=float(difference.std())), note("carry_across")]
+
+
+def classes(frame: pd.DataFrame, arm: np.ndarray, outcome: str) -> list[Note]:
+    """Say how far a difference of means may be off where improvement is known to a class only."""
+    if outcome != SCORE or "improvement_low" not in frame:
+        return []
+    score = frame[SCORE].astype("float64")
+    low, high = (frame[f"improvement_{end}"].fillna(score) for end in ("low", "high"))
+    coarse = int((high > low).sum())
+    if not coarse:
+        return []
+    treated = arm == 1
+    least = float(low[treated].mean() - high[~treated].mean())
+    most = float(high[treated].mean() - low[~treated].mean())
+    sites = Count(n=coarse, noun="site")
+    return [note("difference_of_classes", sites=sites, least=least, most=most)]
+
+
+def grades(question: Question, treated: pd.DataFrame, control: pd.DataFrame) -> Secondary:
+    """Return the change in grades, which is no percentage, by ordinal methods.
+
+    The share of patients better by a grade or more, and with a control the chance that a needled
+    site gains more grades than an untreated one, with the proportional odds of doing so.
+    """
+    if question.brief or "grade_change" not in treated:
+        return NOTHING
+    rows = [x.dropna(subset=["grade_change"]) for x in (treated, control)]
+    if n_patients(rows[0]) < MIN_PATIENTS:
+        return NOTHING
+    gained = [x.groupby("patient_id")["grade_change"].mean() for x in rows]
+    better = int((gained[0] >= 1).sum())
+    patients = Count(n=better, of=len(gained[0]), noun="patient")
+    remarks = (note("better_by_a_grade", patients=patients),)
+    if len(gained[1]) < MIN_PATIENTS or question.cohort.study.design == "split_body":
+        return (), remarks
+    level = question.confidence_level
+    chance = probability_of_superiority(*gained, paired=False, confidence_level=level)
+    part = Part(
+        kind="contrast",
+        label="chance of gaining more grades than untreated",
+        value=chance.estimate,
+        ci_low=chance.ci_low,
+        ci_high=chance.ci_high,
+        n=len(gained[0]) + len(gained[1]),
+        unit="chance, 0.5 is no difference",
+    )
+    return (part,), (*remarks, _odds(question, rows))
+
+
+def _odds(question: Question, rows: list[pd.DataFrame]) -> Note:
+    both = pd.concat(rows)
+    treated = pd.DataFrame({"treated": [1.0] * len(rows[0]) + [0.0] * len(rows[1])})
+    try:
+        fitted = proportional_odds(
+            both["grade_change"].to_numpy(),
+            treated,
+            both["patient_id"].to_numpy(),
+            confidence_level=question.confidence_level,
+        )
+    except ValueError as error:
+        return note("no_grade_odds", error=str(error))
+    row = fitted.to_frame().loc["treated"]
+    odds, low, high = (float(row[f"odds_ratio{end}"]) for end in ("", "_low", "_high"))
+    return note("grade_odds", odds=odds, low=low, high=high)
 
 
 def contrast(
@@ -35,12 +193,12 @@ def contrast(
     paired = _pairs(frame, base["treated"])
     question.require_declared_design(paired)
     fitted = model.fit(question, frame, frame[outcome], design)
-    parts, reached = beside.responders(question, frame, base["treated"], outcome)
+    parts, reached = responders(question, frame, base["treated"], outcome)
     both = Count(n=paired, noun="patient")
     remarks = [note("within_person", patients=both)] if paired else []
     remarks += [*reached, *_left_out(frame, names, used)]
     if paired and question.cohort.study.design == "split_body":
-        remarks += beside.sides(frame, base["treated"], outcome)
+        remarks += sides(frame, base["treated"], outcome)
     return Answer(
         estimate=model.estimate(
             model.pick(fitted, {"treated": 1.0}),
@@ -98,3 +256,28 @@ def by_level(
             model.part("level", label, mean, n=n_patients(group), unit=question.claim.unit)
         )
     return tuple(parts)
+
+
+def arm_contrast(question: Question) -> Answer:
+    """Estimate final improvement of the treated arm minus the reference arm of the claim."""
+    question.require_comparable_groups()
+    outcome = "improvement_score"
+    arms = [select_arm(question.sites, question.params[a]) for a in ("treated", "reference")]
+    (treated, gone), (reference, lost) = (complete_rows(a, [outcome]) for a in arms)
+    require_patients(treated, note("in_arm_with_outcome", arm="treated"))
+    require_patients(reference, note("in_arm_with_outcome", arm="reference"))
+    both = pd.concat([treated, reference], ignore_index=True)
+    arm = np.repeat([1.0, 0.0], [len(treated), len(reference)])
+    answer = contrast(question, both, arm, outcome, [])
+    named = () if question.brief else ((treated, "treated"), (reference, "reference"))
+    means = tuple(arm_mean(question, frame, outcome, label) for frame, label in named)
+    return replace(
+        answer,
+        n_missing=gone + lost,
+        parts=(*answer.parts, *means),
+        remarks=(
+            *answer.remarks,
+            *classes(both, arm, outcome),
+            *question.indication,
+        ),
+    )

@@ -10,7 +10,7 @@ import pandas as pd
 from mnstudy.cohort.describe.flow import arm_words, lost_by_site
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.table import Cohort
-from mnstudy.stats.counts.proportions import risk_difference
+from mnstudy.stats.counts.two_groups import risk_difference
 from mnstudy.stats.mixed.comparisons import arm_difference
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, UNIT, after_a_session
 from mnstudy.words.notes import Count, Note, note

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.verdicts.analyses import beside, contrasts, model, studies
-from mnstudy.verdicts.analyses.before_after import before_after, raw_pairs
+from mnstudy.verdicts.analyses import contrasts, model, studies
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     UNIT,
@@ -17,10 +16,12 @@ from mnstudy.verdicts.analyses.question import (
     Answer,
     NotTestable,
     Question,
+    before_after,
     complete_rows,
     missing_note,
     n_patients,
     n_sites,
+    raw_pairs,
     require_patients,
     scar_type_filter,
     select_arm,
@@ -104,7 +105,7 @@ def _controlled(
     arms = () if question.brief else ((treated, "needling alone"), (control, "untreated"))
     means = [contrasts.arm_mean(question, frame, outcome, label) for frame, label in arms]
     raw, remarks = raw_contrast(question, both, arm.to_numpy(), outcome)
-    graded, in_grades = beside.grades(question, treated, control)
+    graded, in_grades = contrasts.grades(question, treated, control)
     return replace(
         answer,
         n_missing=missing,
@@ -119,7 +120,7 @@ def _controlled(
             *answer.remarks,
             *remarks,
             *in_grades,
-            *beside.classes(both, arm.to_numpy(), outcome),
+            *contrasts.classes(both, arm.to_numpy(), outcome),
             *missing_note(missing),
         ),
     )

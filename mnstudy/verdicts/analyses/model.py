@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust
-from mnstudy.stats.mixed.model import Contrast, MixedFit, random_intercept
+from mnstudy.stats.mixed.fit import Contrast, MixedFit
+from mnstudy.stats.mixed.model import random_intercept
 from mnstudy.stats.mixed.nested import nested_intercepts
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,

@@ -1,4 +1,9 @@
-"""What an analysis is asked and what it answers; the sites it may look at."""
+"""What an analysis is asked and what it answers; the sites it may look at.
+
+Sites that no arm of a claim can be sure of: what they received is not known.
+
+One measure of each site before any session and at the last assessment.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mnstudy.cohort.scales import Scale, raw_scale
 from mnstudy.cohort.study.design import assignable
-from mnstudy.cohort.table import Cohort
+from mnstudy.cohort.table import Cohort, is_baseline
 from mnstudy.verdicts.claims.registry import Claim
-from mnstudy.verdicts.claims.settings import column_of
+from mnstudy.verdicts.claims.settings import DEPTHS, column_of
 from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Count, Note, as_given, note, sentences
 
@@ -235,3 +241,104 @@ def after_a_session(frame: pd.DataFrame) -> pd.DataFrame:
 NEEDLED = {"treatment": ["needling"]}
 PLAIN_NEEDLING = {"treatment": ["needling"], "adjunct": ["none"]}
 UNTREATED = {"treatment": ["untreated", "sham"]}
+
+
+Arm = Mapping[str, Any]
+_ALONE = ("improvement", "change", "heterogeneity", "slope")  # needling alone, see PLAIN_NEEDLING
+_NO_ARM = ("ratio",)
+_WORDS = {"adjunct": "topical"}
+
+
+def unknown_arm(question: Question) -> tuple[Note, ...]:
+    """Count the sites that are left out because what they received is not known.
+
+    Returns
+    -------
+    tuple of Note
+        One note; empty where every site is known to be in an arm of the claim, or in none.
+        Sites whose known cells already rule them out are not counted, nor is a depth that is not
+        known: it differs from visit to visit, and a site without a session has none.
+    """
+    sites = scar_type_filter(question.sites, question.params)
+    if "improvement_score" in question.claim.columns:
+        sites = sites[sites["improvement_score"].notna()]
+    found = [_unknown(sites, arm) for arm in _arms(question)]
+    columns = list(
+        dict.fromkeys(c for unknown in found for c in unknown.columns if unknown[c].any())
+    )
+    if not columns:
+        return ()
+    n = n_sites(sites[pd.concat(found, axis=1).any(axis=1)])
+    names = tuple(_WORDS.get(c, c.replace("_", " ")) for c in columns)
+    said = note("unknown_arm", names=names, sites=Count(n=n, noun="site"))
+    return (note("write_none", said=said) if "adjunct" in columns else said,)
+
+
+def _arms(question: Question) -> list[Arm]:
+    params = question.params
+    if "treated" in params:
+        return [params["treated"], params["reference"]]
+    if question.claim.analysis in _NO_ARM:
+        return []
+    needled = question.needled if question.claim.analysis in _ALONE else NEEDLED
+    return (
+        [needled, UNTREATED] if question.claim.analysis in ("improvement", "change") else [needled]
+    )
+
+
+def _unknown(sites: pd.DataFrame, arm: Arm) -> pd.DataFrame:
+    """Tell, for each column of an arm, which sites may be in the arm but for that empty cell."""
+    keys = [key for key in arm if column_of(key) in sites and key not in DEPTHS]
+    possible = pd.Series(True, index=sites.index)
+    for key in keys:
+        possible &= sites[column_of(key)].isna() | _inside(sites, key, arm[key])
+    empty = {column_of(key): sites[column_of(key)].isna() & possible for key in keys}
+    return pd.DataFrame(empty, index=sites.index)
+
+
+def _inside(sites: pd.DataFrame, key: str, words: Any) -> pd.Series:
+    inside = sites[column_of(key)].isin(list(words))
+    return ~inside if key.endswith("_not") else inside
+
+
+def before_after(data: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Return the last assessed row of each site with both values of an outcome.
+
+    Parameters
+    ----------
+    data : DataFrame
+        Rows under the contract.
+    outcome : str
+        Column of a measure taken at every visit.
+
+    Returns
+    -------
+    DataFrame
+        One row a site: those of its last known value after baseline, with ``before`` beside it.
+        Sites without one of the two are left out.
+    """
+    measured = data[data[outcome].notna()]
+    before = measured[is_baseline(measured)].drop_duplicates(UNIT)
+    after = measured[~is_baseline(measured)]
+    keys = [c for c in ("weeks", "session_count") if c in after]
+    last = after.sort_values(keys, kind="stable").drop_duplicates(UNIT, keep="last")
+    pairs = last.merge(before[[*UNIT, outcome]], on=UNIT, suffixes=("", "_before"))
+    pairs["before"] = pairs.pop(f"{outcome}_before")
+    return pairs
+
+
+def raw_pairs(data: pd.DataFrame) -> tuple[Scale, pd.DataFrame] | None:
+    """Return the raw scale of the table and the sites with both scores on it.
+
+    ``gain`` and ``now`` are the change and the last score, turned so that up is better, and
+    ``middle`` is the mean of both scores. None where there is no such scale.
+    """
+    scale = raw_scale(data)
+    if scale is None:
+        return None
+    pairs = before_after(data, "scale_score")
+    sign = -1.0 if scale.better == "lower" else 1.0
+    score, before = (pairs[c].astype("float64") for c in ("scale_score", "before"))
+    pairs["gain"], pairs["now"] = sign * (score - before), sign * score
+    pairs["middle"] = (score + before) / 2
+    return scale, pairs

@@ -1,11 +1,28 @@
-"""Improvement of patients of several studies: each study's mean, then pooled over studies."""
+"""Improvement of patients of several studies: each study's mean, then pooled over studies.
+
+The mean improvement of each of several studies from classes of percent, and their pooling.
+
+What is known of a patient is a value or a class of percent. Where a normal distribution can be
+fitted to the classes of a study, its mean is that of maximum likelihood. Where it cannot, because
+one value would fit all classes, nothing is assumed inside the classes: the mean of the study is
+then known between two bounds, and it enters with both.
+
+How many patients of several studies reached a threshold, where classes or grades tell it.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
+from mnstudy import formatting as fmt
+from mnstudy.stats.counts.proportions import proportion
+from mnstudy.stats.meta.pooling import pool, quantile, two_sided_p
+from mnstudy.stats.missing.interval_mean import mean_bounds, mean_of_intervals
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     Answer,
@@ -14,20 +31,269 @@ from mnstudy.verdicts.analyses.question import (
     missing_note,
     n_patients,
     n_sites,
+    scar_type_filter,
+    select_arm,
 )
 from mnstudy.verdicts.analyses.regression import regression_expected
-from mnstudy.verdicts.analyses.study_means import (
-    SCORE,
-    PooledStudies,
-    Study,
-    class_ends,
-    large_enough,
-    pool_studies,
-    study_means,
-)
-from mnstudy.verdicts.analyses.thresholds import shares
 from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Count, Note, note
+
+SCORE = "improvement_score"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """One study: its mean improvement, or the bounds of it where ``low`` is below ``high``."""
+
+    label: str
+    n: int
+    low: float
+    high: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+
+    @property
+    def bounded(self) -> bool:
+        """True where only bounds of the mean are known."""
+        return self.low < self.high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PooledStudies:
+    """Studies taken together: mean between ``low`` and ``high``, interval outside both."""
+
+    low: float
+    high: float
+    ci_low: float
+    ci_high: float
+    prediction_low: float
+    prediction_high: float
+    weights: tuple[float, ...]
+    df: float
+    p_value: float
+    std_error: float
+
+    @property
+    def value(self) -> float:
+        """Middle of the bounds of the mean."""
+        return (self.low + self.high) / 2
+
+
+def large_enough(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of studies with five patients or more, and the names of the others."""
+    size = frame.groupby("clinic_id")["patient_id"].nunique()
+    small = sorted(size.index[size < MIN_PATIENTS].astype("str"))
+    return frame[~frame["clinic_id"].isin(small)], small
+
+
+def study_means(frame: pd.DataFrame, level: float) -> list[Study]:
+    """Return the mean of every study, in the order of their names.
+
+    Patients are the unit: the sites of one are averaged. A study whose patients all have the same
+    value has no spread of its own and is given that of the others.
+    """
+    found = []
+    for label, rows in frame.groupby("clinic_id", observed=True, sort=True):
+        low, high = bounds(rows)
+        patients = rows["patient_id"].to_numpy()
+        one = low.groupby(patients).mean(), high.groupby(patients).mean()
+        found.append(_mean(str(label), one[0].to_numpy(), one[1].to_numpy(), level))
+    spread = [(s.n - 1, s.n * s.std_error**2) for s in found if s.std_error > 0]
+    if not spread:
+        raise NotTestable(note("no_spread_known"))
+    shared = sum(df * v for df, v in spread) / sum(df for df, _ in spread)
+    return [s if s.std_error > 0 else _with_spread(s, shared, level) for s in found]
+
+
+def _mean(label: str, low: np.ndarray, high: np.ndarray, level: float) -> Study:
+    if low.max() > high.min():
+        fitted = mean_of_intervals(low, high, confidence_level=level)
+        ends, limits = (fitted.estimate, fitted.estimate), (fitted.ci_low, fitted.ci_high)
+        error = fitted.std_error
+    else:
+        known = mean_bounds(low, high, confidence_level=level)
+        ends, limits = (known.low, known.high), (known.ci_low, known.ci_high)
+        error = known.std_error
+    return Study(
+        label=label,
+        n=len(low),
+        low=ends[0],
+        high=ends[1],
+        std_error=error,
+        ci_low=limits[0],
+        ci_high=limits[1],
+    )
+
+
+def _with_spread(study: Study, variance: float, level: float) -> Study:
+    error = math.sqrt(variance / study.n)
+    reach = quantile(study.n - 1.0, level) * error
+    low, high = study.low - reach, study.high + reach
+    return replace(study, std_error=error, ci_low=low, ci_high=high)
+
+
+def class_ends(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return the ends of each site's class; the score twice where it is not a class's middle.
+
+    A score apart from the middle is known better than its class, or was set there on purpose.
+    """
+    score = frame[SCORE].astype("float64")
+    if "improvement_low" not in frame or "improvement_high" not in frame:
+        return score, score
+    low, high = (frame[f"improvement_{end}"].astype("float64") for end in ("low", "high"))
+    known = ((low + high) / 2 - score).abs() <= 0.5  # middles may be rounded
+    return low.where(known, score), high.where(known, score)
+
+
+def bounds(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return the bounds of each site of one study, without gaps between its classes.
+
+    Between classes printed as 0-25 and 26-50 the bound is 25.5.
+    """
+    low, high = class_ends(frame)
+    coarse = low < high
+    gaps = set(high[coarse]) & {start - 1 for start in low[coarse]}
+    high = high.mask(coarse & high.isin(gaps), high + 0.5)
+    low = low.mask(coarse & (low - 1).isin(gaps), low - 0.5)
+    return low, high
+
+
+def pool_studies(studies: Sequence[Study], level: float) -> PooledStudies:
+    """Pool studies of which the mean, or bounds of it, is known; a single one stands alone."""
+    if len(studies) == 1:
+        return _alone(studies[0])
+    variance = [s.std_error**2 for s in studies]
+    # sampling errors are the largest that the classes allow, the same at both ends
+    lower, upper = (
+        pool(ends, variance, knapp_hartung="adhoc", confidence_level=level)
+        for ends in ([s.low for s in studies], [s.high for s in studies])
+    )
+    p = 1.0
+    if lower.estimate > 0 or upper.estimate < 0:
+        p = lower.p_value if lower.estimate > 0 else upper.p_value
+    return PooledStudies(
+        low=lower.estimate,
+        high=upper.estimate,
+        ci_low=lower.ci_low,
+        ci_high=upper.ci_high,
+        prediction_low=lower.prediction_low,
+        prediction_high=upper.prediction_high,
+        weights=tuple((a + b) / 2 for a, b in zip(lower.weights, upper.weights, strict=True)),
+        df=lower.df,
+        p_value=p,
+        std_error=lower.std_error if lower.estimate == upper.estimate else math.nan,
+    )
+
+
+def _alone(study: Study) -> PooledStudies:
+    nearest = max(study.low, 0.0) + min(study.high, 0.0)
+    return PooledStudies(
+        low=study.low,
+        high=study.high,
+        ci_low=study.ci_low,
+        ci_high=study.ci_high,
+        prediction_low=math.nan,
+        prediction_high=math.nan,
+        weights=(100.0,),
+        df=study.n - 1.0,
+        p_value=two_sided_p(nearest, study.std_error, study.n - 1.0),
+        std_error=math.nan if study.bounded else study.std_error,
+    )
+
+
+PERCENT = (50.0, 25.0)
+GRADES = (1.0, 2.0)
+
+
+def shares(question: Question, frame: pd.DataFrame) -> tuple[tuple[Part, ...], list[Note]]:
+    """Return shares of patients that reached a threshold, with bounds where classes hold it.
+
+    A patient surely reached the threshold where the class begins at or above it, surely did not
+    where the class ends at or below it; in between either may be. ``value`` is the middle of the
+    bounds, the limits are the exact (Clopper-Pearson) ones at the outer ends, patients as the
+    unit; several studies are taken as one, and the notes say how far apart they are. Patients
+    known by grades only have shares of their own: a grade is not a percentage.
+    """
+    if question.brief:
+        return (), []
+    low, high = class_ends(frame)
+    patients = frame["patient_id"].to_numpy()
+    lower, upper = low.groupby(patients).mean(), high.groupby(patients).mean()
+    study = frame.groupby("patient_id")["clinic_id"].first().astype("str")
+    found = [
+        _share(
+            question,
+            f"share with {fmt.given(least)} % improvement or more",
+            *_reached(lower, upper, least),
+            study,
+        )
+        for least in PERCENT
+    ]
+    gained, where = _grades(question)
+    if len(gained) >= MIN_PATIENTS:
+        for least in GRADES:
+            reached = gained >= least
+            label = f"share better by {fmt.count(int(least), 'grade')} or more"
+            found.append(_share(question, label, reached, reached, where))
+    return tuple(part for part, _ in found), [remark for _, remark in found]
+
+
+def _reached(low: pd.Series, high: pd.Series, least: float) -> tuple[pd.Series, pd.Series]:
+    sure = low >= least
+    return sure, sure | (high > least)
+
+
+def _grades(question: Question) -> tuple[pd.Series, pd.Series]:
+    """Return the grades gained by patients whose improvement in percent is not known."""
+    sites = question.sites
+    nothing = pd.Series(dtype="float64"), pd.Series(dtype="str")
+    if "grade_change" not in sites:
+        return nothing
+    rows = select_arm(scar_type_filter(sites, question.params), question.needled)
+    rows = rows[rows["improvement_score"].isna() & rows["grade_change"].notna()]
+    if rows.empty:
+        return nothing
+    by_patient = rows.groupby("patient_id")
+    gained = by_patient["grade_change"].mean().astype("float64")
+    return gained, by_patient["clinic_id"].first().astype("str")
+
+
+def _share(
+    question: Question, label: str, sure: pd.Series, possible: pd.Series, study: pd.Series
+) -> tuple[Part, Note]:
+    n, level = len(sure), question.confidence_level
+    least, most = (proportion(int(x.sum()), n, confidence_level=level) for x in (sure, possible))
+    part = Part(
+        kind="share",
+        label=label,
+        value=50 * (least.estimate + most.estimate),
+        ci_low=100 * least.ci_low,
+        ci_high=100 * most.ci_high,
+        n=n,
+        unit="percent",
+    )
+    remark = note(
+        "share_reached",
+        label=label,
+        patients=Count(n=least.events, most=most.events, of=n, noun="patient"),
+        low=part.ci_low,
+        high=part.ci_high,
+        studies=_by_study(sure, possible, study),
+    )
+    return part, remark
+
+
+def _by_study(sure: pd.Series, possible: pd.Series, study: pd.Series) -> Note:
+    """Say how far apart studies are: the limits take patients as alike."""
+    labels = study.reindex(sure.index).to_numpy()
+    names: Sequence[str] = np.unique(labels).tolist()
+    if len(names) == 1:
+        return note("of_one_study", study=names[0])
+    low = 100 * sure.groupby(labels).mean().min()
+    high = 100 * possible.groupby(labels).mean().max()
+    return note("studies_taken_as_one", studies=len(names), low=float(low), high=float(high))
+
 
 SCALE = (-100.0, 100.0)
 

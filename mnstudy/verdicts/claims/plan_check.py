@@ -9,12 +9,9 @@ from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.schema.problems import Problem, ValidationReport
 from mnstudy.cohort.study.plan import Plan
 from mnstudy.cohort.study.study import Study
-from mnstudy.verdicts.claims.own_claims import own_claims, own_problems
-from mnstudy.verdicts.claims.own_claims_check import margin_problems
+from mnstudy.verdicts.claims.own_claims import margin_problems, own_claims, own_problems
 from mnstudy.verdicts.claims.registry import Claim, registry, with_own
-from mnstudy.verdicts.claims.settings import forms
-from mnstudy.verdicts.claims.settings_check import check_setting
-from mnstudy.verdicts.claims.settings_values import Asked, bad, nearest
+from mnstudy.verdicts.claims.settings import Asked, bad, check_setting, forms, nearest
 
 
 def check_plan(study: Study, claims: Mapping[str, Claim] | None = None) -> None:

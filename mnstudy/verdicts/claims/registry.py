@@ -15,6 +15,8 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 
+RULES = ("superiority", "difference", "noninferiority", "below", "above")
+
 OWN = "own"  # the group of the claims of a study file
 GROUPS = {
     "improvement": "Does it work",

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.cohort.table import Cohort
-from mnstudy.stats.counts.proportions import proportion, risk_difference
+from mnstudy.stats.counts.proportions import proportion
+from mnstudy.stats.counts.two_groups import risk_difference
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
 from mnstudy.verdicts.claims.registry import claim

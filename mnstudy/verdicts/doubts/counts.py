@@ -1,13 +1,33 @@
-"""Doubts about percentages: no whole number of people, or another one, stands behind them."""
+"""Doubts about percentages: no whole number of people, or another one, stands behind them.
+
+Doubts about standard deviations, and about means that whole-number scores cannot have.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
 
 from mnstudy import formatting as fmt
-from mnstudy.stats.measurement.consistency import counts_behind, percent_agrees
-from mnstudy.verdicts.doubts.printed import REVIEWS, Doubt, Number, PrintedOutcome
+from mnstudy.cohort.scales import Scale, scale_of
+from mnstudy.stats.measurement.consistency import (
+    counts_behind,
+    grim,
+    grimmer,
+    percent_agrees,
+    spread_is_se,
+)
+from mnstudy.verdicts.doubts.printed import (
+    REVIEWS,
+    Doubt,
+    Number,
+    PrintedOutcome,
+    arm_pairs,
+    before_after,
+)
 
 # a percentage that is no share of people, or is itself a sum of rounded ones
 _NO_SHARE = re.compile(r"\bpercent = |SUCRA|more than|approximate|lower bound|share of|ratio", re.I)
@@ -79,4 +99,127 @@ def _why_percent(outcome: PrintedOutcome, percent: Number, fits: tuple[int, ...]
     return (
         f"no whole number out of {n} gives this percentage, rounded or cut: "
         "it may rest on another number of people, or a digit is wrong"
+    )
+
+
+# kinds of scale whose scores are whole numbers
+_WHOLE = ("ordinal grades", "count", "sum of items", "improvement classes")
+_RATERS = (1, 2)
+
+
+def spreads(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
+    """Doubt a standard deviation that makes an effect of more than 3."""
+    told: dict[tuple[str, ...], Doubt] = {}
+    for pair in [*before_after(outcomes), *arm_pairs(outcomes)]:
+        doubt = _spread(*pair)
+        if doubt is None:
+            continue
+        # several visits against one baseline are one doubt about the spread of that baseline
+        first = told.setdefault(pair[1].ids, doubt)
+        if first is not doubt:
+            told[pair[1].ids] = _joined(first, doubt)
+    yield from told.values()
+
+
+def _spread(later: PrintedOutcome, start: PrintedOutcome) -> Doubt | None:
+    m1, m0, s1, s0 = later.number("mean"), start.number("mean"), later.spread, start.spread
+    if m1 is None or m0 is None or s0 is None or not start.n or start.n < 3:
+        return None
+    arms = later.arm_id != start.arm_id
+    kinds = {start.text["sd_is"], *([later.text["sd_is"]] if arms else [])}
+    used = [s0, *([s1] if arms and s1 else [])]
+    if "se" in kinds or not any(x.value for x in used):
+        return None
+    scale = scale_of(start.text["instrument"])
+    ends = _ends(start, scale)
+    found = spread_is_se(
+        [x.value for x in used], start.n, m1.value - m0.value, low=ends[0], high=ends[1]
+    )
+    if not found.suspicious:
+        return None
+    return Doubt(
+        outcome=start,
+        check="spread",
+        figure=start.named("standard deviation"),
+        printed=f"{start.mean_sd} and {later.mean_sd}",
+        recomputed=f"effect {fmt.number(abs(found.effect_if_sd), 1)} as SD"
+        + (f", {fmt.number(abs(found.effect_if_se), 2)} as SE" if found.se_possible else ""),
+        explanation="an effect of more than 3 standard deviations is rare: the spread may be a "
+        "standard error printed as SD"
+        if found.se_possible
+        else "an effect of more than 3 standard deviations is rare, and as a standard error the "
+        "spread would be wider than the scale: the SD or one of the means may be wrong",
+        also=later.ids,
+    )
+
+
+def _joined(first: Doubt, second: Doubt) -> Doubt:
+    return replace(first, also=tuple(dict.fromkeys((*first.also, *second.also))))
+
+
+def _ends(outcome: PrintedOutcome, scale: Scale | None) -> tuple[float | None, float | None]:
+    """Return the ends of the scale as printed, else those of the registry."""
+    low, _, high = outcome.text["instrument_range"].partition("-")
+    try:
+        return float(low), float(high)
+    except ValueError:
+        known = scale is not None and math.isfinite(scale.high)
+        return (scale.low, scale.high) if scale is not None and known else (None, None)
+
+
+def granularity(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
+    """Doubt a mean, or a mean with its SD, that whole-number scores cannot have."""
+    for outcome in outcomes:
+        scale, mean = scale_of(outcome.text["instrument"]), outcome.number("mean")
+        if scale is None or scale.type not in _WHOLE or mean is None or not outcome.n:
+            continue
+        if outcome.text["statistic"] in ("mean_sd", "mean_only", "mean_change"):
+            yield from _granular(outcome, mean, scale)
+
+
+def _granular(outcome: PrintedOutcome, mean: Number, scale: Scale) -> Iterator[Doubt]:
+    change = outcome.text["statistic"] == "mean_change"
+    ends = (None, None) if change else (scale.low, scale.high)
+    tried = [
+        grim(mean.value, n, decimals=mean.decimals, items=k, low=ends[0], high=ends[1], cut=True)
+        for n, k in product(outcome.sizes, _RATERS)
+    ]
+    if set(tried) == {"inconsistent"}:
+        yield _grain(outcome, mean, None)
+        return
+    spread = outcome.spread
+    if spread is None or outcome.text["sd_is"] != "sd":
+        return
+    found = [
+        grimmer(
+            mean.value,
+            spread.value,
+            n,
+            decimals=mean.decimals,
+            sd_decimals=spread.decimals,
+            items=k,
+            cut=True,
+        )
+        for n, k in product((x for x in outcome.sizes if x > 1), _RATERS)
+    ]
+    if set(found) == {"inconsistent"}:
+        yield _grain(outcome, mean, spread)
+
+
+def _grain(outcome: PrintedOutcome, mean: Number, spread: Number | None) -> Doubt:
+    n = outcome.n or 1
+    total = math.floor(mean.value * n)
+    near = " or ".join(
+        f"{k} / {n} = {fmt.number(k / n, mean.decimals + 1)}" for k in (total, total + 1)
+    )
+    what = "mean" if spread is None else "mean with its SD"
+    return Doubt(
+        outcome=outcome,
+        check="grim",
+        figure=outcome.named(what),
+        printed=outcome.mean_sd,
+        recomputed=near if spread is None else "no whole-number scores have both",
+        explanation=f"scores of {n} people in whole or half points cannot have this {what}, nor "
+        "can the mean of two raters: more raters may have been averaged, some people not rated, "
+        "or a digit is wrong",
     )

@@ -8,10 +8,8 @@ import pandas as pd
 
 from mnstudy.cache import kept
 from mnstudy.cohort.published.tables import Published, load_published
-from mnstudy.verdicts.doubts.counts import percentages
-from mnstudy.verdicts.doubts.doubts_intervals import intervals
-from mnstudy.verdicts.doubts.doubts_spreads import granularity, spreads
-from mnstudy.verdicts.doubts.intervals import changes, p_values
+from mnstudy.verdicts.doubts.counts import granularity, percentages, spreads
+from mnstudy.verdicts.doubts.intervals import changes, intervals, p_values
 from mnstudy.verdicts.doubts.printed import Doubt, outcomes
 
 COLUMNS = [

@@ -1,4 +1,7 @@
-"""Doubts about mean changes, and about p-values beside means and standard deviations."""
+"""Doubts about mean changes, and about p-values beside means and standard deviations.
+
+Doubts about intervals and the p-values beside them.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,17 @@ import math
 from collections.abc import Iterator
 
 from mnstudy import formatting as fmt
-from mnstudy.stats.measurement.consistency_means import p_from_arms, p_from_change
-from mnstudy.stats.measurement.consistency_p import RecomputedP
-from mnstudy.verdicts.doubts.doubts_intervals import agrees, overlap, p_range
+from mnstudy.stats.measurement.consistency import Range
+from mnstudy.stats.measurement.consistency_p import (
+    RecomputedP,
+    midpoint,
+    normal_size,
+    p_from_arms,
+    p_from_change,
+    p_from_interval,
+)
 from mnstudy.verdicts.doubts.printed import (
+    REVIEWS,
     Doubt,
     Number,
     PrintedOutcome,
@@ -17,6 +27,180 @@ from mnstudy.verdicts.doubts.printed import (
     arm_pairs,
     before_after,
 )
+
+# how far two sound methods (t or normal, adjusted or not) may lie apart, in normal quantiles
+APART = 0.25
+# likelihood and score tests of rare events part further from the interval of a ratio
+APART_RATIO = 0.5
+
+
+def intervals(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
+    """Doubt an estimate that is not the middle of its interval, and a p-value that belies it."""
+    for outcome in outcomes:
+        mean, low, high = (outcome.number(c) for c in ("mean", "ci_low", "ci_high"))
+        if mean is None or low is None or high is None or low.value >= high.value:
+            continue
+        ratio = _is_ratio(outcome)
+        if ratio and low.value <= 0:
+            continue
+        off = list(_middle(outcome, mean, low, high, ratio))
+        yield from off or _interval_p(outcome, (mean, low, high), ratio)
+
+
+def _is_ratio(outcome: PrintedOutcome) -> bool:
+    words = f"{outcome.text['instrument']} {outcome.text['category']}"
+    return outcome.text["statistic"] == "pooled_ratio" or "ratio" in words.split()
+
+
+def _middle(
+    outcome: PrintedOutcome, mean: Number, low: Number, high: Number, ratio: bool
+) -> Iterator[Doubt]:
+    digits = (low.decimals, high.decimals)
+    middle = midpoint(low.value, high.value, digits, ratio=ratio)
+    if overlap(middle, mean.range):
+        return
+    places = max(mean.decimals, *digits) + 1
+    recomputed = f"middle {_range(middle, places)}" + (" on the log scale" if ratio else "")
+    yield Doubt(
+        outcome=outcome,
+        check="interval",
+        figure=outcome.named("interval"),
+        printed=_shown(outcome, mean, low, high),
+        recomputed=recomputed,
+        explanation=_why_middle(mean, low, high, ratio),
+    )
+
+
+def _why_middle(mean: Number, low: Number, high: Number, ratio: bool) -> str:
+    digits = (low.decimals, high.decimals)
+    turned = (-low.value, high.value), (low.value, -high.value)
+    fits = [
+        ends
+        for ends in turned
+        if not ratio and ends[0] < ends[1] and overlap(midpoint(*ends, digits), mean.range)
+    ]
+    if fits:
+        a, b = (fmt.number(x, d) for x, d in zip(fits[0], digits, strict=True))
+        return (
+            f"the estimate is not the middle of its interval; it is that of {a} to {b}: "
+            "a dash may have been read as a minus sign, or a minus sign lost"
+        )
+    return (
+        "the estimate is not the middle of its interval: a digit or a sign may be wrong, or the "
+        "interval comes from a method without symmetry, such as a bootstrap or a rank method"
+    )
+
+
+def _interval_p(
+    outcome: PrintedOutcome, figures: tuple[Number, Number, Number], ratio: bool
+) -> Iterator[Doubt]:
+    printed, level = outcome.p, outcome.number("ci_level")
+    if printed is None or level is None or not _about_no_effect(outcome):
+        return
+    mean, low, high = figures
+    alpha = 1 - level.value / 100
+    found = [
+        p_from_interval(
+            mean.value,
+            low.value,
+            high.value,
+            df=df,
+            level=1 - alpha,
+            ratio=ratio,
+            decimals=(mean.decimals, low.decimals, high.decimals),
+        )
+        for df in _freedoms(outcome)
+    ]
+    apart = APART_RATIO if ratio else APART
+    if any(agrees(printed, x, apart=apart, alpha=alpha) for x in found):
+        return
+    yield Doubt(
+        outcome=outcome,
+        check="p",
+        figure=outcome.named("p-value beside an interval"),
+        printed=f"{_shown(outcome, *figures)}, p {printed.text}",
+        recomputed=p_range(found[0]),
+        explanation=_why_p(printed, found[0], alpha),
+    )
+
+
+def _about_no_effect(outcome: PrintedOutcome) -> bool:
+    """Tell whether the p-value is about the figure itself: another arm may be compared instead."""
+    pooled = outcome.text["statistic"] in ("pooled_ratio", "pooled_difference")
+    change = outcome.text["statistic"] == "mean_change"
+    return pooled or (change and outcome.text["comparison"] in ("baseline", ""))
+
+
+def _freedoms(outcome: PrintedOutcome) -> list[float | None]:
+    """Return the degrees of freedom an interval may rest on: one group, two groups, normal."""
+    if outcome.design in REVIEWS or not outcome.n or outcome.n < 2:
+        return [None]
+    return [outcome.n - 1.0, 2.0 * outcome.n - 2.0, None]
+
+
+def agrees(
+    printed: PrintedP, found: RecomputedP, *, apart: float = APART, alpha: float | None = None
+) -> bool:
+    """Tell whether a printed p-value is near one recomputed; a one-sided p is allowed for.
+
+    With ``alpha`` the two must also stand on the same side of it, as an interval decides.
+    """
+    for sides in (1.0, 2.0):
+        low, high = found.p_low / sides, found.p_high / sides
+        if overlap((low, high), (printed.low, printed.high)):
+            return True
+        if sides > 1:
+            continue
+        near = normal_size(high) - normal_size(printed.low) <= apart
+        near &= normal_size(printed.high) - normal_size(low) <= apart
+        # 1e-12: a p printed as "<0.05" ends exactly on the level
+        opposed = alpha is not None and (
+            (high < alpha - 1e-12 and printed.low >= alpha - 1e-12)
+            or (low > alpha + 1e-12 and printed.high <= alpha + 1e-12)
+        )
+        if near and not opposed:
+            return True
+    return False
+
+
+def _why_p(printed: PrintedP, found: RecomputedP, alpha: float) -> str:
+    if found.p_high < alpha <= printed.low:
+        return (
+            "the interval leaves out no effect, the p-value does not: a sign or a digit may be "
+            "wrong, or the p-value was adjusted for several tests and the interval was not"
+        )
+    if printed.high <= alpha < found.p_low:
+        return "the interval includes no effect, yet the result is called significant"
+    if printed.low > found.p_high:
+        return (
+            "the p-value is larger than the interval says: it may have been adjusted for several "
+            "tests while the interval was not, or come from another test"
+        )
+    return "the p-value is smaller than the interval says: it may come from another test"
+
+
+def overlap(a: Range, b: Range) -> bool:
+    """Tell whether two ranges have a value in common."""
+    return max(a[0], b[0]) <= min(a[1], b[1]) + 1e-9
+
+
+def _range(ends: Range, decimals: int) -> str:
+    low, high = (fmt.number(x, decimals) for x in ends)
+    return low if low == high else f"{low} to {high}"
+
+
+def p_range(found: RecomputedP) -> str:
+    """Write a recomputed p-value with what rounding leaves open."""
+    low, high = (fmt.p_value(p) for p in (found.p_low, found.p_high))
+    return low if low == high else f"{low} to {fmt.p_number(found.p_high)}"
+
+
+def _shown(outcome: PrintedOutcome, mean: Number, low: Number, high: Number) -> str:
+    values = (fmt.number(x.value, x.decimals) for x in (mean, low, high))
+    a, b, c = values
+    people = f", n = {outcome.n}" if outcome.n else ""
+    return f"{a} ({outcome.text['ci_level'] or '95'} % CI {b} to {c}){people}"
+
 
 # a rank test on skewed scores may lie this far from the t test, in normal quantiles
 RANK_APART = 0.5

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from scipy.special import ndtri
 
 from mnstudy.stats.meta.between_studies import i_squared
-from mnstudy.stats.meta.pooling import Egger, Pooled, egger
+from mnstudy.stats.meta.pooling import Pooled
+from mnstudy.stats.meta.small_studies import Egger, egger
 from mnstudy.verdicts.evidence import groups as grouped
 from mnstudy.verdicts.evidence.effects import R_SHOWN, effects
 from mnstudy.verdicts.evidence.groups import StudyGroup

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mnstudy.stats.meta import effect_counts
 from mnstudy.stats.meta import effect_sizes as es
 from mnstudy.verdicts.claims.registry import Claim
 
@@ -150,15 +151,15 @@ _COUNTS = ("treated_events", "treated_n", "reference_events", "reference_n")
 
 
 def _odds_ratio(ends: Ends, r: float | None) -> es.EffectSizes:
-    return es.log_odds_ratio(*ends(*_COUNTS), r=r)
+    return effect_counts.log_odds_ratio(*ends(*_COUNTS), r=r)
 
 
 def _risk_difference(ends: Ends, r: float | None) -> es.EffectSizes:
-    return es.risk_difference_effect(*ends(*_COUNTS), r=r)
+    return effect_counts.risk_difference_effect(*ends(*_COUNTS), r=r)
 
 
 def _proportion(ends: Ends, r: float | None) -> es.EffectSizes:
-    return es.arcsine_proportion(*ends("treated_events", "treated_n"), double=False)
+    return effect_counts.arcsine_proportion(*ends("treated_events", "treated_n"), double=False)
 
 
 def _mean(ends: Ends, r: float | None) -> es.EffectSizes:

@@ -12,7 +12,7 @@ from mnstudy.stats.counts.proportions import proportion
 from mnstudy.stats.meta.pooling import Pooled, pool
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.verdicts.evidence.effects import R_SHOWN, Measure, effects, measure_of
-from mnstudy.verdicts.findings import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Count, note
 
 

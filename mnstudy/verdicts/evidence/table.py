@@ -12,10 +12,9 @@ from mnstudy.cohort.published.tables import Published, contrast_frame, load_publ
 from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.evidence import groups as grouped
 from mnstudy.verdicts.evidence.checks import HETEROGENEITY
-from mnstudy.verdicts.evidence.directions_state import EvidenceState
+from mnstudy.verdicts.evidence.directions import EvidenceState
 from mnstudy.verdicts.evidence.effects import R_GRID, only_describes
-from mnstudy.verdicts.evidence.evidence_gathered import ClaimEvidence, claim_evidence
-from mnstudy.verdicts.evidence.evidence_verdict import Assessed, assess
+from mnstudy.verdicts.evidence.evidence import Assessed, ClaimEvidence, assess, claim_evidence
 from mnstudy.verdicts.evidence.groups import StudyGroup
 from mnstudy.verdicts.finding.finding import Estimate
 

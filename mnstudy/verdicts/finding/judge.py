@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from mnstudy.verdicts.finding.finding import Estimate
 from mnstudy.words.notes import Note, note, sentences
 
-RULES = ("superiority", "difference", "noninferiority", "below", "above")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:

@@ -14,10 +14,10 @@ from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis, finding_basis
 from mnstudy.verdicts.finding.finding import Finding
-from mnstudy.verdicts.robustness import engines, missing, subsets
-from mnstudy.verdicts.robustness.margins import over_margins
+from mnstudy.verdicts.robustness import engines, missing
+from mnstudy.verdicts.robustness import rows as subsets
 from mnstudy.verdicts.robustness.missing import Lost
-from mnstudy.verdicts.robustness.rows import COLUMNS, Asked, Row
+from mnstudy.verdicts.robustness.rows import COLUMNS, Asked, Row, over_margins
 from mnstudy.verdicts.robustness.worst_case import worst_case
 
 CHECKS: dict[str, Callable[[Asked, Lost], list[Row]]] = {

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.ranks.signed_rank import hodges_lehmann, signed_rank
+from mnstudy.stats.ranks.hodges_lehmann import hodges_lehmann
+from mnstudy.stats.ranks.signed_rank import signed_rank
 from mnstudy.stats.ranks.superiority import brunner_munzel
 from mnstudy.verdicts.analyses import NotTestable
 from mnstudy.verdicts.analyses.answer import estimate_claim

@@ -1,11 +1,19 @@
-"""One line of a sensitivity table: another defensible choice, and the verdict it would give."""
+"""One line of a sensitivity table: another defensible choice, and the verdict it would give.
+
+The verdict over smaller and larger margins: does it hang on what counts as worth having.
+
+The estimate without each clinic in turn, and in each scar type alone.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import pandas as pd
 
 from mnstudy.verdicts.analyses import NotTestable, Question
 from mnstudy.verdicts.analyses.answer import estimate_claim
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS
 from mnstudy.verdicts.finding.finding import Estimate, Finding
 from mnstudy.verdicts.finding.judge import Verdict, judge
 from mnstudy.words.notes import Note, note
@@ -89,3 +97,75 @@ def _empty(finding: Finding, check: str, choice: Note) -> Row:
     nothing = dict.fromkeys(COLUMNS, float("nan"))
     named = {"claim": finding.claim.id, "dataset": finding.dataset}
     return {**nothing, **named, "check": check, "choice": choice, "margin": finding.margin}
+
+
+SHARES = (0.5, 0.75, 1.0, 1.5, 2.0)
+
+
+def over_margins(finding: Finding) -> list[Row]:
+    """Judge a tested finding again with smaller and larger margins; once where the margin is 0."""
+    estimate = finding.simultaneous or finding.estimate
+    if estimate is None:
+        return []
+    rows = []
+    for share in SHARES if finding.margin else (1.0,):
+        margin = share * finding.margin
+        found = verdict_of(finding, estimate, margin)
+        usual = verdict_of(finding, estimate, finding.margin)
+        if found.word == "supported" and usual.word != finding.verdict:
+            # what lowered the verdict, as too few studies, lowers it at every margin
+            found = Verdict(word="partly supported", reasons=finding.reasons)
+        choice = note("margin_of", margin=margin, unit=estimate.unit)
+        row = judged_row(finding, check="margins", choice=choice, estimate=estimate)
+        reason = one_note(found.reasons)
+        changed = {"share": share, "margin": margin, "verdict": found.word, "reason": reason}
+        rows.append({**row, **changed})
+    return rows
+
+
+def without_each_clinic(asked: Asked) -> list[Row]:
+    """Leave out one clinic at a time, those with five patients or more.
+
+    Without a smaller one hardly anything changes, and the difference could point at a person.
+    """
+    return _over(asked, "clinic_id", "clinics", keep=False)
+
+
+def in_each_scar_type(asked: Asked) -> list[Row]:
+    """Keep one scar type at a time, those with five patients or more.
+
+    A claim about one scar type, or about their spread, has no such rows.
+    """
+    params = asked.question.params
+    if "scar_types" in params or params.get("factor") == "scar_type":
+        return []
+    return _over(asked, "scar_type", "scar types", keep=True)
+
+
+def _over(asked: Asked, column: str, check: str, *, keep: bool) -> list[Row]:
+    sites = asked.question.sites
+    if column not in sites:
+        return []
+    patients = sites.groupby(column, observed=True)["patient_id"].nunique()
+    if len(patients) < 2:
+        return []
+    levels = patients.index[patients >= MIN_PATIENTS]
+    return [row for level in sorted(levels) for row in _one(asked, column, level, check, keep)]
+
+
+def _one(asked: Asked, column: str, level: str, check: str, keep: bool) -> list[Row]:
+    word = str(level).replace("_", " ")
+    choice = note("only_level" if keep else "without_level", level=word)
+    question = _restricted(asked.question, column, level, keep)
+    row = asked_again(asked, question, check=check, choice=choice)
+    # a type that cannot answer the claim alone leaves nothing to compare
+    return [] if keep and row["verdict"] == "not testable" else [row]
+
+
+def _restricted(question: Question, column: str, level: str, keep: bool) -> Question:
+    def cut(frame: pd.DataFrame) -> pd.DataFrame:
+        inside = frame[column].eq(level).fillna(False).to_numpy(dtype=bool)
+        return frame[inside if keep else ~inside].reset_index(drop=True)
+
+    cohort = replace(question.cohort, data=cut(question.cohort.data))
+    return replace(question, cohort=cohort, sites=cut(question.sites))

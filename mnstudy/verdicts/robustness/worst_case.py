@@ -12,7 +12,6 @@ from mnstudy.cohort.describe.flow import lost_sites
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.table import Cohort, is_baseline
 from mnstudy.verdicts.analyses import NotTestable, Question
-from mnstudy.verdicts.analyses.events import group_of
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
     UNTREATED,
@@ -20,6 +19,7 @@ from mnstudy.verdicts.analyses.question import (
     scar_type_filter,
     select_arm,
 )
+from mnstudy.verdicts.analyses.rates import group_of
 from mnstudy.verdicts.robustness.rows import Asked, Row, asked_again
 from mnstudy.words.notes import Count, Note, note
 

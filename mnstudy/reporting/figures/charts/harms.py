@@ -11,12 +11,10 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.disclosure.harms import percent
 from mnstudy.reporting.figures import style as theme
-from mnstudy.reporting.figures.charts.chart import BETWEEN, MARGIN, Chart
-from mnstudy.reporting.figures.charts.curve_frame import Entry, Frame, source_line
+from mnstudy.reporting.figures.charts.chart import BETWEEN, MARGIN, Chart, Entry, Frame, source_line
 from mnstudy.reporting.figures.drawing import draw_panel
-from mnstudy.reporting.figures.lettering import line_height, wrap
-from mnstudy.reporting.figures.rows import IntervalRow, Panel, lay_out
-from mnstudy.reporting.figures.style import Picture, inch_text
+from mnstudy.reporting.figures.intervals import IntervalRow, Panel, lay_out
+from mnstudy.reporting.figures.style import Picture, inch_text, line_height, wrap
 from mnstudy.reporting.words import SYNTHETIC_WORDS
 from mnstudy.verdicts.displays.harms import Harms
 from mnstudy.words.notes import sentences

@@ -1,26 +1,20 @@
-"""What a report shows of the published trials beside the findings: studies, directions, doubts."""
+"""What the published trials say of every claim, gathered: studies, groups, directions, doubts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from mnstudy import cache as memory
 from mnstudy.cohort.published.tables import Published, contrast_frame
-from mnstudy.reporting.run.processes import Workers
-from mnstudy.reporting.run.side_by_side import Piece, side_by_side
 from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.doubts.doubts import doubts
-from mnstudy.verdicts.evidence.directions import Directions
-from mnstudy.verdicts.evidence.directions_state import EvidenceState
-from mnstudy.verdicts.evidence.evidence import finding_of
-from mnstudy.verdicts.evidence.evidence_gathered import claim_evidence
+from mnstudy.verdicts.evidence.directions import Directions, EvidenceState
+from mnstudy.verdicts.evidence.evidence import ClaimEvidence, claim_evidence
 from mnstudy.verdicts.evidence.groups import StudyGroup
 from mnstudy.verdicts.evidence.table import COLUMNS, table_rows
 
-Progress = Callable[[str, int, int], None]
 LEVEL = 0.95
 
 
@@ -95,55 +89,41 @@ def _people(group: StudyGroup) -> list[float]:
     return (group.rows["treated_n"] + others).tolist()
 
 
-def gather_trials(
-    published: Published, *, workers: Workers | None = None, progress: Progress | None = None
-) -> Trials:
-    """Collect what a report shows of the published trials, claim by claim.
+@dataclass(frozen=True, slots=True)
+class ClaimTrials:
+    """What there is on one claim; ``rows`` are those of ``mnstudy.evidence_table``."""
 
-    Parameters
-    ----------
-    published : Published
-    workers : Workers, optional
-        Who works on the claims; the results do not depend on it.
-    progress : callable, optional
-        Called with the stage, how much of it is done and how much there is.
-    """
-    tell = progress or (lambda stage, done, total: None)
-    asked = select(None)
-    frame = contrast_frame(published)
-    pieces = [_piece(claim, published, frame[frame["claim_id"] == claim.id]) for claim in asked]
-    pieces.append(Piece("doubts", (published.sha256,), doubts, (published,)))
-    *found, doubted = side_by_side(
-        pieces, workers=workers, done=lambda i, n: tell("published trials", i, n)
-    )
+    groups: list[StudyGroup]
+    directions: Directions
+    state: EvidenceState
+    rows: list[dict[str, object]]
+
+
+def claim_trials(found: ClaimEvidence) -> ClaimTrials:
+    """Return what a report shows of the trials on one claim."""
+    return ClaimTrials(found.groups, found.directions, found.state, table_rows(found))
+
+
+def assemble_trials(
+    published: Published, found: Sequence[ClaimTrials], doubted: pd.DataFrame
+) -> Trials:
+    """Put together what was gathered claim by claim, in the order of the register."""
+    named = dict(zip((c.id for c in select(None)), found, strict=True))
     return Trials(
         studies=published.studies.set_index("study_id"),
         table=pd.DataFrame([row for one in found for row in one.rows], columns=list(COLUMNS)),
-        groups={c.id: one.groups for c, one in zip(asked, found, strict=True)},
-        directions={c.id: one.directions for c, one in zip(asked, found, strict=True)},
-        states={c.id: one.state for c, one in zip(asked, found, strict=True)},
+        groups={key: one.groups for key, one in named.items()},
+        directions={key: one.directions for key, one in named.items()},
+        states={key: one.state for key, one in named.items()},
         doubts=doubted,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _OfClaim:
-    groups: list[StudyGroup]
-    directions: Directions
-    state: EvidenceState
-    rows: list[dict[str, object]]  # of ``mnstudy.evidence_table``
-
-
-def _piece(claim: Claim, published: Published, own: pd.DataFrame) -> Piece:
-    return Piece("trials", (claim, published.sha256, LEVEL), _claim, (claim, published, own))
-
-
-def _claim(claim: Claim, published: Published, own: pd.DataFrame) -> _OfClaim:
-    """Gather what there is on one claim; ``own`` are its rows of ``contrast_frame``.
-
-    Its finding is worked out here too, and found by ``mnstudy.evidence`` where results are kept.
-    """
-    found = claim_evidence(claim, own, published, LEVEL)
-    if memory.folder() is not None:
-        finding_of(claim, lambda: found, published, LEVEL)
-    return _OfClaim(found.groups, found.directions, found.state, table_rows(found))
+def gather_trials(published: Published) -> Trials:
+    """Collect what the published trials say, claim by claim."""
+    frame = contrast_frame(published)
+    found = [
+        claim_trials(claim_evidence(c, frame[frame["claim_id"] == c.id], published, LEVEL))
+        for c in select(None)
+    ]
+    return assemble_trials(published, found, doubts(published))
