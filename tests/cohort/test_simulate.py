@@ -16,7 +16,7 @@ from mnstudy.cohort.simulate.simulate import csv_text, simulate
 from mnstudy.cohort.simulate.truth import Truth, truths
 from mnstudy.cohort.table import is_baseline
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ["patient_id", "site_id"]
 EVENTS = ["infection", "bruising", "pih", "worsening", "acne_flare"]
 

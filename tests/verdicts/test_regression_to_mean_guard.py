@@ -15,7 +15,7 @@ from mnstudy.cohort.study.selection import parse_selection, selection_problems
 from mnstudy.stats.measurement.regression_to_mean import expected_regression, mee_chua
 from mnstudy.stats.measurement.truncated_selection import truncated_normal
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "mee_chua.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "mee_chua.json").read_text())
 METHODS = {"mee_chua": mee_chua, "truncated": truncated_normal}
 GBQ = "Goodman-Baron quantitative"
 

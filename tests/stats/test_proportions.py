@@ -18,7 +18,7 @@ from mnstudy.stats.counts.pairs import exact_mcnemar
 from mnstudy.stats.counts.proportions import nnt, proportion, zero_event_limit
 from mnstudy.stats.counts.two_groups import risk_difference
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "proportions.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "proportions.json").read_text())
 CASES = REFERENCE["cases"]
 
 RTOL = 1e-9

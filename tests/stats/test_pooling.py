@@ -16,7 +16,7 @@ from mnstudy.stats.meta.effect_sizes import standardised_mean_change
 from mnstudy.stats.meta.pooling import correlation_grid, leave_one_out, pool
 from mnstudy.stats.meta.small_studies import egger
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "pooling.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "pooling.json").read_text())
 CASES = REFERENCE["cases"]
 
 # metafor iterates to 1e-13 in the script; 1e-6 is the promise, 1e-9 what is kept.

@@ -16,7 +16,7 @@ import mnstudy as mn
 from mnstudy.stats.counts.two_groups import risk_ratio
 from mnstudy.verdicts.displays.outcomes import COLUMNS, outcomes
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "risk_ratios.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "risk_ratios.json").read_text())
 CASES = REFERENCE["cases"]
 
 

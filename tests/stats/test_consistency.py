@@ -28,7 +28,7 @@ from mnstudy.stats.measurement.consistency_p import (
     two_sided_p,
 )
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "consistency.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "consistency.json").read_text())
 ROUNDINGS = (ROUND_HALF_UP, ROUND_HALF_DOWN, ROUND_HALF_EVEN)
 
 

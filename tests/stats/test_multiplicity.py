@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from mnstudy.stats.multiplicity import bonferroni_level, holm, sidak_level
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "multiplicity.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "multiplicity.json").read_text())
 
 families = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 

@@ -23,7 +23,7 @@ from mnstudy.stats.ranks.signed_rank import (
 )
 from mnstudy.stats.ranks.superiority import brunner_munzel, probability_of_superiority
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "ranks.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "ranks.json").read_text())
 CASES = REFERENCE["cases"]
 
 # Counts and sums on both sides: only rounding differs.

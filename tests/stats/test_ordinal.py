@@ -16,7 +16,7 @@ from mnstudy.stats.ordinal.model import proportional_odds
 from mnstudy.stats.ordinal.proportionality import proportionality
 from mnstudy.stats.ordinal.transitions import grade_transitions
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "ordinal.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "ordinal.json").read_text())
 CASES = REFERENCE["cases"]
 
 # Both maximise by Newton's method to the last digits and differentiate analytically.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mnstudy.stats.missing.interval_censored import share_by, turnbull
 
-REFERENCE = json.loads((Path(__file__).parent / "reference/interval_censored.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference/interval_censored.json").read_text())
 CASES = REFERENCE["cases"]
 MASS = 1e-6  # R iterates until steps are below 1e-13, which leaves this much in flat directions
 SURVFIT = 5e-3  # survfit stops early

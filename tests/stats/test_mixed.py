@@ -19,7 +19,7 @@ from mnstudy.stats.mixed.comparisons import (
 from mnstudy.stats.mixed.model import mixed_model, random_intercept, random_intercept_batch
 from mnstudy.stats.mixed.nested import nested_intercepts
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "mixed.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "mixed.json").read_text())
 LAYOUTS = REFERENCE["layouts"]
 NESTED = REFERENCE["nested"]
 METHODS = {"satterthwaite": "satterthwaite", "kenward_roger": "kenward-roger"}

@@ -8,7 +8,7 @@ import pytest
 
 from mnstudy.verdicts.finding.finding import COLUMNS
 
-COMMITTED = Path(__file__).parents[1] / "reports" / "results.csv"
+COMMITTED = Path(__file__).parents[2] / "reports" / "results.csv"
 RTOL = 1e-6  # other machines add up in another order
 NUMBERS = ["estimate", "ci_low", "ci_high", "std_error", "df", "p_value", "margin"]
 WORDS = ["claim", "dataset", "verdict", "reason", "comparison", "unit", "sha256"]

@@ -28,7 +28,7 @@ from mnstudy.verdicts.displays.rows import question_of
 from mnstudy.verdicts.displays.waiting import share_steps
 from mnstudy.words.notes import sentences
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "displays.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "displays.json").read_text())
 ASKED = ["more-sessions", "deeper-needling", "spaced-sessions", "topical-adjunct",
          "reduces-scarring", "weeks-to-results", "short-downtime", "deeper-more-collagen",
          "rf-combination", "rare-pih"]  # fmt: skip

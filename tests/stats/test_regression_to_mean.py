@@ -13,7 +13,7 @@ from scipy import stats
 
 from mnstudy.stats.measurement.regression_to_mean import expected_regression, range_over
 
-PATH = Path(__file__).parent / "reference" / "regression_to_mean.json"
+PATH = Path(__file__).parents[1] / "reference" / "regression_to_mean.json"
 CASES = json.loads(PATH.read_text())["cases"]
 
 # R integrates numerically to a relative 1e-13; differences of means lose some digits.

@@ -15,7 +15,7 @@ from mnstudy.stats.missing.imputation import pool_imputations
 from mnstudy.stats.missing.imputation_draws import impute_clustered
 from mnstudy.stats.mixed.model import random_intercept_batch
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "imputation.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "imputation.json").read_text())
 POOLING, EXACT, LARGE = REFERENCE["pooling"], REFERENCE["exact"], REFERENCE["large"]
 # Draws compared with the exact distribution, and the Monte Carlo errors they may be off by: some
 # hundred comparisons, of which none should leave four and a half.

@@ -239,7 +239,7 @@ def test_files_are_small_and_carry_no_date(tmp_path):
 
 def test_another_process_writes_the_same_bytes():
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from test_reporting_figures import digest;"
+        "import sys; sys.path.insert(0, sys.argv[1]); from test_figures import digest;"
         "print(digest())"
     )
     told = subprocess.run(

@@ -19,7 +19,7 @@ from mnstudy.cohort.published.tables import (
 from mnstudy.cohort.study.study import read_study
 from mnstudy.errors import DataError
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 README = (DATA / "README.md").read_text(encoding="utf-8")
 
 

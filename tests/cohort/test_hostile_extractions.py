@@ -12,7 +12,7 @@ import mnstudy as mn
 from mnstudy.cohort.published.tables import load_published, validate_published
 from mnstudy.errors import DataError
 
-SHIPPED = Path(__file__).parents[1] / "data" / "published"
+SHIPPED = Path(__file__).parents[2] / "data" / "published"
 HIGHER, LOWER = "treated_better_if_higher", "treated_better_if_lower"
 
 

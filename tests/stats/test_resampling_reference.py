@@ -8,7 +8,7 @@ import pytest
 
 from mnstudy.stats.resampling.permutation import permute_arms, sign_flip
 
-CASES = json.loads((Path(__file__).parent / "reference/resampling.json").read_text())["cases"]
+CASES = json.loads((Path(__file__).parents[1] / "reference/resampling.json").read_text())["cases"]
 RTOL = 1e-6  # both are counts divided by counts
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from mnstudy.stats.missing.interval_mean import mean_bounds, mean_of_intervals
 
-REFERENCE = json.loads((Path(__file__).parent / "reference/interval_mean.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference/interval_mean.json").read_text())
 CASES = REFERENCE["cases"]
 RTOL = 1e-8  # survreg iterates to 1e-14 of the likelihood, which leaves this much in the errors
 

@@ -20,7 +20,7 @@ from mnstudy.stats.measurement.reliability import (
     smallest_detectable_change,
 )
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "reliability.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "reliability.json").read_text())
 CASES = REFERENCE["cases"]
 
 # Closed forms on both sides: only rounding differs.

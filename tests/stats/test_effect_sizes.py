@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mnstudy.stats.meta import effect_sizes as es
 from mnstudy.stats.meta.effect_sizes import small_sample_factor
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "effect_sizes.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "effect_sizes.json").read_text())
 CASES = REFERENCE["cases"]
 
 # Closed formulas on both sides: only rounding differs. The paired g's witness differentiates
