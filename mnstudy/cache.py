@@ -29,7 +29,7 @@ REGISTER = "claims.toml"  # its claims enter the keys one by one
 
 
 @contextmanager
-def kept_in(folder: Path | None) -> Iterator[None]:
+def cache_folder(folder: Path | None) -> Iterator[None]:
     """Keep results in this folder inside the context, workers and kernels included.
 
     Parameters
@@ -50,7 +50,7 @@ def kept_in(folder: Path | None) -> Iterator[None]:
             os.environ[FOLDER] = before
 
 
-def kept(name: str, inputs: Sequence[object], compute: Callable[[], T]) -> T:
+def cached(name: str, inputs: Sequence[object], compute: Callable[[], T]) -> T:
     """Return what ``compute`` gives, from the folder where it was kept before.
 
     Parameters
@@ -64,7 +64,7 @@ def kept(name: str, inputs: Sequence[object], compute: Callable[[], T]) -> T:
 
     Examples
     --------
-    >>> kept("sum", (1, 2), lambda: 1 + 2)
+    >>> cached("sum", (1, 2), lambda: 1 + 2)
     3
     """
     place = folder()
@@ -79,7 +79,7 @@ def kept(name: str, inputs: Sequence[object], compute: Callable[[], T]) -> T:
     return result
 
 
-def remembered(name: str, inputs: Sequence[object]) -> Iterator[Any]:
+def cached_result(name: str, inputs: Sequence[object]) -> Iterator[Any]:
     """Give the result that is kept for these inputs, if there is one."""
     place = folder()
     if place is not None:
@@ -109,7 +109,7 @@ def folder() -> Path | None:
 
 
 def _path(place: Path, name: str, inputs: Sequence[object]) -> Path:
-    return place / f"{name}-{fingerprint(*inputs, program())}.pickle"
+    return place / f"{name}-{fingerprint(*inputs, code_fingerprint())}.pickle"
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -132,7 +132,7 @@ def forget_old(folder: Path, *, days: float = KEEP_DAYS) -> None:
 
 
 @cache
-def program() -> str:
+def code_fingerprint() -> str:
     """Return the fingerprint of the code and of the packages that compute with it.
 
     The register of claims is left out: each claim is part of the key of what rests on it.

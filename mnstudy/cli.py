@@ -168,7 +168,7 @@ def _report(arguments: argparse.Namespace) -> int:
     notebooks = not arguments.no_notebooks
     how = (arguments.only, arguments.formats, arguments.profile, notebooks)
     out, asked = Path(arguments.out), unchanged.call_fingerprint(arguments.data, *how)
-    if not arguments.fresh and unchanged.is_unchanged(out, asked):
+    if not arguments.fresh and unchanged.is_up_to_date(out, asked):
         print("nothing changed since this report was made (--fresh works everything out again)")
     else:
         out = _make_report(arguments)

@@ -65,24 +65,24 @@ def decimals_for(*values: float) -> int:
     return 0 if largest >= 100 else 1 if largest >= 1 else 2
 
 
-def given(value: float) -> str:
+def as_entered(value: float) -> str:
     """Write a number that somebody set, a margin or a limit, as it was set.
 
-    >>> given(10.0), given(-0.5), given(2.48)
+    >>> as_entered(10.0), as_entered(-0.5), as_entered(2.48)
     ('10', '−0.5', '2.48')
     """
     return f"{value:.10g}".replace("-", MINUS)
 
 
-def power(value: float) -> str:
+def log_tick(value: float) -> str:
     """Write a tick of a logarithmic axis.
 
-    >>> power(0.5), power(100000)
+    >>> log_tick(0.5), log_tick(100000)
     ('0.5', '10^5')
     """
     exponent = math.log10(value)
     if -3 <= exponent <= 4 or exponent != round(exponent):
-        return given(value)
+        return as_entered(value)
     return f"10^{exponent:.0f}".replace("-", MINUS)
 
 

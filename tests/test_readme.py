@@ -52,7 +52,7 @@ def test_the_study_file_is_read_and_its_claims_are_answered(tmp_path, sheet):
     assert any("percent of baseline" in note or "ECCA" in note for note in cohort.notes)
 
 
-@pytest.mark.parametrize("way", ["notebook_tables", "import mnstudy as mn"])
+@pytest.mark.parametrize("way", ["import show", "import mnstudy as mn"])
 def test_the_python_examples_run(way, tmp_path, monkeypatch):
     """Sensitivity of all claims, which takes long, has tests of its own."""
     example = next(b for b in blocks("python") if way in b)
@@ -61,9 +61,9 @@ def test_the_python_examples_run(way, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     space: dict[str, object] = {"mn": mn}
     exec("\n".join(x for x in lines if "findings.sensitivity()" not in x), space)
-    assert len(space["findings"]) == (2 if way == "notebook_tables" else len(registry()))
+    assert len(space["findings"]) == (2 if way == "import show" else len(registry()))
     written = {p.name for p in tmp_path.iterdir()}
-    assert written == (set() if way == "notebook_tables" else {"more_sessions.pdf", "numbers.csv"})
+    assert written == (set() if way == "import show" else {"more_sessions.pdf", "numbers.csv"})
 
 
 def test_the_commands_shown_are_those_of_the_command_line(capsys):

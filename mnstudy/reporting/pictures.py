@@ -17,7 +17,7 @@ from mnstudy.reporting.figures.style import data_address
 from mnstudy.reporting.page.page import PageFigure
 from mnstudy.reporting.page.scorecard import scorecard
 from mnstudy.reporting.page.sections import curve_key
-from mnstudy.reporting.run.processes import Piece, Workers, side_by_side
+from mnstudy.reporting.run.processes import CachedCall, Workers, run_cached
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.tables.write import csv_bytes
 from mnstudy.verdicts.finding.cache_keys import finding_basis
@@ -61,9 +61,9 @@ def draw_figures(
     every = tuple(f for f in FORMATS if f == "svg" or f in formats)
     columns = [(b.heading, b.findings) for b in sources]
     basis = [(name, [finding_basis(f) for f in found]) for name, found in columns]
-    pieces = [Piece("scorecard", tuple(basis), _scorecard, (columns,))]
-    pieces += [Piece("figure", (_basis(x), every), _draw, (x, every)) for _, _, x in wanted]
-    made = side_by_side(pieces, workers=workers, done=lambda i, n: progress("figures", i, n))
+    pieces = [CachedCall("scorecard", tuple(basis), _scorecard, (columns,))]
+    pieces += [CachedCall("figure", (_basis(x), every), _draw, (x, every)) for _, _, x in wanted]
+    made = run_cached(pieces, workers=workers, done=lambda i, n: progress("figures", i, n))
     folder.mkdir(parents=True, exist_ok=True)
     for ending, content in made[0].items():
         (folder / f"scorecard.{ending}").write_bytes(content)

@@ -11,7 +11,7 @@ from threading import Thread
 
 from platformdirs import user_cache_path
 
-from mnstudy import cache as memory
+from mnstudy import cache
 from mnstudy import formatting as fmt
 from mnstudy.cohort.loading.datasets import load
 from mnstudy.cohort.loading.shipped import check_manifest, data_dir, read_manifest
@@ -140,7 +140,7 @@ def report(
     _refuse_fewer_claims(target, options)
     with ExitStack() as stack:
         store = stack.enter_context(_store(reuse))
-        stack.enter_context(memory.kept_in(store))
+        stack.enter_context(cache.cache_folder(store))
         folder = stack.enter_context(whole_folder(target))
         some = stack.enter_context(workers(n_jobs))
         sources = collect_evidence(
@@ -158,7 +158,7 @@ def report(
         )
         scrub(folder, cohorts)
         write_manifest(folder, made_from.about(sources, options, key))
-        memory.forget_old(store)
+        cache.forget_old(store)
     return target
 
 

@@ -48,8 +48,8 @@ class VerdictAxis:
     def margin_label(self) -> str:
         """Name of the line of the margin."""
         if self.other_margin is not None:
-            return f"margin ±{fmt.given(abs(self.margin))}"
-        number = fmt.given(self.margin)
+            return f"margin ±{fmt.as_entered(abs(self.margin))}"
+        number = fmt.as_entered(self.margin)
         if self.margin == self.null:
             return f"no difference ({number})"
         names = {"superiority": "margin", "noninferiority": "non-inferiority margin"}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from mnstudy.cache import kept
+from mnstudy.cache import cached
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.multiplicity import bonferroni_level, holm
 from mnstudy.verdicts.analyses import Question
@@ -125,13 +125,13 @@ def find_all(cohort: Cohort, claims: Iterable[Claim], level: float) -> dict[str,
     members = cohort.study.plan.family_ids
     family = len(members) if len(members) > 1 else 0
     family_level = bonferroni_level(level, family) if family else None
-    cautions = kept("cautions", basis, lambda: cautions_of(cohort))
+    cautions = cached("cautions", basis, lambda: cautions_of(cohort))
 
     def found(claim: Claim) -> Finding:
         asked = Question(claim=claim, cohort=cohort, sites=sites, confidence_level=level)
         joint = family_level if claim.id in members else None
         inputs = (*basis, claim_basis(cohort, claim), level, joint)
-        fresh = kept(
+        fresh = cached(
             "finding",
             inputs,
             lambda: finding_for(asked, family_level=joint, cautions=cautions),

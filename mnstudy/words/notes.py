@@ -160,7 +160,7 @@ class _Writer(Formatter):
 
 
 _WRITTEN: Mapping[str, Callable[[Any], str]] = {
-    "g": fmt.given,
+    "g": fmt.as_entered,
     "short": lambda x: f"{x:g}",
     "interval": fmt.interval,
     "interval2": lambda x: fmt.interval(x, 2),

@@ -12,7 +12,9 @@ from mnstudy.verdicts.evidence import groups as grouped
 from mnstudy.verdicts.evidence.checks import checks
 from mnstudy.verdicts.evidence.effects import R_GRID
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference/published_contrasts.json").read_text())
+REFERENCE = json.loads(
+    (Path(__file__).parents[1] / "reference/published_contrasts.json").read_text()
+)
 WITNESS = REFERENCE["groups"]
 RTOL = 1e-6
 # where a limit is zero, what is left is rounding: units are percent, SD or points

@@ -85,10 +85,10 @@ def texts_of(thing):
 def everything_shown(cohort, findings):
     """Yield all that a notebook would show."""
     yield from (show.about(cohort), *map(safe, findings), cohort, findings, *findings)
-    yield from (show.answers(findings), show.cautions(findings), show.asked(ASKED))
+    yield from (show.results_table(findings), show.cautions(findings), show.claims_table(ASKED))
     yield from (show.table_one_to_read(cohort), show.table_one_to_read(cohort, by="arm"))
     yield from (show.flow_to_read(cohort), show.lost_to_read(cohort), show.missing_to_read(cohort))
-    yield show.other_choices(findings, ["margins", "clinics", "scar types"])
+    yield show.sensitivity_table(findings, ["margins", "clinics", "scar types"])
     yield show.each_choice(findings[-4:], ["clinics", "scar types", "missing"])
     yield from (captions.caption(f) for f in findings)
     yield from (captions.figure_data(f).to_csv() for f in findings)

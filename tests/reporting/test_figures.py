@@ -237,13 +237,15 @@ def test_files_are_small_and_carry_no_date(tmp_path):
     assert not any(word in pdf for word in (b"/Type3", b"Date", b"/Producer", b"/Creator"))
 
 
+HERE = Path(__file__).parent
+
+
 def test_another_process_writes_the_same_bytes():
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from test_figures import digest;"
-        "print(digest())"
+        "import sys; sys.path[:0] = sys.argv[1:]; from test_figures import digest;print(digest())"
     )
     told = subprocess.run(
-        [sys.executable, "-c", code, str(Path(__file__).parent)],
+        [sys.executable, "-c", code, *map(str, (HERE, HERE.parent / "helpers"))],
         env={**os.environ, "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "5", "SOURCE_DATE_EPOCH": "86400"},
         capture_output=True, text=True, check=True,
     )  # fmt: skip

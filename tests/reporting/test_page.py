@@ -169,7 +169,7 @@ def test_without_the_script_there_is_no_control_and_no_row_is_hidden(page):
 
 
 def test_the_script_is_small_strict_and_asks_nobody():
-    text = resources.files("mnstudy.reporting").joinpath("templates/report.js").read_text()
+    text = resources.files("mnstudy.reporting.page").joinpath("templates/report.js").read_text()
     assert len(text.splitlines()) <= 150
     assert '"use strict"' in text
     for word in ("http", "import", "fetch", "eval", "innerHTML", "document.write", "</script"):

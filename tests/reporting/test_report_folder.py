@@ -85,7 +85,7 @@ def test_folders_that_only_look_alike_are_let_be(tmp_path):
 
 
 def test_without_an_exchange_in_one_step_two_moves_do_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(place, "exchange", lambda one, other: False)
+    monkeypatch.setattr(place, "swap_folders", lambda one, other: False)
     target = tmp_path / "report"
     write(target, "a")
     write(target, "b", n=3)
@@ -94,7 +94,7 @@ def test_without_an_exchange_in_one_step_two_moves_do_it(tmp_path, monkeypatch):
 
 
 def test_where_the_second_move_fails_the_old_report_is_put_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(place, "exchange", lambda one, other: False)
+    monkeypatch.setattr(place, "swap_folders", lambda one, other: False)
     target = tmp_path / "report"
     write(target, "a")
     rename = type(target).rename
@@ -114,7 +114,7 @@ def test_where_the_second_move_fails_the_old_report_is_put_back(tmp_path, monkey
 
 def test_an_exchange_that_the_system_refuses_says_so(tmp_path):
     (tmp_path / "there").mkdir()
-    assert exchanging.exchange(tmp_path / "there", tmp_path / "missing") is False
+    assert exchanging.swap_folders(tmp_path / "there", tmp_path / "missing") is False
 
 
 def test_the_old_report_is_in_the_way_of_nothing_on_this_system(tmp_path):
@@ -124,7 +124,7 @@ def test_the_old_report_is_in_the_way_of_nothing_on_this_system(tmp_path):
     for path in (one, other):
         path.mkdir()
         (path / path.name).touch()
-    assert exchanging.exchange(one, other)
+    assert exchanging.swap_folders(one, other)
     assert [p.name for p in one.iterdir()] == ["other"]
 
 

@@ -9,14 +9,13 @@ import nbformat
 import pytest
 
 import mnstudy as mn
-from mnstudy import cache as memory
-from mnstudy import cli
+from mnstudy import cache, cli
 from mnstudy.cohort.loading.shipped import data_dir
 from mnstudy.reporting.notebooks import run
 from mnstudy.reporting.notebooks import run as notebooks
 from mnstudy.reporting.run import unchanged
 from mnstudy.reporting.run.folder import write_manifest
-from mnstudy.reporting.run.processes import Piece, side_by_side, workers
+from mnstudy.reporting.run.processes import CachedCall, run_cached, workers
 
 
 def quiet(*_):
@@ -70,8 +69,8 @@ def test_a_margin_concerns_the_notebooks_that_ask_its_claim(study):
     changed = {
         name
         for name, path in paths().items()
-        if memory.fingerprint(run.rests_on(path, before))
-        != memory.fingerprint(run.rests_on(path, after))
+        if cache.fingerprint(run.rests_on(path, before))
+        != cache.fingerprint(run.rests_on(path, after))
     }
     assert changed == {
         "00_start_here", "01_cohort", "02_does_it_work", "04_dose", "08_published_evidence",
@@ -100,7 +99,7 @@ def test_unchanged_notebooks_are_not_run_again(ran, study, tmp_path):
         cohort = mn.load(study)
         rests_on = {p: run.rests_on(p, cohort) for p in shipped}
         asked = notebooks.running(shipped, {"dataset": "x"}, rests_on=rests_on.get)
-        with memory.kept_in(tmp_path / "store"), asked as results:
+        with cache.cache_folder(tmp_path / "store"), asked as results:
             found = results(quiet)
         assert [nb.cells[0].source for nb in found] == [p.stem for p in shipped]
         return sorted(ran)
@@ -111,7 +110,7 @@ def test_unchanged_notebooks_are_not_run_again(ran, study, tmp_path):
     assert [x for x in go() if x in ("04_dose", "06_safety", "09_robustness")] == [
         "06_safety", "09_robustness"
     ]  # fmt: skip
-    with memory.kept_in(tmp_path / "store"):
+    with cache.cache_folder(tmp_path / "store"):
         ran.clear()
         with notebooks.running(shipped, {"dataset": "y"}, rests_on=lambda p: ()) as results:
             results(quiet)
@@ -119,14 +118,14 @@ def test_unchanged_notebooks_are_not_run_again(ran, study, tmp_path):
 
 
 def test_pieces_come_in_order_and_kept_ones_are_not_worked_out(tmp_path):
-    pieces = [Piece("square", (i,), pow, (i, 2)) for i in range(20)]
+    pieces = [CachedCall("square", (i,), pow, (i, 2)) for i in range(20)]
     told = []
-    with memory.kept_in(tmp_path):
-        first = side_by_side(pieces[:5], done=lambda *x: None)
+    with cache.cache_folder(tmp_path):
+        first = run_cached(pieces[:5], done=lambda *x: None)
         with workers(2) as two:
-            again = side_by_side(pieces, workers=two, done=lambda i, n: told.append((i, n)))
-        wrong = [Piece("square", (i,), pow, (i, 3)) for i in range(20)]
-        assert side_by_side(wrong, done=lambda *x: None) == again
+            again = run_cached(pieces, workers=two, done=lambda i, n: told.append((i, n)))
+        wrong = [CachedCall("square", (i,), pow, (i, 3)) for i in range(20)]
+        assert run_cached(wrong, done=lambda *x: None) == again
     assert first == again[:5]
     assert again == [i**2 for i in range(20)]
     assert told == [(0, 20), *((i, 20) for i in range(5, 21))]
@@ -143,11 +142,11 @@ def made(tmp_path):
 
 def test_the_command_line_knows_a_report_that_is_there(made, study):
     asked = unchanged.call_fingerprint(str(study), ["a"], True)
-    assert not unchanged.is_unchanged(made, asked)
+    assert not unchanged.is_up_to_date(made, asked)
     unchanged.note(made, asked)
-    assert unchanged.is_unchanged(made, asked)
-    assert not unchanged.is_unchanged(made, unchanged.call_fingerprint(str(study), ["b"], True))
-    assert not unchanged.is_unchanged(made.parent / "other", asked)
+    assert unchanged.is_up_to_date(made, asked)
+    assert not unchanged.is_up_to_date(made, unchanged.call_fingerprint(str(study), ["b"], True))
+    assert not unchanged.is_up_to_date(made.parent / "other", asked)
 
 
 @pytest.mark.parametrize("name", ["study.toml", None])
@@ -163,7 +162,7 @@ def test_a_touched_report_is_made_again(made, study):
     asked = unchanged.call_fingerprint(str(study))
     unchanged.note(made, asked)
     (made / "index.html").write_text("touched", encoding="utf-8")
-    assert not unchanged.is_unchanged(made, asked)
+    assert not unchanged.is_up_to_date(made, asked)
 
 
 def test_an_unreadable_study_file_is_left_to_loading(tmp_path):

@@ -42,40 +42,40 @@ def is_gone(pid):
 
 def test_results_come_in_order_from_other_processes(two):
     calls = [(later, (s,)) for s in (0.2, 0.0, 0.1, 0.0)]
-    assert list(two.results(calls)) == [0.2, 0.0, 0.1, 0.0]
-    pids = set(two.results([(os.getpid, ())] * 20))
+    assert list(two.map_in_order(calls)) == [0.2, 0.0, 0.1, 0.0]
+    pids = set(two.map_in_order([(os.getpid, ())] * 20))
     assert os.getpid() not in pids
     assert 1 <= len(pids) <= 2
 
 
 def test_one_call_or_one_worker_needs_no_process(two):
-    assert list(two.results([(os.getpid, ())])) == [os.getpid()]
-    assert list(Workers().results([(os.getpid, ())] * 3)) == [os.getpid()] * 3
+    assert list(two.map_in_order([(os.getpid, ())])) == [os.getpid()]
+    assert list(Workers().map_in_order([(os.getpid, ())] * 3)) == [os.getpid()] * 3
     with workers(1) as alone:
-        assert list(alone.results([(os.getpid, ())] * 2)) == [os.getpid()] * 2
+        assert list(alone.map_in_order([(os.getpid, ())] * 2)) == [os.getpid()] * 2
 
 
 def test_an_error_of_a_call_is_raised_here_and_the_others_go_on(two):
     with pytest.raises(DataError, match="row 3, column age"):
-        list(two.results([(abs, (-1,)), (refuse, ("sheet.csv",)), (abs, (-2,))]))
-    assert list(two.results([(abs, (-i,)) for i in range(5)])) == list(range(5))
+        list(two.map_in_order([(abs, (-1,)), (refuse, ("sheet.csv",)), (abs, (-2,))]))
+    assert list(two.map_in_order([(abs, (-i,)) for i in range(5)])) == list(range(5))
 
 
 def test_an_unpicklable_result_is_an_error(two):
     with pytest.raises(Exception, match="pickle"):
-        list(two.results([(open, (os.devnull,)), (abs, (-1,))]))
-    assert list(two.results([(abs, (-1,)), (abs, (-2,))])) == [1, 2]
+        list(two.map_in_order([(open, (os.devnull,)), (abs, (-1,))]))
+    assert list(two.map_in_order([(abs, (-1,)), (abs, (-2,))])) == [1, 2]
 
 
 def test_a_process_that_is_killed_is_said():
     with workers(2) as some, pytest.raises(RuntimeError, match="has ended: run it again"):
-        list(some.results([(end, ()), (end, ()), (abs, (-1,))]))
+        list(some.map_in_order([(end, ()), (end, ()), (abs, (-1,))]))
 
 
 def test_nothing_is_left_running(monkeypatch):
     monkeypatch.setattr(server_module, "_begun", [])  # a server of its own
     with workers(2) as some, prepared_server() as server:
-        pids = {*some.results([(os.getpid, ())] * 20), server._process.pid}
+        pids = {*some.map_in_order([(os.getpid, ())] * 20), server._process.pid}
         assert server_module._begun == [server]
     assert not server_module._begun
     assert all(is_gone(pid) for pid in pids)
@@ -89,7 +89,7 @@ def test_a_server_within_a_server_is_the_same(two):
 def test_without_forking_joblib_does_it(monkeypatch):
     monkeypatch.delattr(os, "fork")
     with workers(2) as some:
-        assert list(some.results([(abs, (-i,)) for i in range(5)])) == list(range(5))
+        assert list(some.map_in_order([(abs, (-i,)) for i in range(5)])) == list(range(5))
 
 
 HIDDEN = """
@@ -109,4 +109,4 @@ def test_workers_need_nothing_of_jupyter(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(server_module, "_begun", [])  # a server of its own
     with workers(2) as some:
-        assert list(some.results([(abs, (-1,)), (abs, (-2,))])) == [1, 2]
+        assert list(some.map_in_order([(abs, (-1,)), (abs, (-2,))])) == [1, 2]

@@ -15,7 +15,9 @@ import mnstudy as mn
 from mnstudy.stats.mixed.cluster_robust import cluster_robust
 from mnstudy.stats.mixed.fit import COLUMNS, Contrast
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "cluster_robust.json").read_text())
+REFERENCE = json.loads(
+    (Path(__file__).parents[1] / "reference" / "cluster_robust.json").read_text()
+)
 LAYOUTS = REFERENCE["layouts"]
 RTOL = {"std_error": 1e-8, "df": 1e-6}
 # Columns that one cluster determines: clubSandwich leaves that cluster out of their error.

@@ -3,15 +3,18 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnstudy.stats.meta import effect_sizes as es
+from mnstudy import stats
+from mnstudy.stats.meta import effect_counts, effect_sizes
 from mnstudy.stats.meta.effect_sizes import small_sample_factor
 
+es = SimpleNamespace(**{**vars(effect_sizes), **vars(effect_counts)})
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "effect_sizes.json").read_text())
 CASES = REFERENCE["cases"]
 
@@ -54,7 +57,11 @@ def test_reference_grid_is_complete():
         ("proportion_from_arcsine", ("n",)),
         ("proportion_from_logit", ()),
     }
-    functions = {name for name in es.__all__ if name != "EffectSizes"}
+    functions = {
+        name
+        for name in stats.__all__
+        if getattr(stats, name).__module__ in (effect_sizes.__name__, effect_counts.__name__)
+    } | {"proportion_from_arcsine", "proportion_from_logit"}
     assert {case["func"] for case in CASES} == functions
     assert len(CASES) == 25
     assert REFERENCE["packages"].keys() == {"metafor"}

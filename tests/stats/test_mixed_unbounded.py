@@ -17,7 +17,9 @@ from mnstudy.stats.mixed.comparisons import (
 )
 from mnstudy.stats.mixed.model import mixed_model, random_intercept, random_intercept_batch
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "mixed_unbounded.json").read_text())
+REFERENCE = json.loads(
+    (Path(__file__).parents[1] / "reference" / "mixed_unbounded.json").read_text()
+)
 LAYOUTS = REFERENCE["layouts"]
 METHODS = {"satterthwaite": "satterthwaite", "kenward_roger": "kenward-roger"}
 CASES = [(layout, method) for layout in LAYOUTS for method in METHODS]

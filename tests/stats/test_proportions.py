@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from mnstudy.stats.counts import proportions
+from mnstudy import stats as ours
 from mnstudy.stats.counts.pairs import exact_mcnemar
 from mnstudy.stats.counts.proportions import nnt, proportion, zero_event_limit
 from mnstudy.stats.counts.two_groups import risk_difference
@@ -36,7 +36,7 @@ def run(case):
         return risk_difference(table=case["inputs"], **options)
     if case["func"] == "exact_mcnemar":
         return exact_mcnemar(case["inputs"], **options)
-    return getattr(proportions, case["func"])(*case["inputs"], **options)
+    return getattr(ours, case["func"])(*case["inputs"], **options)
 
 
 def by_name(case):

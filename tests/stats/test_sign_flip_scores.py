@@ -14,7 +14,9 @@ import mnstudy as mn
 from mnstudy.stats.resampling.permutation import sign_flip
 from mnstudy.stats.resampling.sign_flip import joint_sign_flip, patient_scores, score_parts
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "sign_flip_scores.json").read_text())
+REFERENCE = json.loads(
+    (Path(__file__).parents[1] / "reference" / "sign_flip_scores.json").read_text()
+)
 FAMILIES = REFERENCE["families"]
 ALTERNATIVES = ("two-sided", "less", "greater")
 RTOL = 1e-9

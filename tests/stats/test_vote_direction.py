@@ -15,7 +15,9 @@ from scipy import stats
 from mnstudy.stats.meta import directions as vote_direction
 from mnstudy.stats.meta.directions import combine_one_sided, contour_n, direction_share
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "vote_direction.json").read_text())
+REFERENCE = json.loads(
+    (Path(__file__).parents[1] / "reference" / "vote_direction.json").read_text()
+)
 CASES = REFERENCE["cases"]
 
 counts = st.integers(0, 60)

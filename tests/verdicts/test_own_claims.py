@@ -16,7 +16,7 @@ from mnstudy.verdicts.analyses import ANALYSES
 from mnstudy.verdicts.claims.own_claims import WORDING, margin_problems, own_claims, usual_unit
 from mnstudy.verdicts.claims.plan_check import check_plan, check_study
 from mnstudy.verdicts.claims.registry import GROUPS, claim, claims_table, registry, select
-from mnstudy.verdicts.claims.settings import Asked, forms, setting_problems
+from mnstudy.verdicts.claims.settings import SettingInput, forms, setting_problems
 
 STUDY = """
 title = "Three arms of needling"
@@ -197,7 +197,7 @@ def test_every_analysis_says_what_it_takes():
 @pytest.mark.parametrize("registered", registry().values(), ids=lambda c: c.id)
 def test_every_registered_claim_satisfies_the_settings_of_its_analysis(registered):
     form = forms()[registered.analysis]
-    asked = Asked(at=registered.id, params=registered.params, known=columns())
+    asked = SettingInput(at=registered.id, params=registered.params, known=columns())
     assert setting_problems(form, asked) == []
     assert set(registered.columns) <= set(form.columns_for(registered.params))
     assert registered.unit == usual_unit(form, registered.params, columns(), registered)

@@ -23,7 +23,7 @@ ALLOWED = {
     "names of attributes, as Python gives them": {"_nearest"},
     "format words of a sentence, which are ours to define": {"_Writer"},
     "a unit that a study file names": {"unit"},
-    "limits and rules as the author of a study file wrote them": {"_WRITTEN"},
+    "limits and rules as the author of a study file wrote them": {"_WRITTEN", "guarded_text"},
     "keys of settings and names of columns": {
         "group_of", "Question", "select_arm", "column_of", "_arm_in_words", "_inside",
         "_of_event_differences", "_words", "arm_words", "_plain",

@@ -67,7 +67,7 @@ EVERYTHING = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Design:
+class SimulatedDesign:
     """What a simulated study does.
 
     Attributes
@@ -109,8 +109,8 @@ LATE_SHARE = 0.55
 DESIGNS = {
     design.name: design
     for design in (
-        Design(name="single_arm", has=frozenset({"shallow needles", "late visits"})),
-        Design(
+        SimulatedDesign(name="single_arm", has=frozenset({"shallow needles", "late visits"})),
+        SimulatedDesign(
             name="parallel",
             randomised=True,
             assessor="blinded",
@@ -118,7 +118,7 @@ DESIGNS = {
             controls=0.5,
             sessions=4,
         ),
-        Design(
+        SimulatedDesign(
             name="split_body",
             randomised=True,
             assessor="blinded",
@@ -131,7 +131,7 @@ DESIGNS = {
             sd_residual=6.0,
             defaults={"topical-adjunct": 8.0},
         ),
-        Design(name="registry", has=EVERYTHING, controls=0.26, second_site=0.09),
+        SimulatedDesign(name="registry", has=EVERYTHING, controls=0.26, second_site=0.09),
     )
 }
 
@@ -207,7 +207,7 @@ def _additive(shift: list[float], start: float, per_grade: float) -> Floats:
     return start + np.array(shift)[:, None] + per_grade * (SEVERITIES - 2.5)
 
 
-def _patients(design: Design) -> Floats:
+def _patients(design: SimulatedDesign) -> Floats:
     everything = "all types" in design.has
     share = [t.share * (everything or name.startswith("acne_")) for name, t in SCAR_TYPES.items()]
     grades = np.array([_binomial(3, t.severity) for t in SCAR_TYPES.values()])
@@ -218,7 +218,7 @@ def _binomial(n: int, p: float) -> Floats:
     return np.array([comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)])
 
 
-def _arms(design: Design) -> Floats:
+def _arms(design: SimulatedDesign) -> Floats:
     """Laser goes to the worse, peel to the milder; one in so many of the rest is untreated."""
     others = np.zeros((len(TYPES), 4, 3))
     if "other treatments" in design.has:
@@ -229,7 +229,7 @@ def _arms(design: Design) -> Floats:
     return np.concatenate([rest * (1 - design.controls), others, rest * design.controls], axis=2)
 
 
-def _shallow(design: Design) -> tuple[Floats, Floats]:
+def _shallow(design: SimulatedDesign) -> tuple[Floats, Floats]:
     types = SCAR_TYPES.values()
     home = np.array([t.home for t in types])[:, None] * np.full(4, "home" in design.has)
     clinic = np.clip(_additive([t.shallow for t in types], 0.0, -0.04), 0.0, 1.0)
@@ -237,12 +237,12 @@ def _shallow(design: Design) -> tuple[Floats, Floats]:
     return home, home * SHALLOW_AT_HOME + (1 - home) * clinic
 
 
-def leaving_chance(design: Design, response: Floats) -> Floats:
+def leaving_chance(design: SimulatedDesign, response: Floats) -> Floats:
     """Return the chance of leaving after a visit: higher for a patient who responds poorly."""
     return 1 / (1 + np.exp(-(design.leaving + LEAVING_SLOPE * response)))
 
 
-def _sessions_done(design: Design, planned: Floats) -> tuple[Floats, Floats]:
+def _sessions_done(design: SimulatedDesign, planned: Floats) -> tuple[Floats, Floats]:
     """Return the chances of 1 to 6 sessions done (14, 4, 6), and of the whole course (14, 4)."""
     sessions = np.arange(MAX_SESSIONS)
     if design.sessions:

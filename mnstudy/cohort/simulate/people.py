@@ -20,7 +20,7 @@ from mnstudy.cohort.simulate.design import (
     MAX_SESSIONS,
     PHOTOTYPES,
     SHALLOW_AT_HOME,
-    Design,
+    SimulatedDesign,
     Usual,
     leaving_chance,
 )
@@ -71,7 +71,7 @@ class Patients:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sites:
+class SimulatedSites:
     """One value a site: the index of its patient, its side, its arm (of ``ARMS``), its adjunct."""
 
     patient: Ints
@@ -93,7 +93,9 @@ class Sites:
         return self.arm == len(ARMS) - 1
 
 
-def draw_patients(n: int, design: Design, usual: Usual, rng: np.random.Generator) -> Patients:
+def draw_patients(
+    n: int, design: SimulatedDesign, usual: Usual, rng: np.random.Generator
+) -> Patients:
     """Draw the patients; scar types come in fixed numbers, everything else by chance."""
     kind = rng.permutation(_allocate(n, usual.patients.sum(axis=1)))
     grade = _choose(usual.patients[kind], rng.random(n))
@@ -120,7 +122,7 @@ def draw_patients(n: int, design: Design, usual: Usual, rng: np.random.Generator
     )
 
 
-def _calendar(complete: Bools, design: Design, rng: np.random.Generator) -> dict[str, Any]:
+def _calendar(complete: Bools, design: SimulatedDesign, rng: np.random.Generator) -> dict[str, Any]:
     """Draw the weeks of the visits; only a complete course is followed by late ones."""
     n = len(complete)
     interval = np.full(n, 4)
@@ -174,7 +176,9 @@ def _choose_one(n: int, shares: Sequence[float] | Floats, rng: np.random.Generat
     return np.searchsorted(edges, rng.random(n), side="right")
 
 
-def draw_sites(patients: Patients, design: Design, usual: Usual, rng: np.random.Generator) -> Sites:
+def draw_sites(
+    patients: Patients, design: SimulatedDesign, usual: Usual, rng: np.random.Generator
+) -> SimulatedSites:
     """Draw the sites of the patients and what each is given."""
     n = len(patients.type)
     two = rng.random(n) < design.second_site
@@ -188,7 +192,7 @@ def draw_sites(patients: Patients, design: Design, usual: Usual, rng: np.random.
     at_home = patients.at_home[patient] & (arm == 0)
     shallow = patients.shallow[patient] & (arm == 0)
     deep = np.where(shallow, patients.shallow_mm[patient], patients.deep_mm[patient])
-    return Sites(
+    return SimulatedSites(
         patient=patient,
         side=side,
         arm=arm,
@@ -200,7 +204,12 @@ def draw_sites(patients: Patients, design: Design, usual: Usual, rng: np.random.
 
 
 def _adjuncts(
-    patient: Ints, side: Ints, at_home: Bools, arm: Ints, design: Design, rng: np.random.Generator
+    patient: Ints,
+    side: Ints,
+    at_home: Bools,
+    arm: Ints,
+    design: SimulatedDesign,
+    rng: np.random.Generator,
 ) -> Ints:
     if "adjuncts" not in design.has:
         return np.zeros(len(patient), int)
@@ -234,7 +243,7 @@ class Visits:
         return ~self.baseline & ~self.late
 
 
-def lay_out_visits(patients: Patients, sites: Sites) -> Visits:
+def lay_out_visits(patients: Patients, sites: SimulatedSites) -> Visits:
     """Lay out the assessments: baseline, one after each session done, and the late ones.
 
     An untreated site is seen whenever its patient would have had a session.

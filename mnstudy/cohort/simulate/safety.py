@@ -8,7 +8,7 @@ import numpy as np
 
 from mnstudy.cohort.simulate.design import PHOTOTYPES, SHALLOW_MM, Usual
 from mnstudy.cohort.simulate.people import Bools
-from mnstudy.cohort.simulate.scores import Drawn, Effects
+from mnstudy.cohort.simulate.scores import Effects, SimulatedStudy
 from mnstudy.cohort.simulate.truth import Floats
 
 EVENTS = ("infection", "bruising", "pih", "worsening", "acne_flare")
@@ -63,7 +63,7 @@ def possible_defaults(effects: Effects, given: Effects, usual: Usual) -> dict[st
     }
 
 
-def adverse_events(drawn: Drawn, rng: np.random.Generator) -> dict[str, Bools]:
+def adverse_events(drawn: SimulatedStudy, rng: np.random.Generator) -> dict[str, Bools]:
     """Draw at most one kind of adverse event a site, and the assessment that reports it.
 
     One draw serves all sites of a patient, so that the shares hold per patient.
@@ -87,7 +87,7 @@ def _rates(effects: Effects) -> Floats:
     return np.array([*rates, worse * (1 - FLARES), worse * FLARES]) / 100
 
 
-def _chances(drawn: Drawn) -> Floats:
+def _chances(drawn: SimulatedStudy) -> Floats:
     """Return the chance of each kind of event (sites, 5)."""
     effects, sites = drawn.effects, drawn.sites
     average = _rates(effects)
@@ -105,7 +105,7 @@ def _chances(drawn: Drawn) -> Floats:
     return chance
 
 
-def _needling_factors(drawn: Drawn, average: Floats) -> Floats:
+def _needling_factors(drawn: SimulatedStudy, average: Floats) -> Floats:
     """Return the factors (sites, 5) for depth and setting; they average 1 over needled sites."""
     usual, effects, sites = drawn.usual, drawn.effects, drawn.sites
     factors = np.ones((len(sites.arm), len(EVENTS)))
@@ -119,7 +119,7 @@ def _needling_factors(drawn: Drawn, average: Floats) -> Floats:
     return factors
 
 
-def pain(drawn: Drawn, rng: np.random.Generator) -> Floats:
+def pain(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:
     """Draw the pain of each session, 0 to 10; the mean over needled sites is that of the truth."""
     sites, site = drawn.sites, drawn.visits.site
     mean = drawn.effects["little-pain"] / 10
@@ -134,7 +134,7 @@ def pain(drawn: Drawn, rng: np.random.Generator) -> Floats:
     return np.where(_sessions_felt(drawn), felt, np.nan)
 
 
-def redness(drawn: Drawn, rng: np.random.Generator) -> tuple[Floats, Bools, Bools]:
+def redness(drawn: SimulatedStudy, rng: np.random.Generator) -> tuple[Floats, Bools, Bools]:
     """Draw the days of redness after each session.
 
     Returns
@@ -157,11 +157,11 @@ def redness(drawn: Drawn, rng: np.random.Generator) -> tuple[Floats, Bools, Bool
     return np.where(known, np.minimum(days, diary), np.nan), days <= diary, known
 
 
-def _sessions_felt(drawn: Drawn) -> Bools:
+def _sessions_felt(drawn: SimulatedStudy) -> Bools:
     return drawn.visits.course & ~drawn.sites.untreated[drawn.visits.site]
 
 
-def tissue(drawn: Drawn, rng: np.random.Generator) -> dict[str, Floats]:
+def tissue(drawn: SimulatedStudy, rng: np.random.Generator) -> dict[str, Floats]:
     """Draw the measures of a biopsied share of the needled sites, at the end of the course."""
     sites, site = drawn.sites, drawn.visits.site
     patients = rng.random((2, len(drawn.patients.type)))

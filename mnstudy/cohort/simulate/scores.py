@@ -14,10 +14,10 @@ from mnstudy.cohort.simulate.design import (
     GAIN,
     INTERVALS,
     PHOTOTYPES,
-    Design,
+    SimulatedDesign,
     Usual,
 )
-from mnstudy.cohort.simulate.people import MAINTAINED, Patients, Sites, Visits
+from mnstudy.cohort.simulate.people import MAINTAINED, Patients, SimulatedSites, Visits
 from mnstudy.cohort.simulate.truth import Floats
 
 DRIFT = 4.0
@@ -32,15 +32,15 @@ Effects = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Drawn:
+class SimulatedStudy:
     """A drawn study: its design, what is usual in it, its truth, its people and visits."""
 
-    design: Design
+    design: SimulatedDesign
     usual: Usual
     effects: Effects
     by_type: Floats
     patients: Patients
-    sites: Sites
+    sites: SimulatedSites
     visits: Visits
 
     def per_site(self, cells: Floats) -> Floats:
@@ -49,7 +49,7 @@ class Drawn:
         return cells[self.patients.type[who], self.patients.grade[who]]
 
 
-def improvement(drawn: Drawn, rng: np.random.Generator) -> Floats:
+def improvement(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:
     """Draw the improvement score of every assessment, missing ones among them.
 
     Notes
@@ -68,7 +68,7 @@ def improvement(drawn: Drawn, rng: np.random.Generator) -> Floats:
     return np.where(visits.baseline, 0.0, np.where(known, score, np.nan))
 
 
-def _own_level(drawn: Drawn, rng: np.random.Generator) -> Floats:
+def _own_level(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:
     """Return what the score of an untreated site would be, residual aside, per patient."""
     people, effects = drawn.patients, drawn.effects
     clinics = rng.normal(0, SD_CLINIC, len(CLINICS)) * ("clinics" in drawn.design.has)
@@ -80,7 +80,7 @@ def _own_level(drawn: Drawn, rng: np.random.Generator) -> Floats:
     return level + effects["skin-type-matters"] * tone[people.phototype]
 
 
-def _treatment(drawn: Drawn) -> Floats:
+def _treatment(drawn: SimulatedStudy) -> Floats:
     """Return what the treatment of each site adds at its usual course."""
     effects, sites, people = drawn.effects, drawn.sites, drawn.patients
     instead = [effects["rf-combination"], -effects["comparable-to-laser"]]
@@ -98,14 +98,14 @@ def _mean_interval() -> float:
     return sum(weeks * share for weeks, share in INTERVALS.items())
 
 
-def _sessions(drawn: Drawn) -> Floats:
+def _sessions(drawn: SimulatedStudy) -> Floats:
     """Return the gain by the sessions done so far, against the usual final gain."""
     done = np.maximum(drawn.visits.number - 1, 0)
     gap = GAIN[done] - drawn.per_site(drawn.usual.gain)[drawn.visits.site]
     return drawn.effects["more-sessions"] / drawn.usual.slope * gap
 
 
-def _late_change(drawn: Drawn) -> Floats:
+def _late_change(drawn: SimulatedStudy) -> Floats:
     """Return the change after the course, against the usual one (nothing for most sites)."""
     effects, visits = drawn.effects, drawn.visits
     kept = drawn.patients.maintenance[drawn.sites.patient] - MAINTAINED
@@ -114,7 +114,9 @@ def _late_change(drawn: Drawn) -> Floats:
     return visits.late * change[visits.site] - expected[visits.site]
 
 
-def share_better_at_first(design: Design, usual: Usual, effects: Effects, by_type: Floats) -> float:
+def share_better_at_first(
+    design: SimulatedDesign, usual: Usual, effects: Effects, by_type: Floats
+) -> float:
     """Return the percentage of sites needled alone that are 10 points better at first sight.
 
     Notes
@@ -136,7 +138,7 @@ def share_better_at_first(design: Design, usual: Usual, effects: Effects, by_typ
     return 100 * share
 
 
-def progress(drawn: Drawn) -> Floats:
+def progress(drawn: SimulatedStudy) -> Floats:
     """Return how far each assessment has come: 0 at baseline, 1 on average at the end."""
     visits = drawn.visits
     gained = FIRST_GAIN + GAIN[np.maximum(visits.number - 1, 0)]
@@ -145,7 +147,7 @@ def progress(drawn: Drawn) -> Floats:
     return np.where(seen, gained / whole, 0.0)
 
 
-def rated(drawn: Drawn, claim: str, start: float, rng: np.random.Generator) -> Floats:
+def rated(drawn: SimulatedStudy, claim: str, start: float, rng: np.random.Generator) -> Floats:
     """Draw a rating of 0 to 10 in half points that rises by the effect of the claim."""
     site = drawn.visits.site
     baseline = np.clip(rng.normal(start, 1.2, len(drawn.sites.patient)), 2, 7)[site]
@@ -154,7 +156,7 @@ def rated(drawn: Drawn, claim: str, start: float, rng: np.random.Generator) -> F
     return np.clip(np.rint(2 * score) / 2, 0, 10)
 
 
-def scar_depth(drawn: Drawn, rng: np.random.Generator) -> Floats:
+def scar_depth(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:
     """Draw the depth of acne scars in micrometres, at baseline and at the end of the course."""
     visits, site = drawn.visits, drawn.visits.site
     kind = drawn.patients.type[drawn.sites.patient]
@@ -165,7 +167,7 @@ def scar_depth(drawn: Drawn, rng: np.random.Generator) -> Floats:
     return np.where(kind[site] < ACNE_TYPES, depth, np.nan)
 
 
-def satisfaction(drawn: Drawn, rng: np.random.Generator) -> Floats:
+def satisfaction(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:
     """Draw the satisfaction after baseline; 7 and more has the share of the truth."""
     sites, site = drawn.sites, drawn.visits.site
     treated = NormalDist().inv_cdf(drawn.effects["satisfies-patients"] / 100)

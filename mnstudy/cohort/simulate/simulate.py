@@ -14,9 +14,9 @@ import pandas as pd
 
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.simulate import safety, scores
-from mnstudy.cohort.simulate.design import ARMS, DESIGNS, Design, usual
+from mnstudy.cohort.simulate.design import ARMS, DESIGNS, SimulatedDesign, usual
 from mnstudy.cohort.simulate.people import Ints, draw_patients, draw_sites, lay_out_visits
-from mnstudy.cohort.simulate.scores import Drawn
+from mnstudy.cohort.simulate.scores import SimulatedStudy
 from mnstudy.cohort.simulate.truth import (
     check_given,
     effects_of_types,
@@ -31,7 +31,7 @@ from mnstudy.cohort.table import Cohort, Provenance
 MISSING_DEPTH = 0.015
 
 
-def table(drawn: Drawn, streams: list[np.random.Generator]) -> pd.DataFrame:
+def table(drawn: SimulatedStudy, streams: list[np.random.Generator]) -> pd.DataFrame:
     """Put the columns together in the order of the contract."""
     values = {**_who_and_what(drawn, streams[0]), **_when(drawn), **_outcomes(drawn, streams)}
     by_name = {
@@ -42,7 +42,7 @@ def table(drawn: Drawn, streams: list[np.random.Generator]) -> pd.DataFrame:
     return pd.DataFrame(by_name)
 
 
-def _who_and_what(drawn: Drawn, rng: np.random.Generator) -> dict[str, Any]:
+def _who_and_what(drawn: SimulatedStudy, rng: np.random.Generator) -> dict[str, Any]:
     people, sites, site = drawn.patients, drawn.sites, drawn.visits.site
     who = sites.patient[site]
     n = len(people.type)
@@ -70,7 +70,7 @@ def _who_and_what(drawn: Drawn, rng: np.random.Generator) -> dict[str, Any]:
     return cells
 
 
-def _device(drawn: Drawn, rng: np.random.Generator) -> Ints:
+def _device(drawn: SimulatedStudy, rng: np.random.Generator) -> Ints:
     sites = drawn.sites
     roller, pen, rf, laser, none = _codes("device", ("roller", "pen", "rf_device", "laser", "none"))
     chosen = np.where(sites.at_home | (rng.random(len(sites.arm)) < 0.3), roller, pen)
@@ -82,7 +82,7 @@ def _codes(column: str, levels: tuple[str, ...]) -> Ints:
     return np.array([known.index(level) for level in levels])
 
 
-def _when(drawn: Drawn) -> dict[str, Any]:
+def _when(drawn: SimulatedStudy) -> dict[str, Any]:
     visits, sites = drawn.visits, drawn.sites
     untreated = sites.untreated[visits.site]
     never = untreated | visits.baseline
@@ -97,7 +97,7 @@ def _when(drawn: Drawn) -> dict[str, Any]:
     return cells
 
 
-def _outcomes(drawn: Drawn, streams: list[np.random.Generator]) -> dict[str, Any]:
+def _outcomes(drawn: SimulatedStudy, streams: list[np.random.Generator]) -> dict[str, Any]:
     days, resolved, known = safety.redness(drawn, streams[1])
     events = safety.adverse_events(drawn, streams[2])
     cells = {
@@ -249,8 +249,8 @@ def simulate(
 
 
 def _draw(
-    n: int, given: dict[str, float], design: Design, seed: Any
-) -> tuple[Drawn, list[np.random.Generator]]:
+    n: int, given: dict[str, float], design: SimulatedDesign, seed: Any
+) -> tuple[SimulatedStudy, list[np.random.Generator]]:
     """Draw people and visits, and return them with a stream of random numbers for each measure."""
     check_given(given, design.has, design.name)
     cells = usual(design.name)
@@ -265,7 +265,7 @@ def _draw(
     people, *streams = (np.random.default_rng(s) for s in seeds)
     patients = draw_patients(n, design, cells, people)
     sites = draw_sites(patients, design, cells, people)
-    drawn = Drawn(
+    drawn = SimulatedStudy(
         design=design,
         usual=cells,
         effects=effects,
@@ -277,7 +277,7 @@ def _draw(
     return drawn, streams
 
 
-def _study(drawn: Drawn, seed: Any) -> Study:
+def _study(drawn: SimulatedStudy, seed: Any) -> Study:
     design, n = drawn.design, len(drawn.patients.type)
     how = f"rng={seed}" if isinstance(seed, int | np.integer) else "a generator passed in"
     return Study(

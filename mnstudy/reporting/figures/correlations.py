@@ -56,7 +56,7 @@ class Correlations(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         n = len(self.table) // len(R_GRID)
-        sizes = ", ".join(fmt.given(r) for r in R_GRID)
+        sizes = ", ".join(fmt.as_entered(r) for r in R_GRID)
         return (
             f"The published groups with paired contrasts ({fmt.count(n, 'group')}) under a "
             f"correlation within the person of {sizes}; no publication prints it. Random effects "
@@ -97,7 +97,7 @@ def correlations(trials: Trials) -> Correlations | None:
 
 def _draw(chart: Correlations, width: float, size: float) -> Picture:
     marks = tuple(
-        mark(f"r = {fmt.given(r)}", marker=marker, markersize=4.5, color=colour)
+        mark(f"r = {fmt.as_entered(r)}", marker=marker, markersize=4.5, color=colour)
         for r, (colour, marker) in LOOKS.items()
     )
     words = "published groups with paired contrasts; r: correlation within the person"
@@ -147,7 +147,7 @@ class _Block:
         if ratio:
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1.0,), numticks=5))
-            axes.xaxis.set_major_formatter(lambda x, _: fmt.power(float(x)))
+            axes.xaxis.set_major_formatter(lambda x, _: fmt.log_tick(float(x)))
             axes.xaxis.set_minor_formatter(NullFormatter())
         else:
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))

@@ -97,7 +97,7 @@ def _ticks(axes: Axes, panel: Panel, layout: PanelLayout) -> None:
         subs = (1.0, 2.0, 5.0) if decades * 3 <= count + 1 else (1.0,)
         axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=count + 2))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: fmt.power(float(x))))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: fmt.log_tick(float(x))))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=count, steps=[1, 2, 2.5, 5, 10]))
         axes.ticklabel_format(axis="x", style="plain", useOffset=False)
@@ -296,7 +296,7 @@ def plain_ticks(axes: Axes, width: float, size: float) -> None:
     """Put a few round ticks on the horizontal axis."""
     count = max(2, min(7, int(width / 0.5)))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=count, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: fmt.given(round(float(x), 10))))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: fmt.as_entered(round(float(x), 10))))
     axes.tick_params(axis="x", labelsize=size - 0.5)
 
 

@@ -286,7 +286,7 @@ def _label(axes: Axes, block: SessionMeans, sessions: Sequence[Part]) -> None:
     shown = list(zip(sessions, counts, strict=True))[::step]
     axes.set_xticks([p.x for p, _ in shown], [f"{p.label}\n{c}" for p, c in shown])
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.given(float(y))))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.as_entered(float(y))))
     axes.tick_params(labelsize=size - 0.5)
     axes.set_xlabel("sessions; beneath: number of patients", fontsize=size - 0.5, labelpad=2)
     axes.set_ylabel(sessions[0].unit if sessions else "", fontsize=size, labelpad=2)

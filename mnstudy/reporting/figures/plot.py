@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mnstudy.cache import kept
+from mnstudy.cache import cached
 from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure import safe, shown_size
 from mnstudy.disclosure.displays import safe_display
@@ -408,6 +408,6 @@ def charts_of(cohort: Cohort, finding: Finding) -> list[Chart]:
     if finding.estimate is None:
         return []
     inputs = (*cohort_basis(cohort), finding_basis(finding))
-    return kept(
+    return cached(
         "charts", inputs, lambda: [*effect_charts(cohort, finding), *course_charts(cohort, finding)]
     )

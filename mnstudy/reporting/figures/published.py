@@ -159,7 +159,7 @@ def _funnel_ticks(chart: Funnel, axes: theme.Axes, size: float) -> None:
             if not kept or x - kept[-1][0] > 0.09 * (high - low):
                 kept.append((x, v))
         axes.xaxis.set_major_locator(FixedLocator([x for x, _ in kept]))
-        axes.xaxis.set_major_formatter(FixedFormatter([fmt.given(v) for _, v in kept]))
+        axes.xaxis.set_major_formatter(FixedFormatter([fmt.as_entered(v) for _, v in kept]))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
@@ -185,8 +185,22 @@ SIDES = {
 PALE = "#b1bdcc"  # two fifths of the colour of further numbers
 BAND = 0.62  # inches, the height of the largest bar
 WIDEST = 0.12  # inches, a bar
-HARVEST_COLUMNS = ["claim", "kind", "side", "study_id", "label", "year", "doi", "n", "design", "randomised",
-           "blinded", "direction", "counts_as", "in_estimate"]  # fmt: skip
+HARVEST_COLUMNS = [
+    "claim",
+    "kind",
+    "side",
+    "study_id",
+    "label",
+    "year",
+    "doi",
+    "n",
+    "design",
+    "randomised",
+    "blinded",
+    "direction",
+    "counts_as",
+    "in_estimate",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -361,8 +375,20 @@ ALBATROSS_PLOT = 1.9  # inches, the height of a panel
 ALBATROSS_LEFT = 0.42  # inches for the ticks and their axis
 PEOPLE = (5, 10, 20, 50, 100, 200, 500, 1000)
 FAINTEST = 0.4  # at least as far from one half as this one-sided p does every axis reach
-ALBATROSS_COLUMNS = ["claim", "kind", "measure", "study_id", "label", "year", "doi", "n", "p_one_sided",
-           "significance", "design", "in_estimate"]  # fmt: skip
+ALBATROSS_COLUMNS = [
+    "claim",
+    "kind",
+    "measure",
+    "study_id",
+    "label",
+    "year",
+    "doi",
+    "n",
+    "p_one_sided",
+    "significance",
+    "design",
+    "in_estimate",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -379,7 +405,7 @@ class Albatross(Chart):
     @property
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
-        sizes = ", ".join(fmt.given(e) for e in EFFECTS)
+        sizes = ", ".join(fmt.as_entered(e) for e in EFFECTS)
         tests = int(self.directions.rows["role"].eq("tests").sum())
         n = len(self.data())
         return (
@@ -396,7 +422,7 @@ class Albatross(Chart):
         """Description for those who do not see it."""
         table = self.data()
         said = [
-            f"{row['label']}: p {fmt.given(float(row['p_one_sided']))}, n {int(row['n'])}"
+            f"{row['label']}: p {fmt.as_entered(float(row['p_one_sided']))}, n {int(row['n'])}"
             for row in table.to_dict("records")
         ]
         return (
@@ -505,7 +531,8 @@ def _contour(
     end = float(far[seen][-1]), float(people[seen][-1])
     at_top = end[0] < reach - 0.02
     axes.annotate(
-        fmt.given(effect), end, xytext=(0, 2) if at_top else (2, 0), textcoords="offset points",
+        fmt.as_entered(effect), end,
+        xytext=(0, 2) if at_top else (2, 0), textcoords="offset points",
         ha="center" if at_top else "left", va="bottom" if at_top else "center",
         fontsize=size - 1, color=theme.MUTED, annotation_clip=False,
     )  # fmt: skip
@@ -515,12 +542,12 @@ def _albatross_ticks(axes: Axes, reach: float, least: float, most: float, size: 
     values = [p for p in (0.05, 0.01, 0.001, 1e-4, 1e-5, 1e-6) if place(p) <= reach]
     values = values if len(values) < 4 else values[1::2]
     places = [-place(p) for p in reversed(values)] + [0.0] + [place(p) for p in values]
-    names = [fmt.power(p) for p in (*reversed(values), 0.5, *values)]
+    names = [fmt.log_tick(p) for p in (*reversed(values), 0.5, *values)]
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_major_formatter(FixedFormatter(names))
     people = [n for n in PEOPLE if least <= n <= most]
     axes.yaxis.set_major_locator(FixedLocator(people))
-    axes.yaxis.set_major_formatter(FixedFormatter([fmt.given(n) for n in people]))
+    axes.yaxis.set_major_formatter(FixedFormatter([fmt.as_entered(n) for n in people]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.spines["left"].set_visible(True)
     axes.tick_params(axis="both", labelsize=size - 1)

@@ -333,10 +333,10 @@ def _draw_estimates(picture: Picture, plan: CurvePlan) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.power(float(y))))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.log_tick(float(y))))
     else:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.given(float(y))))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.as_entered(float(y))))
     axes.set_ylim(*ends)
     plan.set_columns(axes)
     axes.spines["left"].set_visible(True)

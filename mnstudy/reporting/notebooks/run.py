@@ -24,7 +24,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
 
-from mnstudy.cache import kept, remembered
+from mnstudy.cache import cached, cached_result
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import DataError
 from mnstudy.reporting.run.origin import register_sha256, shipped_sha256
@@ -197,13 +197,13 @@ def running(
         Waits for them, tells how many are done, and returns them in the order of ``paths``.
     """
     inputs = {p: (p.name, *rests_on(p), dict(parameters or {})) for p in paths} if rests_on else {}
-    found = {p: x for p in inputs for x in remembered("notebook", inputs[p])}
+    found = {p: x for p in inputs for x in cached_result("notebook", inputs[p])}
     missing = [p for p in paths if p not in found]
 
     def fresh(path: Path, forked: Server | None) -> Notebook:
         if path not in inputs:
             return run(path, parameters, server=forked)
-        return kept("notebook", inputs[path], lambda: run(path, parameters, server=forked))
+        return cached("notebook", inputs[path], lambda: run(path, parameters, server=forked))
 
     with prepared_server() if missing else nullcontext() as forked:
         pool = ThreadPoolExecutor(PER_JOB * (n_jobs or os.cpu_count() or 1))

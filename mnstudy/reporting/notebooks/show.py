@@ -1,7 +1,4 @@
-"""What a notebook shows of claims, findings and flow: words to read, small counts withheld.
-
-Further figures of a notebook: one of a claim by its kind, or why there is none.
-"""
+"""What a notebook shows of claims, findings and flow: tables, figures, or why there is none."""
 
 from __future__ import annotations
 
@@ -24,7 +21,8 @@ from mnstudy.disclosure.tables import (
     shown_missingness,
     shown_table_one,
 )
-from mnstudy.reporting.figures.plot import charts_of, harms_chart, plot
+from mnstudy.reporting.figures.plot import charts_of, harms_chart
+from mnstudy.reporting.figures.plot import plot as draw
 from mnstudy.reporting.figures.style import Picture
 from mnstudy.reporting.page.scorecard import scorecard_entry
 from mnstudy.reporting.tables.baseline import dropouts_table, flow_table
@@ -94,21 +92,23 @@ def about(cohort: Cohort) -> About:
     return shown_about(cohort)
 
 
-def asked(claims: Iterable[str]) -> Words:
+def claims_table(claims: Iterable[str]) -> Words:
     """Return the question of each claim: who says it, what is estimated, what counts as enough.
 
     Examples
     --------
-    >>> asked(["little-pain"])["margin"].tolist()
+    >>> claims_table(["little-pain"])["margin"].tolist()
     ['3 points of 10']
     """
     found = [claim_of(name) for name in claims]
-    rows = [[", ".join(c.articles), c.estimand, f"{fmt.given(c.margin)} {c.unit}"] for c in found]
+    rows = [
+        [", ".join(c.articles), c.estimand, f"{fmt.as_entered(c.margin)} {c.unit}"] for c in found
+    ]
     index = pd.Index([c.title for c in found], name="claim")
     return Words(rows, index=index, columns=["articles", "estimated", "margin"])
 
 
-def answers(findings: Sequence[Finding]) -> Words:
+def results_table(findings: Sequence[Finding]) -> Words:
     """Return what was found for each claim, in words; where nothing can be said, why."""
     cells = [(f, scorecard_entry(f)) for f in findings]
     rows = [[c.numbers, c.size, c.verdict, c.reason] for _, c in cells]
@@ -133,21 +133,21 @@ def _own_notes(finding: Finding) -> tuple[str, ...]:
     return sentences(n for n in finding.remarks if n.kind != "synthetic")
 
 
-def figure_or_reason(finding: Finding) -> Picture | Finding:
+def plot(finding: Finding) -> Picture | Finding:
     """Draw a finding; of a claim that is not testable return the finding, which says why."""
-    return safe(finding) if finding.estimate is None else plot(finding)
+    return safe(finding) if finding.estimate is None else draw(finding)
 
 
 def curve_or_reason(cohort: Cohort, claim: str) -> Picture | Sentence:
     """Draw a claim under all combinations of choices; say why where it is not testable."""
     try:
-        return plot(specification_curve(cohort, claim))
+        return draw(specification_curve(cohort, claim))
     except ValueError as untestable:
         (why,) = untestable.args
         return Sentence(guarded_note(why) if isinstance(why, Note) else why)
 
 
-def other_choices(findings: Findings, checks: Sequence[str] = QUICK) -> Words | Sentence:
+def sensitivity_table(findings: Findings, checks: Sequence[str] = QUICK) -> Words | Sentence:
     """Say for each tested claim whether other defensible choices would change its verdict.
 
     Parameters
@@ -267,7 +267,7 @@ KINDS = {
 NO_HARMS = "These data record no harm as yes or no."
 
 
-def behind(cohort: Cohort, finding: Finding, *kinds: str) -> Picture | Sentence:
+def chart(cohort: Cohort, finding: Finding, *kinds: str) -> Picture | Sentence:
     """Draw the first of these kinds that fits the claim and the data; a sentence where none does.
 
     Examples
@@ -275,14 +275,14 @@ def behind(cohort: Cohort, finding: Finding, *kinds: str) -> Picture | Sentence:
     >>> import mnstudy as mn
     >>> trial = mn.load("demo_split_face")
     >>> finding = mn.evaluate(trial, "topical-adjunct")[0]
-    >>> behind(trial, finding, "dose")
+    >>> chart(trial, finding, "dose")
     These data have nothing to draw for: the dose curve.
     """
-    found = {chart.key: chart for chart in charts_of(cohort, finding)}
+    found = {one.key: one for one in charts_of(cohort, finding)}
     for kind in kinds:
         key = f"{kind}/{finding.claim.id}"
         if key in found:
-            return plot(found[key])
+            return draw(found[key])
     wanted = " or ".join(KINDS[kind] for kind in kinds)
     return Sentence(f"These data have nothing to draw for: {wanted}.")
 
@@ -290,4 +290,4 @@ def behind(cohort: Cohort, finding: Finding, *kinds: str) -> Picture | Sentence:
 def harms(cohort: Cohort) -> Picture | Sentence:
     """Draw every harm with its exact limits; a sentence where none was recorded."""
     chart = harms_chart(cohort)
-    return Sentence(NO_HARMS) if chart is None else plot(chart)
+    return Sentence(NO_HARMS) if chart is None else draw(chart)

@@ -105,7 +105,7 @@ def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Drawings) 
         "contrary": claim.contrary,
         "estimand": claim.estimand,
         "rule": RULES[claim.rule],
-        "margin": f"{fmt.given(claim.margin)} {claim.unit}",
+        "margin": f"{fmt.as_entered(claim.margin)} {claim.unit}",
         "margin_source": claim.margin_source,
         "cells": [
             {"shown": shown, "synthetic": b.synthetic, "sorts": sort_keys(shown, f)}

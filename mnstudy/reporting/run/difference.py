@@ -71,7 +71,7 @@ def _telling_digits(before: Value, after: Value) -> int:
 
 def margin_line(old: pd.Series, new: pd.Series) -> str:
     """Say which margin it is held against now."""
-    then, now = (fmt.given(float(r["margin"])) for r in (old, new))
+    then, now = (fmt.as_entered(float(r["margin"])) for r in (old, new))
     return f"held against a margin of {now} {new['unit']}, before {then} ({new['margin_source']})"
 
 

@@ -24,7 +24,7 @@ from typing import Any
 AT_FDCWD, RENAME_EXCHANGE, RENAME_SWAP = -100, 2, 2
 
 
-def exchange(one: Path, other: Path) -> bool:
+def swap_folders(one: Path, other: Path) -> bool:
     """Exchange two folders of one file system; False where the system cannot do it in one step."""
     a, b = os.fsencode(one), os.fsencode(other)
     try:
@@ -116,7 +116,7 @@ def _swap(fresh: Path, target: Path) -> None:
     """Put the new folder in the place of the old one, in one step where the system has it."""
     if not target.exists():
         fresh.rename(target)
-    elif not exchange(fresh, target):
+    elif not swap_folders(fresh, target):
         _swap_in_two(fresh, target)
 
 

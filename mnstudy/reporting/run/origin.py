@@ -9,7 +9,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from mnstudy import cache as memory
+from mnstudy import cache
 from mnstudy.cohort.loading.shipped import MANIFEST, data_dir
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.finding.cache_keys import cohort_basis
@@ -39,8 +39,8 @@ class Options:
 
 def key(cohorts: Sequence[Cohort], options: Options, notebooks: Sequence[Path]) -> str:
     """Return the fingerprint of everything the bytes of a report depend on."""
-    return memory.fingerprint(
-        memory.program(),
+    return cache.fingerprint(
+        cache.code_fingerprint(),
         register_sha256(),
         shipped_sha256(),
         [(*cohort_basis(c), c.study) for c in cohorts],
@@ -51,14 +51,14 @@ def key(cohorts: Sequence[Cohort], options: Options, notebooks: Sequence[Path]) 
 
 def versions() -> dict[str, str]:
     """Return the versions of what computed the numbers."""
-    found = memory.versions()
+    found = cache.versions()
     del found["machine"]  # the bytes do not depend on it
     return {"python": found.pop("python"), "mnstudy": metadata.version("mnstudy"), **found}
 
 
 def register_sha256() -> str:
     """Return the fingerprint of the register of claims."""
-    content = resources.files("mnstudy.verdicts.claims").joinpath(memory.REGISTER).read_bytes()
+    content = resources.files("mnstudy.verdicts.claims").joinpath(cache.REGISTER).read_bytes()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -72,7 +72,7 @@ def about(sources: Sequence[Any], options: Options, made_from: str) -> Mapping[s
     data = [{"name": b.heading, "sha256": b.sha256, "synthetic": b.synthetic} for b in sources]
     return {
         "versions": versions(),
-        "program": memory.program(),
+        "program": cache.code_fingerprint(),
         "register_sha256": register_sha256(),
         "data": data,
         "claims": list(options.claims),

@@ -1,8 +1,8 @@
 """A process that has imported everything already; kernels and workers are forked from it.
 
-Run as ``python -m mnstudy.reporting.run.prepared`` by ``prepared_server``: one order a line on standard
-input, one answer a line on standard output. Importing the libraries costs more than most pieces of
-a report; forked from here, each process is as clean as a fresh one and starts at once.
+Run as ``python -m mnstudy.reporting.run.prepared`` by ``prepared_server``: one order a line on
+standard input, one answer a line on standard output. Importing the libraries costs more than most
+pieces of a report; forked from here, each process is as clean as a fresh one and starts at once.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ def _prepare() -> None:
 def _rehearse() -> None:
     """Do once what costs most the first time: readers and fonts are found, patterns compiled."""
     import mnstudy as mn
-    from mnstudy import cache as memory
+    from mnstudy import cache
     from mnstudy.cohort.published.tables import load_published
     from mnstudy.reporting.figures import style as theme
 
-    memory.program()
+    cache.code_fingerprint()
     load_published()
     picture = mn.plot(mn.evaluate(mn.load(REHEARSED), "topical-adjunct")[0])
     theme.svg_bytes(picture)

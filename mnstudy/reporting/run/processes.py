@@ -26,7 +26,7 @@ from typing import Any
 
 from joblib import Parallel, cpu_count, delayed
 
-from mnstudy import cache as memory
+from mnstudy import cache
 
 PROGRAM = [sys.executable, "-m", "mnstudy.reporting.run.prepared"]
 # The matrices here are small: threads of a library would take the processors from each other.
@@ -112,7 +112,7 @@ class Workers:
         self._idle: SimpleQueue[Connection] = SimpleQueue()
         self._lines: list[Connection] = []
 
-    def results(self, calls: Sequence[Call]) -> Iterator[Any]:
+    def map_in_order(self, calls: Sequence[Call]) -> Iterator[Any]:
         """Give what each call returns, in their order; an error of a call is raised here."""
         if min(self.n_jobs, len(calls)) < 2:
             yield from (function(*given) for function, given in calls)
@@ -199,7 +199,7 @@ def _outcome(call: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class CachedCall:
     """A call to a function of a module, and the name and the inputs that its result is kept by."""
 
     name: str
@@ -208,8 +208,8 @@ class Piece:
     given: tuple[object, ...]
 
 
-def side_by_side(
-    pieces: Sequence[Piece],
+def run_cached(
+    pieces: Sequence[CachedCall],
     *,
     workers: Workers | None = None,
     done: Callable[[int, int], None],
@@ -226,25 +226,25 @@ def side_by_side(
     """
     done(0, len(pieces))
     # Where nothing of that name is kept yet, the keys are left to those who work on the pieces.
-    known = {name for name in {p.name for p in pieces} if memory.holds_any(name)}
+    known = {name for name in {p.name for p in pieces} if cache.holds_any(name)}
     found = {
         i: x
         for i, p in enumerate(pieces)
         if p.name in known
-        for x in memory.remembered(p.name, p.inputs)
+        for x in cache.cached_result(p.name, p.inputs)
     }
     if found:
         done(len(found), len(pieces))
     missing = [i for i in range(len(pieces)) if i not in found]
-    place = memory.folder()
+    place = cache.folder()
     calls = [(_in_a_worker, (place, pieces[i])) for i in missing]
-    for i, result in zip(missing, (workers or Workers()).results(calls), strict=True):
+    for i, result in zip(missing, (workers or Workers()).map_in_order(calls), strict=True):
         found[i] = result
         done(len(found), len(pieces))
     return [found[i] for i in range(len(pieces))]
 
 
-def _in_a_worker(place: Path | None, piece: Piece) -> Any:
+def _in_a_worker(place: Path | None, piece: CachedCall) -> Any:
     """Work on a piece in a process that may know nothing of where results are kept."""
-    with memory.kept_in(place):
-        return memory.kept(piece.name, piece.inputs, lambda: piece.function(*piece.given))
+    with cache.cache_folder(place):
+        return cache.cached(piece.name, piece.inputs, lambda: piece.function(*piece.given))

@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy import cache as memory
+from mnstudy import cache
 from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.flow import flow
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
@@ -27,7 +27,7 @@ from mnstudy.disclosure.small_counts import THRESHOLD, is_small
 from mnstudy.disclosure.tables import guarded, guarded_dropouts, guarded_flow, shown_notes
 from mnstudy.reporting.figures.charts.chart import Chart
 from mnstudy.reporting.figures.plot import charts_of, claim_charts, harms_chart, overview_charts
-from mnstudy.reporting.run.processes import Piece, Workers, side_by_side
+from mnstudy.reporting.run.processes import CachedCall, Workers, run_cached
 from mnstudy.reporting.tables.printed_table import PrintedTable, slug
 from mnstudy.reporting.tables.write import cohort_tables, trials_tables
 from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts
@@ -99,13 +99,15 @@ def check_all(
     """
     tested = [[f for f in found if f.estimate is not None] for _, found in sources]
     planned = [_planned(cohort, some) for (cohort, _), some in zip(sources, tested, strict=True)]
-    pieces: list[Piece] = []
+    pieces: list[CachedCall] = []
     for (cohort, found), some, primary in zip(sources, tested, planned, strict=True):
         basis = () if cohort is None else cohort_basis(cohort)
         rests_on = {f.claim.id: (*basis, finding_basis(f)) for f in some}
-        pieces += [Piece("curve", rests_on[f.claim.id], _curve, (cohort, f)) for f in primary]
-        pieces += [Piece("checks", rests_on[f.claim.id], _rows, (_alone(found, f),)) for f in some]
-    results = side_by_side(pieces, workers=workers, done=lambda i, n: progress("sensitivity", i, n))
+        pieces += [CachedCall("curve", rests_on[f.claim.id], _curve, (cohort, f)) for f in primary]
+        pieces += [
+            CachedCall("checks", rests_on[f.claim.id], _rows, (_alone(found, f),)) for f in some
+        ]
+    results = run_cached(pieces, workers=workers, done=lambda i, n: progress("sensitivity", i, n))
     done = iter(results)
     checked = []
     for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):
@@ -272,7 +274,7 @@ def _plan_facts(cohort: Cohort, findings: Findings) -> list[tuple[str, str]]:
         held = f"intervals of {which} hold together at {level} (Bonferroni); p-values by Holm"
         facts.append(("Family", held))
     if plan.final_week is not None:
-        facts.append(("Final assessment", f"week {fmt.given(plan.final_week)}"))
+        facts.append(("Final assessment", f"week {fmt.as_entered(plan.final_week)}"))
     return [*facts, (HASH_OF_PLAN, sha256)]
 
 
@@ -350,23 +352,25 @@ def build_sources(
         pieces |= {(i, *key): p for key, p in _of_cohort(cohort, found, profile).items()}
     # Whole tables take longest: begun first, none is waited for.
     pieces = dict(sorted(pieces.items(), key=lambda x: "tables" not in x[0]))
-    results = side_by_side(list(pieces.values()), workers=workers, done=done)
+    results = run_cached(list(pieces.values()), workers=workers, done=done)
     made = dict(zip(pieces, results, strict=True))
     sources = [_cohort(i, cohort, found, made) for i, (cohort, found) in enumerate(own)]
     return sources, _trials(published, made)
 
 
-def _of_cohort(cohort: Cohort, found: Findings, profile: str) -> dict[Key, Piece]:
+def _of_cohort(cohort: Cohort, found: Findings, profile: str) -> dict[Key, CachedCall]:
     basis = cohort_basis(cohort)
     whole = (*basis, [finding_basis(f) for f in found], profile)
-    charts: dict[Key, Piece] = {
-        ("charts", f.claim.id): Piece("charts", (*basis, finding_basis(f)), charts_of, (cohort, f))
+    charts: dict[Key, CachedCall] = {
+        ("charts", f.claim.id): CachedCall(
+            "charts", (*basis, finding_basis(f)), charts_of, (cohort, f)
+        )
         for f in found
         if f.estimate is not None
     }
     return {
-        ("tables",): Piece("tables", whole, _tables, (cohort, found, profile)),
-        ("harms",): Piece("harms", basis, harms_chart, (cohort,)),
+        ("tables",): CachedCall("tables", whole, _tables, (cohort, found, profile)),
+        ("harms",): CachedCall("harms", basis, harms_chart, (cohort,)),
         **charts,
     }
 
@@ -388,12 +392,12 @@ def _cohort(i: int, cohort: Cohort, found: Findings, made: Mapping[Key, Any]) ->
     )
 
 
-def _of_trials(source: EvidenceSource, profile: str) -> dict[Key, Piece]:
+def _of_trials(source: EvidenceSource, profile: str) -> dict[Key, CachedCall]:
     trials = source.trials
     assert trials is not None
     told = (source.sha256, select(None), [finding_basis(f) for f in source.findings])
-    charts: dict[Key, Piece] = {
-        ("trials", f.claim.id): Piece(
+    charts: dict[Key, CachedCall] = {
+        ("trials", f.claim.id): CachedCall(
             "charts of trials",
             (f.claim, source.sha256),
             claim_charts,
@@ -402,10 +406,12 @@ def _of_trials(source: EvidenceSource, profile: str) -> dict[Key, Piece]:
         for f in source.findings
     }
     return {
-        ("trials", "tables"): Piece(
+        ("trials", "tables"): CachedCall(
             "tables of trials", (*told, profile), _trials_tables, (trials.table, profile)
         ),
-        ("trials", "overview"): Piece("overview", told, overview_charts, (trials, source.findings)),
+        ("trials", "overview"): CachedCall(
+            "overview", told, overview_charts, (trials, source.findings)
+        ),
         **charts,
     }
 
@@ -473,10 +479,10 @@ def _findings(
     cohorts: Sequence[Cohort], claims: Sequence[str], workers: Workers, progress: Progress
 ) -> list[Findings]:
     progress("findings", 0, len(cohorts))
-    place, found = memory.folder(), []
+    place, found = cache.folder(), []
     if place is not None and workers.n_jobs > 1:
         shares = [(_work_out, (place, *x)) for x in _shares(cohorts, claims, SHARES)]
-        list(workers.results(shares))
+        list(workers.map_in_order(shares))
     for i, one in enumerate(cohorts):
         found.append(evaluate(one, _asked_of(one, claims)))
         progress("findings", i + 1, len(cohorts))
@@ -494,7 +500,7 @@ def _shares(
 
 def _work_out(place: Path, cohort: Cohort, claims: Sequence[Claim]) -> None:
     """Work findings out, for ``evaluate`` to find them kept."""
-    with memory.kept_in(place):
+    with cache.cache_folder(place):
         find_all(cohort, claims, cohort.study.plan.confidence_level)
 
 
@@ -511,7 +517,7 @@ def collect_trials(
     tell = progress or (lambda stage, done, total: None)
     frame = contrast_frame(published)
     pieces = [
-        Piece(
+        CachedCall(
             "trials",
             (claim, published.sha256, LEVEL),
             _claim_trials,
@@ -519,8 +525,8 @@ def collect_trials(
         )
         for claim in select(None)
     ]
-    pieces.append(Piece("doubts", (published.sha256,), doubts, (published,)))
-    *found, doubted = side_by_side(
+    pieces.append(CachedCall("doubts", (published.sha256,), doubts, (published,)))
+    *found, doubted = run_cached(
         pieces, workers=workers, done=lambda i, n: tell("published trials", i, n)
     )
     return assemble_trials(published, found, doubted)
@@ -529,6 +535,6 @@ def collect_trials(
 def _claim_trials(claim: Claim, published: Published, own: pd.DataFrame) -> ClaimTrials:
     """Gather one claim; its finding is worked out too, and found by ``mnstudy.evidence``."""
     found = claim_evidence(claim, own, published, LEVEL)
-    if memory.folder() is not None:
+    if cache.folder() is not None:
         finding_of(claim, lambda: found, published, LEVEL)
     return claim_trials(found)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from mnstudy import cache as memory
+from mnstudy import cache
 from mnstudy.cohort.loading.shipped import data_dir, data_files
 from mnstudy.errors import DataError
 from mnstudy.reporting.run.folder import MANIFEST, holds
@@ -44,9 +44,11 @@ def call_fingerprint(data: str | None, *options: object) -> str:
     options
         How the report was asked for.
     """
-    register = Path(memory.__file__).parent / "verdicts" / "claims" / memory.REGISTER
+    register = Path(cache.__file__).parent / "verdicts" / "claims" / cache.REGISTER
     files = [register, *shipped_notebooks(), *data_files(data_dir()), *_own_files(data)]
-    return memory.fingerprint(memory.program(), data, options, [(p, _sha256(p)) for p in files])
+    return cache.fingerprint(
+        cache.code_fingerprint(), data, options, [(p, _sha256(p)) for p in files]
+    )
 
 
 def _own_files(data: str | None) -> Iterator[Path]:
@@ -67,7 +69,7 @@ def _own_files(data: str | None) -> Iterator[Path]:
             yield folder / named
 
 
-def is_unchanged(out: Path, asked: str) -> bool:
+def is_up_to_date(out: Path, asked: str) -> bool:
     """Tell whether this folder holds, whole, the report that was made when this was asked."""
     target = out.expanduser().absolute()
     try:

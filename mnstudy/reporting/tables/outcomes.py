@@ -70,8 +70,8 @@ def outcome_table(
 
     Notes
     -----
-    The numbers are those of ``mnstudy.verdicts.displays.outcomes``. Of a real cohort nothing is shown that
-    ``mnstudy.disclosure`` withholds of the finding: counts of one to four people are
+    The numbers are those of ``mnstudy.verdicts.displays.outcomes``. Of a real cohort nothing is
+    shown that ``mnstudy.disclosure`` withholds of the finding: counts of one to four people are
     written ``<5``, numbers a few short of a known total as more than that total less five; where
     one to four had the event, or had it not, the share, the ratio, P and the effect, but for the
     limit that four would give, are left out, as the count would follow from them.

@@ -102,14 +102,14 @@ def over_margins(finding: Finding, rows: pd.DataFrame) -> list[str]:
     pairs = list(zip(table["verdict"], table["margin"], strict=True))
     runs = [(v, [m for _, m in same]) for v, same in groupby(pairs, key=lambda pair: pair[0])]
     unit = finding.estimate.unit if finding.estimate else finding.claim.unit
-    first, last = (fmt.given(float(pairs[i][1])) for i in (0, -1))
+    first, last = (fmt.as_entered(float(pairs[i][1])) for i in (0, -1))
     if len(runs) == 1:
         return [f"With every margin from {first} to {last} {unit}: {runs[0][0]}."]
-    parts = [f"{runs[0][0]} up to a margin of {fmt.given(float(runs[0][1][-1]))} {unit}"]
+    parts = [f"{runs[0][0]} up to a margin of {fmt.as_entered(float(runs[0][1][-1]))} {unit}"]
     for verdict, margins in runs[1:-1]:
-        ends = dict.fromkeys(fmt.given(float(m)) for m in (margins[0], margins[-1]))
+        ends = dict.fromkeys(fmt.as_entered(float(m)) for m in (margins[0], margins[-1]))
         parts.append(f"{verdict} at {' to '.join(ends)}")
-    parts.append(f"{runs[-1][0]} from {fmt.given(float(runs[-1][1][0]))} on")
+    parts.append(f"{runs[-1][0]} from {fmt.as_entered(float(runs[-1][1][0]))} on")
     text = ", ".join(parts)
     return [f"{text[:1].upper()}{text[1:]} (margins from {first} to {last} were tried)."]
 

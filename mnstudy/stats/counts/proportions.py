@@ -69,7 +69,7 @@ def check_counts(events_name: str, events: Any, n_name: str, n: Any) -> tuple[in
     return count, size
 
 
-class Difference(Protocol):
+class RiskInterval(Protocol):
     """A difference of two risks with its interval, such as a ``RiskDifference``."""
 
     @property
@@ -130,7 +130,7 @@ class NumberNeeded(SmallResult):
         return [self.sentence]
 
 
-def nnt(difference: Difference, *, event: Literal["good", "bad"] = "good") -> NumberNeeded:
+def nnt(difference: RiskInterval, *, event: Literal["good", "bad"] = "good") -> NumberNeeded:
     r"""Turn a risk difference into a number needed to treat.
 
     Parameters
@@ -155,7 +155,7 @@ def nnt(difference: Difference, *, event: Literal["good", "bad"] = "good") -> Nu
 
     Examples
     --------
-    >>> from mnstudy.stats.counts.proportions import risk_difference
+    >>> from mnstudy.stats import risk_difference
     >>> nnt(risk_difference(56, 70, 48, 80))
     NNTB 5 (95 % CI NNTB 3 to 19.1)
     >>> nnt(risk_difference(12, 20, 9, 20))

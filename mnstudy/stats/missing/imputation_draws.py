@@ -26,8 +26,8 @@ import numpy as np
 from mnstudy.stats.mixed.design import (
     Array,
     Codes,
-    Design,
     Mask,
+    ModelRows,
     as_float,
     column_names,
     factorize,
@@ -43,7 +43,7 @@ SPARE_GROUPS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rows:
+class ImputationRows:
     """All rows in an order that does not depend on the one given; row i was ``order[i]``."""
 
     y: Array
@@ -55,7 +55,7 @@ class Rows:
     names: tuple[str, ...]
 
 
-def read_rows(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> Rows:
+def read_rows(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> ImputationRows:
     """Check all rows and sort them by group label, columns, and outcome."""
     outcome, columns = as_float(y, "y"), as_float(x, "X")
     if outcome.ndim != 1 or columns.ndim != 2:
@@ -72,7 +72,7 @@ def read_rows(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> Rows:
     rank[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
     codes, missing = rank[codes], np.isnan(outcome)
     order = np.lexsort([np.where(missing, 0.0, outcome), missing, *columns.T[::-1], codes])
-    return Rows(
+    return ImputationRows(
         y=outcome[order],
         x=columns[order],
         codes=codes[order],
@@ -97,7 +97,7 @@ def _refuse_gaps(y: Array, x: Array, codes: Codes, names: tuple[str, ...]) -> No
         raise ValueError(f"groups holds {(codes < 0).sum()} missing labels; every row needs one")
 
 
-def observed_design(rows: Rows) -> Design:
+def observed_design(rows: ImputationRows) -> ModelRows:
     """Rows with an outcome, once it is certain that a model can be drawn from them."""
     codes = rows.codes[~rows.missing]
     found, needed = len(np.unique(codes)), rows.x.shape[1] + SPARE_GROUPS
@@ -304,7 +304,7 @@ def impute_clustered(
     )
 
 
-def _draw(rows: Rows, observed: Design, m: int, random: np.random.Generator) -> Array:
+def _draw(rows: ImputationRows, observed: ModelRows, m: int, random: np.random.Generator) -> Array:
     sums = size_sums(observed)
     theta, within, beta = parameters(sums, m, random)
     x, missing = rows.x @ sums.basis, rows.missing
@@ -323,7 +323,7 @@ def _draw(rows: Rows, observed: Design, m: int, random: np.random.Generator) -> 
     return line[missing] + beta @ x[missing].T + u[:, rows.codes[missing]] + e
 
 
-def _notes(rows: Rows, observed: Codes) -> tuple[str, ...]:
+def _notes(rows: ImputationRows, observed: Codes) -> tuple[str, ...]:
     notes, n_missing, none = [], int(rows.missing.sum()), int((observed == 0).sum())
     if not n_missing:
         return ()

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.stats.mixed.degrees_of_freedom import t_p_value, t_quantile
-from mnstudy.stats.mixed.design import Array, Design, Mask, as_float, read
+from mnstudy.stats.mixed.design import Array, Mask, ModelRows, as_float, read
 from mnstudy.stats.mixed.fit import COLUMNS, Contrast, weight_rows
 from mnstudy.stats.mixed.solve import CONSTANT
 from mnstudy.stats.mixed.sums import BasisSums, basis_sums
@@ -83,7 +83,7 @@ class Blocks:
         return self.variance(rows) <= self.floor * lengths
 
 
-def cluster_blocks(design: Design, base: BasisSums) -> Blocks:
+def cluster_blocks(design: ModelRows, base: BasisSums) -> Blocks:
     """Go through the clusters once; the cost is one p x p eigendecomposition each."""
     columns, y = design.x @ base.basis, design.y[:, 0]
     residuals = y - design.x @ base.offset[:, 0]
@@ -235,7 +235,9 @@ def inference(
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def robust_fit(design: Design, beta: Array, blocks: Blocks, confidence_level: float) -> RobustFit:
+def robust_fit(
+    design: ModelRows, beta: Array, blocks: Blocks, confidence_level: float
+) -> RobustFit:
     """Gather coefficients and their errors into a fit."""
     found = inference(blocks, beta, np.eye(len(beta)), confidence_level)
     frame = pd.DataFrame(found, index=pd.Index(design.names, name="name"))

@@ -26,14 +26,14 @@ from mnstudy.errors import DesignError
 from mnstudy.stats.mixed.design import Array, Codes, factorize
 from mnstudy.stats.mixed.fit import Contrast, FTest, MixedFit
 from mnstudy.stats.mixed.model import random_intercept
-from mnstudy.stats.mixed.rows import Rows, complete, group_means, indicator, varies_within
+from mnstudy.stats.mixed.rows import CompleteRows, complete, group_means, indicator, varies_within
 from mnstudy.stats.mixed.solve import Df, Variance
 
 NAME = "treated - control"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Difference:
+class MeanDifference:
     """Treated minus control, with both means; ``method`` says which form was used."""
 
     difference: Contrast
@@ -57,9 +57,9 @@ class Difference:
         return pd.concat([c.to_frame() for c in (self.difference, self.treated, self.control)])
 
 
-def difference(rows: Rows, treated: Array, fit: MixedFit, method: str) -> Difference:
+def difference(rows: CompleteRows, treated: Array, fit: MixedFit, method: str) -> MeanDifference:
     """Read the difference and both means off a fit with the columns "control" and `NAME`."""
-    return Difference(
+    return MeanDifference(
         difference=fit.contrast([NAME], name=NAME),
         treated=fit.contrast({"control": 1.0, NAME: 1.0}, name="treated"),
         control=fit.contrast(["control"], name="control"),
@@ -80,7 +80,7 @@ def paired_difference(
     confidence_level: float = 0.95,
     df: Df = "satterthwaite",
     variance: Variance = "bounded",
-) -> Difference:
+) -> MeanDifference:
     """Compare treated and control sides of the same patients.
 
     Parameters
@@ -115,7 +115,7 @@ def paired_difference(
     both = np.bincount(codes) == 2
     if not both.any():
         raise DesignError("no patient has both sides; use arm_difference for this design")
-    sides = Rows(
+    sides = CompleteRows(
         y=means,
         columns=(arm,),
         covariates=np.empty((len(arm), 0)),
@@ -135,15 +135,15 @@ def paired_difference(
     return difference(sides, side, fit, method)
 
 
-def _side_means(rows: Rows, side: Array) -> tuple[Array, Array, np.ndarray]:
+def _side_means(rows: CompleteRows, side: Array) -> tuple[Array, Array, np.ndarray]:
     """Mean per patient and side, control rows before treated rows of each patient."""
     cell, inverse = np.unique(2 * rows.codes + side.astype(int), return_inverse=True)
     return group_means(rows.y, inverse), (cell % 2).astype(float), cell // 2
 
 
 def _paired_t(
-    sides: Rows, side: Array, confidence_level: float, df: Df, variance: Variance
-) -> Difference:
+    sides: CompleteRows, side: Array, confidence_level: float, df: Df, variance: Variance
+) -> MeanDifference:
     """Fit the differences of complete pairs, and each side, by their mean alone."""
 
     def mean(values: Array, name: str) -> MixedFit:
@@ -166,7 +166,7 @@ def _paired_t(
 
     control, treated = sides.y[0::2], sides.y[1::2]
     fit = mean(treated - control, NAME)
-    return Difference(
+    return MeanDifference(
         difference=fit.contrast([1.0], name=NAME),
         treated=describe(treated, "treated"),
         control=describe(control, "control"),
@@ -392,7 +392,7 @@ def arm_difference(
     confidence_level: float = 0.95,
     df: Df = "satterthwaite",
     variance: Variance = "bounded",
-) -> Difference:
+) -> MeanDifference:
     """Compare two arms of different patients, adjusted for covariates.
 
     Parameters
@@ -427,7 +427,7 @@ def ancova(
     confidence_level: float = 0.95,
     df: Df = "satterthwaite",
     variance: Variance = "bounded",
-) -> Difference:
+) -> MeanDifference:
     """Compare final values (or changes) adjusted for baseline; both give the same difference.
 
     Parameters
@@ -447,6 +447,6 @@ def ancova(
     return difference(rows, arm, fit, "analysis of covariance on baseline")
 
 
-def _adjusted(rows: Rows) -> str:
+def _adjusted(rows: CompleteRows) -> str:
     names = ", ".join(rows.covariate_names)
     return f", adjusted for {names}" if names else ""

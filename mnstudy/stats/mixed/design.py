@@ -16,7 +16,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Design:
+class ModelRows:
     """Rows that enter a fit; ``kept`` is None when no row was left out."""
 
     y: Array  # (n, m): one column per outcome
@@ -70,7 +70,7 @@ def factorize(groups: Any) -> tuple[Codes, Any]:
     return codes, labels
 
 
-def read(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> Design:
+def read(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> ModelRows:
     """Check shapes and leave out rows in which y, X or the group is missing.
 
     A 2-d ``y`` must not differ between its columns in which rows are missing.
@@ -92,7 +92,9 @@ def read(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> Design:
     return _keep_complete(y_array, x_array, codes, labels, chosen)
 
 
-def _keep_complete(y: Array, x: Array, codes: Codes, labels: Any, names: tuple[str, ...]) -> Design:
+def _keep_complete(
+    y: Array, x: Array, codes: Codes, labels: Any, names: tuple[str, ...]
+) -> ModelRows:
     n = len(y)
     kept = complete_rows(y, x, codes)
     if kept is not None:
@@ -110,7 +112,7 @@ def _keep_complete(y: Array, x: Array, codes: Codes, labels: Any, names: tuple[s
             "use fewer columns or collect more rows"
         )
     sizes = np.bincount(codes, minlength=len(labels)).astype(float)
-    return Design(
+    return ModelRows(
         y=y,
         x=x,
         codes=codes,

@@ -22,7 +22,7 @@ from mnstudy.stats.mixed.degrees_of_freedom import (
     t_p_value,
     t_quantile,
 )
-from mnstudy.stats.mixed.design import Array, Codes, Design
+from mnstudy.stats.mixed.design import Array, Codes, ModelRows
 
 COLUMNS = ("estimate", "std_error", "df", "t", "p_value", "ci_low", "ci_high")
 
@@ -170,7 +170,7 @@ class MixedFit:
     _precision: Precision
     _beta: Array
     _intercepts: Intercepts
-    _design: Design
+    _design: ModelRows
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -295,7 +295,7 @@ class MixedFit:
 
 
 def single_fit(
-    design: Design,
+    design: ModelRows,
     beta: Array,
     precision: Precision,
     intercepts: Intercepts,

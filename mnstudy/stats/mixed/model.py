@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed.design import Array, Design, as_float, column_names, read
+from mnstudy.stats.mixed.design import Array, ModelRows, as_float, column_names, read
 from mnstudy.stats.mixed.fit import (
     COLUMNS,
     Intercepts,
@@ -143,7 +143,7 @@ def _missing_patterns(table: Array) -> Iterator[tuple[np.ndarray, bool]]:
 
 
 def _fit(
-    design: Design, confidence_level: float, df: Df, variance: Variance
+    design: ModelRows, confidence_level: float, df: Df, variance: Variance
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     solved = solve(design, df, variance)
     found = inference(solved.precision, solved.beta, np.eye(design.x.shape[1]), confidence_level)

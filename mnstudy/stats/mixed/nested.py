@@ -23,7 +23,7 @@ from mnstudy.stats.mixed.degrees_of_freedom import (
     from_information,
     on_columns,
 )
-from mnstudy.stats.mixed.design import Array, Codes, Design, as_float, factorize, read
+from mnstudy.stats.mixed.design import Array, Codes, ModelRows, as_float, factorize, read
 from mnstudy.stats.mixed.fit import Intercepts, MixedFit, single_fit
 from mnstudy.stats.mixed.solve import (
     CONSTANT,
@@ -39,7 +39,7 @@ from mnstudy.stats.mixed.sums import BasisSums, GroupSums, basis_sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sites:
+class SiteSums:
     """Site means of the columns and, last, of the outcome; cross-products within sites."""
 
     means: Array  # (p + 1, n_sites)
@@ -50,7 +50,7 @@ class Sites:
     p: int
 
     @classmethod
-    def of(cls, sums: GroupSums, parent: Codes) -> Sites:
+    def of(cls, sums: GroupSums, parent: Codes) -> SiteSums:
         """Stack the sums of columns and of a single outcome."""
         within = np.block([[sums.xx, sums.xy], [sums.xy.T, np.diag(sums.yy)]])
         return cls(
@@ -73,14 +73,14 @@ class Sites:
 class Inverse:
     """V^-1 in units of sigma^2 at one pair of variance ratios."""
 
-    sites: Sites
+    sites: SiteSums
     a: Array
     h: Array
     g: Array
     kappa: Array
 
     @classmethod
-    def at(cls, sites: Sites, theta: Array) -> Inverse:
+    def at(cls, sites: SiteSums, theta: Array) -> Inverse:
         """Weights at ``theta``: patient ratio, then site ratio."""
         a = 1.0 / (1.0 + sites.sizes * theta[1])
         h = sites.sizes * a
@@ -129,7 +129,7 @@ class Moments:
     observed: Array  # (3, 3): second derivatives of the deviance
 
 
-def moments(sites: Sites, theta: Array) -> Moments:
+def moments(sites: SiteSums, theta: Array) -> Moments:
     """Evaluate the REML deviance (variance and coefficients profiled out) and its derivatives."""
     p, freedom = sites.p, sites.n - sites.p
     inverse = Inverse.at(sites, theta)
@@ -165,7 +165,7 @@ def moments(sites: Sites, theta: Array) -> Moments:
     )
 
 
-def _products(sites: Sites, inverse: Inverse, u: Array, within: Array) -> tuple[Array, Array]:
+def _products(sites: SiteSums, inverse: Inverse, u: Array, within: Array) -> tuple[Array, Array]:
     """Z' V^-1 G_r V^-1 Z and Z' V^-1 G_r V^-1 G_s V^-1 Z in units of sigma^2, u = V^-1 Z."""
     n_u = sites.sizes * u
     images = np.stack([sites.by_patient(n_u)[:, sites.parent], n_u, u])  # G_r V^-1 Z
@@ -230,7 +230,7 @@ def nested_intercepts(
     check_df(df)
     design, parent, labels = _read(y, X, groups, subgroups, names)
     base = basis_sums(design)
-    sites = Sites.of(base.sums, parent)
+    sites = SiteSums.of(base.sums, parent)
     _check_variation(base, sites)
     theta = _maximise(sites)
     found = moments(sites, theta)
@@ -260,7 +260,7 @@ def nested_intercepts(
 
 def _read(
     y: Any, x: Any, groups: Any, subgroups: Any, names: Sequence[str] | None
-) -> tuple[Design, Codes, Any]:
+) -> tuple[ModelRows, Codes, Any]:
     """Read rows by site; give the patient of each site and the patients' labels."""
     if as_float(y, "y").ndim != 1:
         raise ValueError("y must be one-dimensional")
@@ -280,7 +280,7 @@ def _read(
     return design, parent, labels[patients.astype(int)]
 
 
-def _check_variation(base: BasisSums, sites: Sites) -> None:
+def _check_variation(base: BasisSums, sites: SiteSums) -> None:
     """Refuse an outcome without error, and columns that leave a variance undetermined."""
     if base.exact[0]:
         raise ValueError(CONSTANT)
@@ -298,7 +298,7 @@ def _check_variation(base: BasisSums, sites: Sites) -> None:
         raise ValueError(NO_BETWEEN)
 
 
-def _maximise(sites: Sites) -> Array:
+def _maximise(sites: SiteSums) -> Array:
     """Find both variance ratios: gradient search in logarithms, then Newton to rounding."""
     scale = np.array([len(set(sites.parent)), len(sites.sizes)]) / sites.n  # 1 / mean size
 
@@ -320,7 +320,7 @@ def _maximise(sites: Sites) -> Array:
     return _polish(sites, theta)
 
 
-def _polish(sites: Sites, theta: Array) -> Array:
+def _polish(sites: SiteSums, theta: Array) -> Array:
     """Newton steps on the variances that are not at zero; kept only while they improve."""
     free = np.append(theta > 0, True)
     for _ in range(NEWTON_STEPS):

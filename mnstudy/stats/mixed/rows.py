@@ -15,7 +15,7 @@ from mnstudy.stats.mixed.solve import Df, Variance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rows:
+class CompleteRows:
     """Complete rows; covariates are centred, so means are adjusted to the average covariate."""
 
     y: Array
@@ -41,7 +41,7 @@ class Rows:
         )
 
 
-def complete(y: Any, columns: dict[str, Any], groups: Any, covariates: Any = None) -> Rows:
+def complete(y: Any, columns: dict[str, Any], groups: Any, covariates: Any = None) -> CompleteRows:
     """Leave out and count rows with a missing value; ``groups`` None makes each row its own."""
     y_all = as_float(y, "y")
     codes, labels = factorize(np.arange(len(y_all)) if groups is None else groups)
@@ -57,7 +57,7 @@ def complete(y: Any, columns: dict[str, Any], groups: Any, covariates: Any = Non
     table = table[kept]
     extra = table[:, 1 + len(used) :]
     present, codes = np.unique(codes[kept], return_inverse=True)
-    return Rows(
+    return CompleteRows(
         y=table[:, 0],
         columns=tuple(table[:, 1 : 1 + len(used)].T),
         covariates=extra - extra.mean(axis=0),

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from mnstudy.stats.mixed.degrees_of_freedom import Precision, kenward_roger, satterthwaite
-from mnstudy.stats.mixed.design import Array, Design, Mask
+from mnstudy.stats.mixed.design import Array, Mask, ModelRows
 from mnstudy.stats.mixed.profile import Point, below_zero, evaluate, minimise
 from mnstudy.stats.mixed.sums import SizeSums, size_sums
 
@@ -60,7 +60,7 @@ def check_variance(variance: str) -> None:
         raise ValueError(f"variance must be 'bounded' or 'unbounded', not {variance!r}")
 
 
-def solve(design: Design, df: Df, variance: Variance) -> Solution:
+def solve(design: ModelRows, df: Df, variance: Variance) -> Solution:
     """Fit the outcomes of a design; raises what concerns the design, lists the rest."""
     if len(design.sizes) < 2:
         raise ValueError(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
-from mnstudy.stats.mixed.design import Array, Codes, Design, Mask
+from mnstudy.stats.mixed.design import Array, Codes, Mask, ModelRows
 
 # Squared relative distance of a column from the span of the others below which cross-products
 # lose more than about six of sixteen digits; the rows themselves are then orthogonalised.
@@ -142,7 +142,7 @@ class BasisSums:
     exact: Mask
 
 
-def basis_sums(design: Design) -> BasisSums:
+def basis_sums(design: ModelRows) -> BasisSums:
     """Reduce a design to sums per group on an orthonormal basis, outcomes as residuals."""
     raw = group_sums(design.x, design.y, design.codes, design.sizes)
     total = raw.total_yy()
@@ -165,7 +165,7 @@ def basis_sums(design: Design) -> BasisSums:
     return BasisSums(sums=sums, basis=basis, offset=offset, exact=exact)
 
 
-def _basis(sums: GroupSums, design: Design) -> tuple[Array, bool]:
+def _basis(sums: GroupSums, design: ModelRows) -> tuple[Array, bool]:
     """Matrix that makes the columns orthonormal, and whether cross-products sufficed for it."""
     total = sums.total_xx()
     scale = np.sqrt(np.diag(total))
@@ -197,7 +197,7 @@ def _refuse_collinear(upper: Array, names: tuple[str, ...]) -> None:
         )
 
 
-def size_sums(design: Design) -> SizeSums:
+def size_sums(design: ModelRows) -> SizeSums:
     """Add up the groups of each distinct size."""
     base = basis_sums(design)
     sums = base.sums

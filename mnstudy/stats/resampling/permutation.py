@@ -135,7 +135,7 @@ class Permutation(SmallResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PermutationOptions:
     """How the test was asked for; checked when made."""
 
     n_resamples: int
@@ -253,7 +253,9 @@ def sign_flip(
     1.717, p = 0.0625 (two-sided)
       sign flips by group, all 64 permutations; 6 groups, 6 rows, 0 missing
     """
-    asked = Asked(n_resamples=n_resamples, exact=exact, alternative=alternative, rng=rng)
+    asked = PermutationOptions(
+        n_resamples=n_resamples, exact=exact, alternative=alternative, rng=rng
+    )
     rows = clusters(differences, groups)
     sums = rows.sums()[:, 0]
     observed = float(sums.sum())
@@ -337,12 +339,14 @@ def permute_arms(
     >>> permute_arms(score, [1] * 6 + [0] * 6, patient).n_resamples
     20
     """
-    asked = Asked(n_resamples=n_resamples, exact=exact, alternative=alternative, rng=rng)
+    asked = PermutationOptions(
+        n_resamples=n_resamples, exact=exact, alternative=alternative, rng=rng
+    )
     rows = clusters(y, groups, arm)
     return (_within if rows.in_both().any() else _between)(rows, asked)
 
 
-def _between(rows: Clusters, asked: Asked) -> Permutation:
+def _between(rows: Clusters, asked: PermutationOptions) -> Permutation:
     sums = rows.sums()
     treated = (sums[:, 1] > 0).astype(float)
     totals = sums[:, :2] + sums[:, 2:]
@@ -367,7 +371,7 @@ def _between(rows: Clusters, asked: Asked) -> Permutation:
     return asked.result(rows, observed, found, n_all=n_all, method="arms permuted between groups")
 
 
-def _within(rows: Clusters, asked: Asked) -> Permutation:
+def _within(rows: Clusters, asked: PermutationOptions) -> Permutation:
     assert rows.treated is not None
     sums, both = rows.sums(), rows.in_both()
     moving = both[rows.codes]

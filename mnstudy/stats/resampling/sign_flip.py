@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed.design import Array, Codes, Design, as_float, read
+from mnstudy.stats.mixed.design import Array, Codes, ModelRows, as_float, read
 from mnstudy.stats.mixed.sums import basis_sums
 from mnstudy.stats.resampling.clusters import Rng, check_resamples, generator
 from mnstudy.stats.result import ALTERNATIVES, Alternative, SmallResult, check_option
@@ -392,7 +392,7 @@ def _seats(labels: Any, everyone: Sequence[Any]) -> Codes:
     return np.array([seat[label] for label in labels], dtype=np.intp)
 
 
-def _whitened(design: Design, ratio: float) -> Design:
+def _whitened(design: ModelRows, ratio: float) -> ModelRows:
     """Multiply by (I + ratio J)^(-1/2), which shrinks the mean of a patient's n rows."""
     if not np.isfinite(ratio) or 1.0 + ratio * design.sizes.max() <= 0.0:
         raise ValueError(

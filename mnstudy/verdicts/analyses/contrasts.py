@@ -60,7 +60,7 @@ def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome:
     found = difference_of_risks(question, *reached)
     part = Part(
         kind="contrast",
-        label=f"share with {fmt.given(least)} points or more",
+        label=f"share with {fmt.as_entered(least)} points or more",
         value=100 * found.estimate,
         ci_low=100 * found.ci_low,
         ci_high=100 * found.ci_high,

@@ -45,8 +45,9 @@ def completers_and_dropouts(cohort: Cohort, *, confidence_level: float = 0.95) -
     -----
     The patient is the unit: values are averaged over a patient's sites, a share counts patients
     with at least one such site, and a patient is a drop-out when any site was lost
-    (``mnstudy.cohort.describe.flow.lost_sites``). Patients without the value are left out of its row;
-    n says how many were used. Nothing is compared where either group has fewer than 5 patients.
+    (``mnstudy.cohort.describe.flow.lost_sites``). Patients without the value are left out of its
+    row; n says how many were used. Nothing is compared where either group has fewer than 5
+    patients.
     Likeness in what was measured does not show likeness in what was not. Means: two-sample t with
     one variance. Shares: Newcombe (1998), doi
     10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I.

@@ -42,7 +42,7 @@ SCORE = "improvement_score"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Study:
+class StudyMean:
     """One study: its mean improvement, or the bounds of it where ``low`` is below ``high``."""
 
     label: str
@@ -87,7 +87,7 @@ def large_enough(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return frame[~frame["clinic_id"].isin(small)], small
 
 
-def study_means(frame: pd.DataFrame, level: float) -> list[Study]:
+def study_means(frame: pd.DataFrame, level: float) -> list[StudyMean]:
     """Return the mean of every study, in the order of their names.
 
     Patients are the unit: the sites of one are averaged. A study whose patients all have the same
@@ -106,7 +106,7 @@ def study_means(frame: pd.DataFrame, level: float) -> list[Study]:
     return [s if s.std_error > 0 else _with_spread(s, shared, level) for s in found]
 
 
-def _mean(label: str, low: np.ndarray, high: np.ndarray, level: float) -> Study:
+def _mean(label: str, low: np.ndarray, high: np.ndarray, level: float) -> StudyMean:
     if low.max() > high.min():
         fitted = mean_of_intervals(low, high, confidence_level=level)
         ends, limits = (fitted.estimate, fitted.estimate), (fitted.ci_low, fitted.ci_high)
@@ -115,7 +115,7 @@ def _mean(label: str, low: np.ndarray, high: np.ndarray, level: float) -> Study:
         known = mean_bounds(low, high, confidence_level=level)
         ends, limits = (known.low, known.high), (known.ci_low, known.ci_high)
         error = known.std_error
-    return Study(
+    return StudyMean(
         label=label,
         n=len(low),
         low=ends[0],
@@ -126,7 +126,7 @@ def _mean(label: str, low: np.ndarray, high: np.ndarray, level: float) -> Study:
     )
 
 
-def _with_spread(study: Study, variance: float, level: float) -> Study:
+def _with_spread(study: StudyMean, variance: float, level: float) -> StudyMean:
     error = math.sqrt(variance / study.n)
     reach = quantile(study.n - 1.0, level) * error
     low, high = study.low - reach, study.high + reach
@@ -159,7 +159,7 @@ def bounds(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return low, high
 
 
-def pool_studies(studies: Sequence[Study], level: float) -> PooledStudies:
+def pool_studies(studies: Sequence[StudyMean], level: float) -> PooledStudies:
     """Pool studies of which the mean, or bounds of it, is known; a single one stands alone."""
     if len(studies) == 1:
         return _alone(studies[0])
@@ -186,7 +186,7 @@ def pool_studies(studies: Sequence[Study], level: float) -> PooledStudies:
     )
 
 
-def _alone(study: Study) -> PooledStudies:
+def _alone(study: StudyMean) -> PooledStudies:
     nearest = max(study.low, 0.0) + min(study.high, 0.0)
     return PooledStudies(
         low=study.low,
@@ -224,7 +224,7 @@ def shares(question: Question, frame: pd.DataFrame) -> tuple[tuple[Part, ...], l
     found = [
         _share(
             question,
-            f"share with {fmt.given(least)} % improvement or more",
+            f"share with {fmt.as_entered(least)} % improvement or more",
             *_reached(lower, upper, least),
             study,
         )
@@ -340,7 +340,7 @@ def two_stage(question: Question, treated: pd.DataFrame, missing: int) -> Answer
     )
 
 
-def _estimate(question: Question, studies: Sequence[Study], found: PooledStudies) -> Estimate:
+def _estimate(question: Question, studies: Sequence[StudyMean], found: PooledStudies) -> Estimate:
     known = {s.bounded for s in studies}
     means = note("between_class_bounds" if True in known else "maximum_likelihood")
     if known == {True, False}:
@@ -359,7 +359,9 @@ def _estimate(question: Question, studies: Sequence[Study], found: PooledStudies
     )
 
 
-def _parts(question: Question, studies: Sequence[Study], found: PooledStudies) -> tuple[Part, ...]:
+def _parts(
+    question: Question, studies: Sequence[StudyMean], found: PooledStudies
+) -> tuple[Part, ...]:
     """Return every study, the pooled value and what a further one may show; none for one study."""
     if len(studies) == 1:  # it is the estimate
         return ()
@@ -399,7 +401,7 @@ def _parts(question: Question, studies: Sequence[Study], found: PooledStudies) -
     return tuple(rows)
 
 
-def _about_studies(studies: Sequence[Study], found: PooledStudies) -> list[Note]:
+def _about_studies(studies: Sequence[StudyMean], found: PooledStudies) -> list[Note]:
     if len(studies) == 1:
         return [note("one_named_study", study=studies[0].label)]
     said = note("mean_of_such_studies", studies=len(studies))
@@ -409,7 +411,7 @@ def _about_studies(studies: Sequence[Study], found: PooledStudies) -> list[Note]
 
 
 def _about_classes(
-    frame: pd.DataFrame, studies: Sequence[Study], found: PooledStudies
+    frame: pd.DataFrame, studies: Sequence[StudyMean], found: PooledStudies
 ) -> list[Note]:
     low, high = class_ends(frame)
     coarse = int((low < high).sum())

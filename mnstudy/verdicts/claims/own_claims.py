@@ -14,8 +14,8 @@ from mnstudy.cohort.schema.problems import Problem, ValidationReport
 from mnstudy.cohort.study.study import Study
 from mnstudy.verdicts.claims.registry import OWN, RULES, Claim, registry
 from mnstudy.verdicts.claims.settings import (
-    Asked,
     Form,
+    SettingInput,
     bad,
     forms,
     is_list_of,
@@ -152,7 +152,7 @@ def _settings(
     if not isinstance(own, Mapping):
         return [bad(f"{at}.params", own, "a table of settings", f"write [{at}.params]")]
     params = {**(base.params if base else {}), **own}
-    problems = setting_problems(form, Asked(at=f"{at}.params", params=params, known=known))
+    problems = setting_problems(form, SettingInput(at=f"{at}.params", params=params, known=known))
     rule, fitting = raw.get("rule", base.rule if base else None), _fitting_rules(form, params)
     if rule in RULES and rule not in fitting:
         what = f"{form.analysis} is judged by {' or '.join(fitting)}"

@@ -11,7 +11,7 @@ from mnstudy.cohort.study.plan import Plan
 from mnstudy.cohort.study.study import Study
 from mnstudy.verdicts.claims.own_claims import margin_problems, own_claims, own_problems
 from mnstudy.verdicts.claims.registry import Claim, registry, with_own
-from mnstudy.verdicts.claims.settings import Asked, bad, check_setting, forms, nearest
+from mnstudy.verdicts.claims.settings import SettingInput, bad, check_setting, forms, nearest
 
 
 def check_plan(study: Study, claims: Mapping[str, Claim] | None = None) -> None:
@@ -63,17 +63,17 @@ def plan_in_words(study: Study, own: Mapping[str, Claim]) -> list[str]:
     plan, known = study.plan, with_own(own)
     lines = [f"confidence level {fmt.level(plan.confidence_level)}"]
     for claim in (known[i] for i in plan.primary):
-        margin = fmt.given(plan.margin(claim.id, claim.margin))
+        margin = fmt.as_entered(plan.margin(claim.id, claim.margin))
         lines.append(f"primary: {claim.id}, margin {margin} {claim.unit} ({claim.rule})")
     if not plan.primary:
         lines.append("no primary claim declared: every result is post hoc")
     if len(plan.family_ids) > 1:
         lines.append(f"intervals that hold together: {', '.join(plan.family_ids)}")
     for claim_id, settings in plan.thresholds.items():
-        given = ", ".join(f"{name} {fmt.given(value)}" for name, value in settings.items())
+        given = ", ".join(f"{name} {fmt.as_entered(value)}" for name, value in settings.items())
         lines.append(f"threshold: {claim_id}, {given}")
     if plan.final_week is not None:
-        lines.append(f"week of the final assessment: {fmt.given(plan.final_week)}")
+        lines.append(f"week of the final assessment: {fmt.as_entered(plan.final_week)}")
     lines += [f"claim of this study: {c.id}, tested by {c.estimand}" for c in own.values()]
     return [*lines, f"sha256 of the plan: {study.plan_sha256}"]
 
@@ -116,7 +116,7 @@ def _thresholds(study: Study, claim_id: str, known: Mapping[str, Claim]) -> list
     settings = forms()[claim.analysis].settings
     numbers = [s.name for s in settings.values() if s.kind == "number"]
     takes = f"{claim.analysis} has {', '.join(numbers) or 'none'}"
-    asked = Asked(at=at, params=claim.params, known={**columns(), **study.measures})
+    asked = SettingInput(at=at, params=claim.params, known={**columns(), **study.measures})
     problems = []
     for name, value in study.plan.thresholds[claim_id].items():
         if name in numbers:

@@ -130,7 +130,7 @@ def _arm_in_words(key: str, words: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SettingInput:
     """The settings of one claim: where they stand, and the columns that may be named."""
 
     at: str
@@ -166,7 +166,7 @@ def is_list_of(value: object, kind: type) -> bool:
     return all(isinstance(x, kind) and isinstance(x, bool) == (kind is bool) for x in value)
 
 
-def number(value: Any, setting: Setting, asked: Asked) -> list[Problem]:
+def number(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check a number, in the range of the column it speaks of."""
     key, spec = f"{asked.at}.{setting.name}", asked.spec(setting.of)
     if not is_number(value):
@@ -182,7 +182,7 @@ def outside(value: float, spec: ColumnSpec, key: str) -> list[Problem]:
     return [bad(key, f"{value:g}", rule, "give a value that can occur")]
 
 
-def column(value: Any, setting: Setting, asked: Asked) -> list[Problem]:
+def column(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check the name of one column that has to hold certain kinds of values."""
     key = f"{asked.at}.{setting.name}"
     if not isinstance(value, str):
@@ -204,7 +204,7 @@ def _named_column(
     return []
 
 
-def events(value: Any, setting: Setting, asked: Asked) -> list[Problem]:
+def events(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check a list of columns that hold true or false."""
     key = f"{asked.at}.{setting.name}"
     if not is_list_of(value, str):
@@ -212,7 +212,7 @@ def events(value: Any, setting: Setting, asked: Asked) -> list[Problem]:
     return [p for name in value for p in _named_column(name, ["boolean"], key, asked.known)]
 
 
-def levels(value: Any, setting: Setting, asked: Asked) -> list[Problem]:
+def levels(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check a list of levels of a column."""
     key, spec = f"{asked.at}.{setting.name}", asked.spec(setting.of)
     if not is_list_of(value, str):
@@ -234,14 +234,14 @@ def strange_words(
     ]
 
 
-def flag(value: Any, setting: Setting, asked: Asked) -> list[Problem]:
+def flag(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check that a value is true or false."""
     key = f"{asked.at}.{setting.name}"
     fine = isinstance(value, bool)
     return [] if fine else [bad(key, value, "true or false", "write it without quotes")]
 
 
-def word(value: Any, setting: Setting, asked: Asked) -> list[Problem]:
+def word(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check that a value is one of a few words."""
     rule = "one of " + ", ".join(setting.words)
     remedy = nearest(value, setting.words, "use one of these words")
@@ -260,7 +260,7 @@ _KINDS = {
 }
 
 
-def arm(value: Any, setting: Setting, asked: Asked) -> list[Problem]:
+def arm(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check the table of one arm."""
     if not isinstance(value, Mapping) or not value:
         remedy = 'write it as { treatment = ["needling"], adjunct = ["prp"] }'
@@ -268,7 +268,7 @@ def arm(value: Any, setting: Setting, asked: Asked) -> list[Problem]:
     return [p for name, words in value.items() for p in _part(name, words, setting, asked)]
 
 
-def _part(name: str, words: Any, setting: Setting, asked: Asked) -> list[Problem]:
+def _part(name: str, words: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     key = f"{asked.at}.{setting.name}.{name}"
     if name in DEPTHS and setting.depth:
         depth = Setting(name=f"{setting.name}.{name}", kind="number", of="needle_depth_mm")
@@ -290,7 +290,7 @@ def _words(words: Any, spec: ColumnSpec, key: str) -> list[Problem]:
     return [p for w in words for p in outside(w, spec, key)] if spec.kind == "integer" else []
 
 
-def shared_sites(asked: Asked) -> list[Problem]:
+def shared_sites(asked: SettingInput) -> list[Problem]:
     """Return a problem where treated and reference are not apart: sites against themselves."""
     treated, reference = asked.params["treated"], asked.params["reference"]
     columns = {column_of(k) for k in (*treated, *reference) if k not in DEPTHS}
@@ -318,7 +318,7 @@ def _apart(one: Mapping[str, Any], other: Mapping[str, Any], spec: ColumnSpec) -
     return not first & second
 
 
-def setting_problems(form: Form, asked: Asked) -> list[Problem]:
+def setting_problems(form: Form, asked: SettingInput) -> list[Problem]:
     """List what is wrong in the settings of a claim.
 
     Parameters
@@ -356,12 +356,12 @@ def setting_problems(form: Form, asked: Asked) -> list[Problem]:
     return problems
 
 
-def check_setting(value: Any, setting: Setting, asked: Asked) -> list[Problem]:
+def check_setting(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """List what is wrong in the value of one setting."""
     return _CHECKS[setting.kind](value, setting, asked)
 
 
-_CHECKS: dict[str, Callable[[Any, Setting, Asked], list[Problem]]] = {
+_CHECKS: dict[str, Callable[[Any, Setting, SettingInput], list[Problem]]] = {
     "number": number,
     "column": column,
     "events": events,

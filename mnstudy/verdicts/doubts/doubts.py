@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from mnstudy.cache import kept
+from mnstudy.cache import cached
 from mnstudy.cohort.published.tables import Published, load_published
 from mnstudy.verdicts.doubts.counts import granularity, percentages, spreads
 from mnstudy.verdicts.doubts.intervals import changes, intervals, p_values
@@ -60,7 +60,7 @@ def doubts(published: Published | None = None) -> pd.DataFrame:
     ['grim', 'interval', 'p', 'percent', 'spread']
     """
     tables = load_published() if published is None else published
-    return kept("doubts", (tables.sha256,), lambda: _doubts(tables)).copy()
+    return cached("doubts", (tables.sha256,), lambda: _doubts(tables)).copy()
 
 
 def _doubts(tables: Published) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from functools import cache, partial
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cache import kept
+from mnstudy.cache import cached
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
 from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.evidence import groups as grouped
@@ -265,7 +265,7 @@ def finding_of(
 ) -> Finding:
     """Return the finding on one claim; ``found`` gives what is published on it if needed."""
     inputs = (claim, published.sha256, confidence_level)
-    return kept("evidence", inputs, lambda: _finding(found()))
+    return cached("evidence", inputs, lambda: _finding(found()))
 
 
 def _finding(found: ClaimEvidence) -> Finding:

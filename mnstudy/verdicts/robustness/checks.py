@@ -8,7 +8,7 @@ from functools import cache
 
 import pandas as pd
 
-from mnstudy.cache import kept
+from mnstudy.cache import cached
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.verdicts.analyses import Question
@@ -17,10 +17,10 @@ from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.robustness import engines, missing
 from mnstudy.verdicts.robustness import rows as subsets
 from mnstudy.verdicts.robustness.missing import Lost
-from mnstudy.verdicts.robustness.rows import COLUMNS, Asked, Row, over_margins
+from mnstudy.verdicts.robustness.rows import COLUMNS, CheckContext, Row, over_margins
 from mnstudy.verdicts.robustness.worst_case import worst_case
 
-CHECKS: dict[str, Callable[[Asked, Lost], list[Row]]] = {
+CHECKS: dict[str, Callable[[CheckContext, Lost], list[Row]]] = {
     "margins": lambda asked, lost: over_margins(asked.finding),
     "adjustment": lambda asked, lost: engines.unadjusted(asked),
     "cluster-robust": lambda asked, lost: engines.cluster_robust(asked),
@@ -57,19 +57,19 @@ class Checks:
         @cache
         def lost() -> Lost:
             inputs = (*basis, rng)
-            return kept("imputed", inputs, lambda: missing.impute_lost(self.cohort, rng=rng))
+            return cached("imputed", inputs, lambda: missing.impute_lost(self.cohort, rng=rng))
 
-        def rows(asked: Asked, name: str) -> list[Row]:
+        def rows(asked: CheckContext, name: str) -> list[Row]:
             rests_on = (claim_basis(self.cohort, asked.finding.claim), finding_basis(asked.finding))
             level = asked.question.confidence_level
             given = lost() if name == "missing" else NOTHING_LOST
-            return kept(
+            return cached(
                 "check", (*basis, *rests_on, level, rng, name), lambda: CHECKS[name](asked, given)
             )
 
         return [row for asked in tested for name in checks for row in rows(asked, name)]
 
-    def _asked(self, finding: Finding, cohort: Cohort, sites: pd.DataFrame) -> Asked:
+    def _asked(self, finding: Finding, cohort: Cohort, sites: pd.DataFrame) -> CheckContext:
         level = self.confidence_level
         if finding.simultaneous is not None:
             level = bonferroni_level(level, finding.family)
@@ -80,7 +80,7 @@ class Checks:
             confidence_level=level,
             brief=True,
         )
-        return Asked(finding=finding, question=question)
+        return CheckContext(finding=finding, question=question)
 
 
 def table(rows: Iterable[Row]) -> pd.DataFrame:

@@ -14,22 +14,22 @@ from mnstudy.verdicts.analyses import NotTestable
 from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Choices, Layout
 from mnstudy.verdicts.finding.finding import Estimate
-from mnstudy.verdicts.robustness.rows import Asked, Row, judged_row, one_note, refused_row
+from mnstudy.verdicts.robustness.rows import CheckContext, Row, judged_row, one_note, refused_row
 from mnstudy.words.notes import Count, Note, note
 
 
-def cluster_robust(asked: Asked) -> list[Row]:
+def cluster_robust(asked: CheckContext) -> list[Row]:
     """Estimate again without random intercepts."""
     choice = note("with_robust_errors")
     return _again(asked, "cluster-robust", choice, Choices(engine="cluster-robust"))
 
 
-def unadjusted(asked: Asked) -> list[Row]:
+def unadjusted(asked: CheckContext) -> list[Row]:
     """Estimate again without covariates."""
     return _again(asked, "adjustment", note("not_adjusted"), Choices(adjust=()))
 
 
-def _again(asked: Asked, check: str, choice: Note, choices: Choices) -> list[Row]:
+def _again(asked: CheckContext, check: str, choice: Note, choices: Choices) -> list[Row]:
     try:
         found = estimate_claim(replace(asked.question, choices=choices))
     except NotTestable as refused:
@@ -47,7 +47,7 @@ def _again(asked: Asked, check: str, choice: Note, choices: Choices) -> list[Row
     return [row]
 
 
-def ranks(asked: Asked) -> list[Row]:
+def ranks(asked: CheckContext) -> list[Row]:
     """Estimate again by ranks (Hodges-Lehmann), one number a patient."""
     layout = estimate_claim(asked.question).layout
     if layout is None:
@@ -62,7 +62,7 @@ def ranks(asked: Asked) -> list[Row]:
     return []
 
 
-def _one_sample(asked: Asked, values: pd.Series, what: str) -> list[Row]:
+def _one_sample(asked: CheckContext, values: pd.Series, what: str) -> list[Row]:
     choice = note("signed_ranks", what=note(what))
     if len(values) < MIN_PATIENTS:
         return []
@@ -72,7 +72,7 @@ def _one_sample(asked: Asked, values: pd.Series, what: str) -> list[Row]:
     return [_row(asked, choice, shift.estimate, shift.ci_low, shift.ci_high, p, len(values))]
 
 
-def _two_arms(asked: Asked, layout: Layout) -> list[Row]:
+def _two_arms(asked: CheckContext, layout: Layout) -> list[Row]:
     treated = layout.design["treated"] > 0.5
     means = [_by_patient(layout.y[arm], layout.patients[arm]) for arm in (treated, ~treated)]
     both = means[0].index.intersection(means[1].index)
@@ -93,7 +93,7 @@ def _two_arms(asked: Asked, layout: Layout) -> list[Row]:
 
 
 def _row(
-    asked: Asked, choice: Note, value: float, low: float, high: float, p: float, n: int
+    asked: CheckContext, choice: Note, value: float, low: float, high: float, p: float, n: int
 ) -> Row:
     estimate = Estimate(
         value=value,

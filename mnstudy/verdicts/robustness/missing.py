@@ -19,7 +19,7 @@ from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.question import PLAIN_NEEDLING, UNIT, Layout, select_arm
 from mnstudy.verdicts.finding.finding import Estimate
 from mnstudy.verdicts.robustness.rows import (
-    Asked,
+    CheckContext,
     Row,
     asked_again,
     judged_row,
@@ -86,7 +86,7 @@ def _seen_before(cohort: Cohort, sites: pd.DataFrame, lost: pd.Series) -> pd.Ser
     return pd.Series(np.where(lost, last, one_before), index=sites.index, dtype="float64")
 
 
-def complete_sites(asked: Asked, lost: Lost) -> list[Row]:
+def complete_sites(asked: CheckContext, lost: Lost) -> list[Row]:
     """Estimate again from the sites whose planned result was seen."""
     if not _concerned(asked, lost):
         return []
@@ -97,7 +97,7 @@ def complete_sites(asked: Asked, lost: Lost) -> list[Row]:
     return [asked_again(asked, question, check="missing", choice=choice)]
 
 
-def imputed(asked: Asked, lost: Lost) -> list[Row]:
+def imputed(asked: CheckContext, lost: Lost) -> list[Row]:
     """Estimate again with the lost results imputed, then ever better or worse than expected."""
     if not _concerned(asked, lost):
         return []
@@ -125,13 +125,13 @@ def imputed(asked: Asked, lost: Lost) -> list[Row]:
     return [row, *_tipping(asked, question, layout, lost, shifted, str(row["verdict"]))]
 
 
-def _concerned(asked: Asked, lost: Lost) -> bool:
+def _concerned(asked: CheckContext, lost: Lost) -> bool:
     params = asked.question.params
     about = params.get("outcome", OUTCOME) == OUTCOME
     return bool(lost.sites.any()) and about and asked.finding.claim.analysis in ANALYSES
 
 
-def _shifted(question: Question, asked: Asked, lost: Lost) -> set[tuple[str, str]]:
+def _shifted(question: Question, asked: CheckContext, lost: Lost) -> set[tuple[str, str]]:
     """Return the lost sites whose results are varied: those of the arm the claim is about."""
     arm = asked.question.params.get("treated", PLAIN_NEEDLING)
     sites = select_arm(question.sites, arm) if isinstance(arm, dict) else question.sites
@@ -197,7 +197,7 @@ def _estimate(question: Question, pooled: PooledImputations) -> Estimate:
 
 
 def _tipping(
-    asked: Asked,
+    asked: CheckContext,
     question: Question,
     layout: Layout,
     lost: Lost,
@@ -225,7 +225,7 @@ def _tipping(
 
 
 def _first_turn(
-    asked: Asked,
+    asked: CheckContext,
     question: Question,
     layout: Layout,
     lost: Lost,
@@ -241,5 +241,5 @@ def _first_turn(
     return float(size), estimate
 
 
-def _verdict(asked: Asked, estimate: Estimate) -> str:
+def _verdict(asked: CheckContext, estimate: Estimate) -> str:
     return verdict_of(asked.finding, estimate, asked.finding.margin).word

@@ -26,7 +26,7 @@ Row = dict[str, object]  # choice and reason are notes, until somebody reads the
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class CheckContext:
     """A finding with the question behind it, at the level its verdict rests on."""
 
     finding: Finding
@@ -56,7 +56,7 @@ def judged_row(
     }
 
 
-def asked_again(asked: Asked, question: Question, *, check: str, choice: Note) -> Row:
+def asked_again(asked: CheckContext, question: Question, *, check: str, choice: Note) -> Row:
     """Ask another question for the same finding: the estimate judged, or why there is none."""
     try:
         found = estimate_claim(question)
@@ -123,7 +123,7 @@ def over_margins(finding: Finding) -> list[Row]:
     return rows
 
 
-def without_each_clinic(asked: Asked) -> list[Row]:
+def without_each_clinic(asked: CheckContext) -> list[Row]:
     """Leave out one clinic at a time, those with five patients or more.
 
     Without a smaller one hardly anything changes, and the difference could point at a person.
@@ -131,7 +131,7 @@ def without_each_clinic(asked: Asked) -> list[Row]:
     return _over(asked, "clinic_id", "clinics", keep=False)
 
 
-def in_each_scar_type(asked: Asked) -> list[Row]:
+def in_each_scar_type(asked: CheckContext) -> list[Row]:
     """Keep one scar type at a time, those with five patients or more.
 
     A claim about one scar type, or about their spread, has no such rows.
@@ -142,7 +142,7 @@ def in_each_scar_type(asked: Asked) -> list[Row]:
     return _over(asked, "scar_type", "scar types", keep=True)
 
 
-def _over(asked: Asked, column: str, check: str, *, keep: bool) -> list[Row]:
+def _over(asked: CheckContext, column: str, check: str, *, keep: bool) -> list[Row]:
     sites = asked.question.sites
     if column not in sites:
         return []
@@ -153,7 +153,7 @@ def _over(asked: Asked, column: str, check: str, *, keep: bool) -> list[Row]:
     return [row for level in sorted(levels) for row in _one(asked, column, level, check, keep)]
 
 
-def _one(asked: Asked, column: str, level: str, check: str, keep: bool) -> list[Row]:
+def _one(asked: CheckContext, column: str, level: str, check: str, keep: bool) -> list[Row]:
     word = str(level).replace("_", " ")
     choice = note("only_level" if keep else "without_level", level=word)
     question = _restricted(asked.question, column, level, keep)

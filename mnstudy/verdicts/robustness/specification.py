@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cache import kept
+from mnstudy.cache import cached
 from mnstudy.cohort.describe.flow import lost_sites
 from mnstudy.cohort.schema.problems import Problem, ValidationReport
 from mnstudy.cohort.study.study import Study
@@ -69,9 +69,9 @@ Specification = Mapping[str, str]
 
 def combinations(cohort: Cohort, *, any_lost: bool) -> Iterator[Specification]:
     """Yield every combination of the choices that the study file keeps and the data offer."""
-    kept = cohort.study.specifications
+    cached = cohort.study.specifications
     offered = {
-        kind: [o for o in options if o in kept.get(kind, options)]
+        kind: [o for o in options if o in cached.get(kind, options)]
         for kind, options in declared_choices().items()
     }
     if not any_lost:
@@ -265,7 +265,7 @@ def specification_curve(
         brief=True,
     )
     inputs = (*cohort_basis(cohort), claim_basis(cohort, asked.claim), level, rng, n_resamples)
-    found = kept("curve", inputs, lambda: _curve(asked, rng, n_resamples))
+    found = cached("curve", inputs, lambda: _curve(asked, rng, n_resamples))
     return replace(found, finding=replace(found.finding, plan_sha256=cohort.study.plan_sha256))
 
 

@@ -20,7 +20,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.analyses.rates import group_of
-from mnstudy.verdicts.robustness.rows import Asked, Row, asked_again
+from mnstudy.verdicts.robustness.rows import CheckContext, Row, asked_again
 from mnstudy.words.notes import Count, Note, note
 
 LOW, HIGH = 0.1, 0.9  # shares of the seen values that stand for a bad and a good result
@@ -35,7 +35,7 @@ class Case:
     question: Question
 
 
-def worst_case(asked: Asked) -> list[Row]:
+def worst_case(asked: CheckContext) -> list[Row]:
     """Judge a claim again as if all unknown patients had done badly, and as if all had done well.
 
     Shares and events: the ends are the bounds that hold whatever the unknown are like. A site lost

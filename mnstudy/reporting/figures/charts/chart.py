@@ -218,8 +218,8 @@ def left_axis(
     axes = inch_axes(picture, left, top, width, height)
     axes.spines["left"].set_visible(True)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.given(float(y))))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: fmt.given(float(x))))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.as_entered(float(y))))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: fmt.as_entered(float(x))))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=max(4, int(width / 0.42)), steps=[1, 2, 5, 10]))
     axes.tick_params(labelsize=size - 0.5)
     for k, line in enumerate(label_lines(label, left + width - MARGIN, size)):

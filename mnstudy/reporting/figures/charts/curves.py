@@ -134,7 +134,7 @@ def _dose_entries(curve: DoseCurve) -> tuple[Entry, ...]:
     ]
     if math.isfinite(curve.mark):
         look: dict[str, Any] = {"color": theme.INK, "linewidth": 0.8, "linestyle": DASHED}
-        text = f"upright: {fmt.given(curve.mark)} {curve.each}, named in the "
+        text = f"upright: {fmt.as_entered(curve.mark)} {curve.each}, named in the "
         found.append(Entry(text=f"{text}claim", line=look))
     return tuple(found)
 
@@ -236,7 +236,7 @@ class ResponderPlot(Chart):
             f"A patient counts by the mean of the sites in the arm. Around the curves: {level} "
             "Wilson intervals, each for one threshold.",
             _difference_words(curve, level),
-            f"Dashed: {fmt.given(curve.usual)} points, what this study takes as worthwhile.",
+            f"Dashed: {fmt.as_entered(curve.usual)} points, what this study takes as worthwhile.",
             "Only thresholds that set no fewer than five patients apart are shown."
             if curve.coarse
             else "",
@@ -290,7 +290,7 @@ def _at(curve: ResponderCurve, arm: str) -> str:
     share = fmt.number(float(row["share"]), 0)
     return (
         f"{arm}: {share} percent ({ends}) of {int(row['n']):,} patients improved by "
-        f"{fmt.given(float(row['threshold']))} points or more"
+        f"{fmt.as_entered(float(row['threshold']))} points or more"
     )
 
 
@@ -300,7 +300,7 @@ def _responder_entries(curve: ResponderCurve) -> tuple[Entry, ...]:
         line: dict[str, Any] = {"color": colour, "linestyle": style, "linewidth": 1.4}
         found.append(Entry(text=f"{_at(curve, arm)}", line=line))
     look: dict[str, Any] = {"color": theme.INK, "linewidth": 0.8, "linestyle": DASHED}
-    text = f"upright: {fmt.given(curve.usual)} points, taken as worthwhile"
+    text = f"upright: {fmt.as_entered(curve.usual)} points, taken as worthwhile"
     return (*found, Entry(text=text, line=look))
 
 
@@ -401,9 +401,10 @@ class WaitingPlot(Chart):
             SYNTHETIC_WORDS if w.synthetic else "",
             "Interval-censored (Turnbull): the line is known where it is level; in the shaded "
             "boxes, between two visits, it may run anywhere from corner to corner.",
-            f"Dot: {_estimate(w)} by {day} {fmt.given(w.by)}, {level} interval "
+            f"Dot: {_estimate(w)} by {day} {fmt.as_entered(w.by)}, {level} interval "
             f"({w.estimate.how['method']}).",
-            f"Upright: the {day} of the claim; level: its margin, {fmt.given(w.margin)} percent.",
+            f"Upright: the {day} of the claim; "
+            f"level: its margin, {fmt.as_entered(w.margin)} percent.",
             f"Beneath: patients with a {w.each} still watched without it.",
             _never(w),
             "Steps of fewer than five patients are put together." if w.coarse else "",
@@ -417,12 +418,13 @@ class WaitingPlot(Chart):
         w = self.waiting
         mark, day = "synthetic data, " if w.synthetic else "", unit(w.unit).one
         ends = "; ".join(
-            f"by {day} {fmt.given(right)} {fmt.number(after, 0)} percent"
+            f"by {day} {fmt.as_entered(right)} {fmt.number(after, 0)} percent"
             for right, after in w.steps[["right", "after"]].itertuples(index=False)
         )
         return (
             f"Rising steps. {w.title}, {mark}{w.dataset}: {_estimate(w)} by {day} "
-            f"{fmt.given(w.by)}, against a margin of {fmt.given(w.margin)} percent. {ends}."
+            f"{fmt.as_entered(w.by)}, "
+            f"against a margin of {fmt.as_entered(w.margin)} percent. {ends}."
         )
 
     def data(self) -> pd.DataFrame:
@@ -471,8 +473,8 @@ def _waiting_entries(w: Waiting) -> tuple[Entry, ...]:
     return (
         Entry(text=f"share of {w.counted}; shaded: between two visits, not known", line=line,
               fill=PALE),
-        Entry(text=f"by {day} {fmt.given(w.by)}: {_estimate(w)}", mark=dot),
-        Entry(text=f"margin of the claim: {fmt.given(w.margin)} percent",
+        Entry(text=f"by {day} {fmt.as_entered(w.by)}: {_estimate(w)}", mark=dot),
+        Entry(text=f"margin of the claim: {fmt.as_entered(w.margin)} percent",
               line=bar | {"linestyle": DOTTED}),
         Entry(text=f"{day} that the claim names", line=bar | {"linestyle": DASHED}),
     )  # fmt: skip

@@ -186,7 +186,7 @@ def _slopes(axes: Axes, pairs: Pairs, size: float) -> None:
     axes.set_xticks([])
     axes.spines["left"].set_visible(True)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.given(round(float(y), 10))))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.as_entered(round(float(y), 10))))
     axes.tick_params(axis="y", labelsize=size - 0.5)
     unit = pairs.finding.estimate.unit if pairs.finding.estimate else ""
     axes.set_ylabel("\n".join(wrap(f"{pairs.outcome}, {unit}", HEIGHT, size)), fontsize=size)
@@ -416,7 +416,7 @@ def _labels(axes: Axes, course: Trajectories, room: float, size: float) -> None:
     axes.set_xticks(places, names)
     axes.spines["left"].set_visible(True)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.given(round(float(y), 10))))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.as_entered(round(float(y), 10))))
     axes.tick_params(labelsize=size - 0.5)
     axes.set_xlabel("sessions; beneath: number of patients", fontsize=size, labelpad=2)
     axes.set_ylabel("improvement, points", fontsize=size, labelpad=2)
