@@ -8,7 +8,7 @@ PYTEST := LOKY_MAX_CPU_COUNT=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
   $(BIN)/python -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help report test slow e2e check format lint types layers notebooks notebooks-check lab bench lock data dist witness clean
+.PHONY: help report test slow e2e check format lint types layers house notebooks notebooks-check lab bench lock data dist witness clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ slow: $(READY)  ## run the simulations too (about 15 min)
 e2e: $(READY)  ## drive JupyterLab and the page of reports/ in a browser (about 2 min)
 	@$(BIN)/python -m pytest -m e2e tests/e2e
 
-check: format lint types layers test notebooks-check  ## everything that has to hold before a commit
+check: format lint types layers house test notebooks-check  ## everything that has to hold before a commit
 
 format: $(READY)
 	@$(BIN)/ruff format --check .
@@ -42,6 +42,9 @@ types: $(READY)
 
 layers: $(READY)
 	@$(BIN)/lint-imports
+
+house: $(READY)  ## print modules, widest folder, code lines and circles beside their limits
+	@$(BIN)/python tools/house.py
 
 notebooks-check: $(READY)
 	@$(BIN)/python tools/run_notebooks.py --check

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -291,3 +293,21 @@ def harms(cohort: Cohort) -> Picture | Sentence:
     """Draw every harm with its exact limits; a sentence where none was recorded."""
     chart = harms_chart(cohort)
     return Sentence(NO_HARMS) if chart is None else draw(chart)
+
+
+_EARLIER = {
+    "asked": claims_table,
+    "answers": results_table,
+    "figure_or_reason": plot,
+    "other_choices": sensitivity_table,
+    "behind": chart,
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Hand out what had another name, with a warning."""
+    if name not in _EARLIER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    now = _EARLIER[name]
+    warnings.warn(f"show.{name} is show.{now.__name__}", DeprecationWarning, stacklevel=2)
+    return now
