@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
-FOLDER = "MNSTUDY_MEMORY"  # environment variable: inherited by workers and kernels
+FOLDER = "MNSTUDY_CACHE"  # environment variable: inherited by workers and kernels
 KEEP_DAYS = 30
 PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "matplotlib")
 REGISTER = "claims.toml"  # its claims enter the keys one by one

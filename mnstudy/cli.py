@@ -1,8 +1,6 @@
 """The command line: ``mnstudy report|diff|evaluate|validate|claims|datasets|simulate|plan|init``.
 
 Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
-
-How far a long command is: one line a stage on standard output.
 """
 
 from __future__ import annotations
@@ -20,44 +18,6 @@ from mnstudy import __version__
 from mnstudy.errors import DataError, DesignError
 
 BAR = 30  # characters
-
-
-class Progress:
-    """One line a stage on standard output: what, how far, how long, and how long still."""
-
-    def __init__(self) -> None:
-        self._stage = ""
-        self._started = time.monotonic()
-        self._done, self._total = 0, 0
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Tell how much of a stage is done; a new stage ends the one before."""
-        if stage != self._stage:
-            self.close()
-            self._stage, self._started = stage, time.monotonic()
-        self._done, self._total = done, total
-        if sys.stdout.isatty():
-            print(f"\r{self._line()}{self._left():<20}", end="", flush=True)
-
-    def _line(self) -> str:
-        full = BAR * self._done // max(self._total, 1)
-        bar = f"[{'#' * full}{'-' * (BAR - full)}]"
-        return f"{self._stage} ".ljust(20, ".") + f" {self._done} of {self._total}".ljust(14) + bar
-
-    def _left(self) -> str:
-        spent = time.monotonic() - self._started
-        if not 0 < self._done < self._total:
-            return ""
-        return f"  about {spent * (self._total - self._done) / self._done:.0f} s left"
-
-    def close(self) -> None:
-        """End the line of the present stage."""
-        if self._stage:
-            start = "\r" if sys.stdout.isatty() else ""
-            spent = time.monotonic() - self._started
-            print(f"{start}{self._line()}{spent:>6.0f} s".ljust(85), flush=True)
-        self._stage = ""
-
 
 # As in the modules that write them, which are too heavy to import for --help; a test compares.
 FORMATS = ("svg", "png", "pdf")
@@ -172,7 +132,7 @@ def _report(arguments: argparse.Namespace) -> int:
         print("nothing changed since this report was made (--fresh works everything out again)")
     else:
         out = _make_report(arguments)
-        unchanged.note(out, asked)
+        unchanged.remember(out, asked)
         gc.freeze()  # ending takes a second less: nothing is looked through to be thrown away
     print(f"{out / 'index.html'}   open this\n{out / 'results.csv'}   every number, full precision")
     return 0
@@ -201,6 +161,43 @@ def _make_report(arguments: argparse.Namespace) -> Path:
         )
         progress.close()
     return path
+
+
+class Progress:
+    """One line a stage on standard output: what, how far, how long, and how long still."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._started = time.monotonic()
+        self._done, self._total = 0, 0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Tell how much of a stage is done; a new stage ends the one before."""
+        if stage != self._stage:
+            self.close()
+            self._stage, self._started = stage, time.monotonic()
+        self._done, self._total = done, total
+        if sys.stdout.isatty():
+            print(f"\r{self._line()}{self._left():<20}", end="", flush=True)
+
+    def _line(self) -> str:
+        full = BAR * self._done // max(self._total, 1)
+        bar = f"[{'#' * full}{'-' * (BAR - full)}]"
+        return f"{self._stage} ".ljust(20, ".") + f" {self._done} of {self._total}".ljust(14) + bar
+
+    def _left(self) -> str:
+        spent = time.monotonic() - self._started
+        if not 0 < self._done < self._total:
+            return ""
+        return f"  about {spent * (self._total - self._done) / self._done:.0f} s left"
+
+    def close(self) -> None:
+        """End the line of the present stage."""
+        if self._stage:
+            start = "\r" if sys.stdout.isatty() else ""
+            spent = time.monotonic() - self._started
+            print(f"{start}{self._line()}{spent:>6.0f} s".ljust(85), flush=True)
+        self._stage = ""
 
 
 def _diff(arguments: argparse.Namespace) -> int:
@@ -235,7 +232,7 @@ def _validate(arguments: argparse.Namespace) -> int:
     report = validate(arguments.data)
     if report.ok:
         from mnstudy.cohort.loading.datasets import load
-        from mnstudy.verdicts.claims.plan_check import check_study
+        from mnstudy.verdicts.claims.own_claims import check_study
 
         check_study(load(arguments.data).study)
     print(report, file=sys.stdout if report.ok else sys.stderr)
@@ -248,7 +245,7 @@ def _claims(arguments: argparse.Namespace) -> int:
     own, why_not = {}, {}
     if arguments.data:
         from mnstudy.cohort.loading.datasets import load
-        from mnstudy.verdicts.claims.plan_check import check_study
+        from mnstudy.verdicts.claims.own_claims import check_study
         from mnstudy.verdicts.evaluate import claims
 
         cohort = load(arguments.data)
@@ -288,7 +285,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 def _plan(arguments: argparse.Namespace) -> int:
     from mnstudy.cohort.loading.datasets import load
-    from mnstudy.verdicts.claims.plan_check import check_study, plan_in_words
+    from mnstudy.verdicts.claims.own_claims import check_study, plan_in_words
 
     study = load(arguments.data).study
     print("\n".join(plan_in_words(study, check_study(study))))

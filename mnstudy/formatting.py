@@ -1,6 +1,6 @@
 """Numbers for people: the only place that rounds; stored values are never rounded.
 
-How numbers are written in a printed table: the project's own way, and two journals' rules.
+A profile says how a printed table writes them: in the project's own way, or by a journal's rules.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Protocol
 HUGE = 1e6  # beyond it only the order of magnitude means anything here
 MINUS = "\N{MINUS SIGN}"
 NBSP = "\N{NO-BREAK SPACE}"
+THIN = "\N{THIN SPACE}"
+THRESHOLD_P = 0.05  # rounding must not carry a p-value across it (AMA Manual of Style, 19.5)
 
 
 class Interval(Protocol):
@@ -117,11 +119,12 @@ def p_value(p: float) -> str:
     >>> p_value(0.04321), p_value(0.3211), p_value(0.00001)
     ('p = 0.043', 'p = 0.32', 'p < 0.001')
     """
-    if math.isnan(p):
-        return "no p-value"
-    if p < 0.001:
-        return "p < 0.001"
-    return f"p = {p_number(p)}"
+    return "no p-value" if math.isnan(p) else " ".join(["p", *p_parts(p)])
+
+
+def p_parts(p: float) -> tuple[str, str]:
+    """Return the sign and the number that a known p-value is written with."""
+    return ("<", "0.001") if p < 0.001 else ("=", p_number(p))
 
 
 def p_number(p: float) -> str:
@@ -153,21 +156,19 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
-THIN = "\N{THIN SPACE}"
-THRESHOLD_P = 0.05  # rounding must not carry a p-value across it (AMA Manual of Style, 19.5)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """Number formats of one house style; ``formatting`` rounds, a profile chooses the digits.
+    """Number formats of one house style.
 
     Attributes
     ----------
     name : str
     source : str
         Whose rules they are, and where they stand.
-    p_value : callable of float
-        The p-value with its letter, as in ``P = .04``.
+    p_parts : callable of float
+        Sign and number of a known p-value, as in ``("=", ".04")``.
+    p_letter : str
+        The letter in front of them.
     percent : callable of (int, int)
         A count as a percentage of n, with its sign.
     count : callable of int
@@ -182,22 +183,30 @@ class Profile:
 
     name: str
     source: str
-    p_value: Callable[[float], str]
+    p_parts: Callable[[float], tuple[str, str]]
     percent: Callable[[int, int], str]
     count: Callable[[int], str]
     mean_sd: Callable[[float, float], str]
     interval: Callable[[Interval, float], str]
     level: Callable[[float], str]
+    p_letter: str = "P"
 
     def events(self, count: int, n: int) -> str:
         """Write how many of how many, with the percentage: ``3/40 (8%)``."""
         return f"{self.count(count)}/{self.count(n)} ({self.percent(count, n)})"
 
+    def p_value(self, p: float) -> str:
+        """Write a p-value with its letter: ``P = .04``."""
+        if math.isnan(p):
+            return p_value(p) if self.p_letter == "p" else "no P value"
+        return " ".join([self.p_letter, *self.p_parts(p)])
+
     def p_cell(self, p: float) -> str:
         """Write a p-value under a head that names it: ``.04``, ``<.001``; empty where unknown."""
         if math.isnan(p):
             return ""
-        return self.p_value(p)[1:].replace(" ", "").removeprefix("=")
+        sign, number = self.p_parts(p)
+        return number if sign == "=" else sign + number
 
 
 def default_percent(count: int, n: int) -> str:
@@ -214,36 +223,29 @@ def default_interval(estimate: Interval, confidence_level: float) -> str:
     return interval(estimate, opening=f"{level(confidence_level)} CI ")
 
 
-def annals_p(p: float) -> str:
-    """Write a p-value as Annals of Internal Medicine asks.
+def annals_p(p: float) -> tuple[str, str]:
+    """Return sign and number of a p-value as Annals of Internal Medicine asks.
 
     Three decimals from 0.001 to 0.20, two above, ``P < 0.001`` below. The pages seen:
     https://annals.org/aim/pages/AuthorInformationStatisticsOnly, section 1.
 
     >>> annals_p(0.04321), annals_p(0.2), annals_p(0.3211), annals_p(0.0004), annals_p(0.9999)
-    ('P = 0.043', 'P = 0.200', 'P = 0.32', 'P < 0.001', 'P > 0.99')
+    (('=', '0.043'), ('=', '0.200'), ('=', '0.32'), ('<', '0.001'), ('>', '0.99'))
     """
-    if math.isnan(p):
-        return "no P value"
     if p < 0.001:
-        return "P < 0.001"
+        return "<", "0.001"
     if p >= 0.995:
-        return "P > 0.99"
-    return f"P = {p:.2f}" if p > 0.2 else f"P = {p:.3f}"
-
-
-def annals_decimals(n: int) -> int:
-    """Return the decimals of a percentage: none below 200, one from there (the same page)."""
-    return 0 if n < 200 else 1
+        return ">", "0.99"
+    return "=", f"{p:.2f}" if p > 0.2 else f"{p:.3f}"
 
 
 def annals_percent(count: int, n: int) -> str:
-    """Write a percentage: none of its decimals below 200, one from there (the same page).
+    """Write a percentage: without decimals where n is below 200, with one from there (same page).
 
     >>> annals_percent(14, 40), annals_percent(123, 400), annals_percent(0, 40)
     ('35%', '30.8%', '0%')
     """
-    return _share(count, n, annals_decimals(n), "%")
+    return _share(count, n, 0 if n < 200 else 1, "%")
 
 
 def annals_interval(estimate: Interval, confidence_level: float) -> str:
@@ -251,29 +253,22 @@ def annals_interval(estimate: Interval, confidence_level: float) -> str:
     return interval(estimate, opening=f"{close_level(confidence_level)} CI, ")
 
 
-def jama_p(p: float) -> str:
-    """Write a p-value as the JAMA journals do: AMA Manual of Style, 11th edition.
+def jama_p(p: float) -> tuple[str, str]:
+    """Return sign and number of a p-value as the JAMA journals do: AMA Manual of Style, 11th ed.
 
     No zero before the point (18.7.1); two digits, three below .01 and where two would carry the
     value across .05, ``P < .001`` and ``P > .99`` at the ends (19.5).
 
     >>> jama_p(0.0432), jama_p(0.0081), jama_p(0.046), jama_p(0.0004), jama_p(0.9999)
-    ('P = .04', 'P = .008', 'P = .046', 'P < .001', 'P > .99')
+    (('=', '.04'), ('=', '.008'), ('=', '.046'), ('<', '.001'), ('>', '.99'))
     """
-    if math.isnan(p):
-        return "no P value"
     if p < 0.001:
-        return "P < .001"
+        return "<", ".001"
     if p >= 0.995:
-        return "P > .99"
+        return ">", ".99"
     crosses = (float(f"{p:.2f}") < THRESHOLD_P) != (p < THRESHOLD_P)
     digits = 3 if f"{p:.3f}" < "0.010" or crosses else 2
-    return f"P = {p:.{digits}f}".replace(" 0.", " .")
-
-
-def jama_decimals(n: int) -> int:
-    """Return the decimals of a percentage: it has no more digits than its denominator."""
-    return 0 if n < 100 else 1
+    return "=", f"{p:.{digits}f}"[1:]
 
 
 def jama_percent(count: int, n: int) -> str:
@@ -285,7 +280,7 @@ def jama_percent(count: int, n: int) -> str:
     >>> jama_percent(9, 28), jama_percent(123, 400), jama_percent(0, 28), jama_percent(1, 3000)
     ('32%', '30.8%', '0%', '<0.1%')
     """
-    return _share(count, n, jama_decimals(n), "%")
+    return _share(count, n, 0 if n < 100 else 1, "%")
 
 
 def jama_count(n: int) -> str:
@@ -335,7 +330,8 @@ PROFILES: dict[str, Profile] = {
         Profile(
             name="default",
             source="mnstudy.formatting",
-            p_value=p_value,
+            p_parts=p_parts,
+            p_letter="p",
             percent=default_percent,
             count=_plain_count,
             mean_sd=mean_sd,
@@ -345,7 +341,7 @@ PROFILES: dict[str, Profile] = {
         Profile(
             name="annals",
             source="Annals of Internal Medicine, general statistical guidance for authors",
-            p_value=annals_p,
+            p_parts=annals_p,
             percent=annals_percent,
             count=_plain_count,
             mean_sd=mean_sd,
@@ -355,7 +351,7 @@ PROFILES: dict[str, Profile] = {
         Profile(
             name="jama",
             source="AMA Manual of Style, 11th edition",
-            p_value=jama_p,
+            p_parts=jama_p,
             percent=jama_percent,
             count=jama_count,
             mean_sd=mean_sd,

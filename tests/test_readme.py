@@ -10,8 +10,7 @@ import pytest
 
 import mnstudy as mn
 from mnstudy import cli
-from mnstudy.verdicts.claims.own_claims import own_claims
-from mnstudy.verdicts.claims.plan_check import check_plan
+from mnstudy.verdicts.claims.own_claims import check_plan, own_claims
 from mnstudy.verdicts.claims.registry import registry
 
 TEXT = (Path(__file__).parents[1] / "README.md").read_text("utf-8")

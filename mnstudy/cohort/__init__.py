@@ -1,1 +1,1 @@
-"""Data comes in: the contract, the shipped data sets, intake, privacy, simulation."""
+"""Data comes in: contract, study file, loading, description, published trials, simulation."""

@@ -14,11 +14,10 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.cohort.table import is_baseline
+from mnstudy.cohort.table import UNIT, is_baseline
 
 PERCENT, GRADES, CLASSES, NONE = "percent of baseline", "grade change", "classes", "none"
 NO_MID = "none known"
-_UNIT = ["patient_id", "site_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,5 +214,5 @@ def raw_scale(data: pd.DataFrame) -> Scale | None:
     if scale is None or scale.rule != PERCENT:
         return None
     before = is_baseline(scored)
-    starts, later = (set(scored.loc[x, _UNIT].itertuples(index=False)) for x in (before, ~before))
+    starts, later = (set(scored.loc[x, UNIT].itertuples(index=False)) for x in (before, ~before))
     return scale if starts & later else None

@@ -11,6 +11,10 @@ import pandas as pd
 from mnstudy.cohort.study.study import Study
 from mnstudy.words.notes import Count, Note, note, sentences
 
+UNIT = ["patient_id", "site_id"]
+TIMES = ("weeks", "session_count", "weeks_since_last_session")
+OUTCOMES = ("improvement_score", "improvement_low", "grade_change")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
@@ -166,11 +170,6 @@ def known_improvement(data: pd.DataFrame) -> Note:
     known = Count(n=n, noun="assessments", plural="assessments")
     share = note("share_of_all", percent=round(100 * n / len(data))) if len(data) else ""
     return note("improvement_known", assessments=known, share=share)
-
-
-UNIT = ["patient_id", "site_id"]
-TIMES = ("weeks", "session_count", "weeks_since_last_session")
-OUTCOMES = ("improvement_score", "improvement_low", "grade_change")
 
 
 def is_baseline(data: pd.DataFrame) -> pd.Series:

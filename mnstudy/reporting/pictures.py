@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from mnstudy.reporting import words as captions
-from mnstudy.reporting.figures import plot as figures
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.figures.plot import plot
 from mnstudy.reporting.figures.specification import curve_data, is_a_curve
-from mnstudy.reporting.figures.style import data_address
-from mnstudy.reporting.page.page import PageFigure
 from mnstudy.reporting.page.scorecard import scorecard
-from mnstudy.reporting.page.sections import curve_key
-from mnstudy.reporting.run.processes import CachedCall, Workers, run_cached
+from mnstudy.reporting.page.sections import PageFigure, curve_key
+from mnstudy.reporting.run.processes import CachedCall, Progress, Workers, run_cached
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.tables.write import csv_bytes
+from mnstudy.reporting.words import figure_data
 from mnstudy.verdicts.finding.cache_keys import finding_basis
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
-FORMATS = tuple(theme.WRITERS)
+FORMATS = tuple(style.WRITERS)
 SCORECARD_DPI = 118
-Progress = Callable[[str, int, int], None]
 Shown = Finding | SpecificationCurve | Chart
 
 
@@ -78,8 +75,8 @@ def _scorecard(columns: Sequence[tuple[str, Findings]]) -> dict[str, bytes]:
     """Draw the scorecard: always in every format, for it is what is passed on."""
     picture = scorecard(columns)
     return {
-        ending: theme.png_bytes(picture, SCORECARD_DPI) if ending == "png" else write(picture)
-        for ending, write in theme.WRITERS.items()
+        ending: style.png_bytes(picture, SCORECARD_DPI) if ending == "png" else write(picture)
+        for ending, write in style.WRITERS.items()
     }
 
 
@@ -118,14 +115,14 @@ def _charts(source: EvidenceSource) -> Iterator[Chart]:
     yield from source.overview
 
 
-@theme.themed()
+@style.themed()
 def _draw(shown: Shown, formats: Sequence[str]) -> _Files:
-    wide, narrow = figures.plot(shown), figures.plot(shown, width="column")
+    wide, narrow = plot(shown), plot(shown, width="column")
     width, height = wide.get_size_inches()
-    files = {name: theme.WRITERS[name](wide) for name in formats}
+    files = {name: style.WRITERS[name](wide) for name in formats}
     files["csv"] = csv_bytes(_data(shown))
     said = (shown.alt, shown.caption) if isinstance(shown, Chart) else ("", "")
-    addresses = (data_address(files["svg"]), data_address(theme.svg_bytes(narrow)))
+    addresses = (style.data_address(files["svg"]), style.data_address(style.svg_bytes(narrow)))
     return _Files(files, addresses, (float(width), float(height)), *said)
 
 
@@ -151,4 +148,4 @@ def _data(shown: Shown) -> pd.DataFrame:
         return curve_data(shown)
     if isinstance(shown, Chart):
         return shown.data()
-    return captions.figure_data(shown)
+    return figure_data(shown)

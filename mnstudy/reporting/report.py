@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 
 from platformdirs import user_cache_path
 
@@ -18,13 +16,12 @@ from mnstudy.cohort.loading.shipped import check_manifest, data_dir, read_manife
 from mnstudy.cohort.schema.problems import fail
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
-from mnstudy.reporting.notebooks import run
-from mnstudy.reporting.page import page
 from mnstudy.reporting.page.checklists import checklist_frame
 from mnstudy.reporting.page.downloads import downloads
+from mnstudy.reporting.page.page import render
 from mnstudy.reporting.page.scorecard import scorecard_table
+from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.pictures import FORMATS, draw_figures
-from mnstudy.reporting.run import origin as made_from
 from mnstudy.reporting.run.folder import (
     check_target,
     is_current,
@@ -41,8 +38,14 @@ from mnstudy.reporting.run.numbers import (
     specifications_frame,
     write_trials,
 )
-from mnstudy.reporting.run.origin import Options
-from mnstudy.reporting.run.processes import Workers, workers
+from mnstudy.reporting.run.origin import (
+    Options,
+    origin,
+    register_sha256,
+    report_fingerprint,
+    versions,
+)
+from mnstudy.reporting.run.processes import Progress, Workers, workers
 from mnstudy.reporting.run.scrub import scrub
 from mnstudy.reporting.run.sources import EvidenceSource, collect_evidence
 from mnstudy.reporting.tables.write import write_csv, write_tables
@@ -50,7 +53,6 @@ from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import select
 
 SHIPPED = ("published_patients", "demo_clinic")
-Progress = Callable[[str, int, int], None]
 
 
 def report(
@@ -132,8 +134,12 @@ def report(
         notebooks=notebooks,
         profile=profile,
     )
-    paths = run.wanted(cohort, options.claims) if notebooks else []
-    key = made_from.key(cohorts, options, paths)
+    paths: list[Path] = []
+    if notebooks:
+        from mnstudy.reporting.notebooks import run  # needs Jupyter, which is an extra
+
+        paths = run.wanted(cohort, options.claims)
+    key = report_fingerprint(cohorts, options, paths)
     if reuse and is_current(target, key):
         tell("nothing changed", 1, 1)
         return target
@@ -157,7 +163,7 @@ def report(
             else None,
         )
         scrub(folder, cohorts)
-        write_manifest(folder, made_from.about(sources, options, key))
+        write_manifest(folder, origin(sources, options, key))
         cache.forget_old(store)
     return target
 
@@ -185,8 +191,6 @@ def write_report(
 
     What runs in ``notebooks`` goes on beside tables and page; it gives its addresses.
     """
-    if notebooks is not None:  # imports that take a second, while others draw
-        Thread(target=import_module, args=("mnstudy.reporting.notebooks.run",)).start()
     pictures = draw_figures(sources, folder, formats=formats, workers=workers, progress=progress)
     with notebooks or nullcontext(()) as addresses:
         _write_page(sources, folder, pictures, addresses, progress)
@@ -195,7 +199,7 @@ def write_report(
 def _write_page(
     sources: Sequence[EvidenceSource],
     folder: Path,
-    pictures: Mapping[tuple[str, str], page.PageFigure],
+    pictures: Pictures,
     notebooks: Sequence[str],
     progress: Progress,
 ) -> None:
@@ -210,11 +214,11 @@ def _write_page(
     write_trials(sources, folder)
     write_csv(checklist_frame(sources), folder / "checklist.csv")
     progress("tables and page", 2, 3)
-    html = page.render(
+    html = render(
         sources,
         pictures,
-        versions=made_from.versions(),
-        register_sha256=made_from.register_sha256(),
+        versions=versions(),
+        register_sha256=register_sha256(),
         notebooks=notebooks,
         downloads=downloads(folder, sources, also=notebooks),
     )

@@ -1,9 +1,4 @@
-"""What stands beside a figure: its caption, its alternative text and its data.
-
-How a finding is read on an axis: where no effect lies, where the margin, which side is meant.
-
-Designs of published studies, in words short enough for a column.
-"""
+"""What stands on and beside the figure of a finding: how its axis is read, caption, text, data."""
 
 from __future__ import annotations
 
@@ -15,6 +10,44 @@ from mnstudy import formatting as fmt
 from mnstudy.disclosure import safe, shown_count, shown_size
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
 from mnstudy.words.units import is_ratio
+
+# Short enough for a column; the caption spells them out.
+DESIGNS = {
+    "rct_split_body": "RCT, sides",
+    "rct_parallel": "RCT",
+    "nonrandomised": "not random.",
+    "single_arm": "one arm",
+    "retrospective": "looked back",
+    "case_series": "cases",
+}
+LEGEND = (
+    "Design: RCT, randomised groups; RCT, sides: randomised sides of one body; not random.: "
+    "compared without randomisation; one arm: before and after; looked back: retrospective; "
+    "cases: case series. Blinded: yes where the raters did not know the treatment, unclear where "
+    "nothing is reported"
+)
+RANDOMISED = ("rct_parallel", "rct_split_body")
+
+SYNTHETIC_WORDS = "SYNTHETIC data: invented, never evidence."
+COUNTED = {
+    "level": ("group", "groups"),
+    "arm": ("arm", "arms"),
+    "session": ("number of sessions", "numbers of sessions"),
+    "gain": ("gain per session", "gains per session"),
+    "slope": ("slope", "slopes"),
+    "contrast": ("further comparison", "further comparisons"),
+    "together": ("interval of the family", "intervals of the family"),
+    "share": ("share of patients", "shares of patients"),
+    "expected": ("change to expect without treatment", "changes to expect without treatment"),
+    "study": ("study", "studies"),
+    "pooled": ("pooled value", "pooled values"),
+    "prediction": ("prediction interval", "prediction intervals"),
+}
+
+DATA_COLUMNS = (
+    "claim", "dataset", "synthetic", "kind", "group", "label", "x", "value", "ci_low", "ci_high",
+    "n", "weight", "unit", "design", "blinded", "margin",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,46 +106,6 @@ def verdict_axis(finding: Finding) -> VerdictAxis:
     )
 
 
-# Short enough for a column; the caption spells them out.
-DESIGNS = {
-    "rct_split_body": "RCT, sides",
-    "rct_parallel": "RCT",
-    "nonrandomised": "not random.",
-    "single_arm": "one arm",
-    "retrospective": "looked back",
-    "case_series": "cases",
-}
-LEGEND = (
-    "Design: RCT, randomised groups; RCT, sides: randomised sides of one body; not random.: "
-    "compared without randomisation; one arm: before and after; looked back: retrospective; "
-    "cases: case series. Blinded: yes where the raters did not know the treatment, unclear where "
-    "nothing is reported"
-)
-RANDOMISED = ("rct_parallel", "rct_split_body")
-
-
-def design_cells(part: Part) -> tuple[str, str]:
-    """Write how a study compared, and whether its raters were blinded."""
-    return DESIGNS.get(part.design, part.design.replace("_", " ")), part.blinded
-
-
-SYNTHETIC_WORDS = "SYNTHETIC data: invented, never evidence."
-COUNTED = {
-    "level": ("group", "groups"),
-    "arm": ("arm", "arms"),
-    "session": ("number of sessions", "numbers of sessions"),
-    "gain": ("gain per session", "gains per session"),
-    "slope": ("slope", "slopes"),
-    "contrast": ("further comparison", "further comparisons"),
-    "together": ("interval of the family", "intervals of the family"),
-    "share": ("share of patients", "shares of patients"),
-    "expected": ("change to expect without treatment", "changes to expect without treatment"),
-    "study": ("study", "studies"),
-    "pooled": ("pooled value", "pooled values"),
-    "prediction": ("prediction interval", "prediction intervals"),
-}
-
-
 def caption(finding: Finding) -> str:
     """Return the caption: what is shown, of whom, by which method, held against which margin."""
     finding = safe(finding)
@@ -137,33 +130,6 @@ def caption(finding: Finding) -> str:
     return f"{head} {source}{mark} {shown} {line}{missing} {verdict}{studies_words(finding)}"
 
 
-def studies_words(finding: Finding) -> str:
-    """Say what the squares of a forest plot are, and how certain its result; empty for a cohort."""
-    if not any(p.kind == "study" and p.design for p in finding.parts):
-        return ""
-    text = (
-        f" Squares: single studies, their area as the weight; diamond: pooled value; broad line: "
-        f"where a further study would lie. Controlled and uncontrolled studies and different "
-        f"endpoints are never mixed. {LEGEND}."
-    )
-    if not finding.certainty:
-        return text
-    lowered = ", ".join(d.name for d in finding.domains if d.steps)
-    why = f" (lowered for: {lowered})" if lowered else ""
-    return f"{text} Certainty, GRADE-like and computed: {finding.certainty}{why}."
-
-
-def family_words(finding: Finding) -> str:
-    """Say what the interval that holds for the whole family is; empty outside a family."""
-    family = finding.simultaneous
-    if family is None:
-        return ""
-    return (
-        f" With the {finding.family} primary claims together: {fmt.interval(family)} {family.unit} "
-        f"({fmt.level(family.confidence_level)} interval, Bonferroni); the verdict rests on it."
-    )
-
-
 def alt_text(finding: Finding) -> str:
     """Return a description of the figure for those who do not see it."""
     finding = safe(finding)
@@ -185,12 +151,6 @@ def alt_text(finding: Finding) -> str:
     return f"Intervals on an axis. {what}" + (
         f" Also shown: {', '.join(counts)}." if counts else ""
     )
-
-
-DATA_COLUMNS = (
-    "claim", "dataset", "synthetic", "kind", "group", "label", "x", "value", "ci_low", "ci_high",
-    "n", "weight", "unit", "design", "blinded", "margin",
-)  # fmt: skip
 
 
 def figure_data(finding: Finding) -> pd.DataFrame:
@@ -218,21 +178,40 @@ def _estimate_data(finding: Finding, estimate: Estimate) -> dict[str, object]:
 
 
 def _part_data(finding: Finding, part: Part) -> dict[str, object]:
-    same = (
-        "kind",
-        "group",
-        "label",
-        "x",
-        "value",
-        "ci_low",
-        "ci_high",
-        "weight",
-        "unit",
-        "design",
-        "blinded",
+    held = {name: getattr(part, name) for name in DATA_COLUMNS if hasattr(part, name)}
+    return held | {"n": shown_count(finding, part.n, comma="")}
+
+
+def studies_words(finding: Finding) -> str:
+    """Say what the squares of a forest plot are, and how certain its result; empty for a cohort."""
+    if not any(p.kind == "study" and p.design for p in finding.parts):
+        return ""
+    text = (
+        f" Squares: single studies, their area as the weight; diamond: pooled value; broad line: "
+        f"where a further study would lie. Controlled and uncontrolled studies and different "
+        f"endpoints are never mixed. {LEGEND}."
     )
-    n = shown_count(finding, part.n, comma="")
-    return {name: getattr(part, name) for name in same} | {"n": n}
+    if not finding.certainty:
+        return text
+    lowered = ", ".join(d.name for d in finding.domains if d.steps)
+    why = f" (lowered for: {lowered})" if lowered else ""
+    return f"{text} Certainty, GRADE-like and computed: {finding.certainty}{why}."
+
+
+def design_cells(part: Part) -> tuple[str, str]:
+    """Write how a study compared, and whether its raters were blinded."""
+    return DESIGNS.get(part.design, part.design.replace("_", " ")), part.blinded
+
+
+def family_words(finding: Finding) -> str:
+    """Say what the interval that holds for the whole family is; empty outside a family."""
+    family = finding.simultaneous
+    if family is None:
+        return ""
+    return (
+        f" With the {finding.family} primary claims together: {fmt.interval(family)} {family.unit} "
+        f"({fmt.level(family.confidence_level)} interval, Bonferroni); the verdict rests on it."
+    )
 
 
 def _capital(text: str) -> str:

@@ -12,9 +12,8 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.stats.multiplicity import bonferroni_level, holm
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.answer import cautions_of, finding_for
-from mnstudy.verdicts.claims.own_claims import own_claims
-from mnstudy.verdicts.claims.plan_check import check_plan
-from mnstudy.verdicts.claims.registry import Claim, claims_table, registry, select
+from mnstudy.verdicts.claims.own_claims import check_study, own_claims
+from mnstudy.verdicts.claims.registry import Claim, claims_table, select
 from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
@@ -78,11 +77,9 @@ def evaluate(
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
     if not 0.5 < level < 1:
         raise ValueError(f"confidence_level is {level}: give a number between 0.5 and 1, as 0.95")
-    own = own_claims(cohort.study)
-    known = {**registry(), **own}
-    check_plan(cohort.study, known)
+    own = check_study(cohort.study)
     asked = select(claims, own)
-    family = [known[i] for i in cohort.study.plan.family_ids]
+    family = select(cohort.study.plan.family_ids, own)
     found = find_all(cohort, [*asked, *_needed(asked, family)], level)
     adjusted = _holm([found[c.id] for c in family if c.id in found])
     findings = [replace(found[c.id], p_holm=adjusted.get(c.id, float("nan"))) for c in asked]

@@ -4,7 +4,7 @@ import itertools
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 
 
 def texts(picture):
@@ -14,7 +14,7 @@ def texts(picture):
         found += [*axes.texts, axes.xaxis.label, axes.yaxis.label]
         for axis in (axes.xaxis, axes.yaxis):
             found += [tick.label1 for tick in axis._update_ticks()]
-    return [t for t in found if t.get_text() not in ("", theme.SYNTHETIC)]
+    return [t for t in found if t.get_text() not in ("", style.SYNTHETIC)]
 
 
 def words(picture):
@@ -24,7 +24,7 @@ def words(picture):
 def whole_and_apart(picture, written=texts):
     """Assert that all that is written lies on the canvas and nothing on anything else."""
     canvas = FigureCanvasAgg(picture)
-    with theme.themed():
+    with style.themed():
         canvas.draw()
         renderer, (right, top) = canvas.get_renderer(), picture.bbox.size
         boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in written(picture)]

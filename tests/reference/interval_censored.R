@@ -1,4 +1,4 @@
-# Reference numbers for mnstudy.stats.interval_censored: Turnbull's estimate by survival::survfit.
+# Reference numbers for mn.stats.turnbull and share_by: Turnbull's estimate by survival::survfit.
 # Run from anywhere: Rscript tests/reference/interval_censored.R
 suppressPackageStartupMessages({library(survival); library(jsonlite)})
 here <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)))

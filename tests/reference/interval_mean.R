@@ -1,4 +1,4 @@
-# Reference numbers for mnstudy.stats.interval_mean: normal mean of interval-known values by
+# Reference numbers for mn.stats.mean_of_intervals: normal mean of interval-known values by
 # survival::survreg. Run from anywhere: Rscript tests/reference/interval_mean.R
 suppressPackageStartupMessages({library(survival); library(jsonlite)})
 here <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)))

@@ -1,4 +1,4 @@
-# Reference numbers for mnstudy.stats.meta_regression: metafor::rma with moderators.
+# Reference numbers for mn.stats.regress_effects: metafor::rma with moderators.
 # Run from anywhere: Rscript tests/reference/meta_regression.R
 suppressMessages({library(metafor); library(jsonlite)})
 here <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)))

@@ -18,7 +18,7 @@ import mnstudy as mn
 from mnstudy.disclosure.tables import guarded, guarded_dropouts, guarded_flow
 from mnstudy.reporting import report as module
 from mnstudy.reporting.figures import specification as said
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.run.processes import workers
 from mnstudy.reporting.run.sources import check_all, cohort_source
 from mnstudy.reporting.tables import sensitivity
@@ -68,7 +68,7 @@ def marks(picture):
 def test_every_specification_is_drawn_with_the_marker_of_its_verdict(drawn):
     shown = [m for m in marks(drawn["twelve", "full"]) if m.get_zorder() >= 3]
     table = CURVES["twelve"].table
-    styles = [theme.VERDICT_STYLES[v] for v in table["verdict"]]
+    styles = [style.VERDICT_STYLES[v] for v in table["verdict"]]
     assert [float(m.get_ydata()[0]) for m in shown] == table["estimate"].tolist()
     assert [m.get_marker() for m in shown] == [s.marker for s in styles]
     usual = [m.get_zorder() == 4 for m in shown]
@@ -98,14 +98,14 @@ def test_the_choices_beneath_are_those_of_the_table_in_plain_words(drawn):
 
 def test_only_invented_curves_bear_the_watermark(drawn):
     for name, width in drawn:
-        there = any(t.get_text() == theme.SYNTHETIC for t in drawn[name, width].texts)
+        there = any(t.get_text() == style.SYNTHETIC for t in drawn[name, width].texts)
         assert there == CURVES[name].finding.synthetic
 
 
 def test_the_same_curve_gives_the_same_bytes(drawn):
     again = mn.plot(pickle.loads(pickle.dumps(CURVES["many"])))
-    assert theme.svg_bytes(again) == theme.svg_bytes(drawn["many", "full"])
-    assert theme.png_bytes(again) == theme.png_bytes(drawn["many", "full"])
+    assert style.svg_bytes(again) == style.svg_bytes(drawn["many", "full"])
+    assert style.png_bytes(again) == style.png_bytes(drawn["many", "full"])
 
 
 def test_a_curve_describes_itself_and_holds_every_number(split_face):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import Chart
 from mnstudy.reporting.figures.plot import course_charts, harms_chart
 
@@ -35,7 +35,7 @@ def words(picture):
 
 def assert_whole(picture):
     """Everything that is drawn lies on the paper."""
-    with theme.themed():
+    with style.themed():
         box = picture.get_tightbbox(picture.canvas.get_renderer())
     width, height = picture.get_size_inches()
     assert box.x0 > -0.01
@@ -53,22 +53,22 @@ def test_keys(charts):
 def test_nothing_is_cut(charts, guarded, width):
     for chart in (*charts, *guarded):
         picture = mn.plot(chart, width=width)
-        assert picture.get_size_inches()[0] == pytest.approx(theme.SIZES[width][0])
+        assert picture.get_size_inches()[0] == pytest.approx(style.SIZES[width][0])
         assert_whole(picture)
 
 
 def test_synthetic_data_are_marked(charts, guarded):
     for chart in charts:
-        assert theme.SYNTHETIC in words(mn.plot(chart))
+        assert style.SYNTHETIC in words(mn.plot(chart))
         assert "SYNTHETIC data: invented" in chart.caption
         assert "synthetic data" in chart.alt
     for chart in guarded:
-        assert theme.SYNTHETIC not in words(mn.plot(chart))
+        assert style.SYNTHETIC not in words(mn.plot(chart))
 
 
 def test_same_bytes_again(charts):
     for chart in charts:
-        assert theme.svg_bytes(mn.plot(chart)) == theme.svg_bytes(mn.plot(chart))
+        assert style.svg_bytes(mn.plot(chart)) == style.svg_bytes(mn.plot(chart))
 
 
 def test_captions_say_how_many_and_how(charts):

@@ -11,7 +11,7 @@ from made_findings import HOSTILE
 from made_sheets import DENSE, asked, faces, graded, split, two_arms, visits
 
 import mnstudy as mn
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.points import stacked
 from mnstudy.reporting.figures.plot import effect_charts
 
@@ -73,7 +73,7 @@ def test_every_text_is_whole_and_none_lies_on_another(charts, demo, width):
 
 def test_synthetic_charts_and_only_they_bear_the_watermark(charts):
     for (_, _, synthetic), chart in charts.items():
-        marks = [t for t in mn.plot(chart).texts if t.get_text() == theme.SYNTHETIC]
+        marks = [t for t in mn.plot(chart).texts if t.get_text() == style.SYNTHETIC]
         assert bool(marks) == synthetic
         assert ("SYNTHETIC data" in chart.caption) == synthetic
         assert ("synthetic data" in chart.alt) == synthetic
@@ -166,9 +166,9 @@ def test_the_order_of_rows_changes_nothing():
 def test_the_same_chart_gives_the_same_bytes_whatever_the_session_has_set(charts):
     for kind in ("points", "pairs", "course", "grades"):
         chart = charts[kind, kind, True]
-        svg = theme.svg_bytes(mn.plot(chart))
+        svg = style.svg_bytes(mn.plot(chart))
         with matplotlib.rc_context({"font.size": 31, "lines.linewidth": 9}):
-            assert theme.svg_bytes(mn.plot(chart)) == svg
+            assert style.svg_bytes(mn.plot(chart)) == svg
 
 
 @pytest.mark.parametrize("width", WIDTHS)

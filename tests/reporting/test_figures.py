@@ -22,8 +22,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 import mnstudy as mn
-from mnstudy.reporting.figures import style as svg
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.style import data_address, text_width, wrap
 
 CASES = cases()
@@ -61,7 +60,7 @@ def test_every_text_is_whole_and_none_lies_on_another(pictures, name, width):
 @pytest.mark.parametrize("name", CASES)
 def test_the_estimate_is_drawn_as_it_is(pictures, name):
     picture, shown = pictures[name, "full"], CASES[name].estimate
-    marker = theme.VERDICT_STYLES[CASES[name].verdict].marker
+    marker = style.VERDICT_STYLES[CASES[name].verdict].marker
     if name != "forest":
         assert (shown.value, marker) in points(picture)
     if math.isfinite(shown.ci_high) and name != "forest":
@@ -96,7 +95,7 @@ def test_groups_of_fewer_than_five_real_people_are_not_drawn(pictures):
 def test_the_interval_of_the_family_stands_beneath_the_estimate_with_its_marker(pictures):
     picture = pictures["family", "full"]
     assert {(14.0, 30.0), (9.0, 35.0), (3.0, 9.0), (1.2, 5.0)} <= set(segments(picture))
-    marker = theme.VERDICT_STYLES["partly supported"].marker
+    marker = style.VERDICT_STYLES["partly supported"].marker
     assert [m for x, m in points(picture) if x == 22.0] == [marker, marker]
     assert "together with the 10 primary claims" in words(picture)
 
@@ -171,7 +170,7 @@ def test_a_single_study_is_shown_once_under_its_name():
 
 @pytest.mark.parametrize("name", CASES)
 def test_synthetic_figures_and_only_they_bear_the_watermark(pictures, name):
-    marks = [t for t in pictures[name, "full"].texts if t.get_text() == theme.SYNTHETIC]
+    marks = [t for t in pictures[name, "full"].texts if t.get_text() == style.SYNTHETIC]
     assert bool(marks) == CASES[name].synthetic
     assert all(mark.get_zorder() < 0 for mark in marks)
 
@@ -211,19 +210,19 @@ def test_a_claim_that_is_not_testable_says_why():
 
 def test_the_same_finding_gives_the_same_bytes_whatever_the_session_has_set():
     first = mn.plot(CASES["course"])
-    svg, png, pdf = theme.svg_bytes(first), theme.png_bytes(first), theme.pdf_bytes(first)
+    svg, png, pdf = style.svg_bytes(first), style.png_bytes(first), style.pdf_bytes(first)
     with matplotlib.rc_context(
         {"font.size": 31, "xtick.minor.visible": True, "svg.fonttype": "path"}
     ):
         again = mn.plot(CASES["course"])
-        assert theme.svg_bytes(again) == svg
-        assert theme.png_bytes(again) == png
-        assert theme.pdf_bytes(again) == pdf
+        assert style.svg_bytes(again) == svg
+        assert style.png_bytes(again) == png
+        assert style.pdf_bytes(again) == pdf
         assert matplotlib.rcParams["font.size"] == 31
 
 
 def test_files_are_small_and_carry_no_date(tmp_path):
-    written = theme.save(mn.plot(CASES["forest"]), tmp_path / "figures" / "forest")
+    written = style.save(mn.plot(CASES["forest"]), tmp_path / "figures" / "forest")
     assert [p.name for p in written] == ["forest.svg", "forest.png", "forest.pdf"]
     assert all(p.stat().st_size < 150_000 for p in written)
     svg = written[0].read_text(encoding="utf-8")
@@ -254,14 +253,14 @@ def test_another_process_writes_the_same_bytes():
 
 def digest() -> str:
     picture = mn.plot(CASES["course"], width="slide")
-    return sha256(b"".join(write(picture) for write in theme.WRITERS.values())).hexdigest()
+    return sha256(b"".join(write(picture) for write in style.WRITERS.values())).hexdigest()
 
 
 @pytest.mark.parametrize("name", ["course", "forest"])
 def test_on_a_slide_everything_is_larger_by_the_same(name, monkeypatch):
     """As a small picture enlarged: the same places, and letters of 12 points or more."""
     slide = mn.plot(CASES[name], width="slide")
-    monkeypatch.setitem(theme.SIZES, "full", (theme.SLIDE / 1.75, 8.0))
+    monkeypatch.setitem(style.SIZES, "full", (style.SLIDE / 1.75, 8.0))
     small = mn.plot(CASES[name])
     both = []
     for picture, dpi in ((slide, 80), (small, 140)):
@@ -277,7 +276,7 @@ def test_on_a_slide_everything_is_larger_by_the_same(name, monkeypatch):
 
 @pytest.mark.parametrize("name", ["hostile name", "forest"])
 def test_the_picture_inside_a_page_says_the_same(pictures, name):
-    svg = theme.svg_bytes(pictures[name, "full"])
+    svg = style.svg_bytes(pictures[name, "full"])
     address = data_address(svg)
     inside = unquote_to_bytes(address.partition(",")[2])
     kept = [ElementTree.fromstring(x) for x in (svg, inside)]
@@ -296,9 +295,9 @@ def test_pictures_show_themselves_in_a_notebook_with_their_alternative_text():
 
 
 def test_verdicts_differ_in_colour_and_in_marker():
-    styles = theme.VERDICT_STYLES.values()
+    styles = style.VERDICT_STYLES.values()
     assert len({(s.colour, s.marker) for s in styles}) == len({s.colour for s in styles}) == 5
-    assert len({(s.marker, s.colour == theme.PAPER) for s in styles}) == 5
+    assert len({(s.marker, s.colour == style.PAPER) for s in styles}) == 5
 
 
 def test_lines_are_broken_where_the_measured_width_says_so():
@@ -318,21 +317,21 @@ def drawn_by_matplotlib(picture):
     """Return the picture as matplotlib writes it by itself, with its own axes and measures."""
     buffer = io.BytesIO()
     metadata = {"Date": None, "Creator": None, "Title": picture.alt}
-    with theme.themed():
+    with style.themed():
         picture.savefig(buffer, format="svg", metadata=metadata)
-    return svg.compact(buffer.getvalue())
+    return style.compact(buffer.getvalue())
 
 
 @pytest.mark.parametrize("name", list(CASES)[:6])
 def test_what_is_done_to_draw_sooner_changes_no_byte(name, monkeypatch):
-    quick = theme.svg_bytes(mn.plot(CASES[name]))
-    monkeypatch.setattr(theme, "LateAxes", Axes)
+    quick = style.svg_bytes(mn.plot(CASES[name]))
+    monkeypatch.setattr(style, "LateAxes", Axes)
     assert drawn_by_matplotlib(mn.plot(CASES[name])) == quick
 
 
 def test_late_axes_make_no_tick_before_it_is_asked_for():
-    with theme.themed():
-        axes = theme.inch_axes(theme.new_picture(3, 2), 0.5, 0.5, 2, 1)
+    with style.themed():
+        axes = style.inch_axes(style.new_picture(3, 2), 0.5, 0.5, 2, 1)
         axes.tick_params(axis="x", labelsize=5)
         assert not {"majorTicks", "minorTicks"} & set(vars(axes.xaxis))
         axes.set_xticks([0.0, 0.5])

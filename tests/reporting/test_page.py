@@ -13,14 +13,15 @@ from made_findings import HOSTILE, estimate, finding
 from outline import Outline
 
 from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.figures.style import VERDICT_STYLES
 from mnstudy.reporting.page import checklists as module
 from mnstudy.reporting.page import page as page_module
 from mnstudy.reporting.page.checklists import OPEN, PARTLY, checklist_frame, checklists, places
 from mnstudy.reporting.page.claims import SORTS, sort_keys
 from mnstudy.reporting.page.downloads import downloads
-from mnstudy.reporting.page.page import PageFigure, render
+from mnstudy.reporting.page.page import render
 from mnstudy.reporting.page.scorecard import scorecard_entry
-from mnstudy.reporting.page.sections import cohort_sections, other_tables
+from mnstudy.reporting.page.sections import PageFigure, cohort_sections, other_tables
 from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.claims.registry import GROUPS
 from mnstudy.verdicts.finding.finding import VERDICTS
@@ -325,3 +326,15 @@ def test_downloads_list_every_file_once_with_what_it_is(two, tmp_path):
 def test_the_page_is_the_same_each_time(two):
     assert shown(two) == shown(two)
     assert page_module.TITLE in shown(two)
+
+
+def test_the_page_has_the_colours_of_the_figures():
+    css = resources.files("mnstudy.reporting.page").joinpath("templates/report.css").read_text()
+    named = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", css.partition("@media")[0]))
+    styles = VERDICT_STYLES
+    assert named["supported"] == styles["supported"].colour
+    assert named["partly"] == styles["partly supported"].colour
+    assert named["inconclusive"] == styles["inconclusive"].colour
+    assert named["inconclusive-edge"] == styles["inconclusive"].edge
+    assert named["contradicted"] == styles["contradicted"].colour
+    assert named["untestable"] == styles["not testable"].edge

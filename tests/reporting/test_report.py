@@ -13,7 +13,7 @@ from outline import Outline
 import mnstudy as mn
 from mnstudy.reporting import report as module
 from mnstudy.reporting.run import folder as place
-from mnstudy.reporting.run import origin as made_from
+from mnstudy.reporting.run import origin
 from mnstudy.reporting.run.processes import workers
 from mnstudy.reporting.run.sources import cohort_source, with_unique_keys
 from mnstudy.reporting.tables.printed_table import slug
@@ -99,7 +99,7 @@ def test_the_page_says_method_margin_reason_versions_and_hashes(page):
         "not testable: the data have no column maintenance",
         mn.__version__,
         "ab" * 32,
-        made_from.register_sha256(),
+        origin.register_sha256(),
     ):
         assert text in page
 

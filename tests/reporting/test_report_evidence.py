@@ -15,8 +15,7 @@ import mnstudy as mn
 from mnstudy.cohort.published.tables import load_published
 from mnstudy.reporting import report as module
 from mnstudy.reporting import words as captions
-from mnstudy.reporting.figures import plot
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import plot, style
 from mnstudy.reporting.figures.correlations import article_shares, correlations
 from mnstudy.reporting.figures.evidence_map import MAP_COLUMNS, evidence_map, map_table, whole_map
 from mnstudy.reporting.figures.published import SIDES, albatross, funnel, harvest_plot, place
@@ -91,7 +90,7 @@ def test_every_chart_is_whole_and_described(charts, width):
     for chart in charts.values():
         picture = mn.plot(chart, width=width)
         whole_and_apart(picture, everything)
-        assert picture.get_size_inches()[0] == pytest.approx(theme.SIZES[width][0])
+        assert picture.get_size_inches()[0] == pytest.approx(style.SIZES[width][0])
         assert picture.alt == chart.alt
         assert len(chart.alt) > 40
         assert re.search(r"\d", chart.caption)
@@ -100,7 +99,7 @@ def test_every_chart_is_whole_and_described(charts, width):
 
 def test_the_same_chart_gives_the_same_bytes(charts):
     for key in ("article-shares", "directions/results-last", "albatross/topical-adjunct"):
-        first, again = (theme.svg_bytes(mn.plot(charts[key])) for _ in range(2))
+        first, again = (style.svg_bytes(mn.plot(charts[key])) for _ in range(2))
         assert first == again
 
 
@@ -151,7 +150,7 @@ def test_the_map_counts_each_study_once_a_claim(trials):
 def test_bubbles_have_areas_in_proportion_to_the_patients(trials):
     table = map_table(trials)
     picture = evidence_map(width="full")
-    assert isinstance(picture, theme.Picture)
+    assert isinstance(picture, style.Picture)
     marks = [x for a in picture.axes for x in a.lines if len(x.get_xdata()) == 1]
     green = [x for x in marks if x.get_color() == "#009e73" and x.get_zorder() == 3]
     people = table.loc[table["points"] == "most point towards the claim", "people"]
@@ -192,7 +191,7 @@ def test_bars_are_as_high_as_their_people_and_randomised_ones_dark(trials):
     assert len(bars) == len(table)
     heights = sorted(b.get_height() for b in bars)
     assert heights == pytest.approx(sorted(table["n"] / table["n"].max()), abs=0.05)
-    dark = sum(matplotlib_hex(b) == theme.PART for b in bars)
+    dark = sum(matplotlib_hex(b) == style.PART for b in bars)
     assert dark == table["randomised"].sum()
 
 

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from mnstudy.reporting.run import folder as exchanging
 from mnstudy.reporting.run import folder as place
 
 WRITER = """
@@ -114,7 +113,7 @@ def test_where_the_second_move_fails_the_old_report_is_put_back(tmp_path, monkey
 
 def test_an_exchange_that_the_system_refuses_says_so(tmp_path):
     (tmp_path / "there").mkdir()
-    assert exchanging.swap_folders(tmp_path / "there", tmp_path / "missing") is False
+    assert place.swap_folders(tmp_path / "there", tmp_path / "missing") is False
 
 
 def test_the_old_report_is_in_the_way_of_nothing_on_this_system(tmp_path):
@@ -124,7 +123,7 @@ def test_the_old_report_is_in_the_way_of_nothing_on_this_system(tmp_path):
     for path in (one, other):
         path.mkdir()
         (path / path.name).touch()
-    assert exchanging.swap_folders(one, other)
+    assert place.swap_folders(one, other)
     assert [p.name for p in one.iterdir()] == ["other"]
 
 

@@ -11,7 +11,6 @@ import pytest
 import mnstudy as mn
 from mnstudy import cache, cli
 from mnstudy.cohort.loading.shipped import data_dir
-from mnstudy.reporting.notebooks import run
 from mnstudy.reporting.notebooks import run as notebooks
 from mnstudy.reporting.run import unchanged
 from mnstudy.reporting.run.folder import write_manifest
@@ -43,7 +42,7 @@ def with_margin(study, claim, margin):
 
 
 def test_a_notebook_lists_the_claims_it_asks_or_may_ask_all():
-    asked = {name: run.listed(nbformat.read(p, 4)) for name, p in paths().items()}
+    asked = {name: notebooks.listed(nbformat.read(p, 4)) for name, p in paths().items()}
     assert asked["03_for_whom"] == ("scar-type-matters", "severity-matters", "skin-type-matters")
     assert len(asked["05_with_and_instead"]) == 5
     assert {name for name, claims in asked.items() if claims is None} == {
@@ -52,13 +51,13 @@ def test_a_notebook_lists_the_claims_it_asks_or_may_ask_all():
 
 
 def test_a_report_of_some_claims_has_the_notebooks_that_ask_them(split_face):
-    found = run.wanted(split_face, ["more-sessions", "rare-pih"])
+    found = notebooks.wanted(split_face, ["more-sessions", "rare-pih"])
     assert [p.stem for p in found] == ["04_dose", "06_safety", "09_robustness"]
-    assert len(run.wanted(split_face, [])) == len(paths())
+    assert len(notebooks.wanted(split_face, [])) == len(paths())
 
 
 def test_a_table_in_memory_has_no_notebooks(sheet):
-    assert run.wanted(mn.load(sheet), []) == []
+    assert notebooks.wanted(mn.load(sheet), []) == []
 
 
 def test_a_margin_concerns_the_notebooks_that_ask_its_claim(study):
@@ -69,8 +68,8 @@ def test_a_margin_concerns_the_notebooks_that_ask_its_claim(study):
     changed = {
         name
         for name, path in paths().items()
-        if cache.fingerprint(run.rests_on(path, before))
-        != cache.fingerprint(run.rests_on(path, after))
+        if cache.fingerprint(notebooks.rests_on(path, before))
+        != cache.fingerprint(notebooks.rests_on(path, after))
     }
     assert changed == {
         "00_start_here", "01_cohort", "02_does_it_work", "04_dose", "08_published_evidence",
@@ -97,7 +96,7 @@ def test_unchanged_notebooks_are_not_run_again(ran, study, tmp_path):
     def go():
         ran.clear()
         cohort = mn.load(study)
-        rests_on = {p: run.rests_on(p, cohort) for p in shipped}
+        rests_on = {p: notebooks.rests_on(p, cohort) for p in shipped}
         asked = notebooks.running(shipped, {"dataset": "x"}, rests_on=rests_on.get)
         with cache.cache_folder(tmp_path / "store"), asked as results:
             found = results(quiet)
@@ -143,7 +142,7 @@ def made(tmp_path):
 def test_the_command_line_knows_a_report_that_is_there(made, study):
     asked = unchanged.call_fingerprint(str(study), ["a"], True)
     assert not unchanged.is_up_to_date(made, asked)
-    unchanged.note(made, asked)
+    unchanged.remember(made, asked)
     assert unchanged.is_up_to_date(made, asked)
     assert not unchanged.is_up_to_date(made, unchanged.call_fingerprint(str(study), ["b"], True))
     assert not unchanged.is_up_to_date(made.parent / "other", asked)
@@ -160,7 +159,7 @@ def test_a_changed_sheet_or_study_is_another_question(study, name):
 
 def test_a_touched_report_is_made_again(made, study):
     asked = unchanged.call_fingerprint(str(study))
-    unchanged.note(made, asked)
+    unchanged.remember(made, asked)
     (made / "index.html").write_text("touched", encoding="utf-8")
     assert not unchanged.is_up_to_date(made, asked)
 

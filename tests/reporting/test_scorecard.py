@@ -8,7 +8,7 @@ import pytest
 from made_findings import cases, untestable
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.page.scorecard import claims_of, scorecard, scorecard_table
 from mnstudy.reporting.run import numbers as tables
 from mnstudy.verdicts.claims.registry import registry
@@ -53,7 +53,7 @@ def test_titles_articles_numbers_and_verdicts_are_there(picture):
 
 def test_nothing_is_cut_off(picture):
     canvas = FigureCanvasAgg(picture)
-    with theme.themed():
+    with style.themed():
         canvas.draw()
         boxes = [(t, t.get_window_extent(canvas.get_renderer())) for t in shown(picture)]
     width, height = picture.bbox.size
@@ -63,14 +63,14 @@ def test_nothing_is_cut_off(picture):
 
 
 def test_only_columns_of_invented_data_are_marked(picture):
-    marks = [t for t in shown(picture) if t.get_text() == theme.SYNTHETIC]
+    marks = [t for t in shown(picture) if t.get_text() == style.SYNTHETIC]
     assert marks
-    assert not [t for t in shown(scorecard(COLUMNS[:2])) if t.get_text() == theme.SYNTHETIC]
+    assert not [t for t in shown(scorecard(COLUMNS[:2])) if t.get_text() == style.SYNTHETIC]
 
 
 def test_the_picture_describes_itself_and_is_the_same_again(picture):
     assert "trials: 1 inconclusive, 1 not testable" in picture.alt
-    assert theme.svg_bytes(scorecard(COLUMNS)) == theme.svg_bytes(picture)
+    assert style.svg_bytes(scorecard(COLUMNS)) == style.svg_bytes(picture)
 
 
 def test_an_empty_scorecard_is_refused():

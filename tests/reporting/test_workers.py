@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -110,3 +112,9 @@ def test_workers_need_nothing_of_jupyter(tmp_path, monkeypatch):
     monkeypatch.setattr(server_module, "_begun", [])  # a server of its own
     with workers(2) as some:
         assert list(some.map_in_order([(abs, (-1,)), (abs, (-2,))])) == [1, 2]
+
+
+def test_a_report_without_notebooks_needs_nothing_of_jupyter(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(HIDDEN, encoding="utf-8")
+    call = [sys.executable, "-c", "import mnstudy.reporting.report"]
+    subprocess.run(call, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=True)

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnstudy.stats.meta import directions as vote_direction
+from mnstudy.stats.meta import directions
 from mnstudy.stats.meta.directions import combine_one_sided, contour_n, direction_share
 
 REFERENCE = json.loads(
@@ -40,7 +40,7 @@ def by_name(case):
 
 @pytest.mark.parametrize("case", CASES, ids=by_name)
 def test_agrees_with_r(case):
-    found = getattr(vote_direction, case["func"])(*case["inputs"], **case["options"])
+    found = getattr(directions, case["func"])(*case["inputs"], **case["options"])
     for name, value in case["expected"].items():
         mine = found.item() if name == "n" else getattr(found, name)
         # a p close to 1 is stored to 1e-16 of 1, which its quantile feels

@@ -13,10 +13,15 @@ from mnstudy.cli import main
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.study import parse_study
 from mnstudy.verdicts.analyses import ANALYSES
-from mnstudy.verdicts.claims.own_claims import WORDING, margin_problems, own_claims, usual_unit
-from mnstudy.verdicts.claims.plan_check import check_plan, check_study
+from mnstudy.verdicts.claims.check import (
+    SettingInput,
+    margin_problems,
+    setting_problems,
+    usual_unit,
+)
+from mnstudy.verdicts.claims.own_claims import WORDING, check_plan, check_study, own_claims
 from mnstudy.verdicts.claims.registry import GROUPS, claim, claims_table, registry, select
-from mnstudy.verdicts.claims.settings import SettingInput, forms, setting_problems
+from mnstudy.verdicts.claims.settings import forms
 
 STUDY = """
 title = "Three arms of needling"

@@ -33,6 +33,7 @@ ALLOWED = {
         "_counting", "Directions", "_opens", "_radiofrequency", "_resting", "_NUMBER", "_P",
         "PrintedOutcome", "printed_p", "_is_ratio", "_NO_SHARE", "_ends", "_RANGE", "_doubt",
         "_DOI", "_NAME", "_entry", "author_of", "_whole", "_escaped", "_plain_letters",
+        "_endpoint_words",
     },
     "items of a scale, as scales.toml has them": {"_names"},
     "names of data sets and files": {
@@ -50,7 +51,7 @@ ALLOWED = {
         "_strings", "_zipped", "_within_paragraph", "_pdf",
     },
     "typography of any text: lines, full stops, cells that a spreadsheet would compute": {
-        "wrap", "_fits", "sentence", "_longest_word", "_disarmed", "_plain_text", "_spelled",
+        "wrap", "_fits", "sentence", "_longest_word", "disarmed", "_spelled",
     },
     "the platform": {"swap_folders"},
 }  # fmt: skip

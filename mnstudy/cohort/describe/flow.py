@@ -6,9 +6,8 @@ import warnings
 
 import pandas as pd
 
-from mnstudy.cohort.table import OUTCOMES, Cohort, is_baseline
+from mnstudy.cohort.table import OUTCOMES, UNIT, Cohort, is_baseline
 
-_UNIT = ["patient_id", "site_id"]
 ALL = "all"
 ENROLLED, BASELINE, ASSESSED, KNOWN, UNSURE, LATE = (
     "enrolled", "baseline", "assessed", "known", "unsure", "late"
@@ -75,15 +74,15 @@ def flow(cohort: Cohort) -> pd.DataFrame:
     """
     data, sites = cohort.data, cohort.sites()
     steps = _steps(cohort, sites)
-    site = pd.MultiIndex.from_frame(data[_UNIT])
+    site = pd.MultiIndex.from_frame(data[UNIT])
     arm = pd.Series(arm_words(sites).reindex(site).to_numpy(), index=data.index)
     arms = [ALL, *sorted(arm.unique())] if arm.nunique() > 1 else [ALL]
     rows = []
     for name in arms:
         inside = pd.Series(True, index=data.index) if name == ALL else arm == name
-        enrolled = len(data.loc[inside, _UNIT].drop_duplicates())
+        enrolled = len(data.loc[inside, UNIT].drop_duplicates())
         for stage, after, step, there in steps:
-            kept = data.loc[there & inside, _UNIT].drop_duplicates()
+            kept = data.loc[there & inside, UNIT].drop_duplicates()
             share = len(kept) / enrolled
             patients = kept["patient_id"].nunique()
             rows.append([name, stage, after, step, patients, len(kept), share])
@@ -118,12 +117,12 @@ def lost_sites(cohort: Cohort, sites: pd.DataFrame | None = None) -> pd.Series:
 def lost_by_site(cohort: Cohort, sites: pd.DataFrame) -> pd.Series:
     """Return ``lost_sites`` of these final assessments, indexed by patient_id and site_id."""
     data, week = cohort.data, cohort.study.plan.final_week
-    index = pd.MultiIndex.from_frame(sites[_UNIT])
+    index = pd.MultiIndex.from_frame(sites[UNIT])
     if week is None or "weeks" not in data:
         nothing = ~known_outcome(sites) | is_baseline(sites)
         return pd.Series((nothing | sites["later_unknown"].gt(0)).to_numpy(dtype=bool), index=index)
     late = known_outcome(data) & data["weeks"].ge(week).fillna(False).astype(bool)
-    seen = pd.MultiIndex.from_frame(data.loc[late, _UNIT])
+    seen = pd.MultiIndex.from_frame(data.loc[late, UNIT])
     return pd.Series(~index.isin(seen), index=index)
 
 
@@ -140,7 +139,7 @@ def arm_words(sites: pd.DataFrame) -> pd.Series:
         adjunct = sites["adjunct"].astype("object")
         added = " with " + adjunct.astype("str").str.replace("_", " ")
         words = words + added.where(adjunct.notna() & adjunct.ne("none"), "")
-    return pd.Series(words.to_numpy(), index=pd.MultiIndex.from_frame(sites[_UNIT]))
+    return pd.Series(words.to_numpy(), index=pd.MultiIndex.from_frame(sites[UNIT]))
 
 
 def _steps(cohort: Cohort, sites: pd.DataFrame) -> list[tuple[str, str, str, pd.Series]]:
@@ -148,7 +147,7 @@ def _steps(cohort: Cohort, sites: pd.DataFrame) -> list[tuple[str, str, str, pd.
     data, week = cohort.data, cohort.study.plan.final_week
     baseline = is_baseline(data)
     assessed = known_outcome(data) & ~baseline
-    site = pd.MultiIndex.from_frame(data[_UNIT])
+    site = pd.MultiIndex.from_frame(data[UNIT])
     steps = [
         (ENROLLED, "", "enrolled", pd.Series(True, index=data.index)),
         (BASELINE, "", "seen at baseline", baseline),
@@ -161,7 +160,7 @@ def _steps(cohort: Cohort, sites: pd.DataFrame) -> list[tuple[str, str, str, pd.
     if count[assessed].isna().any():
         steps.append((ASSESSED, "", "assessed, sessions not known", assessed & count.isna()))
     steps.append((KNOWN, "", "result known", assessed))
-    unsure = pd.MultiIndex.from_frame(sites.loc[sites["later_unknown"].gt(0), _UNIT])
+    unsure = pd.MultiIndex.from_frame(sites.loc[sites["later_unknown"].gt(0), UNIT])
     there = pd.Series(site.isin(unsure), index=data.index)
     steps.append((UNSURE, "", "last assessment unknown", there))
     if week is not None and "weeks" in data:

@@ -1,7 +1,4 @@
-"""Table 1: who was studied and what was treated, per patient and per site.
-
-What is missing: for every column, how many assessments and how many sites are without it.
-"""
+"""Table 1: who was studied and what was treated, per patient and per site; and what is missing."""
 
 from __future__ import annotations
 
@@ -14,14 +11,12 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.flow import ALL, ENROLLED, arm_words
 from mnstudy.cohort.loading.check import NEEDLED
 from mnstudy.cohort.schema.columns import columns
-from mnstudy.cohort.table import Cohort
+from mnstudy.cohort.table import UNIT, Cohort
 
 UNKNOWN, NO_NEEDLE = "not known", "not needled"
 COLUMNS = ["unit", "measure", "level", "arm", "n", "share", "median", "q1", "q3", "shown"]
 OF_PATIENTS = ("sex", "age_band", "phototype")
 OF_SITES = ("scar_type", "baseline_severity", "treatment")
-COUNTED = (*OF_PATIENTS, *OF_SITES)
-_UNIT = ["patient_id", "site_id"]
 MEDIAN = "median (quartiles)"
 
 
@@ -84,6 +79,51 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64"})
 
 
+def missingness(cohort: Cohort) -> pd.DataFrame:
+    """Count what is not known, column by column.
+
+    Parameters
+    ----------
+    cohort : Cohort
+
+    Returns
+    -------
+    DataFrame
+        One row a column of the contract that the table has, most often missing first: column,
+        assessments without it (missing), share of all assessments, sites at which it is never
+        known, share_sites, and ``shown``: the cell as it may be printed.
+
+    Notes
+    -----
+    A cell may be empty because it was not recorded or because there was nothing to record (a
+    depth where no needle was used): the table cannot tell the two apart. Every count is exact, of
+    real patients too; what a report shows of them is guarded there.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> missingness(mn.load("demo_split_face"))[["column", "missing"]].head(1)
+              column  missing
+    0  scar_depth_um      234
+    """
+    data = cohort.data
+    names = [c for c in columns() if c in data]
+    site = [data[c] for c in UNIT]
+    rows = []
+    for name in names:
+        gone = data[name].isna()
+        never = gone.groupby(site, observed=True).all()
+        rows.append([name, int(gone.sum()), gone.mean(), int(never.sum()), never.mean()])
+    order = ["column", "missing", "share", "sites", "share_sites"]
+    table = pd.DataFrame(rows, columns=order).astype({"missing": "Int64", "sites": "Int64"})
+    table = table.sort_values(["share", "column"], ascending=[False, True], ignore_index=True)
+    table["shown"] = [
+        f"{n:,} of {len(data):,} ({percent(s)})"
+        for n, s in zip(table["missing"], table["share"], strict=True)
+    ]
+    return table
+
+
 def _patients(cohort: Cohort) -> pd.DataFrame:
     names = [c for c in OF_PATIENTS if c in cohort.data]
     ids = pd.Index(sorted(cohort.data["patient_id"].unique()), name="patient_id")
@@ -92,11 +132,11 @@ def _patients(cohort: Cohort) -> pd.DataFrame:
 
 def _sites(cohort: Cohort) -> pd.DataFrame:
     data, final = cohort.data, cohort.sites()
-    index = pd.MultiIndex.from_frame(final[_UNIT])
-    found = {c: _earliest(data, c, _UNIT) for c in OF_SITES if c in data}
+    index = pd.MultiIndex.from_frame(final[UNIT])
+    found = {c: _earliest(data, c, UNIT) for c in OF_SITES if c in data}
     for name, low in (("session_count", 0), ("needle_depth_mm", 0.01)):  # mm: no needle is shorter
         known = data[data[name].ge(low).fillna(False).astype(bool)]
-        found[name] = known.groupby(_UNIT, observed=True)[name].max().astype("float64")
+        found[name] = known.groupby(UNIT, observed=True)[name].max().astype("float64")
     sites = pd.DataFrame(found).reindex(index)
     sites["treatment"] = final["treatment"].to_numpy()
     sites["not_needled"] = final["treatment"].notna().to_numpy() & ~sites["treatment"].isin(NEEDLED)
@@ -197,48 +237,3 @@ def percent(share: float) -> str:
     ('35\xa0%', '<1\xa0%')
     """
     return ("<1" if 0 < share < 0.005 else fmt.number(100 * share, 0)) + f"{fmt.NBSP}%"
-
-
-def missingness(cohort: Cohort) -> pd.DataFrame:
-    """Count what is not known, column by column.
-
-    Parameters
-    ----------
-    cohort : Cohort
-
-    Returns
-    -------
-    DataFrame
-        One row a column of the contract that the table has, most often missing first: column,
-        assessments without it (missing), share of all assessments, sites at which it is never
-        known, share_sites, and ``shown``: the cell as it may be printed.
-
-    Notes
-    -----
-    A cell may be empty because it was not recorded or because there was nothing to record (a
-    depth where no needle was used): the table cannot tell the two apart. Every count is exact, of
-    real patients too; what a report shows of them is guarded there.
-
-    Examples
-    --------
-    >>> import mnstudy as mn
-    >>> missingness(mn.load("demo_split_face"))[["column", "missing"]].head(1)
-              column  missing
-    0  scar_depth_um      234
-    """
-    data = cohort.data
-    names = [c for c in columns() if c in data]
-    site = [data[c] for c in _UNIT]
-    rows = []
-    for name in names:
-        gone = data[name].isna()
-        never = gone.groupby(site, observed=True).all()
-        rows.append([name, int(gone.sum()), gone.mean(), int(never.sum()), never.mean()])
-    order = ["column", "missing", "share", "sites", "share_sites"]
-    table = pd.DataFrame(rows, columns=order).astype({"missing": "Int64", "sites": "Int64"})
-    table = table.sort_values(["share", "column"], ascending=[False, True], ignore_index=True)
-    table["shown"] = [
-        f"{n:,} of {len(data):,} ({percent(s)})"
-        for n, s in zip(table["missing"], table["share"], strict=True)
-    ]
-    return table

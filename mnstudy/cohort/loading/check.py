@@ -1,7 +1,4 @@
-"""The data contract: the check of a sheet against the columns and the study rules.
-
-Study rules: what must hold between the columns and rows of a sheet.
-"""
+"""The check of a sheet: its columns against the contract, then what must hold between them."""
 
 from __future__ import annotations
 
@@ -10,18 +7,158 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.loading import privacy, read, scale_scores
+from mnstudy.cohort.loading import privacy, scale_scores
+from mnstudy.cohort.loading.read import column
 from mnstudy.cohort.schema.columns import ColumnSpec, columns
 from mnstudy.cohort.schema.problems import Problem
 from mnstudy.cohort.study.study import Study
-from mnstudy.cohort.table import is_baseline
+from mnstudy.cohort.table import UNIT, is_baseline
 from mnstudy.words.notes import Note, note
 
 NEEDLED = ("needling", "rf_needling", "combination")
-UNIT = ["patient_id", "site_id"]
 
 
-def check_rules(data: pd.DataFrame) -> list[Problem]:
+def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem], list[Note]]:
+    """Hold a raw sheet against the contract.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        The sheet as read, its index the row numbers of the file.
+    study : Study
+        Declared column names, level words and units.
+
+    Returns
+    -------
+    data : DataFrame
+        The sheet under the contract's names and types; columns the contract does not know are
+        kept as they are. Cells that could not be read are missing.
+    problems : list of Problem
+        Everything to mend, in the order of the sheet.
+    notes : list of Note
+        What was assumed.
+    """
+    renamed, problems = _rename(raw, study)
+    renamed, assumed = _room_for_improvement(renamed)
+    if raw.empty:
+        problems.append(Problem(rule="at least one row of data", remedy="the sheet has no rows"))
+    problems += [_missing(c) for c in columns().values() if c.core and c.name not in renamed]
+    problems += privacy.identifying_headers(renamed, known=list(columns()))
+    measures, strange = _measures(raw, renamed, study)
+    problems += strange
+    data = renamed.copy()
+    for spec in (*_present(renamed), *measures):
+        data[spec.name], found = column(renamed[spec.name], spec, study)
+        problems += found
+    data, notes = _defaults(data, study)
+    notes = [*assumed, *notes]
+    problems += [*_out_of_range(data, measures), *scale_scores.out_of_range(data)]
+    if not any(p.row is None for p in problems):
+        data, converted = scale_scores.derive(data)
+        notes += converted
+        problems += privacy.identifying_ids(data["patient_id"])
+        problems += _broken_rules(data)
+    problems.sort(key=lambda p: (-1 if p.row is None else p.row, p.column, p.rule))
+    return data.reset_index(drop=True), problems, notes
+
+
+def _rename(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem]]:
+    unknown = [c for c in study.columns if c not in raw.columns]
+    problems = [
+        Problem(column=c, rule="a column of the sheet", remedy="[columns] in study.toml names it")
+        for c in unknown
+    ]
+    named = raw.rename(columns=dict(study.columns))
+    named.columns = [str(c).strip() for c in named.columns]
+    twice = named.columns[named.columns.duplicated()].unique()
+    problems += [
+        Problem(column=c, rule="each column once", remedy="rename or remove the second one")
+        for c in twice
+    ]
+    return named.loc[:, ~named.columns.duplicated()], problems
+
+
+def _room_for_improvement(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
+    """Make the improvement column of a sheet that gives raw scores on a scale instead."""
+    if "improvement_score" in frame or not {"scale", "scale_score"} <= set(frame.columns):
+        return frame, []
+    return frame.assign(improvement_score=np.nan), [note("no_improvement_column")]
+
+
+def _measures(
+    raw: pd.DataFrame, renamed: pd.DataFrame, study: Study
+) -> tuple[list[ColumnSpec], list[Problem]]:
+    """Return the study's own measures that may be read; none whose heading names a person."""
+    heading = {new: old for old, new in study.columns.items() if old in raw.columns}
+    own = renamed[[m for m in study.measures if m in renamed]]
+    original = own.rename(columns=heading)
+    refused = privacy.identifying_headers(original, known=list(own))
+    names = {p.column for p in (*refused, *privacy.identifying_headers(own, known=()))}
+    readable = [m for m in own if not {m, heading.get(m, m)} & names]
+    absent = [
+        Problem(column=m, rule="a column of the sheet", remedy="[measures] in study.toml names it")
+        for m in study.measures
+        if m not in renamed
+    ]
+    return [study.measures[m] for m in readable], [*refused, *absent]
+
+
+def _missing(spec: ColumnSpec) -> Problem:
+    return Problem(
+        column=spec.name,
+        rule="a core column",
+        remedy=f"add it ({spec.rule}; cells may be empty), or name yours under [columns] in "
+        "study.toml",
+    )
+
+
+def _present(frame: pd.DataFrame) -> Iterator[ColumnSpec]:
+    return (spec for spec in columns().values() if spec.name in frame.columns)
+
+
+def _defaults(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Note]]:
+    notes = []
+    if "site_id" not in data or data["site_id"].isna().all():
+        data["site_id"] = pd.Series("site", index=data.index, dtype="str")
+        notes.append(note("no_site_id"))
+    if "treatment" not in data:
+        levels = list(columns()["treatment"].levels)
+        data["treatment"] = pd.Categorical(["needling"] * len(data), categories=levels)
+        notes.append(note("no_treatment_column"))
+    return data, notes
+
+
+def _out_of_range(data: pd.DataFrame, measures: Sequence[ColumnSpec]) -> list[Problem]:
+    """Check ranges with pandera, every failure at once."""
+    import pandera.pandas as pa
+
+    ranged = [c for c in (*_present(data), *measures) if c.low is not None]
+    schema = pa.DataFrameSchema(
+        {c.name: pa.Column(checks=pa.Check.in_range(c.low, c.high), nullable=True) for c in ranged}
+    )
+    try:
+        schema.validate(data, lazy=True)
+    except pa.errors.SchemaErrors as failed:
+        cases = failed.failure_cases[["column", "index", "failure_case"]]
+        by_name = {c.name: c for c in ranged}
+        return [
+            _range_problem(by_name[str(name)], int(row), float(value))
+            for name, row, value in cases.itertuples(index=False)
+        ]
+    return []
+
+
+def _range_problem(spec: ColumnSpec, row: int, value: float) -> Problem:
+    remedy = "check the entry; leave the cell empty if the value is not known"
+    if spec.slip and spec.low <= value / spec.slip["factor"] <= spec.high:
+        right = f"{value / spec.slip['factor']:g}"
+        remedy = f"{spec.slip['says']} ({right}), or set [units] {spec.name} in study.toml"
+    elif spec.name.startswith("improvement") and value > 100:
+        remedy = "more than complete: check the entry"
+    return Problem(row=row, column=spec.name, value=f"{value:g}", rule=spec.rule, remedy=remedy)
+
+
+def _broken_rules(data: pd.DataFrame) -> list[Problem]:
     """Return every broken study rule of a typed table whose index is the row of the sheet."""
     return [problem for rule in _RULES for problem in rule(data)]
 
@@ -152,143 +289,3 @@ _RULES: tuple[Callable[[pd.DataFrame], list[Problem]], ...] = (
     _baseline_is_zero,
     _interval_holds_score,
 )
-
-
-def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem], list[Note]]:
-    """Hold a raw sheet against the contract.
-
-    Parameters
-    ----------
-    raw : DataFrame
-        The sheet as read, its index the row numbers of the file.
-    study : Study
-        Declared column names, level words and units.
-
-    Returns
-    -------
-    data : DataFrame
-        The sheet under the contract's names and types; columns the contract does not know are
-        kept as they are. Cells that could not be read are missing.
-    problems : list of Problem
-        Everything to mend, in the order of the sheet.
-    notes : list of Note
-        What was assumed.
-    """
-    renamed, problems = _rename(raw, study)
-    renamed, assumed = _room_for_improvement(renamed)
-    if raw.empty:
-        problems.append(Problem(rule="at least one row of data", remedy="the sheet has no rows"))
-    problems += [_missing(c) for c in columns().values() if c.core and c.name not in renamed]
-    problems += privacy.identifying_headers(renamed, known=list(columns()))
-    measures, strange = _measures(raw, renamed, study)
-    problems += strange
-    data = renamed.copy()
-    for spec in (*_present(renamed), *measures):
-        data[spec.name], found = read.column(renamed[spec.name], spec, study)
-        problems += found
-    data, notes = _defaults(data, study)
-    notes = [*assumed, *notes]
-    problems += [*_out_of_range(data, measures), *scale_scores.out_of_range(data)]
-    if not any(p.row is None for p in problems):
-        data, converted = scale_scores.derive(data)
-        notes += converted
-        problems += privacy.identifying_ids(data["patient_id"])
-        problems += check_rules(data)
-    problems.sort(key=lambda p: (-1 if p.row is None else p.row, p.column, p.rule))
-    return data.reset_index(drop=True), problems, notes
-
-
-def _rename(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem]]:
-    unknown = [c for c in study.columns if c not in raw.columns]
-    problems = [
-        Problem(column=c, rule="a column of the sheet", remedy="[columns] in study.toml names it")
-        for c in unknown
-    ]
-    named = raw.rename(columns=dict(study.columns))
-    named.columns = [str(c).strip() for c in named.columns]
-    twice = named.columns[named.columns.duplicated()].unique()
-    problems += [
-        Problem(column=c, rule="each column once", remedy="rename or remove the second one")
-        for c in twice
-    ]
-    return named.loc[:, ~named.columns.duplicated()], problems
-
-
-def _room_for_improvement(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
-    """Make the improvement column of a sheet that gives raw scores on a scale instead."""
-    if "improvement_score" in frame or not {"scale", "scale_score"} <= set(frame.columns):
-        return frame, []
-    return frame.assign(improvement_score=np.nan), [note("no_improvement_column")]
-
-
-def _measures(
-    raw: pd.DataFrame, renamed: pd.DataFrame, study: Study
-) -> tuple[list[ColumnSpec], list[Problem]]:
-    """Return the study's own measures that may be read; none whose heading names a person."""
-    heading = {new: old for old, new in study.columns.items() if old in raw.columns}
-    own = renamed[[m for m in study.measures if m in renamed]]
-    original = own.rename(columns=heading)
-    refused = privacy.identifying_headers(original, known=list(own))
-    names = {p.column for p in (*refused, *privacy.identifying_headers(own, known=()))}
-    readable = [m for m in own if not {m, heading.get(m, m)} & names]
-    absent = [
-        Problem(column=m, rule="a column of the sheet", remedy="[measures] in study.toml names it")
-        for m in study.measures
-        if m not in renamed
-    ]
-    return [study.measures[m] for m in readable], [*refused, *absent]
-
-
-def _missing(spec: ColumnSpec) -> Problem:
-    return Problem(
-        column=spec.name,
-        rule="a core column",
-        remedy=f"add it ({spec.rule}; cells may be empty), or name yours under [columns] in "
-        "study.toml",
-    )
-
-
-def _present(frame: pd.DataFrame) -> Iterator[ColumnSpec]:
-    return (spec for spec in columns().values() if spec.name in frame.columns)
-
-
-def _defaults(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Note]]:
-    notes = []
-    if "site_id" not in data or data["site_id"].isna().all():
-        data["site_id"] = pd.Series("site", index=data.index, dtype="str")
-        notes.append(note("no_site_id"))
-    if "treatment" not in data:
-        levels = list(columns()["treatment"].levels)
-        data["treatment"] = pd.Categorical(["needling"] * len(data), categories=levels)
-        notes.append(note("no_treatment_column"))
-    return data, notes
-
-
-def _out_of_range(data: pd.DataFrame, measures: Sequence[ColumnSpec]) -> list[Problem]:
-    """Check ranges with pandera, every failure at once."""
-    import pandera.pandas as pa
-
-    ranged = [c for c in (*_present(data), *measures) if c.low is not None]
-    schema = pa.DataFrameSchema(
-        {c.name: pa.Column(checks=pa.Check.in_range(c.low, c.high), nullable=True) for c in ranged}
-    )
-    try:
-        schema.validate(data, lazy=True)
-    except pa.errors.SchemaErrors as failed:
-        cases = failed.failure_cases[["column", "index", "failure_case"]]
-        by_name = {c.name: c for c in ranged}
-        return [
-            _range_problem(by_name[str(name)], int(row), float(value))
-            for name, row, value in cases.itertuples(index=False)
-        ]
-    return []
-
-
-def _range_problem(spec: ColumnSpec, row: int, value: float) -> Problem:
-    remedy = "check the entry; leave the cell empty if the value is not known"
-    if spec.slip and spec.low <= value / spec.slip["factor"] <= spec.high:
-        right = f"{value / spec.slip['factor']:g}"
-        remedy = f"{spec.slip['says']} ({right}), or set [units] {spec.name} in study.toml"
-    elif spec.name.startswith("improvement") and value > 100:
-        remedy = "more than complete: check the entry"
-    return Problem(row=row, column=spec.name, value=f"{value:g}", rule=spec.rule, remedy=remedy)

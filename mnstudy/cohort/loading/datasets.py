@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from mnstudy.cohort.loading import check as contract
-from mnstudy.cohort.loading import read as intake
+from mnstudy.cohort.loading.check import check
+from mnstudy.cohort.loading.read import number_rows, read_table, refuse
 from mnstudy.cohort.loading.shipped import data_dir
 from mnstudy.cohort.schema.problems import Problem, ValidationReport
 from mnstudy.cohort.study.design import infer_design
@@ -111,16 +111,16 @@ def _read(
     if isinstance(study, Mapping):
         study = parse_study(study, source="study")
     if isinstance(source, pd.DataFrame):
-        raw, study, name = intake.number_rows(source), study or Study(), "table"
+        raw, study, name = number_rows(source), study or Study(), "table"
         location = ""
         digest = hashlib.sha256(source.to_csv(index=False).encode()).hexdigest()
     else:
         path, found, name = _locate(source)
         location = name if name in shipped() else str(Path(source).resolve())
         study = study or found
-        raw = intake.read_table(path, delimiter=study.delimiter)
+        raw = read_table(path, delimiter=study.delimiter)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    data, problems, notes = contract.check(raw, study)
+    data, problems, notes = check(raw, study)
     if not study.design_declared and not problems:
         design, reason = infer_design(data)
         study = replace(study, design=design)
@@ -163,14 +163,14 @@ def _locate(source: str | os.PathLike[str]) -> tuple[Path, Study, str]:
 
 def _study_of(path: Path) -> Study:
     if not path.is_file():
-        intake.refuse(
+        refuse(
             path,
             rule="a study.toml in the folder",
             remedy="run: mnstudy init SHEET",
         )
     study = read_study(path)
     if not study.file:
-        intake.refuse(path, rule="file = ...", remedy="name the data file in the study file")
+        refuse(path, rule="file = ...", remedy="name the data file in the study file")
     return study
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.cohort.loading import privacy, read
-from mnstudy.cohort.loading import read as intake
+from mnstudy.cohort.loading import privacy
+from mnstudy.cohort.loading.read import MISSING, as_text, read_table
 from mnstudy.cohort.schema.columns import columns
 
 NEAR = 0.8  # how alike two headings must be to be proposed as the same
@@ -59,7 +59,7 @@ def propose(sheet: pd.DataFrame) -> list[Proposal]:
     Parameters
     ----------
     sheet : DataFrame
-        As read by ``intake.read_table``.
+        As read by ``read_table``.
 
     Returns
     -------
@@ -130,14 +130,14 @@ def _levels(cells: pd.Series, column: str) -> tuple[dict[str, str], int]:
     words = dict(known)
     for level, names in _aliases()["levels"].get(column, {}).items():
         words |= {_plain(name): level for name in names}
-    own = [w for w in dict.fromkeys(cells.map(read.as_text)) if w.lower() not in read.MISSING]
+    own = [w for w in dict.fromkeys(cells.map(as_text)) if w.lower() not in MISSING]
     strange = [w for w in own if _plain(w) not in known]
     proposed = {w: words[_plain(w)] for w in strange if _plain(w) in words}
     return proposed, len(strange) - len(proposed)
 
 
 def _in_micrometres(cells: pd.Series) -> bool:
-    numbers = pd.to_numeric(cells.map(read.as_text).str.replace(",", "."), errors="coerce")
+    numbers = pd.to_numeric(cells.map(as_text).str.replace(",", "."), errors="coerce")
     return bool((numbers.dropna() > 10).all() and numbers.notna().any())
 
 
@@ -181,7 +181,7 @@ def write_study(sheet: Path) -> tuple[Path, list[Proposal]]:
         There is a ``study.toml`` already; it is left alone.
     """
     target = sheet.parent / "study.toml"
-    proposals = propose(intake.read_table(sheet))
+    proposals = propose(read_table(sheet))
     if target.exists():
         raise FileExistsError(f"{target.name} exists already beside the sheet: it is left alone")
     target.write_text(study_text(sheet, proposals), encoding="utf-8", newline="\n")

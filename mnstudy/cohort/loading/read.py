@@ -1,6 +1,6 @@
-"""Read a sheet as it stands: every cell, numbered by the row of the file, nothing interpreted.
+"""Read a sheet as it stands, every cell numbered by its row, and turn cells into typed values.
 
-Cells to typed values: what cannot be read becomes a problem, never a guess.
+What cannot be read becomes a problem, never a guess.
 """
 
 from __future__ import annotations
@@ -20,6 +20,14 @@ from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail
 from mnstudy.cohort.study.study import Study
 
 _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+MISSING = frozenset({"", "na", "nan", "n/a", "null", "none given", "<na>"})
+_TRUE = frozenset({"true", "yes", "y", "1", "ja", "oui", "si"})
+_FALSE = frozenset({"false", "no", "n", "0", "nein", "non"})
+_ROMAN = dict(zip("123456", ("I", "II", "III", "IV", "V", "VI"), strict=True))
+_UNIT_FACTOR = {("mm", "um"): 0.001, ("micrometres", "mm"): 1000.0}
+
+Cells = tuple[pd.Series, list[Problem]]
+_DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+$")
 
 
 def read_table(path: Path, *, delimiter: str = ",") -> pd.DataFrame:
@@ -131,15 +139,6 @@ _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 }
 
 
-MISSING = frozenset({"", "na", "nan", "n/a", "null", "none given", "<na>"})
-_TRUE = frozenset({"true", "yes", "y", "1", "ja", "oui", "si"})
-_FALSE = frozenset({"false", "no", "n", "0", "nein", "non"})
-_ROMAN = dict(zip("123456", ("I", "II", "III", "IV", "V", "VI"), strict=True))
-_UNIT_FACTOR = {("mm", "um"): 0.001, ("micrometres", "mm"): 1000.0}
-
-Cells = tuple[pd.Series, list[Problem]]
-
-
 def column(cells: pd.Series, spec: ColumnSpec, study: Study) -> Cells:
     """Convert one raw column to the type of its specification.
 
@@ -220,9 +219,6 @@ def _nearest(cell: str, spec: ColumnSpec) -> str:
     near = difflib.get_close_matches(_plain(cell), spec.levels, n=1, cutoff=0.5)
     own = f"or give the meaning under [levels.{spec.name}] in study.toml"
     return f"did you mean {near[0]}? {own}" if near else f"use one of the levels, {own}"
-
-
-_DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+$")
 
 
 def _numbers(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study) -> Cells:

@@ -1,7 +1,4 @@
-"""Where the shipped data lie; imports nothing heavy.
-
-The manifest of the shipped data: what each file is, and whether it is still the same.
-"""
+"""The shipped data: where they lie, what each file is, and whether it is still the same."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from mnstudy.cohort.schema.problems import Problem, fail
 from mnstudy.errors import DataError
 
 MANIFEST = "manifest.toml"
+_AGAIN = "if the change is meant, run: python tools/make_manifest.py"
 
 
 def data_dir() -> Path:
@@ -105,9 +103,6 @@ def check_manifest(data_dir: Path) -> list[Problem]:
         else:
             problems += _changed(name, listed[name], file_facts(present[name]))
     return problems
-
-
-_AGAIN = "if the change is meant, run: python tools/make_manifest.py"
 
 
 def _changed(name: str, listed: dict[str, Any], found: dict[str, Any]) -> list[Problem]:

@@ -1,6 +1,6 @@
 """What a contrast must be made of, so that its effect can be computed and means what it says.
 
-Whether the figures of a contrast can carry its measure, and the measure its claim.
+Its figures must carry its measure, and the measure its claim.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ ENDS = ("treated", "treated_baseline", "reference", "reference_baseline")
 _SIGN = {"higher": "treated_better_if_higher", "lower": "treated_better_if_lower"}
 
 Ends = Mapping[str, pd.DataFrame]
+_LEAST_PAIRS = 3  # fewer pairs leave no variance of a standardised difference within people
 
 
 def check(tables: Tables) -> list[Problem]:
@@ -32,6 +33,20 @@ def check(tables: Tables) -> list[Problem]:
         *_poolable(contrasts, tables["studies"]),
         *_primary(contrasts, ends),
         *_primary_once(contrasts),
+    ]
+
+
+def check_figures(tables: Tables) -> list[Problem]:
+    """Return every contrast whose effect would not exist, or would be read the wrong way round."""
+    contrasts = tables["contrasts"]
+    ends = ends_of(contrasts, tables["outcomes"])
+    return [
+        *_spread(contrasts, ends),
+        *_people(contrasts, ends),
+        *_same_people(contrasts, ends),
+        *_measure_of_claim(contrasts),
+        *_reference_of_claim(contrasts, arms_of(ends["reference"], tables["arms"])),
+        *_better_side(contrasts),
     ]
 
 
@@ -218,23 +233,6 @@ def _primary_once(contrasts: pd.DataFrame) -> Iterator[Problem]:
         rule="one primary contrast a claim and study",
         remedy="another row of the study is primary under this claim: write no in one of them",
     )
-
-
-_LEAST_PAIRS = 3  # fewer pairs leave no variance of a standardised difference within people
-
-
-def check_figures(tables: Tables) -> list[Problem]:
-    """Return every contrast whose effect would not exist, or would be read the wrong way round."""
-    contrasts = tables["contrasts"]
-    ends = ends_of(contrasts, tables["outcomes"])
-    return [
-        *_spread(contrasts, ends),
-        *_people(contrasts, ends),
-        *_same_people(contrasts, ends),
-        *_measure_of_claim(contrasts),
-        *_reference_of_claim(contrasts, arms_of(ends["reference"], tables["arms"])),
-        *_better_side(contrasts),
-    ]
 
 
 def _spread(contrasts: pd.DataFrame, ends: Ends) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
-"""Read the five tables of published evidence and hold every cell against its column.
+"""Read the five tables of published evidence and hold them against their contract.
 
-What must hold within a row and between the tables of published evidence.
+First every cell against its column, then what must hold within a row and between the tables.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.loading import read as intake
+from mnstudy.cohort.loading.read import read_table
 from mnstudy.cohort.schema.columns import ColumnSpec
 from mnstudy.cohort.schema.problems import Problem
 from mnstudy.errors import DataError
@@ -31,6 +31,13 @@ _PATTERNS = {
     "word": (r"[a-z][a-z0-9_]*", "small letters, digits and _"),
     "span": (r"\d+(\.\d+)?(-\d+(\.\d+)?)?", "a number or a range such as 3-4"),
 }
+Tables = Mapping[str, pd.DataFrame]
+Rule = Callable[[Tables], Iterator[Problem]]
+
+# a printed percentage is often cut instead of rounded: one point apart is still the same count;
+# what neither rounding nor cutting explains is a doubt (mnstudy.verdicts.doubts), not a note
+_PERCENT_APART = 1.0
+_PERCENT_ROUNDED = 0.5 + 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +138,7 @@ def read(folder: Path) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
             problems += [] if spec.may_be_absent else [_missing_file(spec)]
             continue
         try:
-            raw = intake.read_table(path)
+            raw = read_table(path)
         except DataError as error:
             problems += [replace(p, column=spec.file) for p in error.report.problems]
             continue
@@ -229,15 +236,6 @@ def typed(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     """Return the table with its numeric columns as float64 and text as string."""
     numeric = {c.name: numbers(table[c.name]) for c in spec.columns.values() if c.numeric}
     return table.assign(**numeric).reset_index(drop=True)
-
-
-Tables = Mapping[str, pd.DataFrame]
-Rule = Callable[[Tables], Iterator[Problem]]
-
-# a printed percentage is often cut instead of rounded: one point apart is still the same count;
-# what neither rounding nor cutting explains is a doubt (mnstudy.verdicts.doubts), not a note
-_PERCENT_APART = 1.0
-_PERCENT_ROUNDED = 0.5 + 1e-9
 
 
 def check_relations(tables: Tables) -> list[Problem]:

@@ -1,6 +1,6 @@
-"""Who is enrolled in a simulated study, and what they are given.
+"""Who is enrolled in a simulated study, what they are given, and what is then usual.
 
-What is usual in a simulated study, by scar type and severity; exact, nothing is drawn.
+What is usual by scar type and severity is exact: nothing is drawn.
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ INTERVALS = {2: 0.10, 3: 0.15, 4: 0.40, 6: 0.25, 8: 0.10}
 CLINICS = np.array([0.26, 0.21, 0.18, 0.14, 0.12, 0.09])
 SHALLOW_AT_HOME = 0.9
 SHALLOW_MM = 0.25
+EVERYTHING = frozenset(
+    {"all types", "shallow needles", "home", "intervals", "late visits", "adjuncts", "biopsies"}
+    | {"other treatments", "clinics"}
+)
+LEAVING_SLOPE = -0.35
+LATE_SHARE = 0.55
 
 
 class ScarType(NamedTuple):
@@ -60,10 +66,6 @@ SCAR_TYPES = {
     "other": ScarType(10, 0.45, shallow=0.15, rf=0.04, laser=0.04, peel=0.02),
 }
 TYPES = tuple(SCAR_TYPES)
-EVERYTHING = frozenset(
-    {"all types", "shallow needles", "home", "intervals", "late visits", "adjuncts", "biopsies"}
-    | {"other treatments", "clinics"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +106,6 @@ class SimulatedDesign:
     defaults: dict[str, float] = field(default_factory=dict)
 
 
-LEAVING_SLOPE = -0.35
-LATE_SHARE = 0.55
 DESIGNS = {
     design.name: design
     for design in (

@@ -1,7 +1,4 @@
-"""Patients of a simulated study and their treated sites.
-
-The visits of a simulated study: when each site is assessed.
-"""
+"""Patients of a simulated study, their treated sites, and when each site is assessed."""
 
 from __future__ import annotations
 
@@ -93,6 +90,28 @@ class SimulatedSites:
         return self.arm == len(ARMS) - 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Visits:
+    """One value an assessment: the index of its site, the visit (0 baseline), late or in course."""
+
+    site: Ints
+    number: Ints
+    late: Bools
+    last: Bools
+    week: Ints
+    gap: Ints
+
+    @property
+    def baseline(self) -> Bools:
+        """Assessments before the first session."""
+        return self.number == 0
+
+    @property
+    def course(self) -> Bools:
+        """Assessments after a session of the course."""
+        return ~self.baseline & ~self.late
+
+
 def draw_patients(
     n: int, design: SimulatedDesign, usual: Usual, rng: np.random.Generator
 ) -> Patients:
@@ -119,6 +138,78 @@ def draw_patients(
         **_home_and_shallow(usual.home[kind, grade], usual.shallow[kind, grade], rng),
         deep_mm=0.5 + 0.1 * rng.binomial(20, rng.beta(5 * deep, 5 * (1 - deep))),
         shallow_mm=np.where(rng.random(n) < 0.5, 0.2, 0.3),
+    )
+
+
+def draw_sites(
+    patients: Patients, design: SimulatedDesign, usual: Usual, rng: np.random.Generator
+) -> SimulatedSites:
+    """Draw the sites of the patients and what each is given."""
+    n = len(patients.type)
+    two = rng.random(n) < design.second_site
+    patient = np.repeat(np.arange(n), 1 + two)
+    first = np.r_[True, patient[1:] != patient[:-1]]
+    side = np.where(first & ~two[patient], rng.integers(0, 2, len(patient)), ~first)
+    kind = patients.type[patient]
+    arm = _choose(usual.arms[kind, patients.grade[patient]], _evenly(kind, rng))
+    if design.name == "parallel":
+        arm = np.where(rng.permutation(n) % 2, len(ARMS) - 1, 0)
+    at_home = patients.at_home[patient] & (arm == 0)
+    shallow = patients.shallow[patient] & (arm == 0)
+    deep = np.where(shallow, patients.shallow_mm[patient], patients.deep_mm[patient])
+    return SimulatedSites(
+        patient=patient,
+        side=side,
+        arm=arm,
+        adjunct=_adjuncts(patient, side, at_home, arm, design, rng),
+        at_home=at_home,
+        shallow=shallow,
+        depth=np.where(np.isin(arm, (0, 1)), deep, 0.0).round(1),
+    )
+
+
+def _adjuncts(
+    patient: Ints,
+    side: Ints,
+    at_home: Bools,
+    arm: Ints,
+    design: SimulatedDesign,
+    rng: np.random.Generator,
+) -> Ints:
+    if "adjuncts" not in design.has:
+        return np.zeros(len(patient), int)
+    if design.name == "split_body":
+        treated_side = rng.integers(0, 2, patient.max() + 1)
+        return np.where(side == treated_side[patient], PRP, 0)
+    which = ADJUNCTS[_choose_one(len(patient), ADJUNCT_SHARES, rng)]
+    which = np.where(at_home, HYALURONIC_ACID, which)
+    return np.where((rng.random(len(patient)) < WITH_ADJUNCT) & (arm == 0), which, 0)
+
+
+def lay_out_visits(patients: Patients, sites: SimulatedSites) -> Visits:
+    """Lay out the assessments: baseline, one after each session done, and the late ones.
+
+    An untreated site is seen whenever its patient would have had a session.
+    """
+    who = sites.patient
+    done, late = patients.done[who], patients.late[who]
+    rows = 1 + done + late
+    site = np.repeat(np.arange(len(who)), rows)
+    step = np.arange(len(site)) - np.repeat(rows.cumsum() - rows, rows)
+    number = np.minimum(step, done[site])
+    is_late = step > done[site]
+    patient = who[site]
+    session_week = patients.week[patient, np.maximum(number - 1, 0)]
+    gap = patients.week[patient, number] - session_week
+    late_gap = patients.late_gap[patient, np.clip(step - number - 1, 0, 1)]
+    gap = np.where(is_late, late_gap, gap)
+    return Visits(
+        site=site,
+        number=number,
+        late=is_late,
+        last=(step == done[site]),
+        week=session_week + gap,
+        gap=gap,
     )
 
 
@@ -174,97 +265,3 @@ def _evenly(kind: Ints, rng: np.random.Generator) -> Floats:
 def _choose_one(n: int, shares: Sequence[float] | Floats, rng: np.random.Generator) -> Ints:
     edges = np.cumsum(shares)[:-1]
     return np.searchsorted(edges, rng.random(n), side="right")
-
-
-def draw_sites(
-    patients: Patients, design: SimulatedDesign, usual: Usual, rng: np.random.Generator
-) -> SimulatedSites:
-    """Draw the sites of the patients and what each is given."""
-    n = len(patients.type)
-    two = rng.random(n) < design.second_site
-    patient = np.repeat(np.arange(n), 1 + two)
-    first = np.r_[True, patient[1:] != patient[:-1]]
-    side = np.where(first & ~two[patient], rng.integers(0, 2, len(patient)), ~first)
-    kind = patients.type[patient]
-    arm = _choose(usual.arms[kind, patients.grade[patient]], _evenly(kind, rng))
-    if design.name == "parallel":
-        arm = np.where(rng.permutation(n) % 2, len(ARMS) - 1, 0)
-    at_home = patients.at_home[patient] & (arm == 0)
-    shallow = patients.shallow[patient] & (arm == 0)
-    deep = np.where(shallow, patients.shallow_mm[patient], patients.deep_mm[patient])
-    return SimulatedSites(
-        patient=patient,
-        side=side,
-        arm=arm,
-        adjunct=_adjuncts(patient, side, at_home, arm, design, rng),
-        at_home=at_home,
-        shallow=shallow,
-        depth=np.where(np.isin(arm, (0, 1)), deep, 0.0).round(1),
-    )
-
-
-def _adjuncts(
-    patient: Ints,
-    side: Ints,
-    at_home: Bools,
-    arm: Ints,
-    design: SimulatedDesign,
-    rng: np.random.Generator,
-) -> Ints:
-    if "adjuncts" not in design.has:
-        return np.zeros(len(patient), int)
-    if design.name == "split_body":
-        treated_side = rng.integers(0, 2, patient.max() + 1)
-        return np.where(side == treated_side[patient], PRP, 0)
-    which = ADJUNCTS[_choose_one(len(patient), ADJUNCT_SHARES, rng)]
-    which = np.where(at_home, HYALURONIC_ACID, which)
-    return np.where((rng.random(len(patient)) < WITH_ADJUNCT) & (arm == 0), which, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Visits:
-    """One value an assessment: the index of its site, the visit (0 baseline), late or in course."""
-
-    site: Ints
-    number: Ints
-    late: Bools
-    last: Bools
-    week: Ints
-    gap: Ints
-
-    @property
-    def baseline(self) -> Bools:
-        """Assessments before the first session."""
-        return self.number == 0
-
-    @property
-    def course(self) -> Bools:
-        """Assessments after a session of the course."""
-        return ~self.baseline & ~self.late
-
-
-def lay_out_visits(patients: Patients, sites: SimulatedSites) -> Visits:
-    """Lay out the assessments: baseline, one after each session done, and the late ones.
-
-    An untreated site is seen whenever its patient would have had a session.
-    """
-    who = sites.patient
-    done, late = patients.done[who], patients.late[who]
-    rows = 1 + done + late
-    site = np.repeat(np.arange(len(who)), rows)
-    step = np.arange(len(site)) - np.repeat(rows.cumsum() - rows, rows)
-    number = np.minimum(step, done[site])
-    is_late = step > done[site]
-    patient = who[site]
-    session_week = patients.week[patient, np.maximum(number - 1, 0)]
-    gap = patients.week[patient, number] - session_week
-    late_gap = patients.late_gap[patient, np.clip(step - number - 1, 0, 1)]
-    gap = np.where(is_late, late_gap, gap)
-    return Visits(
-        site=site,
-        number=number,
-        late=is_late,
-        last=(step == done[site]),
-        week=session_week + gap,
-        gap=gap,
-    )

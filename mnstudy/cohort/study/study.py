@@ -1,6 +1,7 @@
-"""The study file: what a table cannot say about itself (design, blinding, plan, limits, truth).
+"""The study file: what a table cannot say about itself.
 
-Measures of one's own: columns of the sheet that the contract does not know.
+Design, blinding, plan, limits, truth, and measures of its own: columns of the sheet that the
+contract does not know.
 """
 
 from __future__ import annotations
@@ -20,86 +21,35 @@ from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail, key_
 from mnstudy.cohort.study.plan import Plan, parse_plan, plan_problems
 from mnstudy.cohort.study.selection import selection_problems
 
-KINDS = ("number", "integer", "boolean")
-_KEYS = ("kind", "unit", "low", "high", "meaning")
+MEASURE_KINDS = ("number", "integer", "boolean")
+_MEASURE_KEYS = ("kind", "unit", "low", "high", "meaning")
 # columns that the analyses make themselves
 _TAKEN = ("before", "change", "end", "late", "left", "right", "n_assessments", "later_unknown")
 # the end _not and the depths are words of the arms of a claim
-_NAME = re.compile(r"(?!needle_depth_)[a-z][a-z0-9_]*(?<!_not)")
-
-
-def parse_measures(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, ColumnSpec]:
-    """Turn a checked ``[measures]`` table into columns by name."""
-    return {
-        name: ColumnSpec(name=name, **{"kind": "number", **entry}) for name, entry in raw.items()
-    }
-
-
-def measure_problems(raw: Any) -> list[Problem]:
-    """List what is wrong in a ``[measures]`` table."""
-    if not isinstance(raw, dict):
-        return [key_problem("measures", raw, "a table [measures.<column>] for each column")]
-    return [p for name, entry in raw.items() for p in _problems(name, entry)]
-
-
-def _problems(name: str, entry: Any) -> list[Problem]:
-    key = f"measures.{name}"
-    if name in columns() or name in _TAKEN:
-        remedy = "leave it out, or give your measure another name"
-        return [key_problem(key, name, "a name that mnstudy does not use itself", remedy)]
-    problems = []
-    if not _NAME.fullmatch(name):
-        rule = "lower-case letters, digits and _, not ending in _not"
-        problems.append(
-            key_problem(key, name, rule, "choose another name, and map it under [columns]")
-        )
-    if not isinstance(entry, dict):
-        return [*problems, key_problem(key, entry, "a table with " + ", ".join(_KEYS))]
-    problems += [
-        key_problem(f"{key}.{k}", v, "one of " + ", ".join(_KEYS), "leave it out")
-        for k, v in entry.items()
-        if k not in _KEYS
-    ]
-    return problems + _wrong_measures(key, entry)
-
-
-def _wrong_measures(key: str, entry: Mapping[str, Any]) -> list[Problem]:
-    kind = entry.get("kind", "number")
-    problems = []
-    if kind not in KINDS:
-        problems.append(key_problem(f"{key}.kind", kind, "one of " + ", ".join(KINDS)))
-    for text in ("meaning",) if kind == "boolean" else ("meaning", "unit"):
-        if not isinstance(entry.get(text), str) or not entry[text].strip():
-            what = "what was measured, and which way is better" if text == "meaning" else "its unit"
-            problems.append(key_problem(f"{key}.{text}", entry.get(text, ""), f"{what}, in quotes"))
-    return problems + _wrong_range(key, kind, entry)
-
-
-def _wrong_range(key: str, kind: str, entry: Mapping[str, Any]) -> list[Problem]:
-    if kind == "boolean":
-        return [
-            key_problem(f"{key}.{k}", entry[k], "none for true or false", "leave it out")
-            for k in ("unit", "low", "high")
-            if k in entry
-        ]
-    problems = [
-        key_problem(f"{key}.{end}", entry.get(end, ""), "a number: the end of what is plausible")
-        for end in ("low", "high")
-        if not _is_number(entry.get(end))
-    ]
-    if not problems and entry["low"] >= entry["high"]:
-        problems.append(
-            key_problem(f"{key}.high", entry["high"], f"more than low ({entry['low']:g})")
-        )
-    return problems
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
+_MEASURE_NAME = re.compile(r"(?!needle_depth_)[a-z][a-z0-9_]*(?<!_not)")
 DESIGNS = ("single_arm", "parallel", "split_body", "registry")
 ASSESSORS = ("blinded", "unblinded", "self", "unclear")
+_PLAIN = {
+    "title": str,
+    "design": str,
+    "randomised": bool,
+    "randomised_by": list,
+    "assessor": str,
+    "synthetic": bool,
+    "licence": str,
+    "source": str,
+    "file": str,
+    "delimiter": str,
+    "cluster": str,
+    "columns": dict,
+    "levels": dict,
+    "units": dict,
+    "selection": dict,
+    "claims": dict,
+    "specifications": dict,
+    "truth": dict,
+}
+_WORDS = {"design": DESIGNS, "assessor": ASSESSORS, "cluster": ("patient_id", "clinic_id")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,29 +116,6 @@ class Study:
         return next((x for x in self.limits if x.scope == scope), None)
 
 
-_PLAIN = {
-    "title": str,
-    "design": str,
-    "randomised": bool,
-    "randomised_by": list,
-    "assessor": str,
-    "synthetic": bool,
-    "licence": str,
-    "source": str,
-    "file": str,
-    "delimiter": str,
-    "cluster": str,
-    "columns": dict,
-    "levels": dict,
-    "units": dict,
-    "selection": dict,
-    "claims": dict,
-    "specifications": dict,
-    "truth": dict,
-}
-_WORDS = {"design": DESIGNS, "assessor": ASSESSORS, "cluster": ("patient_id", "clinic_id")}
-
-
 def read_study(path: Path) -> Study:
     """Read a ``study.toml``.
 
@@ -218,7 +145,7 @@ def read_study(path: Path) -> Study:
 def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
     """Turn the content of a study file into a ``Study``; all problems are raised at once."""
     problems = [*_unknown_keys(raw), *_wrong_values(raw), *plan_problems(raw.get("plan", {}))]
-    problems += measure_problems(raw.get("measures", {}))
+    problems += _measure_problems(raw.get("measures", {}))
     problems += selection_problems(raw.get("selection", {}), raw.get("measures", {}))
     problems += _limit_problems(raw.get("limits", []))
     ValidationReport(source=source, rows=0, problems=tuple(problems)).raise_if_bad()
@@ -228,7 +155,7 @@ def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
     return Study(
         **plain,
         design_declared="design" in raw,
-        measures=parse_measures(raw.get("measures", {})),
+        measures=_parse_measures(raw.get("measures", {})),
         plan=parse_plan(raw.get("plan", {})),
         limits=tuple(Limit(**x) for x in raw.get("limits", [])),
     )
@@ -286,3 +213,73 @@ def _limit_problems(raw: Any) -> list[Problem]:
         isinstance(x, dict) and set(x) == {"scope", "says"} for x in raw
     )
     return [] if good else [key_problem("limits", raw, "[[limits]] with scope and says")]
+
+
+def _parse_measures(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, ColumnSpec]:
+    """Turn a checked ``[measures]`` table into columns by name."""
+    return {
+        name: ColumnSpec(name=name, **{"kind": "number", **entry}) for name, entry in raw.items()
+    }
+
+
+def _measure_problems(raw: Any) -> list[Problem]:
+    """List what is wrong in a ``[measures]`` table."""
+    if not isinstance(raw, dict):
+        return [key_problem("measures", raw, "a table [measures.<column>] for each column")]
+    return [p for name, entry in raw.items() for p in _wrong_measure(name, entry)]
+
+
+def _wrong_measure(name: str, entry: Any) -> list[Problem]:
+    key = f"measures.{name}"
+    if name in columns() or name in _TAKEN:
+        remedy = "leave it out, or give your measure another name"
+        return [key_problem(key, name, "a name that mnstudy does not use itself", remedy)]
+    problems = []
+    if not _MEASURE_NAME.fullmatch(name):
+        rule = "lower-case letters, digits and _, not ending in _not"
+        problems.append(
+            key_problem(key, name, rule, "choose another name, and map it under [columns]")
+        )
+    if not isinstance(entry, dict):
+        return [*problems, key_problem(key, entry, "a table with " + ", ".join(_MEASURE_KEYS))]
+    problems += [
+        key_problem(f"{key}.{k}", v, "one of " + ", ".join(_MEASURE_KEYS), "leave it out")
+        for k, v in entry.items()
+        if k not in _MEASURE_KEYS
+    ]
+    return problems + _wrong_entry(key, entry)
+
+
+def _wrong_entry(key: str, entry: Mapping[str, Any]) -> list[Problem]:
+    kind = entry.get("kind", "number")
+    problems = []
+    if kind not in MEASURE_KINDS:
+        problems.append(key_problem(f"{key}.kind", kind, "one of " + ", ".join(MEASURE_KINDS)))
+    for text in ("meaning",) if kind == "boolean" else ("meaning", "unit"):
+        if not isinstance(entry.get(text), str) or not entry[text].strip():
+            what = "what was measured, and which way is better" if text == "meaning" else "its unit"
+            problems.append(key_problem(f"{key}.{text}", entry.get(text, ""), f"{what}, in quotes"))
+    return problems + _wrong_range(key, kind, entry)
+
+
+def _wrong_range(key: str, kind: str, entry: Mapping[str, Any]) -> list[Problem]:
+    if kind == "boolean":
+        return [
+            key_problem(f"{key}.{k}", entry[k], "none for true or false", "leave it out")
+            for k in ("unit", "low", "high")
+            if k in entry
+        ]
+    problems = [
+        key_problem(f"{key}.{end}", entry.get(end, ""), "a number: the end of what is plausible")
+        for end in ("low", "high")
+        if not _is_number(entry.get(end))
+    ]
+    if not problems and entry["low"] >= entry["high"]:
+        problems.append(
+            key_problem(f"{key}.high", entry["high"], f"more than low ({entry['low']:g})")
+        )
+    return problems
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

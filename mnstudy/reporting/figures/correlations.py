@@ -1,6 +1,7 @@
-"""What the unknown correlation within the person does: three estimates a group of studies.
+"""What the trials support, and how far it rests on what they do not print.
 
-The share of each article's claims that the published trials support.
+The share of each article's claims that the published trials support; and three estimates a group of
+studies, one for each assumed value of the unknown correlation within the person.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import BETWEEN, MARGIN, Chart, Head, mark, sheet
 from mnstudy.reporting.figures.drawing import draw_interval
 from mnstudy.reporting.figures.intervals import IntervalRow, Panel, extent
@@ -34,11 +35,15 @@ from mnstudy.words.units import is_ratio
 
 ENDS = ("estimate", "ci_low", "ci_high")
 # Light to dark and a mark of its own for each correlation.
-LOOKS = {0.3: ("#56b4e9", "o"), 0.5: (theme.PART, "s"), 0.7: (theme.INK, "D")}
+LOOKS = {0.3: ("#56b4e9", "o"), 0.5: (style.PART, "s"), 0.7: (style.INK, "D")}
 STEP = 0.095  # inches between the intervals of a group
 RATIOS = (1e-3, 1e4)  # beyond these a ratio tells nothing; its interval runs off in an arrow
 COLUMNS = ["claim", "title", "endpoint", "controlled", "k", "people", "unit", "correlation",
            *ENDS, "decides"]  # fmt: skip
+
+BAR = 0.24  # inches
+LIGHT = ("supported", "inconclusive", "contradicted", "not testable")  # dark letters on these
+SHARE_COLUMNS = ["article", "title", "claims", "verdict", "count", "share"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,7 +110,7 @@ def _draw(chart: Correlations, width: float, size: float) -> Picture:
     head = Head(width=width, size=size, title=title, marks=marks, words=words)
     blocks = [_Block(own, width, size) for _, own in chart.table.groupby("unit", sort=False)]
     height = sum(b.height + BETWEEN for b in blocks)
-    with theme.themed():
+    with style.themed():
         picture, top = sheet(head, height, chart.alt)
         for block in blocks:
             block.draw(picture, top)
@@ -154,7 +159,7 @@ class _Block:
         axes.set_xlim(*ends)
         axes.set_ylim(sum(self.heights), 0)
         axes.set_yticks([])
-        axes.axvline(panel.null or 0.0, color=theme.LINE, linewidth=0.8, zorder=1)
+        axes.axvline(panel.null or 0.0, color=style.LINE, linewidth=0.8, zorder=1)
         axes.tick_params(axis="x", labelsize=self.size - 0.5)
         axes.set_xlabel(self.unit, fontsize=self.size, labelpad=2)
         at = 0.0
@@ -172,11 +177,6 @@ class _Block:
         value, low, high = (float(row[end]) for end in ENDS)
         return IntervalRow(label="", value=value, low=low, high=high, marker=marker, colour=colour,
                    edge=colour, size=3.4)  # fmt: skip
-
-
-BAR = 0.24  # inches
-LIGHT = ("supported", "inconclusive", "contradicted", "not testable")  # dark letters on these
-SHARE_COLUMNS = ["article", "title", "claims", "verdict", "count", "share"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -238,8 +238,8 @@ def article_shares(findings: Iterable[Finding]) -> ArticleShares | None:
 def _draw_shares(chart: ArticleShares, width: float, size: float) -> Picture:
     words = [v for v in VERDICTS if chart.table.loc[chart.table["verdict"] == v, "count"].any()]
     marks = tuple(
-        mark(v, marker="s", markersize=6.5, color=theme.VERDICT_STYLES[v].colour,
-             markeredgecolor=theme.VERDICT_STYLES[v].edge) for v in words
+        mark(v, marker="s", markersize=6.5, color=style.VERDICT_STYLES[v].colour,
+             markeredgecolor=style.VERDICT_STYLES[v].edge) for v in words
     )  # fmt: skip
     head = Head(width=width, size=size, title="What the trials say of each article", marks=marks,
                 words="claims by verdict of the published trials; number: claims")  # fmt: skip
@@ -247,7 +247,7 @@ def _draw_shares(chart: ArticleShares, width: float, size: float) -> Picture:
     names = [(a, own) for a, own in chart.table.groupby("article", sort=False)]
     lines = [wrap(f"{a}: {own['title'].iloc[0]}", inner, size - 0.5) for a, own in names]
     heights = [len(t) * line_height(size - 0.5) + BAR + 0.12 for t in lines]
-    with theme.themed():
+    with style.themed():
         picture, top = sheet(head, sum(heights) + 0.06, chart.alt)
         top += 0.06
         for (_, own), text, height in zip(names, lines, heights, strict=True):
@@ -270,15 +270,15 @@ def _bar(axes: Axes, own: pd.DataFrame, inner: float, size: float) -> None:
         wide = float(row["share"]) * inner
         if not wide:
             continue
-        style = theme.VERDICT_STYLES[row["verdict"]]
+        look = style.VERDICT_STYLES[row["verdict"]]
         axes.barh(
-            [0.5], [wide], left=left, height=0.94, facecolor=style.colour,
-            edgecolor=theme.INK if style.colour == theme.PAPER else theme.PAPER, linewidth=0.8,
+            [0.5], [wide], left=left, height=0.94, facecolor=look.colour,
+            edgecolor=style.INK if look.colour == style.PAPER else style.PAPER, linewidth=0.8,
             clip_on=False,
         )  # fmt: skip
         text = f"{row['count']}"
         if text_width(text, size, bold=True) + 0.04 < wide:
-            ink: dict[str, Any] = {"color": theme.INK if row["verdict"] in LIGHT else theme.PAPER}
+            ink: dict[str, Any] = {"color": style.INK if row["verdict"] in LIGHT else style.PAPER}
             axes.text(
                 left + wide / 2, 0.48, text, ha="center", va="center", fontsize=size,
                 fontweight="bold", **ink,

@@ -1,7 +1,4 @@
-"""Draw a laid-out panel of rows onto a picture.
-
-The estimate of a finding on an axis of its own, beside the patients it comes from.
-"""
+"""Rows of numbers drawn onto a picture: a panel as laid out, or an estimate beside its patients."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import shown_size
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import Mark, mark
 from mnstudy.reporting.figures.intervals import IntervalRow, Panel, PanelLayout, extent, judged_axis
 from mnstudy.reporting.figures.style import (
@@ -29,6 +26,9 @@ from mnstudy.reporting.figures.style import (
 )
 from mnstudy.reporting.words import SYNTHETIC_WORDS, VerdictAxis, family_words, verdict_axis
 from mnstudy.verdicts.finding.finding import Estimate, Finding
+
+ROW = 0.2  # inches an interval takes
+Ends = tuple[float, float]
 
 
 def draw_panel(
@@ -63,7 +63,7 @@ def _head(picture: Picture, panel: Panel, layout: PanelLayout, left: float, top:
     for i, line in enumerate(layout.title):
         inch_text(picture, left, top + i * step, line, **title)
     at = top + (0.0 if layout.heads_beside else len(layout.title) * step)
-    head: dict[str, Any] = {"fontsize": layout.size - 0.5, "color": theme.MUTED, "ha": "right"}
+    head: dict[str, Any] = {"fontsize": layout.size - 0.5, "color": style.MUTED, "ha": "right"}
     for right, header in zip(layout.cell_rights, panel.headers, strict=False):
         inch_text(picture, left + right, at, header, **head)
 
@@ -74,7 +74,7 @@ def _lines(axes: Axes, panel: Panel, layout: PanelLayout) -> None:
         for i, row in enumerate(panel.rows):
             if row.mark != "heading":
                 axes.plot(
-                    [panel.null] * 2, tops[i : i + 2], color=theme.LINE, linewidth=0.8, zorder=1
+                    [panel.null] * 2, tops[i : i + 2], color=style.LINE, linewidth=0.8, zorder=1
                 )
     judged = [i for i, row in enumerate(panel.rows) if row.judged]
     first, last = (tops[judged[0]], tops[judged[-1] + 1]) if judged else (0, tops[-1])
@@ -84,8 +84,8 @@ def _lines(axes: Axes, panel: Panel, layout: PanelLayout) -> None:
         if margin is None:
             continue
         ends = (low, margin) if lower else (margin, high)
-        axes.fill_betweenx([first, last], *ends, color=theme.ZONE, linewidth=0, zorder=-5)
-        line: dict[str, Any] = {"color": theme.INK, "linewidth": 0.8, "linestyle": (0, (4, 2))}
+        axes.fill_betweenx([first, last], *ends, color=style.ZONE, linewidth=0, zorder=-5)
+        line: dict[str, Any] = {"color": style.INK, "linewidth": 0.8, "linestyle": (0, (4, 2))}
         axes.plot([margin] * 2, [first, last], zorder=1.5, **line)
 
 
@@ -121,7 +121,7 @@ def _name_lines(
         if crowded:
             start = at - width - 0.03 if i == 0 else at + 0.03
         start = min(max(start, 0.0), layout.width - width)
-        inch_text(picture, left + start, top, text, fontsize=size, color=theme.MUTED)
+        inch_text(picture, left + start, top, text, fontsize=size, color=style.MUTED)
 
 
 def _named_lines(panel: Panel) -> list[tuple[float, str]]:
@@ -144,8 +144,8 @@ def _row_text(
     picture: Picture, layout: PanelLayout, i: int, row: IntervalRow, left: float, top: float
 ) -> None:
     weight = "bold" if row.bold else "normal"
-    lines = [(line, layout.size, theme.INK, weight) for line in layout.labels[i]]
-    lines += [(line, layout.size - 0.5, theme.MUTED, "normal") for line in layout.under[i]]
+    lines = [(line, layout.size, style.INK, weight) for line in layout.labels[i]]
+    lines += [(line, layout.size - 0.5, style.MUTED, "normal") for line in layout.under[i]]
     block = sum(line_height(size) for _, size, _, _ in lines)
     at = top + (layout.row_heights[i] - block) / 2
     for line, size, colour, face in lines:
@@ -153,8 +153,8 @@ def _row_text(
         at += line_height(size)
     middle = top + (layout.row_heights[i] - line_height(layout.size)) / 2
     for right, cell in zip(layout.cell_rights, row.cells, strict=False):
-        style: dict[str, Any] = {"fontsize": layout.size, "ha": "right", "fontweight": weight}
-        inch_text(picture, left + right, middle, cell, **style)
+        look: dict[str, Any] = {"fontsize": layout.size, "ha": "right", "fontweight": weight}
+        inch_text(picture, left + right, middle, cell, **look)
 
 
 def draw_interval(
@@ -183,11 +183,11 @@ def draw_interval(
 
 
 def _arrows(axes: Axes, row: IntervalRow, y: float, ends: tuple[float, float]) -> None:
-    style: dict[str, Any] = {"markersize": 4.5, "color": row.edge, "zorder": 3, "clip_on": False}
+    look: dict[str, Any] = {"markersize": 4.5, "color": row.edge, "zorder": 3, "clip_on": False}
     if row.low < ends[0]:
-        axes.plot([ends[0]], [y], marker=4, **style)
+        axes.plot([ends[0]], [y], marker=4, **look)
     if row.high > ends[1]:
-        axes.plot([ends[1]], [y], marker=5, **style)
+        axes.plot([ends[1]], [y], marker=5, **look)
 
 
 def _inside(x: float, ends: tuple[float, float], value: float) -> float:
@@ -197,15 +197,11 @@ def _inside(x: float, ends: tuple[float, float], value: float) -> float:
 
 def draw_mark(picture: Picture, left: float, top: float, verdict: str, size: float = 6) -> None:
     """Draw the marker of a verdict centred at this place in inches."""
-    style = theme.VERDICT_STYLES[verdict]
+    look = style.VERDICT_STYLES[verdict]
     inch_mark(
-        picture, left, top, marker=style.marker, markersize=size, color=style.colour,
-        markeredgecolor=style.edge,
+        picture, left, top, marker=look.marker, markersize=size, color=look.colour,
+        markeredgecolor=look.edge,
     )  # fmt: skip
-
-
-ROW = 0.2  # inches an interval takes
-Ends = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,8 +274,8 @@ class EffectAxis:
         """Draw with the top edge at this place in inches."""
         for line in self._names():
             for start, text in line:
-                style: dict[str, Any] = {"fontsize": self.size - 1, "color": theme.MUTED}
-                inch_text(picture, self.left + start, top, text, **style)
+                look: dict[str, Any] = {"fontsize": self.size - 1, "color": style.MUTED}
+                inch_text(picture, self.left + start, top, text, **look)
             top += line_height(self.size - 1)
         axes = inch_axes(picture, self.left, top, self.width, self._plot_height)
         axes.set_xlim(*self.shown)
@@ -323,7 +319,7 @@ def source_words(finding: Finding) -> str:
 
 def estimate_marks(finding: Finding) -> tuple[Mark, ...]:
     """Return the entries of a key that the axis of an estimate needs."""
-    look = theme.VERDICT_STYLES[finding.verdict]
+    look = style.VERDICT_STYLES[finding.verdict]
     found = [
         mark(
             "estimate", marker=look.marker, markersize=5.5, color=look.colour,
@@ -332,17 +328,17 @@ def estimate_marks(finding: Finding) -> tuple[Mark, ...]:
     ]  # fmt: skip
     if finding.simultaneous is not None:
         name = f"with the {finding.family} primary claims"
-        found.append(mark(name, marker="d", markersize=4, color=theme.PART))
-    zone: dict[str, Any] = {"marker": "s", "markersize": 6, "markeredgecolor": theme.RULE}
-    return (*found, mark("where the claim would hold", color=theme.ZONE, **zone))
+        found.append(mark(name, marker="d", markersize=4, color=style.PART))
+    zone: dict[str, Any] = {"marker": "s", "markersize": 6, "markeredgecolor": style.RULE}
+    return (*found, mark("where the claim would hold", color=style.ZONE, **zone))
 
 
 def _rows(finding: Finding) -> list[IntervalRow]:
     assert finding.estimate is not None
-    look = theme.VERDICT_STYLES[finding.verdict]
+    look = style.VERDICT_STYLES[finding.verdict]
     rows = [_row(finding.estimate, look.marker, look.colour, look.edge, bold=True)]
     if finding.simultaneous is not None:
-        rows.append(_row(finding.simultaneous, "d", theme.PART, theme.PART, bold=False))
+        rows.append(_row(finding.simultaneous, "d", style.PART, style.PART, bold=False))
     return rows
 
 
@@ -363,12 +359,12 @@ def _named(axis: VerdictAxis) -> list[tuple[float, str]]:
 def _axis_lines(axes: Axes, axis: VerdictAxis, height: float) -> None:
     low, high = axes.get_xlim()
     if axis.null is not None:
-        axes.plot([axis.null] * 2, [0, height], color=theme.LINE, linewidth=0.8, zorder=1)
+        axes.plot([axis.null] * 2, [0, height], color=style.LINE, linewidth=0.8, zorder=1)
     sides = ((axis.margin, axis.favours_lower), (axis.other_margin, not axis.favours_lower))
     for margin, lower in sides:
         if margin is None:
             continue
         ends = (low, margin) if lower else (margin, high)
-        axes.fill_betweenx([0, height], *ends, color=theme.ZONE, linewidth=0, zorder=-5)
+        axes.fill_betweenx([0, height], *ends, color=style.ZONE, linewidth=0, zorder=-5)
         dashes: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 1.5}
-        axes.plot([margin] * 2, [0, height], color=theme.INK, **dashes)
+        axes.plot([margin] * 2, [0, height], color=style.INK, **dashes)

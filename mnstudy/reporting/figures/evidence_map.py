@@ -1,7 +1,4 @@
-"""The map of the published evidence: claims by designs, bubbles by patients.
-
-The numbers behind the map of the published evidence: one row a claim and design.
-"""
+"""The map of the published evidence: claims by designs, bubbles by patients; and its numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.published.tables import Published, load_published
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import MARGIN, Chart, Head, mark, sheet
 from mnstudy.reporting.figures.style import (
     Picture,
@@ -44,73 +41,16 @@ POINTS = (
     "no direction printed",
 )
 
-
-def map_table(trials: Trials) -> pd.DataFrame:
-    """Return one row a claim and design: studies, patients, and which way they point.
-
-    A study counts once in a claim. Studies whose numbers can be pooled stand under their design;
-    the others, of which only a direction is known, in a column of their own.
-    """
-    rows = [
-        {"group": claim.group, "claim": claim.id, "title": claim.title, **cell}
-        for claim in trials.claims
-        for cell in _cells(trials, claim)
-    ]
-    names = ["group", "claim", "title", "design", "studies", "people", "in_favour", "against",
-             "undecided", "points"]  # fmt: skip
-    return pd.DataFrame(rows, columns=names)
-
-
-def _cells(trials: Trials, claim: Claim) -> list[dict[str, Any]]:
-    own, tests = trials.behind(claim.id), trials.tests(claim.id)
-    with_number = _people(own, "people") if len(own) else {}
-    beside = tests[~tests["study_id"].isin(list(with_number))]
-    only = _people(beside, "n")
-    design = dict(zip(own["study_id"], own["design"], strict=True)) if len(own) else {}
-    found = []
-    for column in MAP_COLUMNS:
-        if column == "directions only":
-            people, rows = only, beside
-        else:
-            people = {i: n for i, n in with_number.items() if DESIGNS.get(design[i]) == column}
-            rows = tests[tests["study_id"].isin(list(people))]
-        if people:
-            found.append({"design": column, "studies": len(people), **_pointing(people, rows)})
-    return found
-
-
-def _people(rows: pd.DataFrame, name: str) -> dict[str, float]:
-    """Return the people of each study: the most that any of its rows rests on."""
-    most = rows.groupby("study_id")[name].max()
-    return {str(i): 0.0 if pd.isna(n) else float(n) for i, n in most.items()}
-
-
-def _pointing(people: dict[str, float], rows: pd.DataFrame) -> dict[str, Any]:
-    favour = int(rows["counts_as"].eq("favours_claim").sum())
-    against = int(rows["counts_as"].eq("against_claim").sum())
-    undecided = len(rows) - favour - against
-    words = list(POINTS)
-    if not len(rows):
-        points = words[3]
-    elif 2 * favour > len(rows):
-        points = words[0]
-    else:
-        points = words[2] if 2 * against > len(rows) else words[1]
-    return {
-        "people": int(sum(people.values())),
-        "in_favour": favour,
-        "against": against,
-        "undecided": undecided,
-        "points": points,
-    }
-
-
-# Okabe and Ito's colours as for the verdicts; the marks differ too.
+# The colours of the verdicts; the marks differ too.
+_FOR, _OPEN, _AGAINST, _NONE = (
+    style.VERDICT_STYLES[word]
+    for word in ("supported", "inconclusive", "contradicted", "not testable")
+)
 LOOKS: tuple[dict[str, Any], ...] = (
-    {"marker": "o", "color": "#009e73"},
-    {"marker": "D", "color": "#e69f00", "markeredgecolor": "#8a5f00"},
-    {"marker": "X", "color": "#d55e00"},
-    {"marker": "o", "color": theme.PAPER, "markeredgecolor": "#767676"},
+    {"marker": "o", "color": _FOR.colour},
+    {"marker": "D", "color": _OPEN.colour, "markeredgecolor": _OPEN.edge},
+    {"marker": "X", "color": _AGAINST.colour},
+    {"marker": "o", "color": style.PAPER, "markeredgecolor": _NONE.edge},
 )
 POINTING = dict(zip(POINTS, LOOKS, strict=True))
 LARGEST = (0.2, 0.15)  # inches across, the bubble of the most patients: wide and narrow
@@ -203,9 +143,9 @@ def evidence_map(
     >>> evidence_map().alt[:40]
     'Bubbles in a table of 43 claims by desig'
     """
-    theme.check_width(width)
+    style.check_width(width)
     published = data if isinstance(data, Published) else load_published(data)
-    return theme.at_width(whole_map(gather_trials(published)).draw, width)
+    return style.at_width(whole_map(gather_trials(published)).draw, width)
 
 
 def whole_map(trials: Trials) -> EvidenceMap:
@@ -213,12 +153,72 @@ def whole_map(trials: Trials) -> EvidenceMap:
     return EvidenceMap(claims=tuple(trials.claims), table=map_table(trials))
 
 
+def map_table(trials: Trials) -> pd.DataFrame:
+    """Return one row a claim and design: studies, patients, and which way they point.
+
+    A study counts once in a claim. Studies whose numbers can be pooled stand under their design;
+    the others, of which only a direction is known, in a column of their own.
+    """
+    rows = [
+        {"group": claim.group, "claim": claim.id, "title": claim.title, **cell}
+        for claim in trials.claims
+        for cell in _cells(trials, claim)
+    ]
+    names = ["group", "claim", "title", "design", "studies", "people", "in_favour", "against",
+             "undecided", "points"]  # fmt: skip
+    return pd.DataFrame(rows, columns=names)
+
+
+def _cells(trials: Trials, claim: Claim) -> list[dict[str, Any]]:
+    own, tests = trials.behind(claim.id), trials.tests(claim.id)
+    with_number = _people(own, "people") if len(own) else {}
+    beside = tests[~tests["study_id"].isin(list(with_number))]
+    only = _people(beside, "n")
+    design = dict(zip(own["study_id"], own["design"], strict=True)) if len(own) else {}
+    found = []
+    for column in MAP_COLUMNS:
+        if column == "directions only":
+            people, rows = only, beside
+        else:
+            people = {i: n for i, n in with_number.items() if DESIGNS.get(design[i]) == column}
+            rows = tests[tests["study_id"].isin(list(people))]
+        if people:
+            found.append({"design": column, "studies": len(people), **_pointing(people, rows)})
+    return found
+
+
+def _people(rows: pd.DataFrame, name: str) -> dict[str, float]:
+    """Return the people of each study: the most that any of its rows rests on."""
+    most = rows.groupby("study_id")[name].max()
+    return {str(i): 0.0 if pd.isna(n) else float(n) for i, n in most.items()}
+
+
+def _pointing(people: dict[str, float], rows: pd.DataFrame) -> dict[str, Any]:
+    favour = int(rows["counts_as"].eq("favours_claim").sum())
+    against = int(rows["counts_as"].eq("against_claim").sum())
+    undecided = len(rows) - favour - against
+    words = list(POINTS)
+    if not len(rows):
+        points = words[3]
+    elif 2 * favour > len(rows):
+        points = words[0]
+    else:
+        points = words[2] if 2 * against > len(rows) else words[1]
+    return {
+        "people": int(sum(people.values())),
+        "in_favour": favour,
+        "against": against,
+        "undecided": undecided,
+        "points": points,
+    }
+
+
 def _draw(chart: EvidenceMap, width: float, size: float) -> Picture:
     words = "bubbles: patients (area), studies (number)"
     marks = tuple(mark(name, markersize=5, **look) for name, look in POINTING.items())
     head = Head(width=width, size=size, title="The published evidence", words=words, marks=marks)
     plan = _Plan(chart, width, size)
-    with theme.themed():
+    with style.themed():
         picture, top = sheet(head, plan.height, chart.alt)
         _draw_heads(picture, plan, top)
         at = top + plan.heads
@@ -271,17 +271,17 @@ class _Plan:
 
 def _draw_heads(picture: Picture, plan: _Plan, top: float) -> None:
     small = plan.size - 1
-    style: dict[str, Any] = {"fontsize": small, "color": theme.MUTED}
+    look: dict[str, Any] = {"fontsize": small, "color": style.MUTED}
     full_width, full_height = picture.get_size_inches()
     for i, (name, lines) in enumerate(zip(MAP_COLUMNS, plan.columns, strict=True)):
         if plan.wide:
             first = top + plan.heads - 0.06 - len(lines) * line_height(small)
             for k, line in enumerate(lines):
                 at = first + k * line_height(small)
-                inch_text(picture, plan.middle(i), at, line, ha="center", **style)
+                inch_text(picture, plan.middle(i), at, line, ha="center", **look)
         else:
             place = (plan.middle(i) / full_width, 1 - (top + plan.heads - 0.05) / full_height)
-            picture.text(*place, name, rotation=90, ha="center", va="bottom", **style)
+            picture.text(*place, name, rotation=90, ha="center", va="bottom", **look)
 
 
 def _draw_words(
@@ -306,16 +306,16 @@ def _draw_row(
     axes.set_xlim(0, plan.width)
     axes.set_ylim(-1, 1)
     left = MARGIN + plan.label + 0.08
-    axes.plot([left, plan.width - MARGIN], [-1, -1], color=theme.RULE, linewidth=0.5, clip_on=False)
+    axes.plot([left, plan.width - MARGIN], [-1, -1], color=style.RULE, linewidth=0.5, clip_on=False)
     small = plan.size - 1
     words = top + height / 2 - line_height(small) / 2
     own = chart.table[chart.table["claim"] == claim.id]
     if own.empty:
-        inch_text(picture, left, words, NOTHING, fontsize=small, color=theme.MUTED)
+        inch_text(picture, left, words, NOTHING, fontsize=small, color=style.MUTED)
     for cell in own.to_dict("records"):
         at, across = plan.middle(MAP_COLUMNS.index(cell["design"])), plan.across(cell["people"])
         look: dict[str, Any] = {"markeredgewidth": 0.7, **POINTING[cell["points"]]}
         area = EQUAL_AREA.get(look["marker"], 1.0)
         axes.plot([at], [0], markersize=area * across, clip_on=False, zorder=3, **look)
         text, beside = f"{cell['studies']}", at + across / 144 + 0.03
-        inch_text(picture, beside, words, text, fontsize=small, color=theme.MUTED)
+        inch_text(picture, beside, words, text, fontsize=small, color=style.MUTED)

@@ -1,8 +1,7 @@
-"""Forest plots: every study with its weight, the pooled value and what a further study would show.
+"""Forest plots, and the course over sessions beside the gain of each.
 
-Controlled and uncontrolled studies, and different endpoints, stand apart and are never mixed.
-
-The course over sessions: the mean after each session, joined, and the gain of each beside it.
+Every study stands with its weight, the pooled value and what a further study would show. Controlled
+and uncontrolled studies, and different endpoints, stand apart and are never mixed.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import shown_count
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.drawing import draw_panel
 from mnstudy.reporting.figures.intervals import (
     IntervalRow,
@@ -38,6 +37,10 @@ KINDS = ("study", "pooled", "prediction")
 DESIGN = ("design", "blinded")
 HEADERS = ("estimate (interval)", "n", "weight")
 NAMES = {"pooled": "pooled", "prediction": "a further study"}
+
+SIDE_BY_SIDE = 5.0  # inches of room from which the two panels stand beside each other
+BETWEEN = 0.3
+PLOT_HEIGHT = 1.7
 
 
 def forest_panels(finding: Finding) -> list[Panel]:
@@ -126,7 +129,7 @@ def _row(
 ) -> IntervalRow:
     if part.kind == "study":
         return _study_row(finding, part, group, digits, judged=judged)
-    style = theme.VERDICT_STYLES[finding.verdict]
+    look = style.VERDICT_STYLES[finding.verdict]
     pooled = part.kind == "pooled"
     ends = f"{fmt.number(part.ci_low, digits)} to {fmt.number(part.ci_high, digits)}"
     n = shown_count(finding, part.n) if pooled else ""
@@ -137,8 +140,8 @@ def _row(
         high=part.ci_high,
         cells=("", "", write_interval(part, digits) if pooled else ends, n, ""),
         mark="diamond" if pooled else "bar",
-        colour=style.colour if judged else theme.PART,
-        edge=style.edge if judged else theme.PART,
+        colour=look.colour if judged else style.PART,
+        edge=look.edge if judged else style.PART,
         bold=pooled,
         whole=pooled,
         judged=judged,
@@ -177,11 +180,6 @@ def _size(weight: float, weights: Sequence[float]) -> float:
     if not math.isfinite(weight) or not max(weights, default=0):
         return 3.5
     return max(2.2, 6.5 * math.sqrt(weight / max(weights)))
-
-
-SIDE_BY_SIDE = 5.0  # inches of room from which the two panels stand beside each other
-BETWEEN = 0.3
-PLOT_HEIGHT = 1.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +258,7 @@ def _draw_course(block: SessionMeans, picture: Picture, top: float) -> None:
 
 
 def _draw_means(axes: Axes, sessions: Sequence[Part], ends: tuple[float, float]) -> None:
-    line: dict[str, Any] = {"color": theme.PART, "zorder": 2}
+    line: dict[str, Any] = {"color": style.PART, "zorder": 2}
     axes.plot([p.x for p in sessions], [p.value for p in sessions], linewidth=1.0, **line)
     for part in sessions:
         low, high = (

@@ -1,6 +1,6 @@
-"""From a finding to the panels of its figure: what is drawn, against which lines.
+"""Rows of numbers on an axis: the panels of a finding, and where all of it lies in inches.
 
-Rows of numbers: label, dot and interval on an axis, the numbers as text; placed in inches.
+A row is a label, a dot with its interval against the lines of the panel, and the numbers as text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import shown_count
 from mnstudy.formatting import NBSP
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.style import line_height, text_width, widest, wrap
 from mnstudy.reporting.words import VerdictAxis, design_cells, verdict_axis
 from mnstudy.verdicts.finding.finding import Finding, Part
@@ -22,6 +22,26 @@ from mnstudy.words.units import is_ratio
 GAP = 0.14  # inches between columns
 MIN_PLOT = 1.1  # inches; below it the numbers go under the labels
 ROW_PAD = 0.075
+
+ROOM = 6.0  # spans by which a whole interval may widen an axis; fewer on a log axis
+LOG_ROOM = 1.2
+
+HEADERS = ("estimate (interval)", "n")
+TITLES = {
+    "arm": "mean of each arm",
+    "level": "mean of each group",
+    "gain": "gain over the session before",
+    "slope": "slope",
+    "contrast": "other comparisons",
+    "share": "share of patients",
+    "expected": "change to expect without any treatment",
+}
+# "together" is the estimate again, with the interval that holds for the whole family of the plan.
+BESIDE_THE_ESTIMATE = ("together", "contrast", "slope", "expected")
+DIFFERENCES = ("gain", "slope", "contrast", "expected")
+UNJUDGED = ("expected",)  # drawn for comparison: the margin does not apply to it
+
+ZONE_LABEL = "shaded: where the claim would hold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +60,8 @@ class IntervalRow:
     cells: tuple[str, ...] = ()
     mark: str = "dot"
     marker: str = "s"
-    colour: str = theme.PART
-    edge: str = theme.PART
+    colour: str = style.PART
+    edge: str = style.PART
     size: float = 4.5
     bold: bool = False
     whole: bool = False
@@ -129,6 +149,40 @@ class PanelLayout:
     def height(self) -> float:
         """Height of everything."""
         return self.head_height + self.strip_height + self.plot_height + self.axis_height
+
+
+def estimate_panel(finding: Finding) -> Panel:
+    """Return the main panel: the estimate against margin and null, like numbers beneath it."""
+    panel = comparison_panel([finding], labels=[_own_label(finding)], extra=_beside(finding))
+    study = next((p for p in finding.parts if p.kind == "study" and is_estimate(finding, p)), None)
+    return panel if study is None else _of_one_study(panel, study)
+
+
+def comparison_panel(
+    findings: Sequence[Finding], *, labels: Sequence[str], extra: Sequence[Part] = ()
+) -> Panel:
+    """Return a panel with the estimates of several findings that share unit and margin."""
+    first = findings[0]
+    assert first.estimate is not None
+    estimate = first.estimate
+    digits = fmt.decimals_for(estimate.value, estimate.ci_low, estimate.ci_high)
+    rows = [_estimate_row(f, label) for f, label in zip(findings, labels, strict=True)]
+    return Panel(
+        title="",
+        rows=(*rows, *(_beside_row(first, p, digits) for p in extra)),
+        headers=HEADERS,
+        axis_label=estimate.unit,
+        **judged_axis(first),
+    )
+
+
+def part_panels(finding: Finding) -> list[Panel]:
+    """Return a panel for every kind and unit of the parts that are neither studies nor sessions."""
+    shown = set(map(id, _beside(finding)))
+    rest = [p for p in finding.parts if id(p) not in shown and not is_estimate(finding, p)]
+    rest = [p for p in rest if p.kind not in ("study", "pooled", "prediction", "session")]
+    keys = list(dict.fromkeys((p.kind, p.unit) for p in rest))
+    return [_part_panel(finding, [p for p in rest if (p.kind, p.unit) == key]) for key in keys]
 
 
 def lay_out(panel: Panel, width: float, size: float) -> PanelLayout:
@@ -222,10 +276,6 @@ def _cell_widths(panel: Panel, size: float) -> list[float]:
     return widths
 
 
-ROOM = 6.0  # spans by which a whole interval may widen an axis; fewer on a log axis
-LOG_ROOM = 1.2
-
-
 def extent(panel: Panel) -> tuple[float, float]:
     """Return the ends of the axis: every value, margin and null lie inside.
 
@@ -265,56 +315,12 @@ def _drawable(x: float, *, log: bool) -> bool:
     return math.isfinite(x) and (x > 0 or not log)
 
 
-HEADERS = ("estimate (interval)", "n")
-TITLES = {
-    "arm": "mean of each arm",
-    "level": "mean of each group",
-    "gain": "gain over the session before",
-    "slope": "slope",
-    "contrast": "other comparisons",
-    "share": "share of patients",
-    "expected": "change to expect without any treatment",
-}
-# "together" is the estimate again, with the interval that holds for the whole family of the plan.
-BESIDE_THE_ESTIMATE = ("together", "contrast", "slope", "expected")
-DIFFERENCES = ("gain", "slope", "contrast", "expected")
-UNJUDGED = ("expected",)  # drawn for comparison: the margin does not apply to it
-
-
-ZONE_LABEL = "shaded: where the claim would hold"
-
-
-def estimate_panel(finding: Finding) -> Panel:
-    """Return the main panel: the estimate against margin and null, like numbers beneath it."""
-    panel = comparison_panel([finding], labels=[_own_label(finding)], extra=_beside(finding))
-    study = next((p for p in finding.parts if p.kind == "study" and is_estimate(finding, p)), None)
-    return panel if study is None else _of_one_study(panel, study)
-
-
 def _of_one_study(panel: Panel, study: Part) -> Panel:
     """Name the endpoint above the only study, and its design beside it."""
     first, *rest = panel.rows
     cells = (*design_cells(study), *first.cells)
     rows = (replace(first, cells=cells), *(replace(r, cells=("", "", *r.cells)) for r in rest))
     return replace(panel, title=study.group, rows=rows, headers=("design", "blinded", *HEADERS))
-
-
-def comparison_panel(
-    findings: Sequence[Finding], *, labels: Sequence[str], extra: Sequence[Part] = ()
-) -> Panel:
-    """Return a panel with the estimates of several findings that share unit and margin."""
-    first = findings[0]
-    assert first.estimate is not None
-    estimate = first.estimate
-    digits = fmt.decimals_for(estimate.value, estimate.ci_low, estimate.ci_high)
-    rows = [_estimate_row(f, label) for f, label in zip(findings, labels, strict=True)]
-    return Panel(
-        title="",
-        rows=(*rows, *(_beside_row(first, p, digits) for p in extra)),
-        headers=HEADERS,
-        axis_label=estimate.unit,
-        **judged_axis(first),
-    )
 
 
 def judged_axis(finding: Finding) -> dict[str, Any]:
@@ -331,15 +337,6 @@ def judged_axis(finding: Finding) -> dict[str, Any]:
         "log": axis.log,
         "keep": () if axis.log else (0.0,),
     }
-
-
-def part_panels(finding: Finding) -> list[Panel]:
-    """Return a panel for every kind and unit of the parts that are neither studies nor sessions."""
-    shown = set(map(id, _beside(finding)))
-    rest = [p for p in finding.parts if id(p) not in shown and not is_estimate(finding, p)]
-    rest = [p for p in rest if p.kind not in ("study", "pooled", "prediction", "session")]
-    keys = list(dict.fromkeys((p.kind, p.unit) for p in rest))
-    return [_part_panel(finding, [p for p in rest if (p.kind, p.unit) == key]) for key in keys]
 
 
 def _part_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
@@ -375,10 +372,10 @@ def _beside_row(finding: Finding, part: Part, digits: int) -> IntervalRow:
     row = part_row(finding, part, digits, judged=part.kind not in UNJUDGED)
     if part.kind != "together":
         return row
-    style = theme.VERDICT_STYLES[finding.verdict]
+    look = style.VERDICT_STYLES[finding.verdict]
     cells = (row.cells[0], size_cell(finding))
-    look: dict[str, Any] = {"marker": style.marker, "colour": style.colour, "edge": style.edge}
-    return replace(row, cells=cells, whole=True, **look)
+    marked = replace(row, marker=look.marker, colour=look.colour, edge=look.edge)
+    return replace(marked, cells=cells, whole=True)
 
 
 def is_estimate(finding: Finding, part: Part) -> bool:
@@ -399,16 +396,16 @@ def _own_label(finding: Finding) -> str:
 def _estimate_row(finding: Finding, label: str) -> IntervalRow:
     estimate = finding.estimate
     assert estimate is not None
-    style = theme.VERDICT_STYLES[finding.verdict]
+    look = style.VERDICT_STYLES[finding.verdict]
     return IntervalRow(
         label=label,
         value=estimate.value,
         low=estimate.ci_low,
         high=estimate.ci_high,
         cells=(fmt.interval(estimate), size_cell(finding)),
-        marker=style.marker,
-        colour=style.colour,
-        edge=style.edge,
+        marker=look.marker,
+        colour=look.colour,
+        edge=look.edge,
         size=6.5,
         bold=True,
         whole=True,

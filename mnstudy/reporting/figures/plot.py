@@ -1,14 +1,6 @@
-"""The figure of a finding: the estimate against its margin, and the numbers behind it.
+"""The figure of a finding, and which further charts a cohort or the published evidence has.
 
 Figures compute nothing: they draw what a finding holds. No patient is ever drawn.
-
-Which charts of the published evidence a report shows, and in which order.
-
-The further figures of a cohort: what is behind the estimate of a claim.
-
-Which charts of dose, response and waiting a finding of a cohort has, and that of its harms.
-
-Which charts of a cohort stand beside a finding: patients, pairs, courses and grades.
 """
 
 from __future__ import annotations
@@ -23,9 +15,7 @@ from mnstudy.cache import cached
 from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure import safe, shown_size
 from mnstudy.disclosure.displays import safe_display
-from mnstudy.reporting import words as captions
-from mnstudy.reporting.figures import forest as course
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import Chart
 from mnstudy.reporting.figures.charts.curves import DosePlot, ResponderPlot, WaitingPlot
 from mnstudy.reporting.figures.charts.grades import GradeChart
@@ -35,7 +25,7 @@ from mnstudy.reporting.figures.charts.points import PointPlot
 from mnstudy.reporting.figures.correlations import article_shares, correlations
 from mnstudy.reporting.figures.drawing import draw_mark, draw_panel
 from mnstudy.reporting.figures.evidence_map import whole_map
-from mnstudy.reporting.figures.forest import forest_panels
+from mnstudy.reporting.figures.forest import SessionMeans, forest_panels
 from mnstudy.reporting.figures.intervals import (
     Panel,
     comparison_panel,
@@ -47,6 +37,7 @@ from mnstudy.reporting.figures.intervals import (
 from mnstudy.reporting.figures.published import albatross, funnel, harvest_plot
 from mnstudy.reporting.figures.specification import plot_curve
 from mnstudy.reporting.figures.style import Picture, inch_text, line_height, wrap
+from mnstudy.reporting.words import alt_text
 from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.displays.dose import dose_curve
 from mnstudy.verdicts.displays.grades import grade_flow
@@ -107,11 +98,11 @@ def plot(
     'Intervals on an axis. Needling with a serum '
     """
     if isinstance(finding, Chart):
-        return theme.at_width(finding.draw, width)
+        return style.at_width(finding.draw, width)
     if isinstance(finding, SpecificationCurve):
-        return theme.at_width(partial(plot_curve, finding), width)
+        return style.at_width(partial(plot_curve, finding), width)
     findings = [safe(f) for f in _findings(finding)]
-    return theme.at_width(partial(_plot_findings, _drawable(findings)), width)
+    return style.at_width(partial(_plot_findings, _drawable(findings)), width)
 
 
 def _findings(given: Any) -> list[Finding]:
@@ -137,10 +128,10 @@ def _plot_findings(shown: Sequence[Finding], width: float, size: float) -> Pictu
     head = _head(shown, canvas)
     blocks = _blocks(shown, canvas)
     height = sum(b.height for b in blocks) + BETWEEN * len(blocks) + head.height + 2 * MARGIN
-    with theme.themed():
-        picture = theme.new_picture(canvas.width, height, _alt(shown))
+    with style.themed():
+        picture = style.new_picture(canvas.width, height, _alt(shown))
         if any(f.synthetic for f in shown):
-            theme.watermark(picture)
+            style.watermark(picture)
         top = MARGIN
         for block in (head, *blocks):
             block.draw(picture, top)
@@ -159,7 +150,7 @@ def _drawable(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _alt(findings: Sequence[Finding]) -> str:
-    return " ".join(captions.alt_text(f) for f in findings)
+    return " ".join(alt_text(f) for f in findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +178,9 @@ class _Head:
     def draw(self, picture: Picture, top: float) -> None:
         marks, at = dict(self.marks), top
         for i, (text, size, colour, weight) in enumerate(self.lines):
-            indent = 0.0 if colour != theme.INK or weight == "bold" else 0.16
-            style: dict[str, Any] = {"fontsize": size, "color": colour, "fontweight": weight}
-            inch_text(picture, MARGIN + indent, at, text, **style)
+            indent = 0.0 if colour != style.INK or weight == "bold" else 0.16
+            look: dict[str, Any] = {"fontsize": size, "color": colour, "fontweight": weight}
+            inch_text(picture, MARGIN + indent, at, text, **look)
             if i in marks:
                 draw_mark(picture, MARGIN + 0.05, at + line_height(size) / 2, marks[i])
             at += line_height(size)
@@ -197,18 +188,18 @@ class _Head:
 
 def _head(findings: Sequence[Finding], canvas: _Canvas) -> _Head:
     claim, size = findings[0].claim, canvas.size
-    lines = [(t, size + 2, theme.INK, "bold") for t in _wrapped(claim.title, canvas, 2, bold=True)]
+    lines = [(t, size + 2, style.INK, "bold") for t in _wrapped(claim.title, canvas, 2, bold=True)]
     lines += [
-        (t, size - 0.5, theme.MUTED, "normal") for t in _wrapped(claim.estimand, canvas, -0.5)
+        (t, size - 0.5, style.MUTED, "normal") for t in _wrapped(claim.estimand, canvas, -0.5)
     ]
     marks = []
     for finding in findings:
         mark = " · SYNTHETIC DATA" if finding.synthetic else ""
         source = " · ".join(x for x in (finding.dataset + mark, shown_size(finding)) if x)
-        lines += [(t, size - 0.5, theme.MUTED, "normal") for t in _wrapped(source, canvas, -0.5)]
+        lines += [(t, size - 0.5, style.MUTED, "normal") for t in _wrapped(source, canvas, -0.5)]
         marks.append((len(lines), finding.verdict))
         words = wrap(f"{finding.verdict}: {finding.reason}", canvas.inner - 0.16, size)
-        lines += [(t, size, theme.INK, "normal") for t in words]
+        lines += [(t, size, style.INK, "normal") for t in words]
     return _Head(canvas, tuple(lines), tuple(marks))
 
 
@@ -230,7 +221,7 @@ class _RowBlock:
         draw_panel(picture, self.panel, layout, MARGIN, top)
 
 
-def _blocks(findings: Sequence[Finding], canvas: _Canvas) -> list[_RowBlock | course.SessionMeans]:
+def _blocks(findings: Sequence[Finding], canvas: _Canvas) -> list[_RowBlock | SessionMeans]:
     if len(findings) > 1:
         panels = [comparison_panel(g, labels=[f.dataset for f in g]) for g in same_axis(findings)]
         return [_RowBlock(panel, canvas) for panel in panels]
@@ -239,12 +230,12 @@ def _blocks(findings: Sequence[Finding], canvas: _Canvas) -> list[_RowBlock | co
     untold = finding.estimate is not None and not _forest_says_it(finding)
     main = [estimate_panel(finding)] if untold else []
     sessions = [p for p in finding.parts if p.kind == "session"]
-    blocks: list[_RowBlock | course.SessionMeans] = [_RowBlock(p, canvas) for p in (*main, *forest)]
+    blocks: list[_RowBlock | SessionMeans] = [_RowBlock(p, canvas) for p in (*main, *forest)]
     parts = part_panels(finding)
     if sessions:
         gains = next((p for p in parts if p.kind == "gain"), None)
         blocks.append(
-            course.SessionMeans(finding, tuple(sessions), gains, MARGIN, canvas.inner, canvas.size)
+            SessionMeans(finding, tuple(sessions), gains, MARGIN, canvas.inner, canvas.size)
         )
         parts = [p for p in parts if p is not gains]
     return [*blocks, *(_RowBlock(p, canvas) for p in parts)]

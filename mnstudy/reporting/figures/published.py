@@ -1,8 +1,8 @@
-"""Funnel plots: studies against their precision, on the scale they are pooled on.
+"""Plots of published studies: funnel, harvest and albatross.
 
-Albatross plots: exact one-sided p-values against people, over contours of equal effect.
-
-Harvest plots: which way the studies of a claim point, one bar a study and comparison.
+A funnel plot sets studies against their precision, on the scale they are pooled on. A harvest plot
+shows which way the studies of a claim point, one bar a study and comparison. An albatross plot sets
+exact one-sided p-values against people, over contours of equal effect.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 from scipy.special import ndtri
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import BETWEEN, MARGIN, Chart, Head, Mark, mark, sheet
 from mnstudy.reporting.figures.style import Picture, inch_axes, inch_text, line_height, wrap
 from mnstudy.reporting.words import RANDOMISED
@@ -35,6 +35,61 @@ FUNNEL_LEFT = 0.55  # inches for the ticks and their axis
 SHARES = (0, 1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 100)
 RATIOS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 SCALES = {"arcsine": "arcsine scale", "log": "logarithmic scale"}
+
+FEWEST = 3  # directions that make a plot
+KINDS = {
+    "controlled": "against another arm",
+    "within_arms": "between parts of one study",
+    "uncontrolled": "without a control",
+}
+SIDES = {
+    "against the claim": ("against_claim",),
+    "no difference or mixed": ("no_difference", "mixed"),
+    "towards the claim": ("favours_claim",),
+}
+PALE = "#b1bdcc"  # two fifths of the colour of further numbers
+BAND = 0.62  # inches, the height of the largest bar
+WIDEST = 0.12  # inches, a bar
+HARVEST_COLUMNS = [
+    "claim",
+    "kind",
+    "side",
+    "study_id",
+    "label",
+    "year",
+    "doi",
+    "n",
+    "design",
+    "randomised",
+    "blinded",
+    "direction",
+    "counts_as",
+    "in_estimate",
+]
+
+EFFECTS = {0.2: (0, (1, 1.5)), 0.5: (0, (4, 2)), 0.8: "solid"}  # a convention: small to large
+MEASURES = {
+    "one group": "one group of people, or two sides of one body",
+    "two groups": "two groups of people",
+}
+ALBATROSS_PLOT = 1.9  # inches, the height of a panel
+ALBATROSS_LEFT = 0.42  # inches for the ticks and their axis
+PEOPLE = (5, 10, 20, 50, 100, 200, 500, 1000)
+FAINTEST = 0.4  # at least as far from one half as this one-sided p does every axis reach
+ALBATROSS_COLUMNS = [
+    "claim",
+    "kind",
+    "measure",
+    "study_id",
+    "label",
+    "year",
+    "doi",
+    "n",
+    "p_one_sided",
+    "significance",
+    "design",
+    "in_estimate",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,12 +167,12 @@ def funnel(group: StudyGroup) -> Funnel | None:
 
 def _draw_funnel(chart: Funnel, width: float, size: float) -> Picture:
     marks = (
-        mark("a study", marker="o", markersize=4.5, color=theme.PART),
-        mark("pooled value", marker="|", markersize=8, color=theme.INK),
+        mark("a study", marker="o", markersize=4.5, color=style.PART),
+        mark("pooled value", marker="|", markersize=8, color=style.INK),
     )
     head = Head(width=width, size=size, title=f"{chart.claim.title}: funnel", words=chart.label,
                 marks=marks)  # fmt: skip
-    with theme.themed():
+    with style.themed():
         picture, top = sheet(head, 0.1 + FUNNEL_PLOT + 3 * line_height(size) + 0.06, chart.alt)
         room = min(width - 2 * MARGIN - FUNNEL_LEFT - 0.1, 4.6)
         axes = inch_axes(picture, MARGIN + FUNNEL_LEFT, top + 0.1, room, FUNNEL_PLOT)
@@ -129,15 +184,15 @@ def _draw_funnel(chart: Funnel, width: float, size: float) -> Picture:
         for sign in (-1, 1):
             axes.plot(
                 [chart.centre, chart.centre + sign * reach * deep], [0, deep],
-                color=theme.LINE, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1,
+                color=style.LINE, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1,
             )  # fmt: skip
-        axes.plot([chart.centre] * 2, [0, deep], color=theme.INK, linewidth=0.9, zorder=1)
+        axes.plot([chart.centre] * 2, [0, deep], color=style.INK, linewidth=0.9, zorder=1)
         for x, y, n in _points(chart):
-            axes.plot([x], [y], marker="o", markersize=4.5, color=theme.PART, clip_on=False,
+            axes.plot([x], [y], marker="o", markersize=4.5, color=style.PART, clip_on=False,
                       zorder=3)  # fmt: skip
             if n > 1:
                 axes.annotate(f"×{n}", (x, y), xytext=(4, 0), textcoords="offset points",
-                              va="center", fontsize=size - 1, color=theme.MUTED)  # fmt: skip
+                              va="center", fontsize=size - 1, color=style.MUTED)  # fmt: skip
         _funnel_ticks(chart, axes, size)
     return picture
 
@@ -148,7 +203,7 @@ def _points(chart: Funnel) -> list[tuple[float, float, int]]:
     return [(float(x), float(y), int(n)) for (x, y), n in places.items()]
 
 
-def _funnel_ticks(chart: Funnel, axes: theme.Axes, size: float) -> None:
+def _funnel_ticks(chart: Funnel, axes: Axes, size: float) -> None:
     measure, (low, high) = chart.group.measure, axes.get_xlim()
     values = SHARES if measure.scale == "arcsine" else RATIOS if measure.scale == "log" else ()
     places = [(measure.forward(float(v)), v) for v in values]
@@ -169,38 +224,6 @@ def _funnel_ticks(chart: Funnel, axes: theme.Axes, size: float) -> None:
     unit = measure.unit + (f" ({scale})" if scale else "")
     axes.set_xlabel(unit, fontsize=size, labelpad=2)
     axes.set_ylabel("standard error", fontsize=size, labelpad=3)
-
-
-FEWEST = 3  # directions that make a plot
-KINDS = {
-    "controlled": "against another arm",
-    "within_arms": "between parts of one study",
-    "uncontrolled": "without a control",
-}
-SIDES = {
-    "against the claim": ("against_claim",),
-    "no difference or mixed": ("no_difference", "mixed"),
-    "towards the claim": ("favours_claim",),
-}
-PALE = "#b1bdcc"  # two fifths of the colour of further numbers
-BAND = 0.62  # inches, the height of the largest bar
-WIDEST = 0.12  # inches, a bar
-HARVEST_COLUMNS = [
-    "claim",
-    "kind",
-    "side",
-    "study_id",
-    "label",
-    "year",
-    "doi",
-    "n",
-    "design",
-    "randomised",
-    "blinded",
-    "direction",
-    "counts_as",
-    "in_estimate",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -280,7 +303,7 @@ def _draw_harvest(chart: Harvest, table: pd.DataFrame, width: float, size: float
     heads = [wrap(side, inner / 3 - 0.1, size - 0.5) for side in SIDES]
     top_lines = max(map(len, heads)) * line_height(size - 0.5) + 0.05
     band = line_height(size) + BAND + 0.16
-    with theme.themed():
+    with style.themed():
         picture, top = sheet(head, top_lines + len(kinds) * band, chart.alt)
         for i, lines in enumerate(heads):
             _words(picture, lines, MARGIN + (i + 0.5) * inner / 3, top, size)
@@ -300,22 +323,22 @@ def _tallest(table: pd.DataFrame) -> str:
 
 
 def _words(picture: Picture, lines: Sequence[str], middle: float, top: float, size: float) -> None:
-    style: dict[str, Any] = {"fontsize": size - 0.5, "color": theme.MUTED, "ha": "center"}
+    look: dict[str, Any] = {"fontsize": size - 0.5, "color": style.MUTED, "ha": "center"}
     for i, line in enumerate(lines):
-        inch_text(picture, middle, top + i * line_height(size - 0.5), line, **style)
+        inch_text(picture, middle, top + i * line_height(size - 0.5), line, **look)
 
 
 def _marks(table: pd.DataFrame) -> tuple[Mark, ...]:
-    bar: dict[str, Any] = {"marker": "s", "markersize": 6, "markeredgecolor": theme.PART}
+    bar: dict[str, Any] = {"marker": "s", "markersize": 6, "markeredgecolor": style.PART}
     found = []
     if table["randomised"].any():
-        found.append(mark("randomised", color=theme.PART, **bar))
+        found.append(mark("randomised", color=style.PART, **bar))
     if not table["randomised"].all():
         found.append(mark("not randomised", color=PALE, **bar))
     if table["n"].isna().any():
-        found.append(mark("people not printed", color=theme.PAPER, **bar))
+        found.append(mark("people not printed", color=style.PAPER, **bar))
     if table["blinded"].eq("yes").any():
-        found.append(mark("raters blinded", marker=".", markersize=5, color=theme.INK))
+        found.append(mark("raters blinded", marker=".", markersize=5, color=style.INK))
     return tuple(found)
 
 
@@ -335,12 +358,12 @@ def _bars(
         rows = own[own["side"] == side].to_dict("records")
         axes.plot(
             [i * third + 0.04, (i + 1) * third - 0.04], [0, 0],
-            color=theme.LINE, linewidth=0.6, clip_on=False,
+            color=style.LINE, linewidth=0.6, clip_on=False,
         )  # fmt: skip
         start = (i + 0.5) * third - len(rows) * step / 2
         if not rows:
-            style: dict[str, Any] = {"fontsize": size - 1, "color": theme.MUTED, "ha": "center"}
-            inch_text(picture, left + (i + 0.5) * third, top + BAND - 0.16, "none", **style)
+            look: dict[str, Any] = {"fontsize": size - 1, "color": style.MUTED, "ha": "center"}
+            inch_text(picture, left + (i + 0.5) * third, top + BAND - 0.16, "none", **look)
         for k, row in enumerate(rows):
             _bar(axes, row, start + k * step, step, _largest(table))
 
@@ -353,42 +376,17 @@ def _largest(table: pd.DataFrame) -> float:
 def _bar(axes: Axes, row: dict[Any, Any], left: float, step: float, largest: float) -> None:
     unknown = pd.isna(row["n"])
     height = 0.1 if unknown else max(0.05, float(row["n"]) / largest)
-    face = theme.PAPER if unknown else theme.PART if row["randomised"] else PALE
+    face = style.PAPER if unknown else style.PART if row["randomised"] else PALE
     axes.bar(
         [left], [height], width=0.82 * step, align="edge", facecolor=face,
-        edgecolor=theme.PART, linewidth=min(0.6, 9 * step), clip_on=False,
+        edgecolor=style.PART, linewidth=min(0.6, 9 * step), clip_on=False,
     )  # fmt: skip
     if row["blinded"] == "yes":
         dot = max(1.6, min(3.0, 40 * step))
         axes.plot(
             [left + 0.41 * step], [height + 0.07], marker=".", markersize=dot * 1.6,
-            color=theme.INK, markeredgewidth=0, clip_on=False,
+            color=style.INK, markeredgewidth=0, clip_on=False,
         )  # fmt: skip
-
-
-EFFECTS = {0.2: (0, (1, 1.5)), 0.5: (0, (4, 2)), 0.8: "solid"}  # a convention: small to large
-MEASURES = {
-    "one group": "one group of people, or two sides of one body",
-    "two groups": "two groups of people",
-}
-ALBATROSS_PLOT = 1.9  # inches, the height of a panel
-ALBATROSS_LEFT = 0.42  # inches for the ticks and their axis
-PEOPLE = (5, 10, 20, 50, 100, 200, 500, 1000)
-FAINTEST = 0.4  # at least as far from one half as this one-sided p does every axis reach
-ALBATROSS_COLUMNS = [
-    "claim",
-    "kind",
-    "measure",
-    "study_id",
-    "label",
-    "year",
-    "doi",
-    "n",
-    "p_one_sided",
-    "significance",
-    "design",
-    "in_estimate",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -469,7 +467,7 @@ def _draw_albatross(chart: Albatross, table: pd.DataFrame, width: float, size: f
     beside = width > 5 and len(panels) > 1
     step = line_height(size) + 0.2 + ALBATROSS_PLOT + 0.1 + line_height(size) * 3
     rows = math.ceil(len(panels) / 2) if beside else len(panels)
-    with theme.themed():
+    with style.themed():
         picture, top = sheet(head, rows * step, chart.alt)
         room = (width - 2 * MARGIN - (BETWEEN if beside else 0)) / (2 if beside else 1)
         for i, ((kind, measure), own) in enumerate(panels):
@@ -499,12 +497,12 @@ def _panel(
     reach = max(place(0.001), *(abs(place(p)) + 0.2 for p in own["p_one_sided"]))
     axes.set_ylim(least, most)
     axes.set_xlim(-reach, reach)
-    axes.axvline(0, color=theme.LINE, linewidth=0.8, zorder=1)
-    for effect, style in EFFECTS.items():
-        _contour(axes, effect, style, name[1], reach, size)
+    axes.axvline(0, color=style.LINE, linewidth=0.8, zorder=1)
+    for effect, dashes in EFFECTS.items():
+        _contour(axes, effect, dashes, name[1], reach, size)
     axes.plot(
         [place(p) for p in own["p_one_sided"]], own["n"].tolist(), linestyle="none", marker="o",
-        markersize=4.5, color=theme.PART, zorder=3, clip_on=False,
+        markersize=4.5, color=style.PART, zorder=3, clip_on=False,
     )  # fmt: skip
     _albatross_ticks(axes, reach, least, most, size)
     axes.set_xlabel(
@@ -514,7 +512,7 @@ def _panel(
 
 
 def _contour(
-    axes: Axes, effect: float, style: Any, measure: str, reach: float, size: float
+    axes: Axes, effect: float, dashes: Any, measure: str, reach: float, size: float
 ) -> None:
     far = np.linspace(place(FAINTEST), reach, 80)
     p = 0.5 * 10.0**-far
@@ -523,7 +521,7 @@ def _contour(
     seen = (people >= low) & (people <= high)
     for sign in (-1, 1):
         axes.plot(
-            sign * far[seen], people[seen], color=theme.MUTED, linewidth=0.7, linestyle=style,
+            sign * far[seen], people[seen], color=style.MUTED, linewidth=0.7, linestyle=dashes,
             zorder=2,
         )  # fmt: skip
     if not seen.any():
@@ -534,7 +532,7 @@ def _contour(
         fmt.as_entered(effect), end,
         xytext=(0, 2) if at_top else (2, 0), textcoords="offset points",
         ha="center" if at_top else "left", va="bottom" if at_top else "center",
-        fontsize=size - 1, color=theme.MUTED, annotation_clip=False,
+        fontsize=size - 1, color=style.MUTED, annotation_clip=False,
     )  # fmt: skip
 
 

@@ -1,8 +1,6 @@
 """The figure of a specification curve: estimates above, beneath them the choices behind each.
 
-Where everything of a specification curve lies on its picture, in inches.
-
-What stands beside a specification curve: what may be shown of it, caption, text and data.
+Also what may be shown of a curve, its caption, its alternative text and its data.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import THRESHOLD, is_guarded, safe
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.drawing import draw_mark
 from mnstudy.reporting.figures.intervals import IntervalRow, Panel, extent
 from mnstudy.reporting.figures.style import (
@@ -44,81 +42,32 @@ KINDS = {
 NUMBERS = ("estimate", "ci_low", "ci_high", "p_value", "n_patients", "p_joint")
 INTERVAL = ("estimate", "ci_low", "ci_high")
 
-
-def disclosed(curve: SpecificationCurve) -> pd.DataFrame:
-    """Return the specifications, numbers of a real cohort blank where they tell of a few people.
-
-    Two specifications that differ by fewer than five patients would show, one taken from the
-    other, what those few had; the one that is further from the usual choices is withheld.
-    """
-    table = curve.table.astype({"n_patients": "Int64"})
-    if not is_guarded(curve.finding):
-        return table
-    kept: list[int] = []
-    counts = table["n_patients"].value_counts(sort=False).sort_index(ascending=False)
-    for n in sorted(counts.index, key=lambda n: (n != curve.finding.n_patients, -counts[n])):
-        if n >= THRESHOLD and all(abs(n - k) >= THRESHOLD for k in kept):
-            kept.append(int(n))
-    hidden = ~table["n_patients"].isin(kept)
-    estimate = safe(curve.finding).estimate
-    if estimate is None or math.isnan(estimate.value):  # a rate of 1 to 4 patients
-        hidden[:] = True
-    for column in NUMBERS:
-        table[column] = table[column].mask(hidden)
-    return table
+MARGIN = 0.12  # inches around everything
+GAP = 0.1
+PLOT_HEIGHT = 1.75
+TICKS = 0.42  # room for the numbers of the axis
+LABELS = 0.43  # share of the width that the names of the choices may take
+ROW_PAD = 0.03
+BAND = 0.16  # at most, behind the usual choices
+Line = tuple[str, float, str, str]  # text, size, colour, weight
 
 
-def shown(curve: SpecificationCurve) -> pd.DataFrame:
-    """Return the specifications whose numbers may be drawn, by rising estimate."""
-    table = disclosed(curve)
-    return table[table["estimate"].notna()].reset_index(drop=True)
+def plot_curve(curve: SpecificationCurve, width: float, size: float) -> Picture:
+    """Draw a specification curve on a picture of this width in inches, letters in points."""
+    plan = CurvePlan(curve, shown(curve), width, size)
+    with style.themed():
+        picture = style.new_picture(width, plan.height, curve_alt(curve))
+        if curve.finding.synthetic:
+            style.watermark(picture)
+        _draw_head(picture, plan)
+        _draw_estimates(picture, plan)
+        _draw_choices(picture, plan)
+    return picture
 
 
 def is_a_curve(curve: SpecificationCurve) -> bool:
     """Tell whether there is more than one specification to draw."""
     return len(shown(curve)) > 1
-
-
-def is_usual(table: pd.DataFrame) -> pd.Series:
-    """Tell which specification is the usual one: the first option of every kind of choice."""
-    usual = pd.Series(True, index=table.index)
-    for kind, options in declared_choices().items():
-        usual &= table[kind] == next(iter(options))
-    return usual
-
-
-def varied(table: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Return the kinds of choices that differ between these specifications, options in words."""
-    found = {}
-    for kind, options in declared_choices().items():
-        used = {option: words for option, words in options.items() if table[kind].eq(option).any()}
-        if len(used) > 1:
-            found[kind] = used
-    return found
-
-
-def counted_verdicts(table: pd.DataFrame) -> list[tuple[str, int]]:
-    """Return each verdict with the number of specifications that come to it."""
-    words = table["verdict"].tolist()
-    return [(v, words.count(v)) for v in VERDICTS if v in words]
-
-
-def patients(table: pd.DataFrame) -> str:
-    """Write the number of patients behind the specifications: one number or a range."""
-    low, high = int(table["n_patients"].min()), int(table["n_patients"].max())
-    return fmt.count(low, "patient") if low == high else f"{low:,} to {high:,} patients"
-
-
-def joint_words(curve: SpecificationCurve, opening: str = "") -> str:
-    """Say what the test of all specifications together found."""
-    joint = curve.joint
-    if joint is None:
-        return "no joint test: no single coefficient answers this claim"
-    return (
-        f"{opening}{fmt.p_value(joint.p_median)} for the median, "
-        f"{fmt.p_value(joint.p_global)} for the strongest (sign flips of "
-        f"{fmt.count(joint.n_patients, 'patient')})"
-    )
 
 
 def curve_caption(curve: SpecificationCurve) -> str:
@@ -183,14 +132,75 @@ def curve_data(curve: SpecificationCurve) -> pd.DataFrame:
     ).replace({None: np.nan})
 
 
-MARGIN = 0.12  # inches around everything
-GAP = 0.1
-PLOT_HEIGHT = 1.75
-TICKS = 0.42  # room for the numbers of the axis
-LABELS = 0.43  # share of the width that the names of the choices may take
-ROW_PAD = 0.03
-BAND = 0.16  # at most, behind the usual choices
-Line = tuple[str, float, str, str]  # text, size, colour, weight
+def disclosed(curve: SpecificationCurve) -> pd.DataFrame:
+    """Return the specifications, numbers of a real cohort blank where they tell of a few people.
+
+    Two specifications that differ by fewer than five patients would show, one taken from the
+    other, what those few had; the one that is further from the usual choices is withheld.
+    """
+    table = curve.table.astype({"n_patients": "Int64"})
+    if not is_guarded(curve.finding):
+        return table
+    kept: list[int] = []
+    counts = table["n_patients"].value_counts(sort=False).sort_index(ascending=False)
+    for n in sorted(counts.index, key=lambda n: (n != curve.finding.n_patients, -counts[n])):
+        if n >= THRESHOLD and all(abs(n - k) >= THRESHOLD for k in kept):
+            kept.append(int(n))
+    hidden = ~table["n_patients"].isin(kept)
+    estimate = safe(curve.finding).estimate
+    if estimate is None or math.isnan(estimate.value):  # a rate of 1 to 4 patients
+        hidden[:] = True
+    for column in NUMBERS:
+        table[column] = table[column].mask(hidden)
+    return table
+
+
+def shown(curve: SpecificationCurve) -> pd.DataFrame:
+    """Return the specifications whose numbers may be drawn, by rising estimate."""
+    table = disclosed(curve)
+    return table[table["estimate"].notna()].reset_index(drop=True)
+
+
+def is_usual(table: pd.DataFrame) -> pd.Series:
+    """Tell which specification is the usual one: the first option of every kind of choice."""
+    usual = pd.Series(True, index=table.index)
+    for kind, options in declared_choices().items():
+        usual &= table[kind] == next(iter(options))
+    return usual
+
+
+def varied(table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return the kinds of choices that differ between these specifications, options in words."""
+    found = {}
+    for kind, options in declared_choices().items():
+        used = {option: words for option, words in options.items() if table[kind].eq(option).any()}
+        if len(used) > 1:
+            found[kind] = used
+    return found
+
+
+def counted_verdicts(table: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return each verdict with the number of specifications that come to it."""
+    words = table["verdict"].tolist()
+    return [(v, words.count(v)) for v in VERDICTS if v in words]
+
+
+def patients(table: pd.DataFrame) -> str:
+    """Write the number of patients behind the specifications: one number or a range."""
+    low, high = int(table["n_patients"].min()), int(table["n_patients"].max())
+    return fmt.count(low, "patient") if low == high else f"{low:,} to {high:,} patients"
+
+
+def joint_words(curve: SpecificationCurve, opening: str = "") -> str:
+    """Say what the test of all specifications together found."""
+    joint = curve.joint
+    if joint is None:
+        return "no joint test: no single coefficient answers this claim"
+    return (
+        f"{opening}{fmt.p_value(joint.p_median)} for the median, "
+        f"{fmt.p_value(joint.p_global)} for the strongest (sign flips of "
+        f"{fmt.count(joint.n_patients, 'patient')})"
+    )
 
 
 @dataclass(frozen=True)
@@ -221,10 +231,10 @@ class CurvePlan:
             joint_words(self.curve, "all together: "),
         ]
         title = wrap(finding.claim.title, self.inner, self.size + 2, bold=True)
-        lines: list[Line] = [(t, self.size + 2, theme.INK, "bold") for t in title]
+        lines: list[Line] = [(t, self.size + 2, style.INK, "bold") for t in title]
         for text in muted:
             broken = wrap(text, self.inner, small)
-            lines += [(t, small, theme.MUTED, "normal") for t in broken]
+            lines += [(t, small, style.MUTED, "normal") for t in broken]
         return lines
 
     @property
@@ -298,20 +308,7 @@ class CurvePlan:
         if self.usual is not None:
             half = min(0.5, BAND / 2 * (len(self.table) + 0.4) / self.plot_width)
             ends = (self.usual - half, self.usual + half)
-            axes.axvspan(*ends, color=theme.RULE, linewidth=0, zorder=-3)
-
-
-def plot_curve(curve: SpecificationCurve, width: float, size: float) -> Picture:
-    """Draw a specification curve on a picture of this width in inches, letters in points."""
-    plan = CurvePlan(curve, shown(curve), width, size)
-    with theme.themed():
-        picture = theme.new_picture(width, plan.height, curve_alt(curve))
-        if curve.finding.synthetic:
-            theme.watermark(picture)
-        _draw_head(picture, plan)
-        _draw_estimates(picture, plan)
-        _draw_choices(picture, plan)
-    return picture
+            axes.axvspan(*ends, color=style.RULE, linewidth=0, zorder=-3)
 
 
 def _draw_head(picture: Picture, plan: CurvePlan) -> None:
@@ -354,26 +351,26 @@ def _draw_lines(axes: Axes, axis: VerdictAxis, ends: tuple[float, float]) -> Non
         if margin is None:
             continue
         zone = (low, margin) if lower else (margin, high)
-        axes.axhspan(*zone, color=theme.ZONE, linewidth=0, zorder=-5)
-        axes.axhline(margin, color=theme.INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1.5)
+        axes.axhspan(*zone, color=style.ZONE, linewidth=0, zorder=-5)
+        axes.axhline(margin, color=style.INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1.5)
     if axis.null is not None:
-        axes.axhline(axis.null, color=theme.LINE, linewidth=0.8, zorder=1)
+        axes.axhline(axis.null, color=style.LINE, linewidth=0.8, zorder=1)
 
 
 def _draw_one(
     axes: Axes, i: int, row: dict[Any, Any], plan: CurvePlan, ends: tuple[float, float]
 ) -> None:
-    style = theme.VERDICT_STYLES[row["verdict"]]
+    look = style.VERDICT_STYLES[row["verdict"]]
     usual = i == plan.usual
     value = float(row["estimate"])
     raw = [value if math.isnan(x) else float(x) for x in (row["ci_low"], row["ci_high"])]
     low, high = (min(max(x, ends[0]), ends[1]) for x in raw)
-    line: dict[str, Any] = {"color": style.edge, "zorder": 2, "clip_on": False}
+    line: dict[str, Any] = {"color": look.edge, "zorder": 2, "clip_on": False}
     axes.plot([i, i], [low, high], linewidth=1.8 if usual else 0.9, **line)
     size = min(4.5, max(2.0, 50 * plan.plot_width / len(plan.table)))
     axes.plot(
-        [i], [value], marker=style.marker, markersize=size + 1.5 if usual else size,
-        color=style.colour, markeredgecolor=theme.INK if usual else style.edge,
+        [i], [value], marker=look.marker, markersize=size + 1.5 if usual else size,
+        color=look.colour, markeredgecolor=style.INK if usual else look.edge,
         markeredgewidth=0.9 if usual else 0.6, zorder=4 if usual else 3, clip_on=False,
     )  # fmt: skip
     for end, beyond, marker in (
@@ -419,7 +416,7 @@ def _name(picture: Picture, plan: CurvePlan, axis: VerdictAxis, ends: tuple[floa
     for top, lines in _apart(sorted(blocks), line_height(small)):
         for k, text in enumerate(lines):
             place = (plan.plot_left - TICKS, top + k * line_height(small))
-            inch_text(picture, *place, text, fontsize=small, color=theme.MUTED, ha="right")
+            inch_text(picture, *place, text, fontsize=small, color=style.MUTED, ha="right")
 
 
 def _name_usual(picture: Picture, plan: CurvePlan, above: float, left: float) -> None:
@@ -428,7 +425,7 @@ def _name_usual(picture: Picture, plan: CurvePlan, above: float, left: float) ->
     width = text_width(text, small)
     at = plan.plot_left + plan.plot_width * (plan.usual + 0.7) / (len(plan.table) + 0.4)
     start = min(max(at - width / 2, left), plan.width - MARGIN - width)
-    inch_text(picture, start, above, text, fontsize=small, color=theme.MUTED)
+    inch_text(picture, start, above, text, fontsize=small, color=style.MUTED)
 
 
 def _apart(blocks: list[tuple[float, list[str]]], step: float) -> list[tuple[float, list[str]]]:
@@ -463,7 +460,7 @@ def _draw_choices(picture: Picture, plan: CurvePlan) -> None:
         small = plan.size if option else plan.size - 0.5
         for k, text in enumerate(lines):
             top = plan.choices_top + at + ROW_PAD / 2 + k * line_height(small)
-            look: dict[str, Any] = {"color": theme.INK} if option else {"color": theme.MUTED}
+            look: dict[str, Any] = {"color": style.INK} if option else {"color": style.MUTED}
             left = MARGIN + (0.1 if option else 0.0)
             inch_text(picture, left, top, text, fontsize=small, **look)
         if option:
@@ -471,14 +468,14 @@ def _draw_choices(picture: Picture, plan: CurvePlan) -> None:
             middle = at + height / 2
             axes.plot(
                 [-0.5, len(plan.table) - 0.5], [middle, middle],
-                color=theme.RULE, linewidth=0.5, zorder=-4,
+                color=style.RULE, linewidth=0.5, zorder=-4,
             )  # fmt: skip
             axes.plot(
                 list(there), [middle] * len(there), linestyle="none", marker="s",
-                markersize=size, color=theme.PART, zorder=2,
+                markersize=size, color=style.PART, zorder=2,
             )  # fmt: skip
         at += height
     label = "specifications, by rising estimate"
     top = plan.choices_top + plan.choices_height + 0.04
     right = plan.width - MARGIN
-    inch_text(picture, right, top, label, fontsize=plan.size - 0.5, color=theme.MUTED, ha="right")
+    inch_text(picture, right, top, label, fontsize=plan.size - 0.5, color=style.MUTED, ha="right")

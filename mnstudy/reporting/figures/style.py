@@ -1,15 +1,9 @@
 """One look for every figure: sizes, colours, type; and files that come out the same each time.
 
-SVG as matplotlib writes it, made smaller without a visible change.
-
-A picture made larger as a whole: its letters, lines and marks with it.
-
-Axes that make a tick when one is drawn, not before.
-
-Matplotlib makes four ticks for every axes it sets up, each of three lines and two texts: most of
-what axes cost, and most figures here consist of several axes with few ticks.
-
-How wide text is on paper, and how it is broken into lines: the same on every machine.
+Text is measured and broken into lines as on paper, the same on every machine. SVG is made smaller
+than matplotlib writes it, without a visible change. Matplotlib makes four ticks for every axes it
+sets up, each of three lines and two texts: most of what axes cost. Axes here make a tick when one
+is drawn, not before.
 """
 
 from __future__ import annotations
@@ -50,12 +44,78 @@ SLACK = 1.01  # renderers differ a little in the widths of letters
 CAPITAL = 0.73  # height of a capital, likewise
 CLOSE = 0.25  # size of the letters by which a width may differ from the sum of those of its words
 
-
 _UNIT = text_to_path.FONT_SCALE  # widths grow with the size: each text is measured at this one
 _FONTS = {
     bold: FontProperties(family="DejaVu Sans", size=_UNIT, weight="bold" if bold else "normal")
     for bold in (False, True)
 }
+
+_POINTS = 72  # dots per inch of an SVG
+_FAMILY = b" font-family: 'DejaVu Sans', 'Verdana', sans-serif;"
+_ONCE = b"text{font-family: 'DejaVu Sans', 'Verdana', sans-serif}</style>"
+_NO_TURN = re.compile(rb' transform="rotate\(-0 [^)]*\)"')
+_TAG = re.compile(rb"<[^>]+>")  # what a reader wrote stands between tags, never inside one
+_STYLE = re.compile(rb' style="([^"]*)"')
+_QUOTES = re.compile(rb"=\"([^'\"]*)\"")
+_AS_IT_IS = "/:=,;()'!*+$@?"  # what an address, srcset and HTML take as it is
+_DIGITS = re.compile(rb"(\.\d\d)\d+")
+_UNSEEN = re.compile(
+    rb'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>| id="[a-zA-Z]\w*_\d+"', re.S
+)
+
+_LISTS = ("majorTicks", "minorTicks")  # where they are missing, asking for one fills it
+
+COLUMN = 85 / 25.4  # inches: one column of a journal
+FULL = 180 / 25.4  # both columns
+SLIDE = 10.0  # a slide of 16 to 9
+LETTERS = 8.0  # on paper, in points
+# Width in inches, letters in points.
+SIZES = {"full": (FULL, LETTERS), "column": (COLUMN, 7.0), "slide": (SLIDE, 14.0)}
+PNG_DPI = 200
+
+INK = "#1f1f1f"
+MUTED = "#595959"
+LINE = "#9a9a9a"
+ZONE = "#e6f1ec"
+PART = "#3d5a80"  # further numbers, which carry no verdict of their own
+PAPER = "#ffffff"
+BAND = "#faf7f2"  # behind whatever is synthetic
+HATCH = "#ece5da"
+WATERMARK = "#eae3d8"
+RULE = "#dcdcdc"
+SYNTHETIC = "SYNTHETIC"
+
+# Letters stay letters in SVG: a tenth of the size, and they can be searched, read aloud and
+# edited. Verdana has the widths of DejaVu Sans, which Windows and macOS lack.
+RC: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
+    "text.color": INK,
+    "text.parse_math": False,
+    "text.hinting": "no_hinting",  # widths as measured, at every resolution
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
+    "axes.linewidth": 0.6,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "xtick.color": INK,
+    "xtick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.color": INK,
+    "ytick.major.width": 0.6,
+    "ytick.major.size": 2.5,
+    "figure.facecolor": PAPER,
+    "hatch.linewidth": 0.4,
+    "lines.solid_capstyle": "butt",
+    "pdf.fonttype": 42,  # letters as TrueType: searched and copied as text
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mnstudy",
+}
+
+_inside = ContextVar("inside", default=False)  # to set everything once costs milliseconds
+
+SHADES = (1.0, 0.8, 0.6, 0.4, 0.2)  # of each colour, towards paper: the edges of letters and lines
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
@@ -140,20 +200,6 @@ def _pieces(word: str, width: float, size: float, *, bold: bool) -> list[str]:
         pieces.append(word[:cut])
         word = word[cut:]
     return [*pieces, word] if word else pieces
-
-
-_POINTS = 72  # dots per inch of an SVG
-_FAMILY = b" font-family: 'DejaVu Sans', 'Verdana', sans-serif;"
-_ONCE = b"text{font-family: 'DejaVu Sans', 'Verdana', sans-serif}</style>"
-_NO_TURN = re.compile(rb' transform="rotate\(-0 [^)]*\)"')
-_TAG = re.compile(rb"<[^>]+>")  # what a reader wrote stands between tags, never inside one
-_STYLE = re.compile(rb' style="([^"]*)"')
-_QUOTES = re.compile(rb"=\"([^'\"]*)\"")
-_AS_IT_IS = "/:=,;()'!*+$@?"  # what an address, srcset and HTML take as it is
-_DIGITS = re.compile(rb"(\.\d\d)\d+")
-_UNSEEN = re.compile(
-    rb'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>| id="[a-zA-Z]\w*_\d+"', re.S
-)
 
 
 class _Renderer(RendererSVG):
@@ -259,9 +305,6 @@ def _grow_axis(axis: Axis, times: float) -> None:
         )
 
 
-_LISTS = ("majorTicks", "minorTicks")  # where they are missing, asking for one fills it
-
-
 class _Late(Axis):
     def set_clip_path(self, path: Any, transform: Any = None) -> None:
         with self._as_they_are():
@@ -307,27 +350,6 @@ class LateAxes(Axes):
         self.xaxis.__class__, self.yaxis.__class__ = _LateX, _LateY
 
 
-COLUMN = 85 / 25.4  # inches: one column of a journal
-FULL = 180 / 25.4  # both columns
-SLIDE = 10.0  # a slide of 16 to 9
-LETTERS = 8.0  # on paper, in points
-# Width in inches, letters in points.
-SIZES = {"full": (FULL, LETTERS), "column": (COLUMN, 7.0), "slide": (SLIDE, 14.0)}
-PNG_DPI = 200
-
-INK = "#1f1f1f"
-MUTED = "#595959"
-LINE = "#9a9a9a"
-ZONE = "#e6f1ec"
-PART = "#3d5a80"  # further numbers, which carry no verdict of their own
-PAPER = "#ffffff"
-BAND = "#faf7f2"  # behind whatever is synthetic
-HATCH = "#ece5da"
-WATERMARK = "#eae3d8"
-RULE = "#dcdcdc"
-SYNTHETIC = "SYNTHETIC"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictStyle:
     """Colour and marker of a verdict; the word always stands beside them."""
@@ -347,34 +369,6 @@ VERDICT_STYLES: Mapping[str, VerdictStyle] = {
     "not testable": VerdictStyle(colour="#ffffff", edge="#767676", marker="o"),
 }
 
-# Letters stay letters in SVG: a tenth of the size, and they can be searched, read aloud and
-# edited. Verdana has the widths of DejaVu Sans, which Windows and macOS lack.
-RC: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
-    "text.color": INK,
-    "text.parse_math": False,
-    "text.hinting": "no_hinting",  # widths as measured, at every resolution
-    "axes.edgecolor": LINE,
-    "axes.facecolor": "none",
-    "axes.linewidth": 0.6,
-    "axes.spines.left": False,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "xtick.color": INK,
-    "xtick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.color": INK,
-    "ytick.major.width": 0.6,
-    "ytick.major.size": 2.5,
-    "figure.facecolor": PAPER,
-    "hatch.linewidth": 0.4,
-    "lines.solid_capstyle": "butt",
-    "pdf.fonttype": 42,  # letters as TrueType: searched and copied as text
-    "svg.fonttype": "none",
-    "svg.hashsalt": "mnstudy",
-}
-
 
 @contextmanager
 def themed() -> Iterator[None]:
@@ -390,9 +384,6 @@ def themed() -> Iterator[None]:
             yield
     finally:
         _inside.reset(token)
-
-
-_inside = ContextVar("inside", default=False)  # to set everything once costs milliseconds
 
 
 class Picture(Figure):
@@ -495,9 +486,6 @@ def svg_bytes(picture: Figure) -> bytes:
     """
     with themed():
         return compact(drawn(picture, title=getattr(picture, "alt", "")))
-
-
-SHADES = (1.0, 0.8, 0.6, 0.4, 0.2)  # of each colour, towards paper: the edges of letters and lines
 
 
 @cache

@@ -30,7 +30,7 @@ from mnstudy.reporting.page.scorecard import scorecard_entry
 from mnstudy.reporting.tables.baseline import dropouts_table, flow_table
 from mnstudy.reporting.tables.sensitivity import groups, summary
 from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts
-from mnstudy.verdicts.claims.registry import claim as claim_of
+from mnstudy.verdicts.claims.registry import claim
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
@@ -49,6 +49,17 @@ DROPOUTS = {
     "difference": "difference (95 % interval)",
     "n": "patients",
 }
+
+KINDS = {
+    "points": "the points behind the estimate",
+    "pairs": "the two sides of each patient",
+    "course": "the course of single patients",
+    "grades": "how grades moved",
+    "dose": "the dose curve",
+    "responders": "who responded at every threshold",
+    "waiting": "the time to a response",
+}
+NO_HARMS = "These data record no harm as yes or no."
 
 
 class Sentence(str):
@@ -102,7 +113,7 @@ def claims_table(claims: Iterable[str]) -> Words:
     >>> claims_table(["little-pain"])["margin"].tolist()
     ['3 points of 10']
     """
-    found = [claim_of(name) for name in claims]
+    found = [claim(name) for name in claims]
     rows = [
         [", ".join(c.articles), c.estimand, f"{fmt.as_entered(c.margin)} {c.unit}"] for c in found
     ]
@@ -255,18 +266,6 @@ def claims_to_read(cohort: Cohort) -> Words:
 
 def _lacking(finding: Finding) -> str:
     return "; ".join(sentences(guarded_notes(finding.reasons)))
-
-
-KINDS = {
-    "points": "the points behind the estimate",
-    "pairs": "the two sides of each patient",
-    "course": "the course of single patients",
-    "grades": "how grades moved",
-    "dose": "the dose curve",
-    "responders": "who responded at every threshold",
-    "waiting": "the time to a response",
-}
-NO_HARMS = "These data record no harm as yes or no."
 
 
 def chart(cohort: Cohort, finding: Finding, *kinds: str) -> Picture | Sentence:

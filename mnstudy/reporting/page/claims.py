@@ -1,12 +1,12 @@
-"""What the page says of one claim: what was said, what would test it, what each body answers.
+"""The claims on the page: what was said, what would test it, what each body of data answers.
 
-The scorecard of the page: what it is sorted and filtered by.
+Also what their rows on the scorecard are sorted and filtered by.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mnstudy import formatting as fmt
@@ -15,6 +15,7 @@ from mnstudy.reporting.figures.charts.chart import Chart
 from mnstudy.reporting.page.methods import RULES, may_be_said
 from mnstudy.reporting.page.scorecard import ScorecardEntry, articles, scorecard_entry
 from mnstudy.reporting.page.sections import (
+    Pictures,
     curve_figure,
     drawn_charts,
     other_choices,
@@ -41,47 +42,8 @@ ABOUT = (
 )
 
 
-def sort_keys(shown: ScorecardEntry, finding: Finding | None) -> dict[str, str]:
-    """Return what a cell is sorted by; empty where there is nothing, which always comes last.
-
-    ``beyond`` is the distance of the estimate from the margin, in distances between margin and no
-    effect, positive where the claim would hold: it can be compared between claims, unlike the
-    estimates themselves.
-    """
-    estimate = finding.estimate if finding is not None else None
-    return {
-        "verdict": str(VERDICTS.index(shown.verdict)) if shown.verdict in VERDICTS else "",
-        "estimate": _number(estimate.value) if estimate is not None else "",
-        "beyond": _number(shown.track.value) if shown.track is not None else "",
-    }
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}" if math.isfinite(value) else ""
-
-
-def controls(
-    claims: Sequence[Claim], sources: Sequence[EvidenceSource], groups: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    """Return what the claims can be filtered by: only what some of them have."""
-    said = {letter for c in claims for letter in (*c.articles, *c.against)}
-    words = {f.verdict for b in sources for f in b.findings}
-    return {
-        "articles": [(letter, f"{letter}: {name}") for letter, name in ARTICLES.items()
-                     if letter in said],
-        "verdicts": [(str(i), word) for i, word in enumerate(VERDICTS) if word in words],
-        "bodies": [(str(i), source.heading) for i, source in enumerate(sources)],
-        "groups": [(group["key"], group["title"]) for group in groups],
-        "sorts": SORTS,
-        "about": ABOUT,
-    }  # fmt: skip
-
-
-Drawings = Mapping[tuple[str, str], Any]
-
-
 def grouped(
-    claims: Sequence[Claim], sources: Sequence[EvidenceSource], pictures: Drawings
+    claims: Sequence[Claim], sources: Sequence[EvidenceSource], pictures: Pictures
 ) -> list[dict[str, Any]]:
     """Return the claims by group, each with its row of the scorecard and its section."""
     groups = []
@@ -92,7 +54,7 @@ def grouped(
     return groups
 
 
-def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Drawings) -> dict[str, Any]:
+def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Pictures) -> dict[str, Any]:
     found = [(b, next((f for f in b.findings if f.claim.id == claim.id), None)) for b in sources]
     cells = [(b, scorecard_entry(f), f) for b, f in found]
     return {
@@ -115,7 +77,7 @@ def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Drawings) 
     }
 
 
-def _entry(source: EvidenceSource, finding: Finding, pictures: Drawings) -> dict[str, Any]:
+def _entry(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "heading": source.heading,
         "synthetic": source.synthetic,
@@ -136,7 +98,7 @@ def _own_charts(source: EvidenceSource, finding: Finding) -> Sequence[Chart]:
     return () if source.trials is not None else source.charts.get(finding.claim.id, ())
 
 
-def _answer(source: EvidenceSource, finding: Finding, pictures: Drawings) -> dict[str, Any]:
+def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dict[str, Any]:
     estimate = finding.estimate
     assert estimate is not None
     level = fmt.level(estimate.confidence_level)
@@ -164,13 +126,49 @@ def answer_anchor(claim_id: str, source: EvidenceSource) -> str:
 
 def _family(finding: Finding) -> str:
     """Write the interval that holds for the whole family, and the p-value adjusted over it."""
-    wide = finding.simultaneous
-    if wide is None:
+    family = finding.simultaneous
+    if family is None:
         return ""
     text = (
-        f"{fmt.interval(wide)} {wide.unit}, {fmt.level(wide.confidence_level)} interval "
+        f"{fmt.interval(family)} {family.unit}, {fmt.level(family.confidence_level)} interval "
         f"(Bonferroni over {fmt.count(finding.family, 'claim')}): the verdict rests on it"
     )
     if math.isnan(finding.p_holm):
         return text
     return f"{text}; {fmt.p_value(finding.p_holm)} after Holm"
+
+
+def controls(
+    claims: Sequence[Claim], sources: Sequence[EvidenceSource], groups: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what the claims can be filtered by: only what some of them have."""
+    said = {letter for c in claims for letter in (*c.articles, *c.against)}
+    words = {f.verdict for b in sources for f in b.findings}
+    return {
+        "articles": [(letter, f"{letter}: {name}") for letter, name in ARTICLES.items()
+                     if letter in said],
+        "verdicts": [(str(i), word) for i, word in enumerate(VERDICTS) if word in words],
+        "bodies": [(str(i), source.heading) for i, source in enumerate(sources)],
+        "groups": [(group["key"], group["title"]) for group in groups],
+        "sorts": SORTS,
+        "about": ABOUT,
+    }  # fmt: skip
+
+
+def sort_keys(shown: ScorecardEntry, finding: Finding | None) -> dict[str, str]:
+    """Return what a cell is sorted by; empty where there is nothing, which always comes last.
+
+    ``beyond`` is the distance of the estimate from the margin, in distances between margin and no
+    effect, positive where the claim would hold: it can be compared between claims, unlike the
+    estimates themselves.
+    """
+    estimate = finding.estimate if finding is not None else None
+    return {
+        "verdict": str(VERDICTS.index(shown.verdict)) if shown.verdict in VERDICTS else "",
+        "estimate": _number(estimate.value) if estimate is not None else "",
+        "beyond": _number(shown.track.value) if shown.track is not None else "",
+    }
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}" if math.isfinite(value) else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -16,6 +15,7 @@ from mnstudy.reporting.page.downloads import Download
 from mnstudy.reporting.page.methods import MEANINGS, paragraphs, what_ran
 from mnstudy.reporting.page.scorecard import HELP, claims_of
 from mnstudy.reporting.page.sections import (
+    Pictures,
     cohort_sections,
     doubts_section,
     other_tables,
@@ -27,23 +27,6 @@ from mnstudy.verdicts.claims.registry import ARTICLES, OWN, Claim
 from mnstudy.verdicts.finding.finding import VERDICTS
 
 TITLE = "Microneedling of scars: what the articles claim, held against data"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageFigure:
-    """A figure as the page holds it: wide, narrow, its files, and the words of a chart."""
-
-    wide: str
-    narrow: str
-    width: int
-    height: int
-    path: str
-    files: tuple[str, ...]
-    alt: str = ""
-    caption: str = ""
-
-
-Pictures = Mapping[tuple[str, str], PageFigure]
 
 
 def render(

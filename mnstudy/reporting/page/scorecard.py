@@ -1,9 +1,4 @@
-"""The scorecard: one row a claim, one column a body of data, every interval against its margin.
-
-Where everything on the scorecard lies, and how it is drawn.
-
-One cell of the scorecard: verdict, numbers, and where the interval lies against the margin.
-"""
+"""The scorecard: one row a claim, one column a body of data, every interval against its margin."""
 
 from __future__ import annotations
 
@@ -18,7 +13,7 @@ from matplotlib.axes import Axes
 
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import safe, shown_count
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.style import Picture, inch_axes, line_height, text_width, wrap
 from mnstudy.reporting.words import verdict_axis
 from mnstudy.verdicts.claims.registry import GROUPS, OWN, Claim, registry
@@ -26,7 +21,29 @@ from mnstudy.verdicts.finding.finding import VERDICTS, Finding, format_estimate
 from mnstudy.verdicts.findings import Findings
 from mnstudy.words.units import short
 
+Columns = Sequence[tuple[str, Findings]]  # heading and findings of each body of data
 LEFT, RIGHT = -3.0, 4.0  # ends of the scale, in distances between margin and no effect
+MARGIN = 0.15
+TITLE, ARTICLES, TRACK, TEXT = 2.15, 0.72, 0.95, 1.62  # widths in inches
+GAP = 0.1
+ROW, GROUP_ROW = 0.295, 0.33
+SIZE = 7.5
+HELP = (
+    "Each interval is drawn on the scale of its own claim: the dashed line is the margin (or the "
+    "stated limit), the grey tick is no effect (or zero), and to the right of the line the claim "
+    "would hold. An arrow means that the interval goes on. Articles: ≠ says the opposite."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorecardEntry:
+    """What the scorecard shows of one finding."""
+
+    verdict: str
+    numbers: str
+    size: str
+    reason: str
+    track: Track | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +63,95 @@ class Track:
     runs_right: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScorecardEntry:
-    """What the scorecard shows of one finding."""
-
-    verdict: str
-    numbers: str
-    size: str
-    reason: str
-    track: Track | None
-
-
 NOT_ASKED = ScorecardEntry(verdict="not asked", numbers="", size="", reason="", track=None)
+
+
+def scorecard(columns: Columns) -> Picture:
+    """Draw the scorecard.
+
+    Parameters
+    ----------
+    columns : sequence of (heading, Findings)
+        One body of data each, from left to right.
+
+    Returns
+    -------
+    Picture
+        A matplotlib figure with one row for every claim.
+
+    Raises
+    ------
+    ValueError
+        No column, or no claim in any of them.
+    """
+    claims = claims_of(columns)
+    if not claims:
+        raise ValueError("there is nothing to draw: give at least one heading with its findings")
+    plan = ScorecardPlan(columns, claims)
+    with style.themed():
+        picture = style.new_picture(plan.width, plan.height, alt_text(columns))
+        axes = inch_axes(picture, 0, 0, plan.width, plan.height)
+        axes.set_axis_off()
+        axes.set_xlim(0, plan.width)
+        axes.set_ylim(plan.height, 0)
+        draw(axes, plan)
+    return picture
+
+
+def scorecard_table(columns: Columns) -> pd.DataFrame:
+    """Return the scorecard as a table of words.
+
+    Parameters
+    ----------
+    columns : sequence of (heading, Findings)
+        One body of data each.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by claim id: group, title, articles, and for each heading its estimate, size,
+        verdict and reason.
+    """
+    rows = {}
+    for claim in claims_of(columns):
+        row = {"group": GROUPS[claim.group], "title": claim.title, "articles": articles(claim)}
+        for heading, findings in columns:
+            shown = cell_of(findings, claim)
+            row |= {
+                f"{heading}: estimate": shown.numbers,
+                f"{heading}: size": shown.size,
+                f"{heading}: verdict": shown.verdict,
+                f"{heading}: reason": shown.reason,
+            }
+        rows[claim.id] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
+
+
+def alt_text(columns: Columns) -> str:
+    """Describe the scorecard: how many claims, and how many have which verdict."""
+    parts = []
+    for heading, findings in columns:
+        words = [f.verdict for f in findings]
+        counts = [f"{words.count(v)} {v}" for v in VERDICTS if v in words]
+        parts.append(f"{heading}: {', '.join(counts)}")
+    return f"Scorecard of {len(claims_of(columns))} claims. " + "; ".join(parts) + "."
+
+
+def claims_of(columns: Columns) -> list[Claim]:
+    """Return the claims asked of any of the columns: the register's in its order, then others."""
+    asked = {f.claim.id: f.claim for _, findings in columns for f in findings}
+    own = [claim for claim in asked.values() if claim.group == OWN]
+    return [*(c for c in registry().values() if c.id in asked), *own]
+
+
+def articles(claim: Claim) -> str:
+    """Write who makes the claim, and who says the opposite: ``B C ≠E``."""
+    return " ".join([*claim.articles, *(f"≠{letter}" for letter in claim.against)])
+
+
+def cell_of(findings: Findings, claim: Claim) -> ScorecardEntry:
+    """Return what findings say about a claim."""
+    return scorecard_entry(next((f for f in findings if f.claim.id == claim.id), None))
 
 
 def scorecard_entry(finding: Finding | None) -> ScorecardEntry:
@@ -121,30 +215,6 @@ def _inside(x: float) -> float:
 
 def _log(x: float) -> float:
     return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
-
-
-Columns = Sequence[tuple[str, Findings]]
-
-MARGIN = 0.15
-TITLE, ARTICLES, TRACK, TEXT = 2.15, 0.72, 0.95, 1.62  # widths in inches
-GAP = 0.1
-ROW, GROUP_ROW = 0.295, 0.33
-SIZE = 7.5
-HELP = (
-    "Each interval is drawn on the scale of its own claim: the dashed line is the margin (or the "
-    "stated limit), the grey tick is no effect (or zero), and to the right of the line the claim "
-    "would hold. An arrow means that the interval goes on. Articles: ≠ says the opposite."
-)
-
-
-def articles(claim: Claim) -> str:
-    """Write who makes the claim, and who says the opposite: ``B C ≠E``."""
-    return " ".join([*claim.articles, *(f"≠{letter}" for letter in claim.against)])
-
-
-def cell_of(findings: Findings, claim: Claim) -> ScorecardEntry:
-    """Return what findings say about a claim."""
-    return scorecard_entry(next((f for f in findings if f.claim.id == claim.id), None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,19 +289,19 @@ def draw(axes: Axes, plan: ScorecardPlan) -> None:
     for entry, top in plan.rows[:-1]:
         if isinstance(entry, str):
             _text(axes, MARGIN, top + GROUP_ROW / 2 + 0.03, entry, SIZE + 1, fontweight="bold")
-            _rule(axes, plan, top + GROUP_ROW, theme.LINE)
+            _rule(axes, plan, top + GROUP_ROW, style.LINE)
             continue
         _claim(axes, entry, top)
         for i, (_, findings) in enumerate(plan.columns):
             shown = cell_of(findings, entry)
             _cell(axes, shown, plan.left(i), top + ROW / 2)
-        _rule(axes, plan, top + ROW, theme.RULE)
+        _rule(axes, plan, top + ROW, style.RULE)
     _legend(axes, plan)
 
 
-def _text(axes: Axes, x: float, middle: float, text: str, size: float, **style: Any) -> None:
+def _text(axes: Axes, x: float, middle: float, text: str, size: float, **look: Any) -> None:
     baseline = middle + 0.365 * size / 72
-    axes.text(x, baseline, text, fontsize=size, va="baseline", **style)
+    axes.text(x, baseline, text, fontsize=size, va="baseline", **look)
 
 
 def _rule(axes: Axes, plan: ScorecardPlan, y: float, colour: str) -> None:
@@ -249,22 +319,22 @@ def _ground(axes: Axes, plan: ScorecardPlan, i: int, *, synthetic: bool) -> None
     if synthetic:
         edges = [left - GAP / 2, right + GAP / 2]
         band: dict[str, Any] = {
-            "facecolor": theme.BAND,
-            "edgecolor": theme.HATCH,
+            "facecolor": style.BAND,
+            "edgecolor": style.HATCH,
             "hatch": "///",
             "linewidth": 0,
         }
         axes.fill_between(edges, MARGIN / 2, bottom, zorder=-10, **band)
         for k in range(4):
             axes.text(
-                (left + right) / 2, top + (k + 0.5) * (bottom - top) / 4, theme.SYNTHETIC,
-                fontsize=27, fontweight="bold", color=theme.WATERMARK, rotation=52, ha="center",
+                (left + right) / 2, top + (k + 0.5) * (bottom - top) / 4, style.SYNTHETIC,
+                fontsize=27, fontweight="bold", color=style.WATERMARK, rotation=52, ha="center",
                 va="center", zorder=-8,
             )  # fmt: skip
     for top_of, bottom_of in plan.stretches:
         zone = [_x(left, 0), left + TRACK]
-        axes.fill_between(zone, top_of, bottom_of, color=theme.ZONE, linewidth=0, zorder=-9)
-        line: dict[str, Any] = {"color": theme.INK, "linewidth": 0.7, "linestyle": (0, (3, 2))}
+        axes.fill_between(zone, top_of, bottom_of, color=style.ZONE, linewidth=0, zorder=-9)
+        line: dict[str, Any] = {"color": style.INK, "linewidth": 0.7, "linestyle": (0, (3, 2))}
         axes.plot([_x(left, 0)] * 2, [top_of, bottom_of], zorder=0, **line)
 
 
@@ -277,8 +347,8 @@ def _heads(axes: Axes, plan: ScorecardPlan) -> None:
         for k, line in enumerate(lines):
             y = last - (len(lines) - 1 - k) * line_height(size)
             _text(axes, plan.left(i), y, line, size, fontweight="bold")
-        style: dict[str, Any] = {"color": theme.MUTED, "ha": "center"}
-        _text(axes, _x(plan.left(i), 0), plan.head - 0.13, "margin", SIZE - 1.5, **style)
+        look: dict[str, Any] = {"color": style.MUTED, "ha": "center"}
+        _text(axes, _x(plan.left(i), 0), plan.head - 0.13, "margin", SIZE - 1.5, **look)
 
 
 def _claim(axes: Axes, claim: Claim, top: float) -> None:
@@ -293,18 +363,18 @@ def _cell(axes: Axes, shown: ScorecardEntry, left: float, middle: float) -> None
     if shown.track is not None:
         _track(axes, shown, left, middle)
     x = left + TRACK + GAP
-    if shown.verdict not in theme.VERDICT_STYLES:
-        _text(axes, x + 0.15, middle, shown.verdict, SIZE - 0.5, color=theme.MUTED)
+    if shown.verdict not in style.VERDICT_STYLES:
+        _text(axes, x + 0.15, middle, shown.verdict, SIZE - 0.5, color=style.MUTED)
         return
     single = not shown.numbers
     first = middle if single else middle - line_height(SIZE) * 0.48
-    colour = theme.MUTED if single else theme.INK
+    colour = style.MUTED if single else style.INK
     _marker(axes, shown.verdict, x + 0.05, first)
     _text(axes, x + 0.15, first, shown.verdict, SIZE - 0.5, color=colour)
     if single:
         return
     end = x + 0.15 + text_width(shown.verdict, SIZE - 0.5)
-    _text(axes, end, first, f" · {shown.size}" if shown.size else "", SIZE - 1, color=theme.MUTED)
+    _text(axes, end, first, f" · {shown.size}" if shown.size else "", SIZE - 1, color=style.MUTED)
     second = middle + line_height(SIZE) * 0.46
     room = TEXT - GAP - 0.15
     size = min(SIZE - 0.5, (SIZE - 0.5) * room / text_width(shown.numbers, SIZE - 0.5))
@@ -312,24 +382,24 @@ def _cell(axes: Axes, shown: ScorecardEntry, left: float, middle: float) -> None
 
 
 def _marker(axes: Axes, verdict: str, x: float, y: float, size: float = 5) -> None:
-    style = theme.VERDICT_STYLES[verdict]
+    look = style.VERDICT_STYLES[verdict]
     axes.plot(
-        [x], [y], marker=style.marker, markersize=size, color=style.colour,
-        markeredgecolor=style.edge, markeredgewidth=0.8, zorder=4,
+        [x], [y], marker=look.marker, markersize=size, color=look.colour,
+        markeredgecolor=look.edge, markeredgewidth=0.8, zorder=4,
     )  # fmt: skip
 
 
 def _track(axes: Axes, shown: ScorecardEntry, left: float, y: float) -> None:
-    track, style = shown.track, theme.VERDICT_STYLES[shown.verdict]
+    track, look = shown.track, style.VERDICT_STYLES[shown.verdict]
     assert track is not None
     if track.null is not None and LEFT <= track.null <= RIGHT:
         x = _x(left, track.null)
-        axes.plot([x, x], [y - 0.06, y + 0.06], color=theme.LINE, linewidth=1.0, zorder=1)
+        axes.plot([x, x], [y - 0.06, y + 0.06], color=style.LINE, linewidth=1.0, zorder=1)
     ends = [_x(left, track.low), _x(left, track.high)]
-    axes.plot(ends, [y, y], color=style.edge, linewidth=1.4, zorder=3)
+    axes.plot(ends, [y, y], color=look.edge, linewidth=1.4, zorder=3)
     for runs, x, marker in ((track.runs_left, ends[0], 4), (track.runs_right, ends[1], 5)):
         if runs:
-            axes.plot([x], [y], marker=marker, markersize=4, color=style.edge, zorder=3)
+            axes.plot([x], [y], marker=marker, markersize=4, color=look.edge, zorder=3)
     if LEFT <= track.value <= RIGHT:
         _marker(axes, shown.verdict, _x(left, track.value), y, size=4.5)
 
@@ -344,82 +414,4 @@ def _legend(axes: Axes, plan: ScorecardPlan) -> None:
     y += line_height(SIZE) / 2 + 0.08
     for line in plan.legend:
         y += line_height(SIZE - 0.5)
-        _text(axes, MARGIN, y - line_height(SIZE - 0.5) / 2, line, SIZE - 0.5, color=theme.MUTED)
-
-
-def claims_of(columns: Columns) -> list[Claim]:
-    """Return the claims asked of any of the columns: the register's in its order, then others."""
-    asked = {f.claim.id: f.claim for _, findings in columns for f in findings}
-    own = [claim for claim in asked.values() if claim.group == OWN]
-    return [*(c for c in registry().values() if c.id in asked), *own]
-
-
-def scorecard_table(columns: Columns) -> pd.DataFrame:
-    """Return the scorecard as a table of words.
-
-    Parameters
-    ----------
-    columns : sequence of (heading, Findings)
-        One body of data each.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by claim id: group, title, articles, and for each heading its estimate, size,
-        verdict and reason.
-    """
-    rows = {}
-    for claim in claims_of(columns):
-        row = {"group": GROUPS[claim.group], "title": claim.title, "articles": articles(claim)}
-        for heading, findings in columns:
-            shown = cell_of(findings, claim)
-            row |= {
-                f"{heading}: estimate": shown.numbers,
-                f"{heading}: size": shown.size,
-                f"{heading}: verdict": shown.verdict,
-                f"{heading}: reason": shown.reason,
-            }
-        rows[claim.id] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
-
-
-def scorecard(columns: Columns) -> Picture:
-    """Draw the scorecard.
-
-    Parameters
-    ----------
-    columns : sequence of (heading, Findings)
-        One body of data each, from left to right.
-
-    Returns
-    -------
-    Picture
-        A matplotlib figure with one row for every claim.
-
-    Raises
-    ------
-    ValueError
-        No column, or no claim in any of them.
-    """
-    claims = claims_of(columns)
-    if not claims:
-        raise ValueError("there is nothing to draw: give at least one heading with its findings")
-    plan = ScorecardPlan(columns, claims)
-    with theme.themed():
-        picture = theme.new_picture(plan.width, plan.height, alt_text(columns))
-        axes = inch_axes(picture, 0, 0, plan.width, plan.height)
-        axes.set_axis_off()
-        axes.set_xlim(0, plan.width)
-        axes.set_ylim(plan.height, 0)
-        draw(axes, plan)
-    return picture
-
-
-def alt_text(columns: Columns) -> str:
-    """Describe the scorecard: how many claims, and how many have which verdict."""
-    parts = []
-    for heading, findings in columns:
-        words = [f.verdict for f in findings]
-        counts = [f"{words.count(v)} {v}" for v in VERDICTS if v in words]
-        parts.append(f"{heading}: {', '.join(counts)}")
-    return f"Scorecard of {len(claims_of(columns))} claims. " + "; ".join(parts) + "."
+        _text(axes, MARGIN, y - line_height(SIZE - 0.5) / 2, line, SIZE - 0.5, color=style.MUTED)

@@ -1,15 +1,9 @@
-"""Printed tables on the page: Table 1, outcomes and harms of cohorts; what the trials print.
-
-What the page says of other choices, and of those who were lost.
-
-What the page says of the published trials: certainty, directions, studies, doubts.
-
-Charts as the page shows them: the picture that was drawn, its description and its caption.
-"""
+"""What the sections of the page hold: tables, other choices, who was lost, the published trials."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -25,26 +19,6 @@ from mnstudy.reporting.tables.printed_table import PrintedTable, to_html
 from mnstudy.reporting.tables.sensitivity import groups, summary
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.words.notes import sentences
-
-
-def drawn_charts(
-    source: EvidenceSource, charts: Iterable[Chart], pictures: Mapping[tuple[str, str], Any]
-) -> list[dict[str, Any]]:
-    """Return the charts of which there is a picture under the keys of the body and the chart.
-
-    A picture that brings its words spares the chart from finding them again, which takes long.
-    """
-    found = ((chart, pictures.get((source.key, chart.key))) for chart in charts)
-    return [
-        {
-            "picture": drawn,
-            "alt": drawn.alt or chart.alt,
-            "caption": drawn.caption or chart.caption,
-        }
-        for chart, drawn in found
-        if drawn is not None
-    ]
-
 
 # Key of a section, its title, and what it shows.
 SECTIONS = (
@@ -67,28 +41,38 @@ SECTIONS = (
         "was seen.",
     ),
 )
+QUESTION = "Would another choice change the verdict?"
+NOT_COMPARED = (
+    f"Completers and drop-outs are not compared: one of the two groups has fewer than {THRESHOLD} "
+    "patients with a known value."
+)
+APART = ("directions_of_effect", "certainty_rated")  # notes that stand apart on the page
+STEPS = {-1: "1 step lower", 0: "no change"}
+ABOUT_DOUBTS = (
+    "Printed numbers that do not agree with one another. A doubt is a question, not an "
+    "accusation: most figures were read in an abstract, and the reading, the rounding or a test "
+    "that was not named may be the cause. Nothing was dropped or corrected for it."
+)
 
 
-def section_id(key: str, source: EvidenceSource) -> str:
-    """Return the id of the section of a cohort."""
-    return f"{key}-{source.key}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFigure:
+    """A figure as the page holds it: wide, narrow, its files, and the words of a chart."""
+
+    wide: str
+    narrow: str
+    width: int
+    height: int
+    path: str
+    files: tuple[str, ...]
+    alt: str = ""
+    caption: str = ""
 
 
-def section_tables(key: str, source: EvidenceSource) -> list[PrintedTable]:
-    """Return the tables of a cohort that stand in a section."""
-    return [table for table in source.tables if table.section == key]
+Pictures = Mapping[tuple[str, str], PageFigure]  # by the keys of the body and the figure
 
 
-def has_section(key: str, source: EvidenceSource) -> bool:
-    """Tell whether a cohort has anything to show in a section."""
-    if source.trials is not None:
-        return False
-    return bool(section_tables(key, source)) or (key == "harms" and source.harms is not None)
-
-
-def cohort_sections(
-    sources: Sequence[EvidenceSource], pictures: Mapping[tuple[str, str], Any]
-) -> list[dict[str, Any]]:
+def cohort_sections(sources: Sequence[EvidenceSource], pictures: Pictures) -> list[dict[str, Any]]:
     """Return the sections that have something to show, each cohort in them."""
     sections = []
     for key, title, about in SECTIONS:
@@ -98,14 +82,24 @@ def cohort_sections(
     return sections
 
 
-def other_tables(sources: Sequence[EvidenceSource]) -> list[dict[str, Any]]:
-    """Return the tables of the published trials, which stand in no section of a cohort."""
-    return [_table(b, t) for b in sources if b.trials is not None for t in b.tables]
+def has_section(key: str, source: EvidenceSource) -> bool:
+    """Tell whether a cohort has anything to show in a section."""
+    if source.trials is not None:
+        return False
+    return bool(section_tables(key, source)) or (key == "harms" and source.harms is not None)
 
 
-def _cohort(
-    key: str, source: EvidenceSource, pictures: Mapping[tuple[str, str], Any]
-) -> dict[str, Any]:
+def section_tables(key: str, source: EvidenceSource) -> list[PrintedTable]:
+    """Return the tables of a cohort that stand in a section."""
+    return [table for table in source.tables if table.section == key]
+
+
+def section_id(key: str, source: EvidenceSource) -> str:
+    """Return the id of the section of a cohort."""
+    return f"{key}-{source.key}"
+
+
+def _cohort(key: str, source: EvidenceSource, pictures: Pictures) -> dict[str, Any]:
     charts = [source.harms] if key == "harms" and source.harms is not None else []
     return {
         "id": section_id(key, source),
@@ -116,38 +110,41 @@ def _cohort(
     }
 
 
+def other_tables(sources: Sequence[EvidenceSource]) -> list[dict[str, Any]]:
+    """Return the tables of the published trials, which stand in no section of a cohort."""
+    return [_table(b, t) for b in sources if b.trials is not None for t in b.tables]
+
+
 def _table(source: EvidenceSource, table: PrintedTable) -> dict[str, str]:
-    return {"title": table.title, "html": printed(table), "path": table_path(source, table)}
+    # The box of a table is no landmark: a page with one for every table has too many to be of use.
+    html, path = to_html(table, role="group"), f"tables/{source.key}/{table.file}"
+    return {"title": table.title, "html": html, "path": path}
 
 
-def table_path(source: EvidenceSource, table: PrintedTable) -> str:
-    """Return where the files of a table lie, without the ending."""
-    return f"tables/{source.key}/{table.file}"
+def drawn_charts(
+    source: EvidenceSource, charts: Iterable[Chart], pictures: Pictures
+) -> list[dict[str, Any]]:
+    """Return the charts of which there is a picture under the keys of the body and the chart.
 
-
-def printed(table: PrintedTable) -> str:
-    """Return a table as HTML, everything in it escaped; it scrolls by itself.
-
-    Its box is no landmark here: a page with a landmark for every table has too many to be of use.
+    A picture that brings its words spares the chart from finding them again, which takes long.
     """
-    return to_html(table, role="group")
+    found = ((chart, pictures.get((source.key, chart.key))) for chart in charts)
+    return [
+        {
+            "picture": drawn,
+            "alt": drawn.alt or chart.alt,
+            "caption": drawn.caption or chart.caption,
+        }
+        for chart, drawn in found
+        if drawn is not None
+    ]
 
 
-QUESTION = "Would another choice change the verdict?"
-NOT_COMPARED = (
-    f"Completers and drop-outs are not compared: one of the two groups has fewer than {THRESHOLD} "
-    "patients with a known value."
-)
-
-
-def curve_key(claim_id: str) -> str:
-    """Return the key of the specification curve of a claim among the pictures of a body."""
-    return f"specifications/{claim_id}"
-
-
-def choices_anchor(answer: str) -> str:
-    """Return the id of what other choices do to an answer, from the id of the answer."""
-    return f"{answer}-choices"
+def overview(sources: Sequence[EvidenceSource], pictures: Pictures) -> list[dict[str, Any]]:
+    """Return the charts of the published evidence as a whole."""
+    return [
+        chart for source in sources for chart in drawn_charts(source, source.overview, pictures)
+    ]
 
 
 def other_choices(source: EvidenceSource, finding: Finding) -> dict[str, Any]:
@@ -160,9 +157,12 @@ def other_choices(source: EvidenceSource, finding: Finding) -> dict[str, Any]:
     return {"question": QUESTION, "summary": said, "groups": groups(finding, rows)} if said else {}
 
 
-def curve_figure(
-    source: EvidenceSource, finding: Finding, pictures: Mapping[tuple[str, str], Any]
-) -> dict[str, Any]:
+def choices_anchor(answer: str) -> str:
+    """Return the id of what other choices do to an answer, from the id of the answer."""
+    return f"{answer}-choices"
+
+
+def curve_figure(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dict[str, Any]:
     """Return the figure of the specification curve of a finding, or why there is none."""
     curves = source.checked.curves if source.checked else ()
     curve = next((c for c in curves if c.finding.claim.id == finding.claim.id), None)
@@ -178,12 +178,9 @@ def curve_figure(
     return {"picture": drawn, "alt": curve_alt(curve), "caption": curve_caption(curve)}
 
 
-def patient_flow_anchor(source: EvidenceSource) -> str:
-    """Return the id of the tables of those who were lost; empty where there are none."""
-    checked = source.checked
-    if checked is None or checked.flow is None or checked.dropouts is None:
-        return ""
-    return f"lost-{source.key}"
+def curve_key(claim_id: str) -> str:
+    """Return the key of the specification curve of a claim among the pictures of a body."""
+    return f"specifications/{claim_id}"
 
 
 def patient_flow(source: EvidenceSource) -> dict[str, Any]:
@@ -203,18 +200,15 @@ def patient_flow(source: EvidenceSource) -> dict[str, Any]:
     }
 
 
-APART = ("directions_of_effect", "certainty_rated")  # notes that stand apart on the page
-STEPS = {-1: "1 step lower", 0: "no change"}
-ABOUT_DOUBTS = (
-    "Printed numbers that do not agree with one another. A doubt is a question, not an "
-    "accusation: most figures were read in an abstract, and the reading, the rounding or a test "
-    "that was not named may be the cause. Nothing was dropped or corrected for it."
-)
+def patient_flow_anchor(source: EvidenceSource) -> str:
+    """Return the id of the tables of those who were lost; empty where there are none."""
+    checked = source.checked
+    if checked is None or checked.flow is None or checked.dropouts is None:
+        return ""
+    return f"lost-{source.key}"
 
 
-def trials_beside(
-    source: EvidenceSource, finding: Finding, pictures: Mapping[tuple[str, str], Any]
-) -> dict[str, Any]:
+def trials_beside(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dict[str, Any]:
     """Return what the trials say of one claim beside the estimate; empty for other data."""
     trials = source.trials
     if trials is None or finding.claim.id not in trials.states:
@@ -231,15 +225,6 @@ def trials_beside(
         "counted": fmt.count(len(studies), "study", "studies"),
         "charts": drawn_charts(source, source.charts.get(claim, ()), pictures),
     }
-
-
-def overview(
-    sources: Sequence[EvidenceSource], pictures: Mapping[tuple[str, str], Any]
-) -> list[dict[str, Any]]:
-    """Return the charts of the published evidence as a whole."""
-    return [
-        chart for source in sources for chart in drawn_charts(source, source.overview, pictures)
-    ]
 
 
 def _domain(name: str, steps: int, reason: str) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""What changed between two reports, in the words of the claims, and why.
-
-How a finding moved between two reports, said with its units and its margin.
-"""
+"""What changed between two reports, in the words of the claims, and why."""
 
 from __future__ import annotations
 
@@ -19,151 +16,8 @@ from mnstudy.reporting.run.folder import manifest_of
 
 SAME = 1e-9  # relative: numbers closer than this are the same number on another machine
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
-    """An estimate as it stands in a report."""
-
-    value: float
-    ci_low: float
-    ci_high: float
-
-
-def verdict_line(old: pd.Series, new: pd.Series) -> str:
-    """Say what became of the verdict."""
-    if old["verdict"] == new["verdict"]:
-        return f"{new['verdict']}, as before"
-    return f"was {old['verdict']}, now {new['verdict']}: {new['reason']}"
-
-
-def moved(old: pd.Series, new: pd.Series) -> str:
-    """Say how far an estimate moved, also as a share of the margin."""
-    before, after = _value(old), _value(new)
-    if math.isnan(before.value) or math.isnan(after.value):
-        then = "no estimate" if math.isnan(before.value) else fmt.interval(before)
-        now = "no estimate" if math.isnan(after.value) else fmt.interval(after)
-        return f"{then}, now {now} {new['unit']}"
-    digits = _telling_digits(before, after)
-    text = f"{fmt.interval(before, digits)}, now {fmt.interval(after, digits)} {new['unit']}"
-    by, margin = after.value - before.value, abs(float(new["margin"]))
-    if by and margin and math.isfinite(by) and not same(before.value, after.value):
-        share = abs(by) / margin
-        size = "less than a hundredth of" if share < 0.01 else f"{fmt.number(share, 2)} times"
-        text += f": moved by {fmt.number(by, _digits_of(by, digits))}, {size} the margin"
-    return text
-
-
-def _digits_of(value: float, least: int) -> int:
-    """Return the decimals at which a number is more than nothing."""
-    return max(least, -math.floor(math.log10(abs(value)) + 1e-6))
-
-
-def _telling_digits(before: Value, after: Value) -> int:
-    """Return the decimals at which the two can be told apart, the usual ones at least."""
-    names = ("value", "ci_low", "ci_high")
-    ends = [(getattr(before, name), getattr(after, name)) for name in names]
-    usual = fmt.decimals_for(*(x for pair in ends for x in pair if not math.isnan(x)))
-    for digits in range(usual, 12):
-        if any(fmt.number(a, digits) != fmt.number(b, digits) for a, b in ends):
-            return digits
-    return usual
-
-
-def margin_line(old: pd.Series, new: pd.Series) -> str:
-    """Say which margin it is held against now."""
-    then, now = (fmt.as_entered(float(r["margin"])) for r in (old, new))
-    return f"held against a margin of {now} {new['unit']}, before {then} ({new['margin_source']})"
-
-
-def why(old: pd.Series, new: pd.Series, *, numbers: bool, margin: bool) -> str:
-    """Name what can have caused it, as far as the fingerprints tell."""
-    found = []
-    if old["sha256"] != new["sha256"]:
-        found.append("other data")
-    if margin:
-        found.append("another margin")
-    elif text(old["plan_sha256"]) != text(new["plan_sha256"]):
-        found.append("another plan")
-    if text(old["method"]) != text(new["method"]):
-        then, now = (text(row["method"]) or "none" for row in (old, new))
-        found.append(f"another method: {now}, before {then}")
-    if not found or (found == ["another margin"] and numbers):
-        found.append("same data: other code or other versions")
-    return "; ".join(found)
-
-
-def _value(row: pd.Series) -> Value:
-    value, low, high = (float(row[c]) for c in ("estimate", "ci_low", "ci_high"))
-    return Value(value=value, ci_low=low, ci_high=high)
-
-
-def same(old: Any, new: Any) -> bool:
-    """Tell whether two numbers are the same up to another machine's rounding."""
-    a, b = float(old), float(new)
-    return a == b or (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=SAME)
-
-
-def text(value: Any) -> str:
-    """Write a cell of a table; nothing where it is empty."""
-    return "" if pd.isna(value) else str(value)
-
-
 KEY = ["dataset", "claim"]
 SIZES = {"n_patients": "patients", "n_sites": "sites", "n_studies": "studies"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One finding that is not the same in two reports.
-
-    ``what`` is verdict, estimate, margin, size, new or gone; ``lines`` say it in words.
-    """
-
-    dataset: str
-    claim: str
-    title: str
-    what: str
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ReportDifference:
-    """What changed between two reports.
-
-    Attributes
-    ----------
-    changes : tuple of Change
-        Findings that differ, verdicts first.
-    causes : tuple of str
-        What the reports were made from and that differs: data, plan, register, code, versions.
-    n_compared : int
-        Findings that stand in both.
-    """
-
-    changes: tuple[Change, ...]
-    causes: tuple[str, ...]
-    n_compared: int
-
-    @property
-    def summary(self) -> str:
-        """How many findings are as before, and how many are not."""
-        counts = {k: sum(c.what == k for c in self.changes) for k in ORDER}
-        in_both = sum(n for k, n in counts.items() if k not in ("new", "gone"))
-        said = [f"{fmt.count(self.n_compared, 'finding')} in both"]
-        said.append(f"{self.n_compared - in_both:,} as before")
-        return ", ".join([*said, *(f"{n:,} {ORDER[k]}" for k, n in counts.items() if n)])
-
-    def lines(self) -> list[str]:
-        """Return the difference as lines of text."""
-        lines = [self.summary]
-        lines += [f"made from: {cause}" for cause in self.causes or ("the same",)]
-        for change in self.changes:
-            lines += [f"{change.title} · {change.dataset}", *(f"  {x}" for x in change.lines)]
-        return lines
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
-
 
 ORDER = {
     "verdict": "with another verdict",
@@ -207,7 +61,60 @@ def difference(old: Path, new: Path) -> ReportDifference:
             *_plan_causes(before.findings.loc[both], after.findings.loc[both]),
         ),
         n_compared=len(both),
-    )  # fmt: skip
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ReportDifference:
+    """What changed between two reports.
+
+    Attributes
+    ----------
+    changes : tuple of Change
+        Findings that differ, verdicts first.
+    causes : tuple of str
+        What the reports were made from and that differs: data, plan, register, code, versions.
+    n_compared : int
+        Findings that stand in both.
+    """
+
+    changes: tuple[Change, ...]
+    causes: tuple[str, ...]
+    n_compared: int
+
+    @property
+    def summary(self) -> str:
+        """How many findings are as before, and how many are not."""
+        counts = {k: sum(c.what == k for c in self.changes) for k in ORDER}
+        in_both = sum(n for k, n in counts.items() if k not in ("new", "gone"))
+        said = [f"{fmt.count(self.n_compared, 'finding')} in both"]
+        said.append(f"{self.n_compared - in_both:,} as before")
+        return ", ".join([*said, *(f"{n:,} {ORDER[k]}" for k, n in counts.items() if n)])
+
+    def lines(self) -> list[str]:
+        """Return the difference as lines of text."""
+        lines = [self.summary]
+        lines += [f"made from: {cause}" for cause in self.causes or ("the same",)]
+        for change in self.changes:
+            lines += [f"{change.title} · {change.dataset}", *(f"  {x}" for x in change.lines)]
+        return lines
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One finding that is not the same in two reports.
+
+    ``what`` is verdict, estimate, margin, size, new or gone; ``lines`` say it in words.
+    """
+
+    dataset: str
+    claim: str
+    title: str
+    what: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,18 +131,11 @@ class _Report:
         return cls(manifest, table.set_index(KEY, drop=False))
 
 
-def _alone(row: pd.Series, what: str) -> Change:
-    lines = (f"{row['verdict']}: {row['reason']}",)
-    return Change(
-        dataset=row["dataset"], claim=row["claim"], title=row["title"], what=what, lines=lines
-    )
-
-
 def _changed(old: pd.Series, new: pd.Series) -> Change | None:
     """Return what differs between a finding then and now; None where nothing does."""
-    numbers = any(not same(old[c], new[c]) for c in ("estimate", "ci_low", "ci_high"))
-    margin = not same(old["margin"], new["margin"])
-    sizes = [c for c in SIZES if text(old[c]) != text(new[c])]
+    numbers = any(not _same(old[c], new[c]) for c in ("estimate", "ci_low", "ci_high"))
+    margin = not _same(old["margin"], new["margin"])
+    sizes = [c for c in SIZES if _cell(old[c]) != _cell(new[c])]
     differs = {
         "verdict": old["verdict"] != new["verdict"],
         "estimate": numbers,
@@ -245,11 +145,13 @@ def _changed(old: pd.Series, new: pd.Series) -> Change | None:
     what = next((kind for kind, found in differs.items() if found), None)
     if what is None:
         return None
-    lines = [verdict_line(old, new)]
-    lines += [moved(old, new)] if numbers else []
-    lines += [margin_line(old, new)] if margin else []
-    lines += [f"{SIZES[c]}: {text(old[c]) or 'none'}, now {text(new[c]) or 'none'}" for c in sizes]
-    lines.append(f"why: {why(old, new, numbers=numbers, margin=margin)}")
+    lines = [_verdict_line(old, new)]
+    lines += [_moved(old, new)] if numbers else []
+    lines += [_margin_line(old, new)] if margin else []
+    lines += [
+        f"{SIZES[c]}: {_cell(old[c]) or 'none'}, now {_cell(new[c]) or 'none'}" for c in sizes
+    ]
+    lines.append(f"why: {_why(old, new, numbers=numbers, margin=margin)}")
     return Change(
         dataset=new["dataset"],
         claim=new["claim"],
@@ -257,6 +159,92 @@ def _changed(old: pd.Series, new: pd.Series) -> Change | None:
         what=what,
         lines=tuple(lines),
     )
+
+
+def _alone(row: pd.Series, what: str) -> Change:
+    lines = (f"{row['verdict']}: {row['reason']}",)
+    return Change(
+        dataset=row["dataset"], claim=row["claim"], title=row["title"], what=what, lines=lines
+    )
+
+
+def _verdict_line(old: pd.Series, new: pd.Series) -> str:
+    """Say what became of the verdict."""
+    if old["verdict"] == new["verdict"]:
+        return f"{new['verdict']}, as before"
+    return f"was {old['verdict']}, now {new['verdict']}: {new['reason']}"
+
+
+def _moved(old: pd.Series, new: pd.Series) -> str:
+    """Say how far an estimate moved, also as a share of the margin."""
+    before, after = _value(old), _value(new)
+    if math.isnan(before.value) or math.isnan(after.value):
+        then = "no estimate" if math.isnan(before.value) else fmt.interval(before)
+        now = "no estimate" if math.isnan(after.value) else fmt.interval(after)
+        return f"{then}, now {now} {new['unit']}"
+    digits = _telling_digits(before, after)
+    text = f"{fmt.interval(before, digits)}, now {fmt.interval(after, digits)} {new['unit']}"
+    by, margin = after.value - before.value, abs(float(new["margin"]))
+    if by and margin and math.isfinite(by) and not _same(before.value, after.value):
+        share = abs(by) / margin
+        size = "less than a hundredth of" if share < 0.01 else f"{fmt.number(share, 2)} times"
+        text += f": moved by {fmt.number(by, _digits_of(by, digits))}, {size} the margin"
+    return text
+
+
+def _value(row: pd.Series) -> fmt.Ends:
+    value, low, high = (float(row[c]) for c in ("estimate", "ci_low", "ci_high"))
+    return fmt.Ends(value=value, ci_low=low, ci_high=high)
+
+
+def _digits_of(value: float, least: int) -> int:
+    """Return the decimals at which a number is more than nothing."""
+    return max(least, -math.floor(math.log10(abs(value)) + 1e-6))
+
+
+def _telling_digits(before: fmt.Ends, after: fmt.Ends) -> int:
+    """Return the decimals at which the two can be told apart, the usual ones at least."""
+    names = ("value", "ci_low", "ci_high")
+    ends = [(getattr(before, name), getattr(after, name)) for name in names]
+    usual = fmt.decimals_for(*(x for pair in ends for x in pair if not math.isnan(x)))
+    for digits in range(usual, 12):
+        if any(fmt.number(a, digits) != fmt.number(b, digits) for a, b in ends):
+            return digits
+    return usual
+
+
+def _margin_line(old: pd.Series, new: pd.Series) -> str:
+    """Say which margin it is held against now."""
+    then, now = (fmt.as_entered(float(r["margin"])) for r in (old, new))
+    return f"held against a margin of {now} {new['unit']}, before {then} ({new['margin_source']})"
+
+
+def _why(old: pd.Series, new: pd.Series, *, numbers: bool, margin: bool) -> str:
+    """Name what can have caused it, as far as the fingerprints tell."""
+    found = []
+    if old["sha256"] != new["sha256"]:
+        found.append("other data")
+    if margin:
+        found.append("another margin")
+    elif _cell(old["plan_sha256"]) != _cell(new["plan_sha256"]):
+        found.append("another plan")
+    if _cell(old["method"]) != _cell(new["method"]):
+        then, now = (_cell(row["method"]) or "none" for row in (old, new))
+        found.append(f"another method: {now}, before {then}")
+    if not found or (found == ["another margin"] and numbers):
+        found.append("same data: other code or other versions")
+    return "; ".join(found)
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Tell whether two numbers are the same up to another machine's rounding."""
+    a, b = float(old), float(new)
+    return a == b or (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=SAME)
+
+
+def _cell(value: Any) -> str:
+    """Write a cell of a table; nothing where it is empty."""
+    return "" if pd.isna(value) else str(value)
 
 
 def _causes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

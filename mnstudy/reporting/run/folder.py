@@ -1,7 +1,4 @@
-"""A folder that is whole or not there: written aside, then moved into place in one step.
-
-Exchange two folders in one step, so that no moment is without either.
-"""
+"""The folder of a report, whole or not there: written aside, then exchanged in one step."""
 
 from __future__ import annotations
 
@@ -17,28 +14,12 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 # linux/fcntl.h and linux/fs.h; sys/stdio.h of macOS
 AT_FDCWD, RENAME_EXCHANGE, RENAME_SWAP = -100, 2, 2
-
-
-def swap_folders(one: Path, other: Path) -> bool:
-    """Exchange two folders of one file system; False where the system cannot do it in one step."""
-    a, b = os.fsencode(one), os.fsencode(other)
-    try:
-        if sys.platform.startswith("linux"):
-            rename = ctypes.CDLL(None).renameat2
-            done = rename(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE)
-        elif sys.platform == "darwin":
-            done = ctypes.CDLL(None).renamex_np(a, b, RENAME_SWAP)
-        else:
-            return False
-    except (OSError, AttributeError):  # a C library without the call
-        return False
-    return bool(done == 0)
-
 
 MANIFEST = "manifest.json"
 MADE_BY = "mnstudy report"
@@ -86,6 +67,55 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def _carry_over(old: Path, fresh: Path) -> None:
+    own = _own_files(old) or set()
+    for path in sorted(p for p in old.rglob("*") if p.is_file()):
+        name = path.relative_to(old)
+        if name.as_posix() not in own and not (fresh / name).exists():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, fresh / name)
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    """Put the new folder in the place of the old one, in one step where the system has it."""
+    if not target.exists():
+        fresh.rename(target)
+    elif not swap_folders(fresh, target):
+        _swap_in_two(fresh, target)
+
+
+def swap_folders(one: Path, other: Path) -> bool:
+    """Exchange two folders of one file system; False where the system cannot do it in one step."""
+    a, b = os.fsencode(one), os.fsencode(other)
+    try:
+        if sys.platform.startswith("linux"):
+            rename = ctypes.CDLL(None).renameat2
+            done = rename(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE)
+        elif sys.platform == "darwin":
+            done = ctypes.CDLL(None).renamex_np(a, b, RENAME_SWAP)
+        else:
+            return False
+    except (OSError, AttributeError):  # a C library without the call
+        return False
+    return bool(done == 0)
+
+
+def _swap_in_two(fresh: Path, target: Path) -> None:
+    previous = _previous(target)
+    shutil.rmtree(previous, ignore_errors=True)
+    target.rename(previous)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        previous.rename(target)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def _previous(target: Path) -> Path:
+    return target.with_name(f".{target.name}.previous")
+
+
 def remove_abandoned(target: Path) -> None:
     """Remove what runs that were killed have left beside ``target``; running ones are let be."""
     pattern = re.compile(rf"\.{re.escape(target.name)}\.{_here()}\.(\d+)\.[0-9a-f]+\.new")
@@ -112,37 +142,13 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def _swap(fresh: Path, target: Path) -> None:
-    """Put the new folder in the place of the old one, in one step where the system has it."""
-    if not target.exists():
-        fresh.rename(target)
-    elif not swap_folders(fresh, target):
-        _swap_in_two(fresh, target)
-
-
-def _swap_in_two(fresh: Path, target: Path) -> None:
-    previous = _previous(target)
-    shutil.rmtree(previous, ignore_errors=True)
-    target.rename(previous)
-    try:
-        fresh.rename(target)
-    except BaseException:
-        previous.rename(target)
-        raise
-    shutil.rmtree(previous, ignore_errors=True)
-
-
-def _previous(target: Path) -> Path:
-    return target.with_name(f".{target.name}.previous")
-
-
-def _carry_over(old: Path, fresh: Path) -> None:
-    own = _own_files(old) or set()
-    for path in sorted(p for p in old.rglob("*") if p.is_file()):
-        name = path.relative_to(old)
-        if name.as_posix() not in own and not (fresh / name).exists():
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, fresh / name)
+def write_manifest(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write the SHA-256 of every file in the folder, with what the report was made from."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    hashes = {p.relative_to(folder).as_posix(): sha256_of(p) for p in files}
+    content = {"made_by": MADE_BY, **about, "files": hashes}
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
 
 
 def manifest_of(folder: Path) -> dict[str, Any] | None:
@@ -166,7 +172,7 @@ def holds(folder: Path) -> bool:
     if manifest is None:
         return False
     try:
-        return all(_sha256(folder / name) == sha for name, sha in manifest["files"].items())
+        return all(sha256_of(folder / name) == sha for name, sha in manifest["files"].items())
     except OSError:
         return False
 
@@ -177,14 +183,6 @@ def _own_files(folder: Path) -> set[str] | None:
     return {MANIFEST, *files} if isinstance(files, dict) else None
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path | Traversable) -> str:
+    """Return the fingerprint of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def write_manifest(folder: Path, about: Mapping[str, Any]) -> None:
-    """Write the SHA-256 of every file in the folder, with what the report was made from."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
-    hashes = {p.relative_to(folder).as_posix(): _sha256(p) for p in files}
-    content = {"made_by": MADE_BY, **about, "files": hashes}
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    (folder / MANIFEST).write_text(text, encoding="utf-8", newline="\n")

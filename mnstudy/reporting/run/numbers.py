@@ -1,6 +1,6 @@
-"""Tables of every number, full precision: one row a finding, one row a further number.
+"""The tables of a report at full precision: findings, further numbers, other choices, who was lost.
 
-The published evidence as files: tables of groups, directions and doubts, and a bibliography.
+Of the published evidence its groups of studies, directions and doubts, and a bibliography.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ COUNTS: dict[str, Callable[[Finding], str]] = {
     "n_missing": lambda f: shown_count(f, f.n_missing, comma=""),
 }
 BESIDE = ("control", "null")  # of a part: in the file its group and unit say it
+FILES = ("evidence.csv", "directions.csv", "doubts.csv", "references.bib")
 
 
 def results_frame(sources: Iterable[Findings]) -> pd.DataFrame:
@@ -115,9 +116,6 @@ def _stacked(tables: Sequence[pd.DataFrame], first: Sequence[str]) -> pd.DataFra
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(first))
 
 
-FILES = ("evidence.csv", "directions.csv", "doubts.csv", "references.bib")
-
-
 def write_trials(sources: Sequence[EvidenceSource], folder: Path) -> list[str]:
     """Write the files of the published evidence; nothing where no body holds it."""
     trials = next((b.trials for b in sources if b.trials is not None), None)
@@ -133,10 +131,8 @@ def write_trials(sources: Sequence[EvidenceSource], folder: Path) -> list[str]:
 
 def directions_frame(trials: Trials) -> pd.DataFrame:
     """Return every direction of every claim; ``role`` says which test it, and why others do not."""
-    tables = []
-    for claim_id, found in trials.directions.items():
-        rows = found.rows.copy()
-        rows.insert(0, "claim", claim_id)
-        tables.append(rows)
-    filled = [t for t in tables if len(t)]
-    return pd.concat(filled, ignore_index=True) if filled else tables[0]
+    tables = [
+        found.rows.assign(claim=claim_id)[["claim", *found.rows]]
+        for claim_id, found in trials.directions.items()
+    ]
+    return _stacked(tables, list(tables[0]))

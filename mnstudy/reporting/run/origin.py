@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
@@ -12,6 +11,7 @@ from typing import Any
 from mnstudy import cache
 from mnstudy.cohort.loading.shipped import MANIFEST, data_dir
 from mnstudy.cohort.table import Cohort
+from mnstudy.reporting.run.folder import sha256_of
 from mnstudy.verdicts.finding.cache_keys import cohort_basis
 
 
@@ -37,7 +37,9 @@ class Options:
     profile: str = "default"
 
 
-def key(cohorts: Sequence[Cohort], options: Options, notebooks: Sequence[Path]) -> str:
+def report_fingerprint(
+    cohorts: Sequence[Cohort], options: Options, notebooks: Sequence[Path]
+) -> str:
     """Return the fingerprint of everything the bytes of a report depend on."""
     return cache.fingerprint(
         cache.code_fingerprint(),
@@ -49,25 +51,7 @@ def key(cohorts: Sequence[Cohort], options: Options, notebooks: Sequence[Path]) 
     )
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what computed the numbers."""
-    found = cache.versions()
-    del found["machine"]  # the bytes do not depend on it
-    return {"python": found.pop("python"), "mnstudy": metadata.version("mnstudy"), **found}
-
-
-def register_sha256() -> str:
-    """Return the fingerprint of the register of claims."""
-    content = resources.files("mnstudy.verdicts.claims").joinpath(cache.REGISTER).read_bytes()
-    return hashlib.sha256(content).hexdigest()
-
-
-def shipped_sha256() -> str:
-    """Return the fingerprint of the shipped data, which are held against their manifest."""
-    return hashlib.sha256((data_dir() / MANIFEST).read_bytes()).hexdigest()
-
-
-def about(sources: Sequence[Any], options: Options, made_from: str) -> Mapping[str, Any]:
+def origin(sources: Sequence[Any], options: Options, made_from: str) -> Mapping[str, Any]:
     """Return what the manifest of a report says of its origin."""
     data = [{"name": b.heading, "sha256": b.sha256, "synthetic": b.synthetic} for b in sources]
     return {
@@ -78,3 +62,20 @@ def about(sources: Sequence[Any], options: Options, made_from: str) -> Mapping[s
         "claims": list(options.claims),
         "made_from": made_from,
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed the numbers."""
+    found = cache.versions()
+    del found["machine"]  # the bytes do not depend on it
+    return {"python": found.pop("python"), "mnstudy": metadata.version("mnstudy"), **found}
+
+
+def register_sha256() -> str:
+    """Return the fingerprint of the register of claims."""
+    return sha256_of(resources.files("mnstudy.verdicts.claims").joinpath(cache.REGISTER))
+
+
+def shipped_sha256() -> str:
+    """Return the fingerprint of the shipped data, which are held against their manifest."""
+    return sha256_of(data_dir() / MANIFEST)

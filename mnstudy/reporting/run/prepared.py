@@ -1,8 +1,9 @@
 """A process that has imported everything already; kernels and workers are forked from it.
 
-Run as ``python -m mnstudy.reporting.run.prepared`` by ``prepared_server``: one order a line on
-standard input, one answer a line on standard output. Importing the libraries costs more than most
-pieces of a report; forked from here, each process is as clean as a fresh one and starts at once.
+Run as ``python -m mnstudy.reporting.run.prepared`` by ``processes.prepared_server``: one order a
+line on standard input, one answer a line on standard output. Importing the libraries costs more
+than most pieces of a report; forked from here, each process is as clean as a fresh one and starts
+at once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ KERNEL = (  # only with the extra "notebooks"
     "ipykernel.ipkernel",
     "matplotlib_inline.backend_inline",
     "mnstudy.reporting.notebooks.show",
-    "mnstudy.reporting.notebooks.show",
 )
 HEAVY = (
     "matplotlib.backends.backend_pdf",
@@ -29,7 +29,6 @@ HEAVY = (
     "mnstudy.reporting.run.sources",
     "mnstudy.reporting.pictures",
     "mnstudy.reporting.tables.write",
-    "mnstudy.reporting.run.sources",
     "mnstudy.reporting.run.processes",
 )
 REHEARSED = "demo_split_face"  # small
@@ -82,13 +81,13 @@ def _rehearse() -> None:
     import mnstudy as mn
     from mnstudy import cache
     from mnstudy.cohort.published.tables import load_published
-    from mnstudy.reporting.figures import style as theme
+    from mnstudy.reporting.figures.style import png_bytes, svg_bytes
 
     cache.code_fingerprint()
     load_published()
     picture = mn.plot(mn.evaluate(mn.load(REHEARSED), "topical-adjunct")[0])
-    theme.svg_bytes(picture)
-    theme.png_bytes(picture)
+    svg_bytes(picture)
+    png_bytes(picture)
 
 
 def _poll(pid: int, running: dict[int, int | None]) -> int | None:

@@ -1,8 +1,7 @@
-"""Processes that call functions side by side: the results do not depend on how many.
+"""Independent pieces of a report, worked out side by side; what is kept is not worked out again.
 
-Independent pieces of a report, worked out side by side; what is kept is not worked out again.
-
-Start the process that kernels and workers are forked from, and give it its orders.
+The results do not depend on how many processes there are. These, and the kernels of notebooks, are
+forked from one that has imported everything already, see ``prepared``.
 """
 
 from __future__ import annotations
@@ -32,67 +31,77 @@ PROGRAM = [sys.executable, "-m", "mnstudy.reporting.run.prepared"]
 # The matrices here are small: threads of a library would take the processors from each other.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
-
-class Server:
-    """The process that others are forked from, and how to ask it."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            PROGRAM,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **ONE_THREAD},
-        )
-        self._lock = Lock()
-
-    def ask(self, **order: Any) -> Any:
-        """Send one order and wait for its answer."""
-        orders, answers = self._process.stdin, self._process.stdout
-        assert orders is not None
-        assert answers is not None
-        with self._lock:
-            orders.write(json.dumps(order) + "\n")
-            orders.flush()
-            line = answers.readline()
-        if not line:
-            raise RuntimeError("the process that starts kernels and workers has ended")
-        return json.loads(line)
-
-    def close(self) -> None:
-        """End it, and with it everything that was forked from it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with suppress(BrokenPipeError):  # it has ended by itself
-            self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+ENDED = "a process that worked on the report has ended: run it again"
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+Done = Callable[[int, int], None]  # told how many are done, and how many there are
+Progress = Callable[[str, int, int], None]  # likewise, with the name of the stage in front
 
 
-_begun: list[Server] = []
+@dataclass(frozen=True, slots=True)
+class CachedCall:
+    """A call to a function of a module, and the name and the inputs that its result is kept by."""
+
+    name: str
+    inputs: tuple[object, ...]
+    function: Callable[..., Any]
+    given: tuple[object, ...]
+
+
+def run_cached(
+    pieces: Sequence[CachedCall],
+    *,
+    workers: Workers | None = None,
+    done: Done,
+) -> list[Any]:
+    """Return the result of every piece, in their order.
+
+    Parameters
+    ----------
+    pieces : sequence of CachedCall
+    workers : Workers, optional
+        Who works on them; the results do not depend on it. One after another when left out.
+    done : callable
+        Called with how many are done and how many there are.
+    """
+    done(0, len(pieces))
+    # Where nothing of that name is kept yet, the keys are left to those who work on the pieces.
+    known = {name for name in {p.name for p in pieces} if cache.holds_any(name)}
+    found = {
+        i: x
+        for i, p in enumerate(pieces)
+        if p.name in known
+        for x in cache.cached_result(p.name, p.inputs)
+    }
+    if found:
+        done(len(found), len(pieces))
+    missing = [i for i in range(len(pieces)) if i not in found]
+    place = cache.folder()
+    calls = [(_in_a_worker, (place, pieces[i])) for i in missing]
+    for i, result in zip(missing, (workers or Workers()).map_in_order(calls), strict=True):
+        found[i] = result
+        done(len(found), len(pieces))
+    return [found[i] for i in range(len(pieces))]
+
+
+def _in_a_worker(place: Path | None, piece: CachedCall) -> Any:
+    """Work on a piece in a process that may know nothing of where results are kept."""
+    with cache.cache_folder(place):
+        return cache.cached(piece.name, piece.inputs, lambda: piece.function(*piece.given))
 
 
 @contextmanager
-def prepared_server() -> Iterator[Server | None]:
-    """Give a server inside the context; None where processes cannot be forked.
-
-    It imports while its user does something else: open it early. Inside the context another one
-    gives the same server.
-    """
-    if not hasattr(os, "fork"):
-        yield None
-    elif _begun:
-        yield _begun[0]
-    else:
-        _begun.append(Server())
+def workers(n_jobs: int | None = None) -> Iterator[Workers]:
+    """Give so many processes inside the context; the processors of the machine for None."""
+    jobs = n_jobs or cpu_count()
+    if jobs < 2:
+        yield Workers()
+        return
+    with prepared_server() as server:
+        some = Workers(jobs, server)
         try:
-            yield _begun[0]
+            yield some
         finally:
-            _begun.pop().close()
-
-
-ENDED = "a process that worked on the report has ended: run it again"
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
+            some.close()
 
 
 class Workers:
@@ -162,21 +171,6 @@ class Workers:
         return result
 
 
-@contextmanager
-def workers(n_jobs: int | None = None) -> Iterator[Workers]:
-    """Give so many processes inside the context; the processors of the machine for None."""
-    jobs = n_jobs or cpu_count()
-    if jobs < 2:
-        yield Workers()
-        return
-    with prepared_server() as server:
-        some = Workers(jobs, server)
-        try:
-            yield some
-        finally:
-            some.close()
-
-
 def serve(address: str) -> None:
     """Call what is sent, until nobody is there any more who could send something."""
     with Client(address) as line:
@@ -198,53 +192,59 @@ def _outcome(call: bytes) -> bytes:
         return pickle.dumps((False, error), protocol=5)
 
 
-@dataclass(frozen=True, slots=True)
-class CachedCall:
-    """A call to a function of a module, and the name and the inputs that its result is kept by."""
-
-    name: str
-    inputs: tuple[object, ...]
-    function: Callable[..., Any]
-    given: tuple[object, ...]
+_begun: list[Server] = []
 
 
-def run_cached(
-    pieces: Sequence[CachedCall],
-    *,
-    workers: Workers | None = None,
-    done: Callable[[int, int], None],
-) -> list[Any]:
-    """Return the result of every piece, in their order.
+@contextmanager
+def prepared_server() -> Iterator[Server | None]:
+    """Give a server inside the context; None where processes cannot be forked.
 
-    Parameters
-    ----------
-    pieces : sequence of Piece
-    workers : Workers, optional
-        Who works on them; the results do not depend on it. One after another when left out.
-    done : callable
-        Called with how many are done and how many there are.
+    It imports while its user does something else: open it early. Inside the context another one
+    gives the same server.
     """
-    done(0, len(pieces))
-    # Where nothing of that name is kept yet, the keys are left to those who work on the pieces.
-    known = {name for name in {p.name for p in pieces} if cache.holds_any(name)}
-    found = {
-        i: x
-        for i, p in enumerate(pieces)
-        if p.name in known
-        for x in cache.cached_result(p.name, p.inputs)
-    }
-    if found:
-        done(len(found), len(pieces))
-    missing = [i for i in range(len(pieces)) if i not in found]
-    place = cache.folder()
-    calls = [(_in_a_worker, (place, pieces[i])) for i in missing]
-    for i, result in zip(missing, (workers or Workers()).map_in_order(calls), strict=True):
-        found[i] = result
-        done(len(found), len(pieces))
-    return [found[i] for i in range(len(pieces))]
+    if not hasattr(os, "fork"):
+        yield None
+    elif _begun:
+        yield _begun[0]
+    else:
+        _begun.append(Server())
+        try:
+            yield _begun[0]
+        finally:
+            _begun.pop().close()
 
 
-def _in_a_worker(place: Path | None, piece: CachedCall) -> Any:
-    """Work on a piece in a process that may know nothing of where results are kept."""
-    with cache.cache_folder(place):
-        return cache.cached(piece.name, piece.inputs, lambda: piece.function(*piece.given))
+class Server:
+    """The process that others are forked from, and how to ask it."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            PROGRAM,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **ONE_THREAD},
+        )
+        self._lock = Lock()
+
+    def ask(self, **order: Any) -> Any:
+        """Send one order and wait for its answer."""
+        orders, answers = self._process.stdin, self._process.stdout
+        assert orders is not None
+        assert answers is not None
+        with self._lock:
+            orders.write(json.dumps(order) + "\n")
+            orders.flush()
+            line = answers.readline()
+        if not line:
+            raise RuntimeError("the process that starts kernels and workers has ended")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End it, and with it everything that was forked from it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):  # it has ended by itself
+            self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()

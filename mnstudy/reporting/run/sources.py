@@ -1,17 +1,12 @@
-"""The bodies of data a report stands on, and what a reader has to know about each.
+"""The bodies of data a report stands on, with all it shows of each, gathered before it is written.
 
-What a report shows of each body of data, gathered before anything is written.
-
-The bodies of data of a report with their charts and tables, worked out side by side.
-
-What a report shows of the published trials beside the findings: studies, directions, doubts.
-
-Every claim of a report under other choices, side by side on the processors of the machine.
+Findings, the same under other choices, charts and tables, and of the published trials studies,
+directions and doubts: pieces that are worked out side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +22,11 @@ from mnstudy.disclosure.small_counts import THRESHOLD, is_small
 from mnstudy.disclosure.tables import guarded, guarded_dropouts, guarded_flow, shown_notes
 from mnstudy.reporting.figures.charts.chart import Chart
 from mnstudy.reporting.figures.plot import charts_of, claim_charts, harms_chart, overview_charts
-from mnstudy.reporting.run.processes import CachedCall, Workers, run_cached
+from mnstudy.reporting.run.processes import CachedCall, Done, Progress, Workers, run_cached
 from mnstudy.reporting.tables.printed_table import PrintedTable, slug
 from mnstudy.reporting.tables.write import cohort_tables, trials_tables
 from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts
-from mnstudy.verdicts.claims.own_claims import own_claims
-from mnstudy.verdicts.claims.plan_check import check_study
+from mnstudy.verdicts.claims.own_claims import check_study, own_claims
 from mnstudy.verdicts.claims.registry import Claim, registry, select
 from mnstudy.verdicts.doubts.doubts import doubts
 from mnstudy.verdicts.evaluate import evaluate, find_all
@@ -49,117 +43,15 @@ from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.specification import SpecificationCurve, specification_curve
 
-Progress = Callable[[str, int, int], None]
-
-
 CURVES = 10  # primary claims with a specification curve, at most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """What other choices, and those who were lost, do to the findings of one body of data.
-
-    Attributes
-    ----------
-    sensitivity : dict of str to DataFrame
-        Claim id to its rows, see ``Findings.sensitivity``; small groups are withheld already.
-    curves : tuple of SpecificationCurve
-        Those of the primary claims of the plan, at most ten.
-    flow, dropouts : DataFrame or None
-        Who was lost, as it may be shown.
-    """
-
-    sensitivity: dict[str, pd.DataFrame]
-    curves: tuple[SpecificationCurve, ...] = ()
-    flow: pd.DataFrame | None = None
-    dropouts: pd.DataFrame | None = None
-
-
-def check_all(
-    sources: Sequence[tuple[Cohort | None, Findings]],
-    *,
-    workers: Workers | None = None,
-    progress: Progress,
-) -> list[Checked]:
-    """Put every tested claim to the sensitivity checks, and primary claims to all choices.
-
-    Parameters
-    ----------
-    sources : sequence of (Cohort or None, Findings)
-        The findings of each body of data; published evidence has no cohort.
-    workers : Workers, optional
-        Who works on the claims; the results do not depend on it.
-    progress : callable
-        Called with the stage, how much of it is done and how much there is.
-
-    Returns
-    -------
-    list of Checked
-        In the order of the sources.
-    """
-    tested = [[f for f in found if f.estimate is not None] for _, found in sources]
-    planned = [_planned(cohort, some) for (cohort, _), some in zip(sources, tested, strict=True)]
-    pieces: list[CachedCall] = []
-    for (cohort, found), some, primary in zip(sources, tested, planned, strict=True):
-        basis = () if cohort is None else cohort_basis(cohort)
-        rests_on = {f.claim.id: (*basis, finding_basis(f)) for f in some}
-        pieces += [CachedCall("curve", rests_on[f.claim.id], _curve, (cohort, f)) for f in primary]
-        pieces += [
-            CachedCall("checks", rests_on[f.claim.id], _rows, (_alone(found, f),)) for f in some
-        ]
-    results = run_cached(pieces, workers=workers, done=lambda i, n: progress("sensitivity", i, n))
-    done = iter(results)
-    checked = []
-    for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):
-        curves = tuple(next(done) for _ in primary)
-        rows = {f.claim.id: guarded(f, next(done)) for f in some}
-        checked.append(
-            Checked(
-                sensitivity=rows,
-                curves=curves,
-                flow=None if cohort is None else _flow(cohort),
-                dropouts=None if cohort is None else _dropouts(cohort),
-            )
-        )
-    return checked
-
-
-def _planned(cohort: Cohort | None, tested: Sequence[Finding]) -> list[Finding]:
-    return [f for f in tested if cohort is not None and f.planned][:CURVES]
-
-
-def _alone(findings: Findings, finding: Finding) -> Findings:
-    place = next(i for i, f in enumerate(findings) if f is finding)
-    return findings[place : place + 1]
-
-
-def _rows(findings: Findings) -> pd.DataFrame:
-    return findings.checked()
-
-
-def _curve(cohort: Cohort, finding: Finding) -> SpecificationCurve:
-    """Draw the intervals at the level that the verdict of the finding rests on."""
-    basis = finding.simultaneous or finding.estimate
-    level = None if basis is None else basis.confidence_level
-    return specification_curve(cohort, finding.claim.id, confidence_level=level)
-
-
-def _flow(cohort: Cohort) -> pd.DataFrame:
-    return guarded_flow(flow(cohort), synthetic=cohort.synthetic)
-
-
-def _dropouts(cohort: Cohort) -> pd.DataFrame:
-    level = cohort.study.plan.confidence_level
-    table = completers_and_dropouts(cohort, confidence_level=level)
-    return guarded_dropouts(table, synthetic=cohort.synthetic)
-
-
+SHARES = 8  # in which the claims of a cohort are dealt out
 HASH_OF_DATA, HASH_OF_PLAN = "SHA-256 of the data", "SHA-256 of the plan"
 HEADINGS = {
     "published_patients": "published patients",
     "demo_clinic": "demonstration clinic",
     "demo_split_face": "demonstration split-face trial",
 }
+Key = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,217 +111,24 @@ class EvidenceSource:
     tables: tuple[PrintedTable, ...] = ()
 
 
-def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
-    """Describe a cohort."""
-    data, study = cohort.data, cohort.study
-    mark = "SYNTHETIC" if cohort.synthetic else "real"
-    name = HEADINGS.get(cohort.name, cohort.name)
-    design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
-    sites = len(data[["patient_id", "site_id"]].drop_duplicates())
-    rows = _shown(len(data), cohort)
-    patients = _shown(data["patient_id"].nunique(), cohort)
-    allocation = f"{design}, {'' if study.randomised else 'not '}randomised"
-    facts = (
-        ("Data set", cohort.name),
-        ("Title", study.title),
-        ("Kind", "SYNTHETIC: invented, never evidence" if cohort.synthetic else "real"),
-        ("Design", allocation),
-        ("Assessments", rows),
-        ("Patients", patients),
-        ("Sites", _shown(sites, cohort)),
-        *_plan_facts(cohort, findings),
-        ("Source", cohort.provenance.source),
-        ("Licence", study.licence),
-        (HASH_OF_DATA, cohort.provenance.sha256),
-    )
-    return EvidenceSource(
-        key=slug(cohort.name),
-        heading=f"{name} ({mark})",
-        name=name,
-        design=study.design,
-        randomised=study.randomised,
-        findings=findings,
-        synthetic=cohort.synthetic,
-        sha256=cohort.provenance.sha256,
-        banner=f"{patients} {cohort.person}s, {rows} assessments; {allocation}",
-        facts=tuple((name, value) for name, value in facts if value),
-        limits=(
-            *(limit.says for limit in study.limits),
-            *shown_notes(cohort),
-        ),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What other choices, and those who were lost, do to the findings of one body of data.
 
-
-def _plan_facts(cohort: Cohort, findings: Findings) -> list[tuple[str, str]]:
-    """Return what was decided before looking: primary claims, family, final week, fingerprint."""
-    plan, sha256 = cohort.study.plan, cohort.study.plan_sha256
-    titles = {f.claim.id: f.claim.title for f in findings}
-    facts = [("Plan", "no primary claim declared: every result is post hoc")]
-    if plan.primary:
-        named = "; ".join(titles.get(i, i) for i in plan.primary)
-        facts = [("Primary claims of the plan", f"{named} ({len(plan.primary)})")]
-    if len(plan.family_ids) > 1:
-        which = "the primary claims" if plan.family is None else f"{len(plan.family_ids)} of them"
-        level = fmt.level(plan.confidence_level)
-        held = f"intervals of {which} hold together at {level} (Bonferroni); p-values by Holm"
-        facts.append(("Family", held))
-    if plan.final_week is not None:
-        facts.append(("Final assessment", f"week {fmt.as_entered(plan.final_week)}"))
-    return [*facts, (HASH_OF_PLAN, sha256)]
-
-
-def published_source(
-    published: Published, findings: Findings, trials: Trials | None = None
-) -> EvidenceSource:
-    """Describe the published evidence."""
-    facts = (
-        ("Data set", published.source),
-        ("Kind", "real: numbers printed in publications"),
-        ("Publications", f"{len(published.studies):,}"),
-        ("Contrasts", f"{len(published.contrasts):,}"),
-        (HASH_OF_DATA, published.sha256),
-    )
-    limits = (
-        "Only what publications print: studies without usable numbers are listed, not pooled.",
-        "Controlled and uncontrolled studies are never mixed, nor are different endpoints.",
-    )
-    return EvidenceSource(
-        key="published_trials",
-        heading="published trials (real)",
-        name="published trials",
-        findings=findings,
-        synthetic=False,
-        sha256=published.sha256,
-        banner=f"{len(published.studies):,} publications, {len(published.contrasts):,} contrasts",
-        facts=facts,
-        limits=(*limits, *published.notes),
-        trials=trials,
-    )
-
-
-def with_unique_keys(sources: list[EvidenceSource]) -> list[EvidenceSource]:
-    """Return the bodies with keys told apart by a number where two are the same."""
-    seen: dict[str, int] = {}
-    unique = []
-    for source in sources:
-        seen[source.key] = seen.get(source.key, 0) + 1
-        again = seen[source.key] > 1
-        unique.append(replace(source, key=f"{source.key}-{seen[source.key]}") if again else source)
-    return unique
-
-
-def _shown(n: int, cohort: Cohort) -> str:
-    return f"<{THRESHOLD}" if is_small(n) and not cohort.synthetic else f"{n:,}"
-
-
-Key = tuple[str | int, ...]
-
-
-def build_sources(
-    own: Sequence[tuple[Cohort, Findings]],
-    published: EvidenceSource,
-    *,
-    profile: str,
-    workers: Workers | None,
-    done: Callable[[int, int], None],
-) -> tuple[list[EvidenceSource], EvidenceSource]:
-    """Return the bodies of the cohorts and that of the trials, each with its charts and tables.
-
-    Parameters
+    Attributes
     ----------
-    own : sequence of (Cohort, Findings)
-    published : EvidenceSource
-        That of the published evidence.
-    profile : str
-        Number format of the tables.
-    workers : Workers or None
-        Who works on them; the result does not depend on it.
-    done : callable
-        Called with how many pieces are done and how many there are.
+    sensitivity : dict of str to DataFrame
+        Claim id to its rows, see ``Findings.sensitivity``; small groups are withheld already.
+    curves : tuple of SpecificationCurve
+        Those of the primary claims of the plan, at most ten.
+    flow, dropouts : DataFrame or None
+        Who was lost, as it may be shown.
     """
-    pieces = _of_trials(published, profile)
-    for i, (cohort, found) in enumerate(own):
-        pieces |= {(i, *key): p for key, p in _of_cohort(cohort, found, profile).items()}
-    # Whole tables take longest: begun first, none is waited for.
-    pieces = dict(sorted(pieces.items(), key=lambda x: "tables" not in x[0]))
-    results = run_cached(list(pieces.values()), workers=workers, done=done)
-    made = dict(zip(pieces, results, strict=True))
-    sources = [_cohort(i, cohort, found, made) for i, (cohort, found) in enumerate(own)]
-    return sources, _trials(published, made)
 
-
-def _of_cohort(cohort: Cohort, found: Findings, profile: str) -> dict[Key, CachedCall]:
-    basis = cohort_basis(cohort)
-    whole = (*basis, [finding_basis(f) for f in found], profile)
-    charts: dict[Key, CachedCall] = {
-        ("charts", f.claim.id): CachedCall(
-            "charts", (*basis, finding_basis(f)), charts_of, (cohort, f)
-        )
-        for f in found
-        if f.estimate is not None
-    }
-    return {
-        ("tables",): CachedCall("tables", whole, _tables, (cohort, found, profile)),
-        ("harms",): CachedCall("harms", basis, harms_chart, (cohort,)),
-        **charts,
-    }
-
-
-def _tables(cohort: Cohort, found: Findings, profile: str) -> tuple[PrintedTable, ...]:
-    return tuple(cohort_tables(cohort, found, profile=profile))
-
-
-def _cohort(i: int, cohort: Cohort, found: Findings, made: Mapping[Key, Any]) -> EvidenceSource:
-    return replace(
-        cohort_source(cohort, found),
-        charts={
-            f.claim.id: tuple(made[i, "charts", f.claim.id])
-            for f in found
-            if f.estimate is not None
-        },
-        harms=made[i, "harms"],
-        tables=made[i, "tables"],
-    )
-
-
-def _of_trials(source: EvidenceSource, profile: str) -> dict[Key, CachedCall]:
-    trials = source.trials
-    assert trials is not None
-    told = (source.sha256, select(None), [finding_basis(f) for f in source.findings])
-    charts: dict[Key, CachedCall] = {
-        ("trials", f.claim.id): CachedCall(
-            "charts of trials",
-            (f.claim, source.sha256),
-            claim_charts,
-            (trials.directions[f.claim.id], trials.groups[f.claim.id]),
-        )
-        for f in source.findings
-    }
-    return {
-        ("trials", "tables"): CachedCall(
-            "tables of trials", (*told, profile), _trials_tables, (trials.table, profile)
-        ),
-        ("trials", "overview"): CachedCall(
-            "overview", told, overview_charts, (trials, source.findings)
-        ),
-        **charts,
-    }
-
-
-def _trials_tables(table: Any, profile: str) -> tuple[PrintedTable, ...]:
-    return tuple(trials_tables(table, profile=profile))
-
-
-def _trials(source: EvidenceSource, made: Mapping[Key, Any]) -> EvidenceSource:
-    return replace(
-        source,
-        charts={f.claim.id: tuple(made["trials", f.claim.id]) for f in source.findings},
-        overview=tuple(made["trials", "overview"]),
-        tables=made["trials", "tables"],
-    )
-
-
-SHARES = 8  # of the claims of a cohort
+    sensitivity: dict[str, pd.DataFrame]
+    curves: tuple[SpecificationCurve, ...] = ()
+    flow: pd.DataFrame | None = None
+    dropouts: pd.DataFrame | None = None
 
 
 def collect_evidence(
@@ -538,3 +237,288 @@ def _claim_trials(claim: Claim, published: Published, own: pd.DataFrame) -> Clai
     if cache.folder() is not None:
         finding_of(claim, lambda: found, published, LEVEL)
     return claim_trials(found)
+
+
+def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
+    """Describe a cohort."""
+    data, study = cohort.data, cohort.study
+    mark = "SYNTHETIC" if cohort.synthetic else "real"
+    name = HEADINGS.get(cohort.name, cohort.name)
+    design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
+    sites = len(data[["patient_id", "site_id"]].drop_duplicates())
+    rows = _shown(len(data), cohort)
+    patients = _shown(data["patient_id"].nunique(), cohort)
+    allocation = f"{design}, {'' if study.randomised else 'not '}randomised"
+    facts = (
+        ("Data set", cohort.name),
+        ("Title", study.title),
+        ("Kind", "SYNTHETIC: invented, never evidence" if cohort.synthetic else "real"),
+        ("Design", allocation),
+        ("Assessments", rows),
+        ("Patients", patients),
+        ("Sites", _shown(sites, cohort)),
+        *_plan_facts(cohort, findings),
+        ("Source", cohort.provenance.source),
+        ("Licence", study.licence),
+        (HASH_OF_DATA, cohort.provenance.sha256),
+    )
+    return EvidenceSource(
+        key=slug(cohort.name),
+        heading=f"{name} ({mark})",
+        name=name,
+        design=study.design,
+        randomised=study.randomised,
+        findings=findings,
+        synthetic=cohort.synthetic,
+        sha256=cohort.provenance.sha256,
+        banner=f"{patients} {cohort.person}s, {rows} assessments; {allocation}",
+        facts=tuple((name, value) for name, value in facts if value),
+        limits=(
+            *(limit.says for limit in study.limits),
+            *shown_notes(cohort),
+        ),
+    )
+
+
+def _plan_facts(cohort: Cohort, findings: Findings) -> list[tuple[str, str]]:
+    """Return what was decided before looking: primary claims, family, final week, fingerprint."""
+    plan, sha256 = cohort.study.plan, cohort.study.plan_sha256
+    titles = {f.claim.id: f.claim.title for f in findings}
+    facts = [("Plan", "no primary claim declared: every result is post hoc")]
+    if plan.primary:
+        named = "; ".join(titles.get(i, i) for i in plan.primary)
+        facts = [("Primary claims of the plan", f"{named} ({len(plan.primary)})")]
+    if len(plan.family_ids) > 1:
+        which = "the primary claims" if plan.family is None else f"{len(plan.family_ids)} of them"
+        level = fmt.level(plan.confidence_level)
+        held = f"intervals of {which} hold together at {level} (Bonferroni); p-values by Holm"
+        facts.append(("Family", held))
+    if plan.final_week is not None:
+        facts.append(("Final assessment", f"week {fmt.as_entered(plan.final_week)}"))
+    return [*facts, (HASH_OF_PLAN, sha256)]
+
+
+def _shown(n: int, cohort: Cohort) -> str:
+    return f"<{THRESHOLD}" if is_small(n) and not cohort.synthetic else f"{n:,}"
+
+
+def published_source(
+    published: Published, findings: Findings, trials: Trials | None = None
+) -> EvidenceSource:
+    """Describe the published evidence."""
+    facts = (
+        ("Data set", published.source),
+        ("Kind", "real: numbers printed in publications"),
+        ("Publications", f"{len(published.studies):,}"),
+        ("Contrasts", f"{len(published.contrasts):,}"),
+        (HASH_OF_DATA, published.sha256),
+    )
+    limits = (
+        "Only what publications print: studies without usable numbers are listed, not pooled.",
+        "Controlled and uncontrolled studies are never mixed, nor are different endpoints.",
+    )
+    return EvidenceSource(
+        key="published_trials",
+        heading="published trials (real)",
+        name="published trials",
+        findings=findings,
+        synthetic=False,
+        sha256=published.sha256,
+        banner=f"{len(published.studies):,} publications, {len(published.contrasts):,} contrasts",
+        facts=facts,
+        limits=(*limits, *published.notes),
+        trials=trials,
+    )
+
+
+def with_unique_keys(sources: list[EvidenceSource]) -> list[EvidenceSource]:
+    """Return the bodies with keys told apart by a number where two are the same."""
+    seen: dict[str, int] = {}
+    unique = []
+    for source in sources:
+        seen[source.key] = seen.get(source.key, 0) + 1
+        again = seen[source.key] > 1
+        unique.append(replace(source, key=f"{source.key}-{seen[source.key]}") if again else source)
+    return unique
+
+
+def check_all(
+    sources: Sequence[tuple[Cohort | None, Findings]],
+    *,
+    workers: Workers | None = None,
+    progress: Progress,
+) -> list[Checked]:
+    """Put every tested claim to the sensitivity checks, and primary claims to all choices.
+
+    Parameters
+    ----------
+    sources : sequence of (Cohort or None, Findings)
+        The findings of each body of data; published evidence has no cohort.
+    workers : Workers, optional
+        Who works on the claims; the results do not depend on it.
+    progress : callable
+        Called with the stage, how much of it is done and how much there is.
+
+    Returns
+    -------
+    list of Checked
+        In the order of the sources.
+    """
+    tested = [[f for f in found if f.estimate is not None] for _, found in sources]
+    planned = [_planned(cohort, some) for (cohort, _), some in zip(sources, tested, strict=True)]
+    pieces: list[CachedCall] = []
+    for (cohort, found), some, primary in zip(sources, tested, planned, strict=True):
+        basis = () if cohort is None else cohort_basis(cohort)
+        rests_on = {f.claim.id: (*basis, finding_basis(f)) for f in some}
+        pieces += [CachedCall("curve", rests_on[f.claim.id], _curve, (cohort, f)) for f in primary]
+        pieces += [
+            CachedCall("checks", rests_on[f.claim.id], Findings.checked, (_alone(found, f),))
+            for f in some
+        ]
+    results = run_cached(pieces, workers=workers, done=lambda i, n: progress("sensitivity", i, n))
+    done = iter(results)
+    checked = []
+    for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):
+        curves = tuple(next(done) for _ in primary)
+        rows = {f.claim.id: guarded(f, next(done)) for f in some}
+        checked.append(
+            Checked(
+                sensitivity=rows,
+                curves=curves,
+                flow=None if cohort is None else _flow(cohort),
+                dropouts=None if cohort is None else _dropouts(cohort),
+            )
+        )
+    return checked
+
+
+def _planned(cohort: Cohort | None, tested: Sequence[Finding]) -> list[Finding]:
+    return [f for f in tested if cohort is not None and f.planned][:CURVES]
+
+
+def _alone(findings: Findings, finding: Finding) -> Findings:
+    place = next(i for i, f in enumerate(findings) if f is finding)
+    return findings[place : place + 1]
+
+
+def _curve(cohort: Cohort, finding: Finding) -> SpecificationCurve:
+    """Draw the intervals at the level that the verdict of the finding rests on."""
+    basis = finding.simultaneous or finding.estimate
+    level = None if basis is None else basis.confidence_level
+    return specification_curve(cohort, finding.claim.id, confidence_level=level)
+
+
+def _flow(cohort: Cohort) -> pd.DataFrame:
+    return guarded_flow(flow(cohort), synthetic=cohort.synthetic)
+
+
+def _dropouts(cohort: Cohort) -> pd.DataFrame:
+    level = cohort.study.plan.confidence_level
+    table = completers_and_dropouts(cohort, confidence_level=level)
+    return guarded_dropouts(table, synthetic=cohort.synthetic)
+
+
+def build_sources(
+    own: Sequence[tuple[Cohort, Findings]],
+    published: EvidenceSource,
+    *,
+    profile: str,
+    workers: Workers | None,
+    done: Done,
+) -> tuple[list[EvidenceSource], EvidenceSource]:
+    """Return the bodies of the cohorts and that of the trials, each with its charts and tables.
+
+    Parameters
+    ----------
+    own : sequence of (Cohort, Findings)
+    published : EvidenceSource
+        That of the published evidence.
+    profile : str
+        Number format of the tables.
+    workers : Workers or None
+        Who works on them; the result does not depend on it.
+    done : callable
+        Called with how many pieces are done and how many there are.
+    """
+    pieces = _trials_pieces(published, profile)
+    for i, (cohort, found) in enumerate(own):
+        pieces |= {(i, *key): p for key, p in _cohort_pieces(cohort, found, profile).items()}
+    # Whole tables take longest: begun first, none is waited for.
+    pieces = dict(sorted(pieces.items(), key=lambda x: "tables" not in x[0]))
+    results = run_cached(list(pieces.values()), workers=workers, done=done)
+    made = dict(zip(pieces, results, strict=True))
+    sources = [_whole_cohort(i, cohort, found, made) for i, (cohort, found) in enumerate(own)]
+    return sources, _whole_trials(published, made)
+
+
+def _cohort_pieces(cohort: Cohort, found: Findings, profile: str) -> dict[Key, CachedCall]:
+    basis = cohort_basis(cohort)
+    whole = (*basis, [finding_basis(f) for f in found], profile)
+    charts: dict[Key, CachedCall] = {
+        ("charts", f.claim.id): CachedCall(
+            "charts", (*basis, finding_basis(f)), charts_of, (cohort, f)
+        )
+        for f in found
+        if f.estimate is not None
+    }
+    return {
+        ("tables",): CachedCall("tables", whole, _tables, (cohort, found, profile)),
+        ("harms",): CachedCall("harms", basis, harms_chart, (cohort,)),
+        **charts,
+    }
+
+
+def _tables(cohort: Cohort, found: Findings, profile: str) -> tuple[PrintedTable, ...]:
+    return tuple(cohort_tables(cohort, found, profile=profile))
+
+
+def _whole_cohort(
+    i: int, cohort: Cohort, found: Findings, made: Mapping[Key, Any]
+) -> EvidenceSource:
+    return replace(
+        cohort_source(cohort, found),
+        charts={
+            f.claim.id: tuple(made[i, "charts", f.claim.id])
+            for f in found
+            if f.estimate is not None
+        },
+        harms=made[i, "harms"],
+        tables=made[i, "tables"],
+    )
+
+
+def _trials_pieces(source: EvidenceSource, profile: str) -> dict[Key, CachedCall]:
+    trials = source.trials
+    assert trials is not None
+    told = (source.sha256, select(None), [finding_basis(f) for f in source.findings])
+    charts: dict[Key, CachedCall] = {
+        ("trials", f.claim.id): CachedCall(
+            "charts of trials",
+            (f.claim, source.sha256),
+            claim_charts,
+            (trials.directions[f.claim.id], trials.groups[f.claim.id]),
+        )
+        for f in source.findings
+    }
+    return {
+        ("trials", "tables"): CachedCall(
+            "tables of trials", (*told, profile), _trials_tables, (trials.table, profile)
+        ),
+        ("trials", "overview"): CachedCall(
+            "overview", told, overview_charts, (trials, source.findings)
+        ),
+        **charts,
+    }
+
+
+def _trials_tables(table: pd.DataFrame, profile: str) -> tuple[PrintedTable, ...]:
+    return tuple(trials_tables(table, profile=profile))
+
+
+def _whole_trials(source: EvidenceSource, made: Mapping[Key, Any]) -> EvidenceSource:
+    return replace(
+        source,
+        charts={f.claim.id: tuple(made["trials", f.claim.id]) for f in source.findings},
+        overview=tuple(made["trials", "overview"]),
+        tables=made["trials", "tables"],
+    )

@@ -1,6 +1,6 @@
-"""Whether the command line was asked for a report that is there already; imports nothing heavy.
+"""Whether the report that the command line was asked for is there already, told by files alone.
 
-Where the shipped notebooks lie; imports nothing of Jupyter.
+Nothing heavy is imported: neither what loads and evaluates data, nor Jupyter for its notebooks.
 """
 
 from __future__ import annotations
@@ -16,21 +16,7 @@ from platformdirs import user_cache_path
 from mnstudy import cache
 from mnstudy.cohort.loading.shipped import data_dir, data_files
 from mnstudy.errors import DataError
-from mnstudy.reporting.run.folder import MANIFEST, holds
-
-
-def notebook_dir() -> Path:
-    """Return the folder of the shipped notebooks: in an installed package, else in the checkout."""
-    package = Path(__file__).resolve().parents[2]
-    for place in (package / "_notebooks", package.parent / "notebooks"):
-        if place.is_dir():
-            return place
-    raise DataError("the notebooks were not found: install mnstudy again")
-
-
-def shipped_notebooks() -> list[Path]:
-    """Return the shipped notebooks in reading order."""
-    return sorted(notebook_dir().glob("[0-9]*.ipynb"))
+from mnstudy.reporting.run.folder import MANIFEST, holds, sha256_of
 
 
 def call_fingerprint(data: str | None, *options: object) -> str:
@@ -47,7 +33,7 @@ def call_fingerprint(data: str | None, *options: object) -> str:
     register = Path(cache.__file__).parent / "verdicts" / "claims" / cache.REGISTER
     files = [register, *shipped_notebooks(), *data_files(data_dir()), *_own_files(data)]
     return cache.fingerprint(
-        cache.code_fingerprint(), data, options, [(p, _sha256(p)) for p in files]
+        cache.code_fingerprint(), data, options, [(p, sha256_of(p)) for p in files]
     )
 
 
@@ -73,26 +59,36 @@ def is_up_to_date(out: Path, asked: str) -> bool:
     """Tell whether this folder holds, whole, the report that was made when this was asked."""
     target = out.expanduser().absolute()
     try:
-        noted = json.loads(_note(target).read_text(encoding="utf-8"))
-        same = noted == {"asked": asked, "manifest": _sha256(target / MANIFEST)}
+        noted = json.loads(_note_of(target).read_text(encoding="utf-8"))
+        same = noted == {"asked": asked, "manifest": sha256_of(target / MANIFEST)}
     except (OSError, ValueError):
         return False
     return same and holds(target)
 
 
-def note(out: Path, asked: str) -> None:
+def remember(out: Path, asked: str) -> None:
     """Remember what the report in this folder was made from."""
     target = out.expanduser().absolute()
-    place = _note(target)
+    place = _note_of(target)
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    content = {"asked": asked, "manifest": _sha256(target / MANIFEST)}
+    content = {"asked": asked, "manifest": sha256_of(target / MANIFEST)}
     place.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _note(target: Path) -> Path:
+def _note_of(target: Path) -> Path:
     name = hashlib.sha256(str(target).encode()).hexdigest()
     return user_cache_path("mnstudy") / "reports" / f"{name}.json"
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def shipped_notebooks() -> list[Path]:
+    """Return the shipped notebooks in reading order."""
+    return sorted(notebook_dir().glob("[0-9]*.ipynb"))
+
+
+def notebook_dir() -> Path:
+    """Return the folder of the shipped notebooks: in an installed package, else in the checkout."""
+    package = Path(__file__).resolve().parents[2]
+    for place in (package / "_notebooks", package.parent / "notebooks"):
+        if place.is_dir():
+            return place
+    raise DataError("the notebooks were not found: install mnstudy again")

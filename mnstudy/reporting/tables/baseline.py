@@ -1,7 +1,4 @@
-"""Table 1 as it is printed: patients and treated sites, everybody and by group; no p-values.
-
-The flow of patients and those who were lost, in the words of a page.
-"""
+"""Who was studied: Table 1 as it is printed, flow of patients, and who was lost; no p-values."""
 
 from __future__ import annotations
 
@@ -32,6 +29,14 @@ NOT_TESTED = (
     "are known to be chance (CONSORT 2025, item 25)"
 )
 SMALL = "<5: fewer than five; not shown: it would tell a count of fewer than five"
+
+DROPOUT_MEASURES = {
+    "baseline_severity": "severity at baseline",
+    "session_count": "sessions completed",
+    "improvement_score": "improvement first known",
+    "needle_depth_mm": "depth where needled",
+}
+COMPARED = ("completers", "dropouts", "difference", "ci_low", "ci_high")
 
 
 def baseline_table(
@@ -87,7 +92,7 @@ def baseline_table(
             "n (%) unless said otherwise; percentages are of all in the group, those not known too",
             *spans,
             NOT_TESTED,
-            *([] if cohort.synthetic or not _withheld(found) else [SMALL]),
+            *([SMALL] if found["n"].isna().any() and not cohort.synthetic else []),
         ),
         profile=style.name,
     )
@@ -122,10 +127,6 @@ def _counted_twice(found: pd.DataFrame, arms: list[str]) -> list[str]:
     if len(arms) < 2 or own.isna().any() or own[arms[1:]].sum() == own[ALL]:
         return []
     return ["a person with sites in several groups counts in each of them, once in all"]
-
-
-def _withheld(found: pd.DataFrame) -> bool:
-    return bool(found["n"].isna().any())
 
 
 def _rows(own: pd.DataFrame, arms: list[str], style: Profile) -> list[Row]:
@@ -168,15 +169,6 @@ def _median(row: pd.Series) -> str:
     whole = all(v.is_integer() for v in values)
     middle, low, high = (fmt.number(v, 0 if whole else fmt.decimals_for(*values)) for v in values)
     return f"{middle} ({low} to {high})"
-
-
-DROPOUT_MEASURES = {
-    "baseline_severity": "severity at baseline",
-    "session_count": "sessions completed",
-    "improvement_score": "improvement first known",
-    "needle_depth_mm": "depth where needled",
-}
-GROUP = ("completers", "dropouts", "difference", "ci_low", "ci_high")
 
 
 def flow_table(table: pd.DataFrame) -> dict[str, Any]:
@@ -225,7 +217,7 @@ def _compared(row: dict[Any, Any]) -> dict[str, str]:
     unit = "%" if row["level"] else short(row["unit"])
     n = [f"{int(row[x]):,}" if pd.notna(row[x]) else FEW for x in ("n_completers", "n_dropouts")]
     named = {"name": f"{measure}: {level}" if level else measure, "n": " and ".join(n)}
-    values = [float(row[x]) for x in GROUP]
+    values = [float(row[x]) for x in COMPARED]
     if math.isnan(values[0]):
         return named | {"completers": "", "dropouts": "", "difference": NOT_SHOWN, "n": ""}
     digits = fmt.decimals_for(*values[:3])

@@ -1,6 +1,6 @@
 """The published evidence as it is printed: a row for every claim, measure and endpoint.
 
-The studies behind the published evidence as BibTeX, and as citations on the page.
+The studies behind it as BibTeX, with the parts of a citation.
 """
 
 from __future__ import annotations
@@ -41,6 +41,21 @@ NOTES = (
     "certainty is computed from the tables by fixed thresholds in the manner of GRADE; nobody "
     "rated it",
 )
+
+READ_IN = {
+    "abstract_or_paper": "figures read from an abstract or table page",
+    "secondary": "figures read from a news, register or regulator page",
+}
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{c: "\\" + c for c in "&%$#_"},
+}
+_DOI = re.compile(r"10\.\d{4,9}/\S+")
+_NAME = re.compile(r"[^\W\d_][^\W\d_'’-]*(?:['’ -][^\W\d_]+)*")
 
 
 def evidence_printed(
@@ -103,7 +118,7 @@ def _row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
     if not row["k"]:
         cells = [row["state"], "", "0", "", "", "", "", "", row["verdict"]]
         return Row(cells=tuple(str(c) for c in cells), marks=((0, letters(row["reason"])),))
-    name = f"{_measure(row)}: {_plain(row['endpoint'])}"
+    name = f"{_measure(row)}: {_endpoint_words(row['endpoint'])}"
     ends = fmt.Ends(value=row["estimate"], ci_low=row["ci_low"], ci_high=row["ci_high"])
     ahead = fmt.Ends(value=math.nan, ci_low=row["prediction_low"], ci_high=row["prediction_high"])
     cells = [
@@ -130,7 +145,7 @@ def _comparison(row: Mapping[Any, Any]) -> str:
 
 def _measure(row: Mapping[Any, Any]) -> str:
     """Return the measure with its unit, unless it says that already."""
-    name, unit = MEASURES.get(row["measure"], _plain(row["measure"])), str(row["unit"])
+    name, unit = MEASURES.get(row["measure"], _endpoint_words(row["measure"])), str(row["unit"])
     return name if unit == name else f"{name}, {short(unit)}"
 
 
@@ -151,29 +166,13 @@ def _between(low: float, high: float, row: Mapping[Any, Any]) -> str:
     return f"{fmt.number(low, digits)} to {end}"
 
 
-def _plain(name: str) -> str:
+def _endpoint_words(name: str) -> str:
     """Return an endpoint of the tables in words."""
     words = str(name).replace("_", " ")
     for brief, long in WORDS.items():
         words = f" {words} ".replace(f" {brief} ", f" {long} ").strip()
     head, _, number = words.rpartition(" ")
     return f"{head} of {number} % or more" if head == "response" else words
-
-
-REFERENCE_NOTES = {
-    "abstract_or_paper": "figures read from an abstract or table page",
-    "secondary": "figures read from a news, register or regulator page",
-}
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{c: "\\" + c for c in "&%$#_"},
-}
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
-_NAME = re.compile(r"[^\W\d_][^\W\d_'’-]*(?:['’ -][^\W\d_]+)*")
 
 
 def bibtex(studies: pd.DataFrame) -> str:
@@ -211,7 +210,7 @@ def _entry(key: str, row: Mapping[Any, Any]) -> str:
 
 
 def _note(seen: Mapping[Any, Any], author: str) -> str:
-    said = [REFERENCE_NOTES.get(str(seen["source"]), "")]
+    said = [READ_IN.get(str(seen["source"]), "")]
     said.append("further authors not recorded" if author else f"cited as: {seen['label']}")
     if seen["pmid"]:
         said.append(f"PMID {_whole(seen['pmid'])}")

@@ -10,9 +10,9 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure import tables as guard
 from mnstudy.disclosure.findings import is_guarded, safe
 from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, is_small
+from mnstudy.disclosure.tables import Size, events, reveals_small_count, size
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.displays.outcomes import CLAIMED, outcomes
@@ -134,16 +134,15 @@ def _rows(
     for (claim, _), own in found.groupby(["claim", "reading"], sort=False):
         finding = findings[str(claim)]
         groups = own.to_dict("records")
-        sizes = [guard.size(group, finding, style) for group in groups]
-        pairs = list(zip(groups, sizes, strict=True))
-        withheld = any(guard.reveals_small_count(group, size, finding) for group, size in pairs)
+        shown = [(group, size(group, finding, style)) for group in groups]
+        withheld = any(reveals_small_count(group, known, finding) for group, known in shown)
         first = groups[0]
         claimed = first["reading"] == CLAIMED
         rows.append(_effect(first, finding, style, letters, withheld=withheld))
         if claimed and finding.simultaneous is not None:
             rows.append(_together(finding, style))
         depth = 1 if claimed else 2
-        rows += [_group(group, size, finding, style, letters, depth) for group, size in pairs]
+        rows += [_group(group, known, finding, style, letters, depth) for group, known in shown]
     return rows
 
 
@@ -216,7 +215,7 @@ def _together(finding: Finding, style: Profile) -> Row:
 
 def _group(
     group: Mapping[Any, Any],
-    size: guard.Size,
+    known: Size,
     finding: Finding,
     style: Profile,
     letters: Lettered,
@@ -224,19 +223,19 @@ def _group(
 ) -> Row:
     kind = group["kind"]
     small = is_guarded(finding) and is_small(int(group["n"]))
-    result = NOT_SHOWN if small else _result(group, size, finding, style)
+    result = NOT_SHOWN if small else _result(group, known, finding, style)
     mark = OF_MODEL.get(kind, "")
     return Row(
-        cells=(str(group["group"]), size.text, result, "", "", ""),
+        cells=(str(group["group"]), known.text, result, "", "", ""),
         indent=depth,
         marks=((2, letters(mark)),) if mark and not small else (),
     )
 
 
-def _result(group: Mapping[Any, Any], size: guard.Size, finding: Finding, style: Profile) -> str:
+def _result(group: Mapping[Any, Any], known: Size, finding: Finding, style: Profile) -> str:
     if group["kind"] == "mean":
         return style.mean_sd(group["mean"], group["sd"])
     if group["kind"] in OF_MODEL:
         ends = (group["mean"], group["mean_low"], group["mean_high"])
         return fmt.interval(fmt.Ends(value=ends[0], ci_low=ends[1], ci_high=ends[2]))
-    return guard.events(group, size, finding, style) if group["kind"] == "events" else ""
+    return events(group, known, finding, style) if group["kind"] == "events" else ""

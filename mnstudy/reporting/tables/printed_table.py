@@ -1,6 +1,6 @@
 """A table as it is printed: cells of text in groups of rows, with a title, heads and notes.
 
-A printed table as HTML: caption, heads with their scope, everything escaped.
+It shows itself as text and as HTML; Word and LaTeX are written by modules of their own.
 """
 
 from __future__ import annotations
@@ -18,41 +18,21 @@ SYNTHETIC = "SYNTHETIC"
 WIDE = 104  # characters across: more does not fit an upright page at a readable size
 WIDEST, AROUND = 40, 3  # characters of a column beyond which it wraps; the room around them
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column: its head, a head above it that it may share with its neighbours, alignment."""
-
-    head: str
-    over: str = ""
-    align: Align = "left"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row; the first cell names it.
-
-    ``indent`` sets it under the row above, ``strong`` sets the name of one that stands
-    for those below it in bold.
-    ``marks`` are the letters of the notes that belong to a cell, by the number of its column.
-    """
-
-    cells: tuple[str, ...]
-    indent: int = 0
-    strong: bool = False
-    marks: tuple[tuple[int, str], ...] = ()
-
-    def mark(self, column: int) -> str:
-        """Return the letters of the notes of one cell, joined by commas."""
-        return ",".join(letter for place, letter in self.marks if place == column)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowGroup:
-    """Rows under one heading; an empty heading has none."""
-
-    title: str
-    rows: tuple[Row, ...]
+STYLE = (
+    "body{font:1rem/1.45 system-ui,'DejaVu Sans',sans-serif;margin:1.5rem;color:#1f1f1f;"
+    "background:#fff}.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;"
+    "border-top:2px solid;border-bottom:2px solid}caption{text-align:left;padding:0 0 .6rem;"
+    "font-weight:600}th,td{padding:.25rem .8rem .25rem 0;text-align:left;vertical-align:top;"
+    "font-weight:400}thead th{font-weight:600;vertical-align:bottom}"
+    "thead tr:last-child th{border-bottom:1px solid}tbody th.group{font-weight:600;"
+    "padding-top:.7rem}.over{text-align:center;border-bottom:1px solid #999}"
+    "caption span{display:block;max-width:calc(100vw - 4rem)}sup{line-height:0}"
+    "tbody th[scope=row]{min-width:9rem}"
+    ".number{white-space:nowrap;font-variant-numeric:tabular-nums}"
+    ".table-notes{font-size:.82rem;max-width:60rem}.table-notes p{margin:.25rem 0}"
+    "@media print{body{margin:0}.scroll{overflow:visible}}"
+)
+INDENT = 1.2  # em: in the cell itself, so that it is kept where the table is pasted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -180,8 +160,69 @@ class PrintedTable:
             return f"{self.caption}\n{shown.to_string(index=False)}"
 
     def _repr_html_(self) -> str:
-
         return to_html(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowGroup:
+    """Rows under one heading; an empty heading has none."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row; the first cell names it.
+
+    ``indent`` sets it under the row above, ``strong`` sets the name of one that stands
+    for those below it in bold.
+    ``marks`` are the letters of the notes that belong to a cell, by the number of its column.
+    """
+
+    cells: tuple[str, ...]
+    indent: int = 0
+    strong: bool = False
+    marks: tuple[tuple[int, str], ...] = ()
+
+    def mark(self, column: int) -> str:
+        """Return the letters of the notes of one cell, joined by commas."""
+        return ",".join(letter for place, letter in self.marks if place == column)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column: its head, a head above it that it may share with its neighbours, alignment."""
+
+    head: str
+    over: str = ""
+    align: Align = "left"
+
+
+def slug(name: str) -> str:
+    """Return a name that is safe as a folder and as an anchor.
+
+    >>> slug("../Narben 2025 <b>")
+    'narben-2025-b'
+    """
+    kept = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
+    return kept[:60] or "data"
+
+
+def disarmed(text: str) -> str:
+    """Return text with an apostrophe in front where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def sentence(text: str) -> str:
+    """Return a note as a sentence: a capital at the start of a word, a full stop at the end.
+
+    >>> sentence("linear model, t intervals"), sentence("k: number of studies")
+    ('Linear model, t intervals.', 'k: number of studies.')
+    """
+    word = text.split(" ", 1)[0].rstrip(":,;")
+    opened = text[:1].upper() + text[1:] if word.isalpha() and len(word) > 1 else text
+    return opened if opened.endswith((".", "?", "!")) else f"{opened}."
 
 
 class Lettered:
@@ -200,75 +241,6 @@ class Lettered:
     def notes(self) -> tuple[tuple[str, str], ...]:
         """The notes with their letters."""
         return tuple((letter, text) for text, letter in self._letters.items())
-
-
-def sentence(text: str) -> str:
-    """Return a note as a sentence: a capital at the start of a word, a full stop at the end.
-
-    >>> sentence("linear model, t intervals"), sentence("k: number of studies")
-    ('Linear model, t intervals.', 'k: number of studies.')
-    """
-    word = text.split(" ", 1)[0].rstrip(":,;")
-    opened = text[:1].upper() + text[1:] if word.isalpha() and len(word) > 1 else text
-    return opened if opened.endswith((".", "?", "!")) else f"{opened}."
-
-
-def _letter(place: int) -> str:
-    more, last = divmod(place, 26)
-    return ("" if not more else _letter(more - 1)) + chr(ord("a") + last)
-
-
-def _longest_word(text: str) -> int:
-    return max((len(word) for word in text.split(" ")), default=0)
-
-
-def _bracketed(row: Row, column: int) -> str:
-    mark = row.mark(column)
-    text = f"{row.cells[column]} [{mark}]" if mark else row.cells[column]
-    if column or not row.indent:
-        return text
-    # a spreadsheet may cut the spaces before a formula
-    return f"{'  ' * row.indent}{_disarmed(text)}"
-
-
-def _disarmed(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
-
-
-def _heads(columns: Sequence[Column]) -> list[str]:
-    """Return heads that tell the columns apart, the head above in front."""
-    names = [f"{c.over}: {c.head}" if c.over else c.head for c in columns]
-    return [
-        name if names.count(name) == 1 else f"{name} ({names[: i + 1].count(name)})"
-        for i, name in enumerate(names)
-    ]
-
-
-def slug(name: str) -> str:
-    """Return a name that is safe as a folder and as an anchor.
-
-    >>> slug("../Narben 2025 <b>")
-    'narben-2025-b'
-    """
-    kept = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
-    return kept[:60] or "data"
-
-
-STYLE = (
-    "body{font:1rem/1.45 system-ui,'DejaVu Sans',sans-serif;margin:1.5rem;color:#1f1f1f;"
-    "background:#fff}.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;"
-    "border-top:2px solid;border-bottom:2px solid}caption{text-align:left;padding:0 0 .6rem;"
-    "font-weight:600}th,td{padding:.25rem .8rem .25rem 0;text-align:left;vertical-align:top;"
-    "font-weight:400}thead th{font-weight:600;vertical-align:bottom}"
-    "thead tr:last-child th{border-bottom:1px solid}tbody th.group{font-weight:600;"
-    "padding-top:.7rem}.over{text-align:center;border-bottom:1px solid #999}"
-    "caption span{display:block;max-width:calc(100vw - 4rem)}sup{line-height:0}"
-    "tbody th[scope=row]{min-width:9rem}"
-    ".number{white-space:nowrap;font-variant-numeric:tabular-nums}"
-    ".table-notes{font-size:.82rem;max-width:60rem}.table-notes p{margin:.25rem 0}"
-    "@media print{body{margin:0}.scroll{overflow:visible}}"
-)
-INDENT = 1.2  # em: in the cell itself, so that it is kept where the table is pasted
 
 
 def to_html(table: PrintedTable, *, standalone: bool = False, role: str = "region") -> str:
@@ -290,7 +262,6 @@ def to_html(table: PrintedTable, *, standalone: bool = False, role: str = "regio
 
     Examples
     --------
-    >>> from mnstudy.reporting.tables.printed_table import Column, Row, RowGroup
     >>> rows = (RowGroup(title="", rows=(Row(cells=("a < b", "1")),)),)
     >>> heads = (Column(head="what"), Column(head="n", align="right"))
     >>> table = PrintedTable(
@@ -312,6 +283,33 @@ def to_html(table: PrintedTable, *, standalone: bool = False, role: str = "regio
     ]
     part = "\n".join(lines) + "\n"
     return _page(table, part) if standalone else part
+
+
+def _letter(place: int) -> str:
+    more, last = divmod(place, 26)
+    return ("" if not more else _letter(more - 1)) + chr(ord("a") + last)
+
+
+def _longest_word(text: str) -> int:
+    return max((len(word) for word in text.split(" ")), default=0)
+
+
+def _bracketed(row: Row, column: int) -> str:
+    mark = row.mark(column)
+    text = f"{row.cells[column]} [{mark}]" if mark else row.cells[column]
+    if column or not row.indent:
+        return text
+    # a spreadsheet may cut the spaces before a formula
+    return f"{'  ' * row.indent}{disarmed(text)}"
+
+
+def _heads(columns: Sequence[Column]) -> list[str]:
+    """Return heads that tell the columns apart, the head above in front."""
+    names = [f"{c.over}: {c.head}" if c.over else c.head for c in columns]
+    return [
+        name if names.count(name) == 1 else f"{name} ({names[: i + 1].count(name)})"
+        for i, name in enumerate(names)
+    ]
 
 
 def _head(table: PrintedTable) -> list[str]:

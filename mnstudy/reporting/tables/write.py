@@ -1,7 +1,4 @@
-"""The tables of a report: what a paper on a cohort, or on the published trials, prints.
-
-Printed tables as files: CSV, HTML, LaTeX and Word.
-"""
+"""The tables of a paper on a cohort, or on the published trials, and how any table is written."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from mnstudy.reporting.tables.evidence import evidence_printed
 from mnstudy.reporting.tables.harms import harms_table
 from mnstudy.reporting.tables.latex import to_latex
 from mnstudy.reporting.tables.outcomes import outcome_table
-from mnstudy.reporting.tables.printed_table import PrintedTable, to_html
+from mnstudy.reporting.tables.printed_table import PrintedTable, disarmed, to_html
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.evidence.table import evidence_table
 from mnstudy.verdicts.finding.finding import Finding
@@ -122,31 +119,6 @@ def trials_tables(
     return [] if found is None else [found]
 
 
-def to_csv(table: PrintedTable, path: str | os.PathLike[str]) -> None:
-    """Write the cells as they are shown; text that a spreadsheet would run is disarmed."""
-    write_csv(table.to_frame(), path)
-
-
-def _html(table: PrintedTable, path: Path) -> None:
-    path.write_text(to_html(table, standalone=True), encoding="utf-8", newline="\n")
-
-
-def _latex(table: PrintedTable, path: Path) -> None:
-    path.write_text(to_latex(table), encoding="utf-8", newline="\n")
-
-
-def _docx(table: PrintedTable, path: Path) -> None:
-    path.write_bytes(to_docx(table))
-
-
-FORMATS: dict[str, Callable[[PrintedTable, Path], None]] = {
-    "csv": to_csv,
-    "html": _html,
-    "tex": _latex,
-    "docx": _docx,
-}
-
-
 def write_tables(
     folder: str | os.PathLike[str],
     tables: Iterable[PrintedTable],
@@ -197,7 +169,29 @@ def write_tables(
     return paths
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+def to_csv(table: PrintedTable, path: str | os.PathLike[str]) -> None:
+    """Write the cells as they are shown; text that a spreadsheet would run is disarmed."""
+    write_csv(table.to_frame(), path)
+
+
+def _html(table: PrintedTable, path: Path) -> None:
+    path.write_text(to_html(table, standalone=True), encoding="utf-8", newline="\n")
+
+
+def _latex(table: PrintedTable, path: Path) -> None:
+    path.write_text(to_latex(table), encoding="utf-8", newline="\n")
+
+
+def _docx(table: PrintedTable, path: Path) -> None:
+    path.write_bytes(to_docx(table))
+
+
+FORMATS: dict[str, Callable[[PrintedTable, Path], None]] = {
+    "csv": to_csv,
+    "html": _html,
+    "tex": _latex,
+    "docx": _docx,
+}
 
 
 def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -213,10 +207,7 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     safe_table = table.copy()
     for column in safe_table.columns:
         if not pd.api.types.is_numeric_dtype(safe_table[column]):
-            safe_table[column] = safe_table[column].map(_plain_text)
+            safe_table[column] = safe_table[column].map(
+                lambda cell: disarmed(cell) if isinstance(cell, str) else cell
+            )
     return safe_table.to_csv(index=False, lineterminator="\n").encode("utf-8")
-
-
-def _plain_text(value: object) -> object:
-    risky = isinstance(value, str) and value.startswith(_FORMULA)
-    return f"'{value}" if risky else value

@@ -1,7 +1,4 @@
-"""Difference of two proportions, of separate groups or of the same patients.
-
-Ratio of two proportions, of separate groups or of the same patients.
-"""
+"""Difference and ratio of two proportions, of separate groups or of the same patients."""
 
 from __future__ import annotations
 
@@ -26,6 +23,8 @@ from mnstudy.stats.counts.proportions import check_counts, wilson_limits
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval
 
 Method = Literal["newcombe", "tango"]
+REACH = 80.0  # of the logarithm of a ratio: no counts have a limit beyond it
+BOTH_ZERO = "no event in either group: the counts say nothing about a ratio"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -113,12 +112,12 @@ def risk_difference(
     tail = (1.0 - check_level(confidence_level)) / 2.0
     counts = (events1, n1, events0, n0)
     if paired:
-        fields = _of_pairs(given_pairs(table, counts), method, tail)
+        fields = _difference_of_pairs(given_pairs(table, counts), method, tail)
     else:
         require_groups(table, counts)
         if method == "tango":
             raise ValueError('method="tango" is for pairs; use "newcombe" for separate groups')
-        fields = _of_groups(
+        fields = _difference_of_groups(
             *check_counts("events1", events1, "n1", n1),
             *check_counts("events0", events0, "n0", n0),
             tail,
@@ -126,7 +125,7 @@ def risk_difference(
     return RiskDifference(**fields, confidence_level=confidence_level, paired=paired)
 
 
-def _of_groups(e1: int, n1: int, e0: int, n0: int, tail: float) -> dict[str, Any]:
+def _difference_of_groups(e1: int, n1: int, e0: int, n0: int, tail: float) -> dict[str, Any]:
     low, high = _square_and_add(e1, n1, e0, n0, 0.0, tail)
     return {
         "estimate": e1 / n1 - e0 / n0,
@@ -141,7 +140,7 @@ def _of_groups(e1: int, n1: int, e0: int, n0: int, tail: float) -> dict[str, Any
     }
 
 
-def _of_pairs(pairs: Pairs, method: Method, tail: float) -> dict[str, Any]:
+def _difference_of_pairs(pairs: Pairs, method: Method, tail: float) -> dict[str, Any]:
     both, first, second, _ = pairs
     n = sum(pairs)
     if method == "tango":
@@ -175,10 +174,6 @@ def _square_and_add(
         return math.sqrt(one**2 - 2 * phi * one * other + other**2)
 
     return p1 - p0 - reach(p1 - l1, u0 - p0), p1 - p0 + reach(u1 - p1, p0 - l0)
-
-
-REACH = 80.0  # of the logarithm of a ratio: no counts have a limit beyond it
-BOTH_ZERO = "no event in either group: the counts say nothing about a ratio"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -281,10 +276,10 @@ def risk_ratio(
 def _ratio_of_groups(e1: int, n1: int, e0: int, n0: int, z: float) -> dict[str, Any]:
     low, high = _koopman(e1, n1, e0, n0, z) if e1 or e0 else (0.0, math.inf)
     method = "separate groups, Koopman score interval"
-    return _fields(e1 / n1, e0 / n0, low, high) | {"n1": n1, "n0": n0, "method": method}
+    return _ratio_fields(e1 / n1, e0 / n0, low, high) | {"n1": n1, "n0": n0, "method": method}
 
 
-def _ratio_of_pairs(pairs: tuple[int, int, int, int], z: float) -> dict[str, Any]:
+def _ratio_of_pairs(pairs: Pairs, z: float) -> dict[str, Any]:
     both, first, second, neither = pairs
     any_event, n = both + first + second, both + first + second + neither
     e1, e0 = both + first, both + second
@@ -296,10 +291,10 @@ def _ratio_of_pairs(pairs: tuple[int, int, int, int], z: float) -> dict[str, Any
         (low1, high1), (low0, high0) = (_wilson(e, any_event, narrow) for e in (e1, e0))
         low, high = low1 / high0, high1 / low0 if low0 > 0 else math.inf
     method = "pairs, Bonett-Price hybrid Wilson interval"
-    return _fields(e1 / n, e0 / n, low, high) | {"n1": n, "n0": n, "method": method}
+    return _ratio_fields(e1 / n, e0 / n, low, high) | {"n1": n, "n0": n, "method": method}
 
 
-def _fields(risk1: float, risk0: float, low: float, high: float) -> dict[str, Any]:
+def _ratio_fields(risk1: float, risk0: float, low: float, high: float) -> dict[str, Any]:
     nothing = risk1 == risk0 == 0
     estimate = risk1 / risk0 if risk0 else math.nan if nothing else math.inf
     return {

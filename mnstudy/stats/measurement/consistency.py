@@ -1,7 +1,4 @@
-"""Do printed numbers agree with one another: what rounding allows, percentages, spreads.
-
-Granularity: which means and standard deviations whole numbers can have at all.
-"""
+"""Do printed numbers agree with one another, and can whole numbers have them at all."""
 
 from __future__ import annotations
 
@@ -20,6 +17,7 @@ Agreement = Literal["rounded", "cut", "no"]
 
 # guards comparisons at the edge of rounding against binary fractions
 _EDGE = 1e-9
+Granularity = Literal["consistent", "inconsistent", "cannot tell"]
 
 
 def rounding_range(value: float, decimals: int, *, cut: bool = False) -> Range:
@@ -198,9 +196,6 @@ def spread_is_se(
 
 def _correction(df: int) -> float:
     return float(small_sample_factor(np.array([float(df)]))[0])
-
-
-Granularity = Literal["consistent", "inconsistent", "cannot tell"]
 
 
 def grim(

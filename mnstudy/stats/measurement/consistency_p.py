@@ -1,6 +1,7 @@
-"""Recompute the p-value of a printed interval, with all that rounding allows.
+"""Recompute p-values from printed figures, with all that rounding allows.
 
-Recompute p-values from printed means and standard deviations: two visits, or two arms.
+The figures are an estimate with its interval, or means and standard deviations of two visits or
+two arms.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from scipy import special
 
 from mnstudy.stats.measurement.consistency import Range, rounding_range
+from mnstudy.stats.meta.pooling import quantile
 from mnstudy.stats.result import SmallResult, check_level
 
 # p-values are kept off 0 and 1 where they are turned into normal quantiles
@@ -92,9 +94,9 @@ def p_from_interval(
         raise ValueError(f"ci_low must lie below ci_high, not {ci_low} and {ci_high}")
     if ratio and ci_low <= 0:
         raise ValueError(f"limits of a ratio must be above 0, not {ci_low}")
-    quantile = _quantile((1 + level) / 2, freedom)
+    half_width = quantile(freedom, level)
     ratios = _estimate_per_half_width((estimate, ci_low, ci_high), decimals, ratio)
-    p = [two_sided_p(quantile * x, freedom) for x in ratios]
+    p = [two_sided_p(half_width * x, freedom) for x in ratios]
     span = [*p[1:], *([1.0] if min(ratios) < 0 < max(ratios) else [])]
     law = "normal" if math.isinf(freedom) else f"t with {freedom:g} degrees of freedom"
     return RecomputedP(
@@ -104,31 +106,6 @@ def p_from_interval(
         df=freedom,
         method=f"from the {100 * level:g} % interval, {law}",
     )
-
-
-def midpoint(
-    ci_low: float, ci_high: float, decimals: tuple[int, int] | None = None, *, ratio: bool = False
-) -> Range:
-    """Return the middles an interval can have within rounding; on the log scale for ratios.
-
-    Examples
-    --------
-    >>> midpoint(-2.3, 3.5, (1, 1))
-    (0.55, 0.65)
-    """
-    low, high = spans((ci_low, ci_high), decimals)
-    if ratio:
-        middle = [math.sqrt(max(a, 0.0) * max(b, 0.0)) for a, b in zip(low, high, strict=True)]
-    else:
-        middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
-    return round(middle[0], 12), round(middle[1], 12)
-
-
-def spans(values: Iterable[float], decimals: Iterable[int] | None) -> list[Range]:
-    """Return what each figure can have been before it was rounded."""
-    if decimals is None:
-        return [(x, x) for x in values]
-    return [rounding_range(x, d) for x, d in zip(values, decimals, strict=True)]
 
 
 def _estimate_per_half_width(
@@ -149,24 +126,6 @@ def _estimate_per_half_width(
         ends = [(low + high) / 2] if agrees else middles
         found += [x / width for x in ends]
     return found
-
-
-def two_sided_p(statistic: float, df: float) -> float:
-    """Two-sided p-value of a t statistic; of a normal one where df is infinite."""
-    size = -abs(statistic)
-    tail = special.ndtr(size) if math.isinf(df) else special.stdtr(df, size)
-    return float(min(2 * tail, 1.0))
-
-
-def normal_size(p: float) -> float:
-    """Size of the normal quantile with this two-sided p-value: the scale p-values differ on."""
-    return float(-special.ndtri(min(max(p, _TINY), 1.0) / 2))
-
-
-def _quantile(probability: float, df: float) -> float:
-    if math.isinf(df):
-        return float(special.ndtri(probability))
-    return float(special.stdtrit(df, probability))
 
 
 def p_from_change(
@@ -298,3 +257,40 @@ def _two_sample(difference: float, s1: float, n1: int, s2: float, n2: int) -> tu
         two_sided_p(difference / math.sqrt(v1 + v2), welch_df),
         two_sided_p(difference / math.sqrt(pooled), n1 + n2 - 2),
     )
+
+
+def midpoint(
+    ci_low: float, ci_high: float, decimals: tuple[int, int] | None = None, *, ratio: bool = False
+) -> Range:
+    """Return the middles an interval can have within rounding; on the log scale for ratios.
+
+    Examples
+    --------
+    >>> midpoint(-2.3, 3.5, (1, 1))
+    (0.55, 0.65)
+    """
+    low, high = spans((ci_low, ci_high), decimals)
+    if ratio:
+        middle = [math.sqrt(max(a, 0.0) * max(b, 0.0)) for a, b in zip(low, high, strict=True)]
+    else:
+        middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
+    return round(middle[0], 12), round(middle[1], 12)
+
+
+def spans(values: Iterable[float], decimals: Iterable[int] | None) -> list[Range]:
+    """Return what each figure can have been before it was rounded."""
+    if decimals is None:
+        return [(x, x) for x in values]
+    return [rounding_range(x, d) for x, d in zip(values, decimals, strict=True)]
+
+
+def two_sided_p(statistic: float, df: float) -> float:
+    """Two-sided p-value of a t statistic; of a normal one where df is infinite."""
+    size = -abs(statistic)
+    tail = special.ndtr(size) if math.isinf(df) else special.stdtr(df, size)
+    return float(min(2 * tail, 1.0))
+
+
+def normal_size(p: float) -> float:
+    """Size of the normal quantile with this two-sided p-value: the scale p-values differ on."""
+    return float(-special.ndtri(min(max(p, _TINY), 1.0) / 2))

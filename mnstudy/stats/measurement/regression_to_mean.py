@@ -1,9 +1,7 @@
-"""Change to expect without any treatment, because patients were chosen at an extreme.
+"""Regression to the mean: the change to expect without any treatment, and what is beyond it.
 
-Who comes for treatment at the worst is on average better next time: part of what was measured was
-noise.
-
-Is a change more than regression to the mean, for any mean the population might have.
+Who comes for treatment at the worst is on average better next time, because part of what was
+measured was noise.
 """
 
 from __future__ import annotations

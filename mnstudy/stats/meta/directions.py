@@ -1,15 +1,14 @@
 """Studies that print only which way they point, or only a p-value: their share, their joint p.
 
-Contours of the albatross plot are in ``vote_direction_contours`` and are offered here as well.
-
-Contours of the albatross plot: how many people give this p if the effect has this size.
+``contour_n`` gives the contours of an albatross plot: how many people give this p if the effect
+has this size.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,75 +16,10 @@ from scipy import special
 from scipy.stats import combine_pvalues
 
 from mnstudy.stats.counts.pairs import mcnemar_p
-from mnstudy.stats.counts.proportions import exact_limits, whole_number, wilson_limits
+from mnstudy.stats.counts.proportions import LIMITS, whole_number
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval
 
 Measure = Literal["two groups", "one group", "correlation"]
-_MEASURES = ("two groups", "one group", "correlation")
-
-
-def contour_n(
-    p_one_sided: ArrayLike, effect: float, *, measure: Measure = "two groups"
-) -> NDArray[np.float64]:
-    r"""Sample size at which an observed effect of this size has this one-sided p-value.
-
-    Parameters
-    ----------
-    p_one_sided : array
-        One-sided p-values, small where the study points in favour; strictly between 0 and 1.
-    effect : float
-        For "two groups" the difference of two means in standard deviations, both groups equally
-        large; for "one group" the mean change in standard deviations of the change (before and
-        after, or two sides of one body); for "correlation" a correlation. Negative effects are
-        contours of the other wing, p above one half.
-    measure : {"two groups", "one group", "correlation"}
-
-    Returns
-    -------
-    array of the shape of ``p_one_sided``
-        All people together (both groups), not rounded; nan where the effect and p lie on different
-        sides, as no sample size leads there.
-
-    Raises
-    ------
-    ValueError
-        For an effect of 0 or one that is not finite, a correlation of 1 or beyond, and for p
-        missing, 0 or 1.
-
-    Notes
-    -----
-    The normal quantile of p is the effect over its large-sample standard error; solved for n:
-    two groups :math:`n = z^2 (8 + d^2)/(2 d^2)`, one group :math:`n = z^2 (2 + d^2)/(2 d^2)`,
-    correlation :math:`n = 1 + z^2 (1 - r^2)^2/r^2`. Below some ten people the p of a t-test
-    departs from it. A contour reads off a rough size; it is no estimate.
-
-    References
-    ----------
-    Harrison et al. (2017), doi 10.1002/jrsm.1239.
-
-    Examples
-    --------
-    >>> contour_n([0.01, 0.05, 0.6], 0.5).round(1)
-    array([89.3, 44.6,  nan])
-    """
-    check_option("measure", measure, _MEASURES)
-    p = np.asarray(p_one_sided, dtype=float)
-    if not ((p > 0) & (p < 1)).all():
-        wrong = p[~((p > 0) & (p < 1))].ravel()[0]
-        raise ValueError(f"p_one_sided must lie between 0 and 1, not {wrong:g}")
-    if not np.isfinite(effect) or effect == 0:
-        raise ValueError(f"effect must be a number other than 0, not {effect:g}")
-    z = -special.ndtri(p)
-    square = np.where(np.sign(z) * np.sign(effect) < 0, np.nan, z**2)
-    if measure == "correlation":
-        if abs(effect) >= 1:
-            raise ValueError(f"a correlation lies between -1 and 1, not {effect:g}")
-        return np.asarray(1.0 + square * (1.0 - effect**2) ** 2 / effect**2)
-    flat = 8.0 if measure == "two groups" else 2.0
-    return np.asarray(square * (flat + effect**2) / (2.0 * effect**2))
-
-
-_LIMITS = {"clopper-pearson": exact_limits, "wilson": wilson_limits}
 _WORDS = {"clopper-pearson": "Clopper-Pearson", "wilson": "Wilson"}
 NO_EFFECT_ANYWHERE = "no effect in any study"
 
@@ -182,13 +116,13 @@ def direction_share(
       28 in favour, 3 against; 4 without difference, 0 mixed (not tested)
       exact sign test against one half, Clopper-Pearson limits
     """
-    check_option("method", method, tuple(_LIMITS))
+    check_option("method", method, tuple(LIMITS))
     level = check_level(confidence_level)
     names = ("favouring", "against", "no_difference", "mixed")
     given = zip(names, (favouring, against, no_difference, mixed), strict=True)
     counts = {name: _count(name, value) for name, value in given}
     towards, k = counts["favouring"], counts["favouring"] + counts["against"]
-    low, high = _LIMITS[method](towards, k, (1.0 - level) / 2.0) if k else (0.0, 1.0)
+    low, high = LIMITS[method](towards, k, (1.0 - level) / 2.0) if k else (0.0, 1.0)
     return DirectionShare(
         estimate=towards / k if k else math.nan,
         ci_low=low,
@@ -299,3 +233,64 @@ def _inside(values: NDArray[np.float64], fine: NDArray[np.bool_], rule: str) -> 
     if not fine.all():
         place = int(np.flatnonzero(~fine)[0])
         raise ValueError(f"{rule}; number {place + 1} is {values[place]:g}")
+
+
+def contour_n(
+    p_one_sided: ArrayLike, effect: float, *, measure: Measure = "two groups"
+) -> NDArray[np.float64]:
+    r"""Sample size at which an observed effect of this size has this one-sided p-value.
+
+    Parameters
+    ----------
+    p_one_sided : array
+        One-sided p-values, small where the study points in favour; strictly between 0 and 1.
+    effect : float
+        For "two groups" the difference of two means in standard deviations, both groups equally
+        large; for "one group" the mean change in standard deviations of the change (before and
+        after, or two sides of one body); for "correlation" a correlation. Negative effects are
+        contours of the other wing, p above one half.
+    measure : {"two groups", "one group", "correlation"}
+
+    Returns
+    -------
+    array of the shape of ``p_one_sided``
+        All people together (both groups), not rounded; nan where the effect and p lie on different
+        sides, as no sample size leads there.
+
+    Raises
+    ------
+    ValueError
+        For an effect of 0 or one that is not finite, a correlation of 1 or beyond, and for p
+        missing, 0 or 1.
+
+    Notes
+    -----
+    The normal quantile of p is the effect over its large-sample standard error; solved for n:
+    two groups :math:`n = z^2 (8 + d^2)/(2 d^2)`, one group :math:`n = z^2 (2 + d^2)/(2 d^2)`,
+    correlation :math:`n = 1 + z^2 (1 - r^2)^2/r^2`. Below some ten people the p of a t-test
+    departs from it. A contour reads off a rough size; it is no estimate.
+
+    References
+    ----------
+    Harrison et al. (2017), doi 10.1002/jrsm.1239.
+
+    Examples
+    --------
+    >>> contour_n([0.01, 0.05, 0.6], 0.5).round(1)
+    array([89.3, 44.6,  nan])
+    """
+    check_option("measure", measure, get_args(Measure))
+    p = np.asarray(p_one_sided, dtype=float)
+    if not ((p > 0) & (p < 1)).all():
+        wrong = p[~((p > 0) & (p < 1))].ravel()[0]
+        raise ValueError(f"p_one_sided must lie between 0 and 1, not {wrong:g}")
+    if not np.isfinite(effect) or effect == 0:
+        raise ValueError(f"effect must be a number other than 0, not {effect:g}")
+    z = -special.ndtri(p)
+    square = np.where(np.sign(z) * np.sign(effect) < 0, np.nan, z**2)
+    if measure == "correlation":
+        if abs(effect) >= 1:
+            raise ValueError(f"a correlation lies between -1 and 1, not {effect:g}")
+        return np.asarray(1.0 + square * (1.0 - effect**2) ** 2 / effect**2)
+    flat = 8.0 if measure == "two groups" else 2.0
+    return np.asarray(square * (flat + effect**2) / (2.0 * effect**2))

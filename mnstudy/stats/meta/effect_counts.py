@@ -1,8 +1,4 @@
-"""Effects of two groups' counts: log odds ratio and risk difference.
-
-Cells of counts: their check, and the correction where a cell is zero.
-
-One proportion per study on a scale fit for pooling, and the way back.
+"""Effect sizes of counts: of two groups, and of one proportion with the way back from its scale.
 
 A correction for zero cells touches only the studies that have one; which those are is in the
 notes of the result.
@@ -27,81 +23,6 @@ from mnstudy.stats.meta.effect_sizes import (
 )
 
 ZERO_CELL = "such that no cell is zero when correction is 0"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tables:
-    """Events and non-events of two groups per study, zero cells corrected where asked."""
-
-    events1: Array
-    rest1: Array
-    events0: Array
-    rest0: Array
-    correlation: Array
-    paired: bool
-    notes: tuple[str, ...]
-
-    @property
-    def no_zero(self) -> Mask:
-        """True for the studies without a zero cell."""
-        return no_zero_cell(self.events1, self.rest1, self.events0, self.rest0)
-
-    @property
-    def whose(self) -> str:
-        """Whose events were counted, in words."""
-        return "the same patients" if self.paired else "separate groups"
-
-
-def two_groups(
-    events1: ArrayLike,
-    n1: ArrayLike,
-    events0: ArrayLike,
-    n0: ArrayLike,
-    correction: float,
-    r: ArrayLike | None,
-) -> Tables:
-    """Check the counts of two groups and correct the tables with a zero cell."""
-    e1, size1, e0, size0, correlation = study_columns(
-        events1=events1, n1=n1, events0=events0, n0=n0, r=0.0 if r is None else r
-    )
-    require_counts(e1, size1, "events1", "n1")
-    require_counts(e0, size0, "events0", "n0")
-    require_correlation(correlation)
-    if r is not None:
-        require(size1 == size0, "n0", size0, "equal to n1 when r is given (the same patients)")
-    cells, notes = corrected([e1, size1 - e1, e0, size0 - e0], correction)
-    return Tables(
-        events1=cells[0],
-        rest1=cells[1],
-        events0=cells[2],
-        rest0=cells[3],
-        correlation=correlation,
-        paired=r is not None,
-        notes=notes,
-    )
-
-
-def require_counts(events: Array, size: Array, events_name: str, size_name: str) -> None:
-    """Require events between none and all."""
-    require_spread(**{size_name: size})
-    require((events >= 0) & (events <= size), events_name, events, f"from 0 to {size_name}")
-
-
-def no_zero_cell(*cells: Array) -> Mask:
-    """Mark the studies where every cell is above zero."""
-    return np.logical_and.reduce([cell > 0 for cell in cells])
-
-
-def corrected(cells: list[Array], correction: float) -> tuple[list[Array], tuple[str, ...]]:
-    """Add the correction to all cells of the studies with a zero one, and note which those are."""
-    if correction < 0:
-        raise ValueError(f"correction must be 0 or more, not {correction:g}")
-    zero = ~no_zero_cell(*cells)
-    if correction == 0 or not zero.any():
-        return cells, ()
-    studies = ", ".join(str(index + 1) for index in np.flatnonzero(zero))
-    note = f"{correction:g} added to the cells of study {studies} (zero cell)"
-    return [cell + correction * zero for cell in cells], (note,)
 
 
 def log_odds_ratio(
@@ -145,7 +66,7 @@ def log_odds_ratio(
     1.253 (SE 0.668)
       log odds ratio of separate groups
     """
-    tables = two_groups(events1, n1, events0, n0, correction, r)
+    tables = _two_groups(events1, n1, events0, n0, correction, r)
     require(tables.no_zero, "events1", tables.events1, ZERO_CELL)
     e1, f1, e0, f0 = tables.events1, tables.rest1, tables.events0, tables.rest0
     size1, size0 = e1 + f1, e0 + f0
@@ -198,7 +119,7 @@ def risk_difference_effect(
     0.3 (SE 0.15)
       risk difference of separate groups
     """
-    tables = two_groups(events1, n1, events0, n0, correction, r)
+    tables = _two_groups(events1, n1, events0, n0, correction, r)
     e1, f1, e0, f0 = tables.events1, tables.rest1, tables.events0, tables.rest0
     size1, size0 = e1 + f1, e0 + f0
     v1, v0 = e1 * f1 / size1**3, e0 * f0 / size0**3
@@ -233,9 +154,9 @@ def logit_proportion(events: ArrayLike, n: ArrayLike, *, correction: float = 0.5
       note: 0.5 added to the cells of study 2 (zero cell)
     """
     e, size = study_columns(events=events, n=n)
-    require_counts(e, size, "events", "n")
-    (e, f), notes = corrected([e, size - e], correction)
-    require(no_zero_cell(e, f), "events", e, ZERO_CELL)
+    _require_counts(e, size, "events", "n")
+    (e, f), notes = _corrected([e, size - e], correction)
+    require(_no_zero_cell(e, f), "events", e, ZERO_CELL)
     return EffectSizes(
         effect=np.log(e / f),
         variance=1 / e + 1 / f,
@@ -273,7 +194,7 @@ def arcsine_proportion(events: ArrayLike, n: ArrayLike, *, double: bool = True) 
       Freeman-Tukey double arcsine of a proportion
     """
     e, size = study_columns(events=events, n=n)
-    require_counts(e, size, "events", "n")
+    _require_counts(e, size, "events", "n")
     if double:
         low, high = np.sqrt(e / (size + 1)), np.sqrt((e + 1) / (size + 1))
         effect, variance = (np.arcsin(low) + np.arcsin(high)) / 2, 1 / (4 * size + 2)
@@ -336,3 +257,78 @@ def proportion_from_arcsine(values: ArrayLike, *, n: ArrayLike | None = None) ->
     s = np.sin(2 * np.clip(x, low, high - low))
     inner = 1 - (s + (s - 1 / s) / size) ** 2
     return 0.5 * (1 - np.sign(np.cos(2 * x)) * np.sqrt(np.clip(inner, 0, 1)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Tables:
+    """Events and non-events of two groups per study, zero cells corrected where asked."""
+
+    events1: Array
+    rest1: Array
+    events0: Array
+    rest0: Array
+    correlation: Array
+    paired: bool
+    notes: tuple[str, ...]
+
+    @property
+    def no_zero(self) -> Mask:
+        """True for the studies without a zero cell."""
+        return _no_zero_cell(self.events1, self.rest1, self.events0, self.rest0)
+
+    @property
+    def whose(self) -> str:
+        """Whose events were counted, in words."""
+        return "the same patients" if self.paired else "separate groups"
+
+
+def _two_groups(
+    events1: ArrayLike,
+    n1: ArrayLike,
+    events0: ArrayLike,
+    n0: ArrayLike,
+    correction: float,
+    r: ArrayLike | None,
+) -> _Tables:
+    """Check the counts of two groups and correct the tables with a zero cell."""
+    e1, size1, e0, size0, correlation = study_columns(
+        events1=events1, n1=n1, events0=events0, n0=n0, r=0.0 if r is None else r
+    )
+    _require_counts(e1, size1, "events1", "n1")
+    _require_counts(e0, size0, "events0", "n0")
+    require_correlation(correlation)
+    if r is not None:
+        require(size1 == size0, "n0", size0, "equal to n1 when r is given (the same patients)")
+    cells, notes = _corrected([e1, size1 - e1, e0, size0 - e0], correction)
+    return _Tables(
+        events1=cells[0],
+        rest1=cells[1],
+        events0=cells[2],
+        rest0=cells[3],
+        correlation=correlation,
+        paired=r is not None,
+        notes=notes,
+    )
+
+
+def _require_counts(events: Array, size: Array, events_name: str, size_name: str) -> None:
+    """Require events between none and all."""
+    require_spread(**{size_name: size})
+    require((events >= 0) & (events <= size), events_name, events, f"from 0 to {size_name}")
+
+
+def _no_zero_cell(*cells: Array) -> Mask:
+    """Mark the studies where every cell is above zero."""
+    return np.logical_and.reduce([cell > 0 for cell in cells])
+
+
+def _corrected(cells: list[Array], correction: float) -> tuple[list[Array], tuple[str, ...]]:
+    """Add the correction to all cells of the studies with a zero one, and note which those are."""
+    if correction < 0:
+        raise ValueError(f"correction must be 0 or more, not {correction:g}")
+    zero = ~_no_zero_cell(*cells)
+    if correction == 0 or not zero.any():
+        return cells, ()
+    studies = ", ".join(str(index + 1) for index in np.flatnonzero(zero))
+    note = f"{correction:g} added to the cells of study {studies} (zero cell)"
+    return [cell + correction * zero for cell in cells], (note,)

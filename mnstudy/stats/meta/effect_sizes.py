@@ -19,11 +19,7 @@ function                      effect                                            
 ``arcsine_proportion``        one proportion, arcsine                             PFT, PAS
 ============================  ==================================================  ==============
 
-Effect sizes of several studies with their sampling variances, and the check of the inputs.
-
-Effects in the scale's own points or in percent: differences, single means, percent change.
-
-Standardised effects: a difference of means in standard deviations, bias-corrected.
+Effects of means are here, those of counts (the last four) in ``effect_counts``.
 """
 
 from __future__ import annotations
@@ -75,214 +71,6 @@ class EffectSizes(SmallResult):
         pairs = zip(self.effect, self.std_error, strict=True)
         shown = ", ".join(f"{effect:.4g} (SE {error:.3g})" for effect, error in pairs)
         return [shown, self.method, *(f"note: {note}" for note in self.notes)]
-
-
-def study_columns(**inputs: ArrayLike) -> list[Array]:
-    """One float per study from each input; a single value stands for all studies.
-
-    Raises
-    ------
-    ValueError
-        When an input is no number, is missing in a study (both are named), or the lengths differ.
-    """
-    arrays = {name: _numbers(name, values) for name, values in inputs.items()}
-    lengths = {len(array) for array in arrays.values()} - {1}
-    if len(lengths) > 1:
-        sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
-        raise ValueError(f"inputs differ in length ({sizes}); give one value per study or one")
-    k = lengths.pop() if lengths else 1
-    for name, array in arrays.items():
-        require(np.isfinite(array), name, array, "a number in every study")
-    return [np.array(np.broadcast_to(array, k)) for array in arrays.values()]
-
-
-def _numbers(name: str, values: ArrayLike) -> Array:
-    try:
-        array = np.atleast_1d(np.asarray(values, dtype=float))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers only, got {values!r}") from error
-    if array.ndim != 1 or not len(array):
-        raise ValueError(f"{name} must be one number, or a list with one number per study")
-    return array
-
-
-def require(good: Any, name: str, values: Array, rule: str) -> None:
-    """Raise for the first study where ``good`` is false, naming input, study and value."""
-    bad = np.flatnonzero(~np.asarray(good, dtype=bool))
-    if len(bad):
-        where = "" if len(values) == 1 else f" in study {bad[0] + 1} of {len(values)}"
-        raise ValueError(f"{name} must be {rule}; it is {values[bad[0]]:g}{where}")
-
-
-def require_sample(*, least: int = 2, **sizes: Array) -> None:
-    """Require sample sizes that allow a variance, or a bias correction (3)."""
-    for name, size in sizes.items():
-        require(size >= least, name, size, f"at least {least}")
-
-
-def require_spread(**spreads: Array) -> None:
-    """Require every standard deviation to be above zero."""
-    for name, spread in spreads.items():
-        require(spread > 0, name, spread, "above 0")
-
-
-def require_correlation(r: Array) -> None:
-    """Require a within-person correlation inside (-1, 1)."""
-    require(np.abs(r) < 1, "r", r, "between -1 and 1")
-
-
-def small_sample_factor(df: Array) -> Array:
-    r"""Hedges' exact correction of a standardised effect.
-
-    .. math:: J(m) = \frac{\Gamma(m/2)}{\sqrt{m/2}\,\Gamma((m-1)/2)}
-
-    References
-    ----------
-    Hedges (1981), doi 10.3102/10769986006002107.
-
-    Examples
-    --------
-    >>> small_sample_factor(np.array([19.0])).round(4)
-    array([0.9599])
-    """
-    return np.exp(gammaln(df / 2) - gammaln((df - 1) / 2) - np.log(df / 2) / 2)
-
-
-def implausible(effect: Array) -> tuple[str, ...]:
-    """Name the studies whose standardised effect is larger than trials give."""
-    large = np.flatnonzero(np.abs(effect) > IMPLAUSIBLE)
-    if not len(large):
-        return ()
-    studies = ", ".join(str(index + 1) for index in large)
-    return (
-        f"study {studies}: standardised effect beyond {IMPLAUSIBLE:g}; "
-        "check that no standard error was given as a standard deviation",
-    )
-
-
-def mean_difference(
-    mean1: ArrayLike,
-    sd1: ArrayLike,
-    n1: ArrayLike,
-    mean0: ArrayLike,
-    sd0: ArrayLike,
-    n0: ArrayLike,
-    *,
-    r: ArrayLike | None = None,
-) -> EffectSizes:
-    r"""Difference of two means in the scale's own points.
-
-    Parameters
-    ----------
-    mean1, sd1, n1, mean0, sd0, n0 : float or array
-        First and second group, side or time.
-    r : float or array, optional
-        Correlation within a patient. Given, the two means are of the same patients (n1 = n0).
-
-    Notes
-    -----
-    Separate groups: :math:`v = s_1^2/n_1 + s_0^2/n_0` (metafor ``MD``). Same patients:
-    :math:`v = (s_1^2 + s_0^2 - 2 r s_1 s_0)/n` (metafor ``MC``).
-
-    References
-    ----------
-    Elbourne et al. (2002), doi 10.1093/ije/31.1.140.
-
-    Examples
-    --------
-    >>> mean_difference(62, 18, 20, 50, 20, 20, r=0.5)
-    12 (SE 4.27)
-      mean difference of the same patients
-    """
-    m1, s1, size1, m0, s0, size0, corr = study_columns(
-        mean1=mean1, sd1=sd1, n1=n1, mean0=mean0, sd0=sd0, n0=n0, r=0.0 if r is None else r
-    )
-    require_spread(sd1=s1, sd0=s0)
-    require_sample(n1=size1, n0=size0)
-    require_correlation(corr)
-    if r is not None:
-        require(size1 == size0, "n0", size0, "equal to n1 when r is given (the same patients)")
-    variance = s1**2 / size1 + s0**2 / size0 - 2 * corr * s1 * s0 / np.sqrt(size1 * size0)
-    return EffectSizes(
-        effect=m1 - m0,
-        variance=variance,
-        measure="MD" if r is None else "MC",
-        method=f"mean difference of {'separate groups' if r is None else 'the same patients'}",
-    )
-
-
-def single_mean(mean: ArrayLike, sd: ArrayLike, n: ArrayLike) -> EffectSizes:
-    r"""Mean of one group, variance :math:`s^2/n` (metafor ``MN``).
-
-    Use it for a mean percent improvement that patients or raters gave directly.
-
-    References
-    ----------
-    Viechtbauer (2010), doi 10.18637/jss.v036.i03.
-
-    Examples
-    --------
-    >>> single_mean(62, 18, 20)
-    62 (SE 4.02)
-      mean of one group
-    """
-    mean_, sd_, size = study_columns(mean=mean, sd=sd, n=n)
-    require_spread(sd=sd_)
-    require_sample(n=size)
-    return EffectSizes(
-        effect=mean_, variance=sd_**2 / size, measure="MN", method="mean of one group"
-    )
-
-
-def mean_percent_change(
-    mean_after: ArrayLike,
-    sd_after: ArrayLike,
-    mean_before: ArrayLike,
-    sd_before: ArrayLike,
-    n: ArrayLike,
-    r: ArrayLike,
-) -> EffectSizes:
-    r"""Change of the group's mean in percent of the mean before; negative is a fall.
-
-    Notes
-    -----
-    .. math:: 100\left(\frac{m_1}{m_0} - 1\right),\quad v = \left(100\frac{m_1}{m_0}\right)^2
-              \frac{1}{n}\left(\frac{s_1^2}{m_1^2} + \frac{s_0^2}{m_0^2}
-              - \frac{2 r s_1 s_0}{m_1 m_0}\right)
-
-    The delta method on the log ratio (metafor ``ROMC``), brought to percent. It is the change of
-    the mean, not the mean of the patients' changes; for that use ``single_mean``. Both means must
-    be above 0 on a scale with a true zero.
-
-    References
-    ----------
-    Lajeunesse (2011), doi 10.1890/11-0423.1.
-
-    Examples
-    --------
-    >>> mean_percent_change(6, 2, 10, 2.5, 30, r=0.5)
-    -40 (SE 3.29)
-      change of the mean in percent of the mean before
-    """
-    m1, s1, m0, s0, size, corr = study_columns(
-        mean_after=mean_after,
-        sd_after=sd_after,
-        mean_before=mean_before,
-        sd_before=sd_before,
-        n=n,
-        r=r,
-    )
-    require_spread(mean_after=m1, sd_after=s1, mean_before=m0, sd_before=s0)
-    require_sample(n=size)
-    require_correlation(corr)
-    c1, c0 = s1 / m1, s0 / m0
-    relative = (c1**2 + c0**2 - 2 * corr * c1 * c0) / size
-    return EffectSizes(
-        effect=100 * (m1 / m0 - 1),
-        variance=(100 * m1 / m0) ** 2 * relative,
-        measure="PCTCHANGE",
-        method="change of the mean in percent of the mean before",
-    )
 
 
 def standardised_mean_change(
@@ -457,4 +245,212 @@ def hedges_g_paired(
         measure="SMDP",
         method="difference of two sides in pooled standard deviations (Hedges' g, paired)",
         notes=implausible(effect),
+    )
+
+
+def mean_difference(
+    mean1: ArrayLike,
+    sd1: ArrayLike,
+    n1: ArrayLike,
+    mean0: ArrayLike,
+    sd0: ArrayLike,
+    n0: ArrayLike,
+    *,
+    r: ArrayLike | None = None,
+) -> EffectSizes:
+    r"""Difference of two means in the scale's own points.
+
+    Parameters
+    ----------
+    mean1, sd1, n1, mean0, sd0, n0 : float or array
+        First and second group, side or time.
+    r : float or array, optional
+        Correlation within a patient. Given, the two means are of the same patients (n1 = n0).
+
+    Notes
+    -----
+    Separate groups: :math:`v = s_1^2/n_1 + s_0^2/n_0` (metafor ``MD``). Same patients:
+    :math:`v = (s_1^2 + s_0^2 - 2 r s_1 s_0)/n` (metafor ``MC``).
+
+    References
+    ----------
+    Elbourne et al. (2002), doi 10.1093/ije/31.1.140.
+
+    Examples
+    --------
+    >>> mean_difference(62, 18, 20, 50, 20, 20, r=0.5)
+    12 (SE 4.27)
+      mean difference of the same patients
+    """
+    m1, s1, size1, m0, s0, size0, corr = study_columns(
+        mean1=mean1, sd1=sd1, n1=n1, mean0=mean0, sd0=sd0, n0=n0, r=0.0 if r is None else r
+    )
+    require_spread(sd1=s1, sd0=s0)
+    require_sample(n1=size1, n0=size0)
+    require_correlation(corr)
+    if r is not None:
+        require(size1 == size0, "n0", size0, "equal to n1 when r is given (the same patients)")
+    variance = s1**2 / size1 + s0**2 / size0 - 2 * corr * s1 * s0 / np.sqrt(size1 * size0)
+    return EffectSizes(
+        effect=m1 - m0,
+        variance=variance,
+        measure="MD" if r is None else "MC",
+        method=f"mean difference of {'separate groups' if r is None else 'the same patients'}",
+    )
+
+
+def single_mean(mean: ArrayLike, sd: ArrayLike, n: ArrayLike) -> EffectSizes:
+    r"""Mean of one group, variance :math:`s^2/n` (metafor ``MN``).
+
+    Use it for a mean percent improvement that patients or raters gave directly.
+
+    References
+    ----------
+    Viechtbauer (2010), doi 10.18637/jss.v036.i03.
+
+    Examples
+    --------
+    >>> single_mean(62, 18, 20)
+    62 (SE 4.02)
+      mean of one group
+    """
+    mean_, sd_, size = study_columns(mean=mean, sd=sd, n=n)
+    require_spread(sd=sd_)
+    require_sample(n=size)
+    return EffectSizes(
+        effect=mean_, variance=sd_**2 / size, measure="MN", method="mean of one group"
+    )
+
+
+def mean_percent_change(
+    mean_after: ArrayLike,
+    sd_after: ArrayLike,
+    mean_before: ArrayLike,
+    sd_before: ArrayLike,
+    n: ArrayLike,
+    r: ArrayLike,
+) -> EffectSizes:
+    r"""Change of the group's mean in percent of the mean before; negative is a fall.
+
+    Notes
+    -----
+    .. math:: 100\left(\frac{m_1}{m_0} - 1\right),\quad v = \left(100\frac{m_1}{m_0}\right)^2
+              \frac{1}{n}\left(\frac{s_1^2}{m_1^2} + \frac{s_0^2}{m_0^2}
+              - \frac{2 r s_1 s_0}{m_1 m_0}\right)
+
+    The delta method on the log ratio (metafor ``ROMC``), brought to percent. It is the change of
+    the mean, not the mean of the patients' changes; for that use ``single_mean``. Both means must
+    be above 0 on a scale with a true zero.
+
+    References
+    ----------
+    Lajeunesse (2011), doi 10.1890/11-0423.1.
+
+    Examples
+    --------
+    >>> mean_percent_change(6, 2, 10, 2.5, 30, r=0.5)
+    -40 (SE 3.29)
+      change of the mean in percent of the mean before
+    """
+    m1, s1, m0, s0, size, corr = study_columns(
+        mean_after=mean_after,
+        sd_after=sd_after,
+        mean_before=mean_before,
+        sd_before=sd_before,
+        n=n,
+        r=r,
+    )
+    require_spread(mean_after=m1, sd_after=s1, mean_before=m0, sd_before=s0)
+    require_sample(n=size)
+    require_correlation(corr)
+    c1, c0 = s1 / m1, s0 / m0
+    relative = (c1**2 + c0**2 - 2 * corr * c1 * c0) / size
+    return EffectSizes(
+        effect=100 * (m1 / m0 - 1),
+        variance=(100 * m1 / m0) ** 2 * relative,
+        measure="PCTCHANGE",
+        method="change of the mean in percent of the mean before",
+    )
+
+
+def study_columns(**inputs: ArrayLike) -> list[Array]:
+    """One float per study from each input; a single value stands for all studies.
+
+    Raises
+    ------
+    ValueError
+        When an input is no number, is missing in a study (both are named), or the lengths differ.
+    """
+    arrays = {name: _numbers(name, values) for name, values in inputs.items()}
+    lengths = {len(array) for array in arrays.values()} - {1}
+    if len(lengths) > 1:
+        sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
+        raise ValueError(f"inputs differ in length ({sizes}); give one value per study or one")
+    k = lengths.pop() if lengths else 1
+    for name, array in arrays.items():
+        require(np.isfinite(array), name, array, "a number in every study")
+    return [np.array(np.broadcast_to(array, k)) for array in arrays.values()]
+
+
+def _numbers(name: str, values: ArrayLike) -> Array:
+    try:
+        array = np.atleast_1d(np.asarray(values, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers only, got {values!r}") from error
+    if array.ndim != 1 or not len(array):
+        raise ValueError(f"{name} must be one number, or a list with one number per study")
+    return array
+
+
+def require(good: Any, name: str, values: Array, rule: str) -> None:
+    """Raise for the first study where ``good`` is false, naming input, study and value."""
+    bad = np.flatnonzero(~np.asarray(good, dtype=bool))
+    if len(bad):
+        where = "" if len(values) == 1 else f" in study {bad[0] + 1} of {len(values)}"
+        raise ValueError(f"{name} must be {rule}; it is {values[bad[0]]:g}{where}")
+
+
+def require_sample(*, least: int = 2, **sizes: Array) -> None:
+    """Require sample sizes that allow a variance, or a bias correction (3)."""
+    for name, size in sizes.items():
+        require(size >= least, name, size, f"at least {least}")
+
+
+def require_spread(**spreads: Array) -> None:
+    """Require every standard deviation to be above zero."""
+    for name, spread in spreads.items():
+        require(spread > 0, name, spread, "above 0")
+
+
+def require_correlation(r: Array) -> None:
+    """Require a within-person correlation inside (-1, 1)."""
+    require(np.abs(r) < 1, "r", r, "between -1 and 1")
+
+
+def small_sample_factor(df: Array) -> Array:
+    r"""Hedges' exact correction of a standardised effect.
+
+    .. math:: J(m) = \frac{\Gamma(m/2)}{\sqrt{m/2}\,\Gamma((m-1)/2)}
+
+    References
+    ----------
+    Hedges (1981), doi 10.3102/10769986006002107.
+
+    Examples
+    --------
+    >>> small_sample_factor(np.array([19.0])).round(4)
+    array([0.9599])
+    """
+    return np.exp(gammaln(df / 2) - gammaln((df - 1) / 2) - np.log(df / 2) / 2)
+
+
+def implausible(effect: Array) -> tuple[str, ...]:
+    """Name the studies whose standardised effect is larger than trials give."""
+    large = np.flatnonzero(np.abs(effect) > IMPLAUSIBLE)
+    if not len(large):
+        return ()
+    studies = ", ".join(str(index + 1) for index in large)
+    return (
+        f"study {studies}: standardised effect beyond {IMPLAUSIBLE:g}; "
+        "check that no standard error was given as a standard deviation",
     )

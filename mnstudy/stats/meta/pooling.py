@@ -1,11 +1,6 @@
-"""Meta-analysis of effects with known sampling variances.
+"""Meta-analysis of effects with known sampling variances, such as those of ``effect_sizes``.
 
-Same numbers as metafor's ``rma(yi, vi, method=, test="knha")``. Effects with variances come from
-``effect_sizes``.
-
-The parts a pooled result is put together from.
-
-What a meta-analysis gives back.
+Same numbers as metafor's ``rma(yi, vi, method=, test="knha")``.
 """
 
 from __future__ import annotations
@@ -20,7 +15,13 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from mnstudy.stats.meta import between_studies
+from mnstudy.stats.meta.between_studies import (
+    ESTIMATORS,
+    i_squared,
+    q_p_value,
+    q_statistic,
+    tau2_interval,
+)
 from mnstudy.stats.meta.effect_sizes import Array, EffectSizes, require, study_columns
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval, percent
 
@@ -35,6 +36,7 @@ ADJUSTMENTS = {
     False: "Wald",
     "adhoc": "Knapp-Hartung, never below the Wald error",
 }
+Method = Literal["reml", "pm", "dl", "common"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -94,92 +96,6 @@ class Pooled(SmallResult):
             test = f"Q = {self.q:.4g}, p = {self.q_p_value:.3g}"
             lines.append(f"between studies: tau² {scale}, I² {self.i2:.3g} %, {test}")
         return [*lines, self.description, *(f"note: {note}" for note in self.notes)]
-
-
-def quantile(df: float, confidence_level: float) -> float:
-    """Two-sided quantile of t, or of the normal distribution when df is infinite."""
-    tail = (1.0 + confidence_level) / 2.0
-    return float(special.ndtri(tail) if math.isinf(df) else special.stdtrit(df, tail))
-
-
-def two_sided_p(estimate: float, std_error: float, df: float) -> float:
-    """Two-sided p-value of t or z; an error of zero leaves no doubt except about zero itself."""
-    if std_error == 0:
-        return 1.0 if estimate == 0 else 0.0
-    t = -abs(estimate) / std_error
-    return float(2.0 * (special.ndtr(t) if math.isinf(df) else special.stdtr(df, t)))
-
-
-def mean_fields(
-    y: Array, w: Array, tau2: float, adjusted: bool | str, level: float
-) -> dict[str, float]:
-    """Estimate, error, test, confidence and prediction interval."""
-    mean = float(w @ y / w.sum())
-    df = math.inf if adjusted is False else float(len(y) - 1)
-    factor = 1.0
-    if adjusted is not False:
-        factor = float(w @ (y - mean) ** 2) / df
-    if adjusted == "adhoc":
-        factor = max(factor, 1.0)
-    error = math.sqrt(factor / w.sum())
-    reach = quantile(df, level)
-    spread = reach * math.sqrt(tau2 + error**2)
-    return {
-        "estimate": mean,
-        "ci_low": mean - reach * error,
-        "ci_high": mean + reach * error,
-        "std_error": error,
-        "df": df,
-        "p_value": two_sided_p(mean, error, df),
-        "prediction_low": mean - spread,
-        "prediction_high": mean + spread,
-    }
-
-
-def between_fields(y: Array, v: Array, tau2: float, method: str, level: float) -> dict[str, float]:
-    """How much the studies differ; nan throughout for one study."""
-    low = high = i2 = q = p = math.nan
-    df = len(y) - 1
-    if df:
-        q = between_studies.q_statistic(y, v)
-        p = between_studies.q_p_value(q, df)
-        i2 = between_studies.i_squared(v, tau2)
-        if method == "common":
-            i2 = 100.0 * max(0.0, 1.0 - df / q) if q > 0 else 0.0
-        else:
-            low, high = between_studies.tau2_interval(y, v, level)
-    return {
-        "tau2": tau2,
-        "tau2_ci_low": low,
-        "tau2_ci_high": high,
-        "i2": i2,
-        "q": q,
-        "q_p_value": p,
-    }
-
-
-def method_notes(
-    y: Array, v: Array, tau2: float, method: str, asked: bool | str
-) -> tuple[str, ...]:
-    """Every decision that the reader did not make, in words."""
-    if len(y) == 1:
-        return (
-            "one study: nothing is pooled; the interval is the study's own (normal), and tau², "
-            "I² and a prediction interval do not exist",
-        )
-    if method == "common":
-        rule = "tau² is taken as 0, so the prediction interval is the confidence interval"
-        unused = ("Knapp-Hartung does not apply to a common effect",) if asked else ()
-        return (rule, *unused)
-    factor = between_studies.q_statistic(y, v, tau2) / (len(y) - 1)
-    # At an inner REML or Paule-Mandel solution the factor is about 1, give or take rounding.
-    if not asked or factor > 1.0 - 1e-6:
-        return ()
-    done = "set to 1 (adhoc)" if asked == "adhoc" else "interval narrower than by the Wald error"
-    return (f"Knapp-Hartung factor {factor:.3g} below 1: {done}",)
-
-
-Method = Literal["reml", "pm", "dl", "common"]
 
 
 def pool(
@@ -246,18 +162,18 @@ def pool(
     level = check_level(confidence_level)
     y, v, names = _studies(effects, variances, labels)
     adjusted = False if method == "common" or len(y) == 1 else knapp_hartung
-    tau2 = between_studies.ESTIMATORS[method](y, v) if len(y) > 1 else math.nan
+    tau2 = ESTIMATORS[method](y, v) if len(y) > 1 else math.nan
     w = 1.0 / (v if len(y) == 1 else v + tau2)
     return Pooled(
-        **mean_fields(y, w, tau2, adjusted, level),
-        **between_fields(y, v, tau2, method, level),
+        **_mean_fields(y, w, tau2, adjusted, level),
+        **_between_fields(y, v, tau2, method, level),
         confidence_level=level,
         k=len(y),
         method=method,
         knapp_hartung=adjusted,
         labels=names,
         weights=tuple((100.0 * w / w.sum()).tolist()),
-        notes=method_notes(y, v, tau2, method, knapp_hartung),
+        notes=_method_notes(y, v, tau2, method, knapp_hartung),
     )
 
 
@@ -365,3 +281,86 @@ def _studies(
     if len(names) != len(y):
         raise ValueError(f"{len(names)} labels for {len(y)} studies; give one each")
     return y, v, names
+
+
+def quantile(df: float, confidence_level: float) -> float:
+    """Two-sided quantile of t, or of the normal distribution when df is infinite."""
+    tail = (1.0 + confidence_level) / 2.0
+    return float(special.ndtri(tail) if math.isinf(df) else special.stdtrit(df, tail))
+
+
+def two_sided_p(estimate: float, std_error: float, df: float) -> float:
+    """Two-sided p-value of t or z; an error of zero leaves no doubt except about zero itself."""
+    if std_error == 0:
+        return 1.0 if estimate == 0 else 0.0
+    t = -abs(estimate) / std_error
+    return float(2.0 * (special.ndtr(t) if math.isinf(df) else special.stdtr(df, t)))
+
+
+def _mean_fields(
+    y: Array, w: Array, tau2: float, adjusted: bool | str, level: float
+) -> dict[str, float]:
+    """Estimate, error, test, confidence and prediction interval."""
+    mean = float(w @ y / w.sum())
+    df = math.inf if adjusted is False else float(len(y) - 1)
+    factor = 1.0
+    if adjusted is not False:
+        factor = float(w @ (y - mean) ** 2) / df
+    if adjusted == "adhoc":
+        factor = max(factor, 1.0)
+    error = math.sqrt(factor / w.sum())
+    reach = quantile(df, level)
+    spread = reach * math.sqrt(tau2 + error**2)
+    return {
+        "estimate": mean,
+        "ci_low": mean - reach * error,
+        "ci_high": mean + reach * error,
+        "std_error": error,
+        "df": df,
+        "p_value": two_sided_p(mean, error, df),
+        "prediction_low": mean - spread,
+        "prediction_high": mean + spread,
+    }
+
+
+def _between_fields(y: Array, v: Array, tau2: float, method: str, level: float) -> dict[str, float]:
+    """How much the studies differ; nan throughout for one study."""
+    low = high = i2 = q = p = math.nan
+    df = len(y) - 1
+    if df:
+        q = q_statistic(y, v)
+        p = q_p_value(q, df)
+        i2 = i_squared(v, tau2)
+        if method == "common":
+            i2 = 100.0 * max(0.0, 1.0 - df / q) if q > 0 else 0.0
+        else:
+            low, high = tau2_interval(y, v, level)
+    return {
+        "tau2": tau2,
+        "tau2_ci_low": low,
+        "tau2_ci_high": high,
+        "i2": i2,
+        "q": q,
+        "q_p_value": p,
+    }
+
+
+def _method_notes(
+    y: Array, v: Array, tau2: float, method: str, asked: bool | str
+) -> tuple[str, ...]:
+    """Every decision that the reader did not make, in words."""
+    if len(y) == 1:
+        return (
+            "one study: nothing is pooled; the interval is the study's own (normal), and tau², "
+            "I² and a prediction interval do not exist",
+        )
+    if method == "common":
+        rule = "tau² is taken as 0, so the prediction interval is the confidence interval"
+        unused = ("Knapp-Hartung does not apply to a common effect",) if asked else ()
+        return (rule, *unused)
+    factor = q_statistic(y, v, tau2) / (len(y) - 1)
+    # At an inner REML or Paule-Mandel solution the factor is about 1, give or take rounding.
+    if not asked or factor > 1.0 - 1e-6:
+        return ()
+    done = "set to 1 (adhoc)" if asked == "adhoc" else "interval narrower than by the Wald error"
+    return (f"Knapp-Hartung factor {factor:.3g} below 1: {done}",)

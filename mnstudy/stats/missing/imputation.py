@@ -13,11 +13,8 @@ from typing import Any
 import numpy as np
 
 from mnstudy.stats.meta.pooling import quantile, two_sided_p
-from mnstudy.stats.missing.imputation_draws import Imputations, impute_clustered
 from mnstudy.stats.mixed.design import Array, as_float
 from mnstudy.stats.result import SmallResult, check_level, interval
-
-__all__ = ["Imputations", "PooledImputations", "impute_clustered", "pool_imputations"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -1,13 +1,10 @@
 """Missing outcomes of patients drawn from a random-intercept model, parameters and all.
 
-Rows for imputation: checked, in an order that does not depend on the order given.
-
-Draws of the parameters of a random-intercept model given the outcomes, without a chain.
-
-Under flat priors for beta and log sigma, integrating both out of the likelihood leaves
-exp(-deviance / 2), with the REML criterion as a function of the ratio theta = tau^2 / sigma^2
-alone. So theta is drawn by inverting its distribution on a grid, then sigma^2 given theta (scaled
-inverse chi-square), then beta given both (normal). Draws are independent, and exact up to the grid.
+The parameters are drawn without a chain. Under flat priors for beta and log sigma, integrating both
+out of the likelihood leaves exp(-deviance / 2), with the REML criterion as a function of the ratio
+theta = tau^2 / sigma^2 alone. So theta is drawn by inverting its distribution on a grid, then
+sigma^2 given theta (scaled inverse chi-square), then beta given both (normal). Draws are
+independent, and exact up to the grid.
 
 The prior of theta is Jeffreys': the root of the information about it once sigma is profiled out,
 {sum w^2 - (sum w)^2 / n}^(1/2) with w = n_i / (1 + n_i theta). For equal groups that is
@@ -40,131 +37,11 @@ from mnstudy.stats.resampling.clusters import Rng, generator
 
 # Groups needed beyond the number of columns: the variance between groups then has a finite mean.
 SPARE_GROUPS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ImputationRows:
-    """All rows in an order that does not depend on the one given; row i was ``order[i]``."""
-
-    y: Array
-    x: Array
-    codes: Codes  # ascending
-    n_groups: int
-    missing: Mask
-    order: Codes
-    names: tuple[str, ...]
-
-
-def read_rows(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> ImputationRows:
-    """Check all rows and sort them by group label, columns, and outcome."""
-    outcome, columns = as_float(y, "y"), as_float(x, "X")
-    if outcome.ndim != 1 or columns.ndim != 2:
-        raise ValueError("y must be one-dimensional and X a table, rows by columns")
-    chosen = column_names(x, columns.shape[1], names)
-    codes, labels = factorize(groups)
-    lengths = {len(outcome), len(columns), len(codes)}
-    if len(lengths) > 1:
-        raise ValueError(f"inputs have different lengths {sorted(lengths)}; give one entry per row")
-    _refuse_gaps(outcome, columns, codes, chosen)
-    # By label, so that what the random numbers fall on does not depend on the order of rows.
-    keys = [(str(label), type(label).__name__) for label in labels]
-    rank = np.empty(len(keys), dtype=np.intp)
-    rank[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
-    codes, missing = rank[codes], np.isnan(outcome)
-    order = np.lexsort([np.where(missing, 0.0, outcome), missing, *columns.T[::-1], codes])
-    return ImputationRows(
-        y=outcome[order],
-        x=columns[order],
-        codes=codes[order],
-        n_groups=len(keys),
-        missing=missing[order],
-        order=order,
-        names=chosen,
-    )
-
-
-def _refuse_gaps(y: Array, x: Array, codes: Codes, names: tuple[str, ...]) -> None:
-    if np.isinf(y).any() or np.isinf(x).any():
-        raise ValueError("y or X holds infinite values; replace them or mark them as missing (nan)")
-    gaps = np.isnan(x).sum(axis=0)
-    if gaps.any():
-        named = ", ".join(f"{names[j]!r} ({gaps[j]})" for j in np.flatnonzero(gaps))
-        raise ValueError(
-            f"X must be complete; missing values in {named}: leave out the columns, or the rows "
-            "and count them"
-        )
-    if (codes < 0).any():
-        raise ValueError(f"groups holds {(codes < 0).sum()} missing labels; every row needs one")
-
-
-def observed_design(rows: ImputationRows) -> ModelRows:
-    """Rows with an outcome, once it is certain that a model can be drawn from them."""
-    codes = rows.codes[~rows.missing]
-    found, needed = len(np.unique(codes)), rows.x.shape[1] + SPARE_GROUPS
-    if found < needed:
-        raise ValueError(
-            f"{found} groups have an observed outcome; {rows.x.shape[1]} columns need {needed} "
-            "of them to draw from: use fewer columns, or report the complete rows alone"
-        )
-    if len(codes) == found and len(rows.codes) > rows.n_groups:
-        raise ValueError(
-            "no group has two observed outcomes, so how alike rows of one group are is unknown; "
-            "keep one row per group"
-        )
-    try:
-        design = read(rows.y[~rows.missing], rows.x[~rows.missing], codes, rows.names)
-        problem = solve(design, "satterthwaite", "bounded").problems[0]
-    except ValueError as error:
-        problem = str(error)
-    if problem:
-        raise ValueError(f"in the {len(codes)} rows with an observed outcome: {problem}")
-    return design
-
-
-# theta is searched over v = log(1 + nbar theta), as in mixed_profile.
+# theta is searched over v = log(1 + nbar theta), as in ``mixed.profile``.
 LARGEST_V = 28.0
 COARSE, FINE = 281, 801
 # Logarithm of the density, relative to its maximum, under which theta is never drawn.
 NEGLIGIBLE = -40.0
-
-
-def parameters(sums: SizeSums, m: int, random: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Draw the ratio (m,), the variance within (m,) and the coefficients (m, p) on the basis."""
-    single = bool((sums.sizes == 1).all())
-    theta = np.zeros(m) if single else _ratios(sums, random.uniform(size=m))
-    weight = sums.sizes / (1.0 + np.outer(theta, sums.sizes))
-    a = sums.xx + np.tensordot(weight, sums.xx_means, 1)
-    b = sums.xy[0] + weight @ sums.xy_means[:, 0]
-    mean = np.linalg.solve(a, b[..., None])[..., 0]
-    rss = sums.yy[0] + weight @ sums.yy_means[:, 0] - np.sum(b * mean, axis=1)
-    within = rss / random.chisquare(sums.n - sums.p, size=m)
-    root = np.swapaxes(np.linalg.cholesky(a), -1, -2)
-    step = np.linalg.solve(root, random.standard_normal((m, sums.p, 1)))[..., 0]
-    return theta, within, mean + np.sqrt(within)[:, None] * step
-
-
-def _ratios(sums: SizeSums, quantiles: Array) -> Array:
-    """Quantiles of the posterior of theta, from a grid that closes in on where it lies."""
-    nbar = sums.n / sums.counts.sum()
-    v = np.linspace(0.0, LARGEST_V, COARSE)
-    for _ in range(2):
-        log_density = _log_posterior(sums, v, nbar)
-        kept = np.flatnonzero(log_density > log_density.max() + NEGLIGIBLE)
-        v = np.linspace(v[max(kept[0] - 1, 0)], v[min(kept[-1] + 1, len(v) - 1)], FINE)
-    log_density = _log_posterior(sums, v, nbar)
-    density = np.exp(log_density - log_density.max())
-    below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    return np.expm1(np.interp(quantiles, below / below[-1], v)) / nbar
-
-
-def _log_posterior(sums: SizeSums, v: Array, nbar: float) -> Array:
-    """Logarithm of the density of v = log(1 + nbar theta), up to a constant."""
-    theta = np.expm1(v) / nbar
-    weight = sums.sizes / (1.0 + np.outer(theta, sums.sizes))
-    information = weight**2 @ sums.counts - (weight @ sums.counts) ** 2 / sums.n
-    return v + 0.5 * np.log(information) - 0.5 * on_grid(sums, theta)[:, 0]
-
-
 FEW_GROUPS = 10
 
 
@@ -285,10 +162,10 @@ def impute_clustered(
     if not isinstance(m, int | np.integer) or m < 1:
         raise ValueError(f"m must be a whole number of imputations from 1 up, not {m}")
     random = generator(rng, "drawing imputations")
-    rows = read_rows(y, X, groups, names)
+    rows = _read_rows(y, X, groups, names)
     values: Array = np.empty((m, int(rows.missing.sum())))
     if values.size:
-        values = _draw(rows, observed_design(rows), int(m), random)
+        values = _draw(rows, _observed_design(rows), int(m), random)
     given = rows.order[rows.missing]
     by_row = np.argsort(given)
     observed = np.bincount(rows.codes[~rows.missing], minlength=rows.n_groups)
@@ -306,7 +183,7 @@ def impute_clustered(
 
 def _draw(rows: ImputationRows, observed: ModelRows, m: int, random: np.random.Generator) -> Array:
     sums = size_sums(observed)
-    theta, within, beta = parameters(sums, m, random)
+    theta, within, beta = _parameters(sums, m, random)
     x, missing = rows.x @ sums.basis, rows.missing
     line = rows.x @ sums.offset[:, 0]
     known = rows.codes[~missing]
@@ -339,3 +216,119 @@ def _notes(rows: ImputationRows, observed: Codes) -> tuple[str, ...]:
     if 2 * n_missing > len(rows.y):
         notes.append(f"{n_missing} of {len(rows.y)} outcomes are missing, more than are observed")
     return tuple(notes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImputationRows:
+    """All rows in an order that does not depend on the one given; row i was ``order[i]``."""
+
+    y: Array
+    x: Array
+    codes: Codes  # ascending
+    n_groups: int
+    missing: Mask
+    order: Codes
+    names: tuple[str, ...]
+
+
+def _read_rows(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> ImputationRows:
+    """Check all rows and sort them by group label, columns, and outcome."""
+    outcome, columns = as_float(y, "y"), as_float(x, "X")
+    if outcome.ndim != 1 or columns.ndim != 2:
+        raise ValueError("y must be one-dimensional and X a table, rows by columns")
+    chosen = column_names(x, columns.shape[1], names)
+    codes, labels = factorize(groups)
+    lengths = {len(outcome), len(columns), len(codes)}
+    if len(lengths) > 1:
+        raise ValueError(f"inputs have different lengths {sorted(lengths)}; give one entry per row")
+    _refuse_gaps(outcome, columns, codes, chosen)
+    # By label, so that what the random numbers fall on does not depend on the order of rows.
+    keys = [(str(label), type(label).__name__) for label in labels]
+    rank = np.empty(len(keys), dtype=np.intp)
+    rank[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+    codes, missing = rank[codes], np.isnan(outcome)
+    order = np.lexsort([np.where(missing, 0.0, outcome), missing, *columns.T[::-1], codes])
+    return ImputationRows(
+        y=outcome[order],
+        x=columns[order],
+        codes=codes[order],
+        n_groups=len(keys),
+        missing=missing[order],
+        order=order,
+        names=chosen,
+    )
+
+
+def _refuse_gaps(y: Array, x: Array, codes: Codes, names: tuple[str, ...]) -> None:
+    if np.isinf(y).any() or np.isinf(x).any():
+        raise ValueError("y or X holds infinite values; replace them or mark them as missing (nan)")
+    gaps = np.isnan(x).sum(axis=0)
+    if gaps.any():
+        named = ", ".join(f"{names[j]!r} ({gaps[j]})" for j in np.flatnonzero(gaps))
+        raise ValueError(
+            f"X must be complete; missing values in {named}: leave out the columns, or the rows "
+            "and count them"
+        )
+    if (codes < 0).any():
+        raise ValueError(f"groups holds {(codes < 0).sum()} missing labels; every row needs one")
+
+
+def _observed_design(rows: ImputationRows) -> ModelRows:
+    """Rows with an outcome, once it is certain that a model can be drawn from them."""
+    codes = rows.codes[~rows.missing]
+    found, needed = len(np.unique(codes)), rows.x.shape[1] + SPARE_GROUPS
+    if found < needed:
+        raise ValueError(
+            f"{found} groups have an observed outcome; {rows.x.shape[1]} columns need {needed} "
+            "of them to draw from: use fewer columns, or report the complete rows alone"
+        )
+    if len(codes) == found and len(rows.codes) > rows.n_groups:
+        raise ValueError(
+            "no group has two observed outcomes, so how alike rows of one group are is unknown; "
+            "keep one row per group"
+        )
+    try:
+        design = read(rows.y[~rows.missing], rows.x[~rows.missing], codes, rows.names)
+        problem = solve(design, "satterthwaite", "bounded").problems[0]
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        raise ValueError(f"in the {len(codes)} rows with an observed outcome: {problem}")
+    return design
+
+
+def _parameters(sums: SizeSums, m: int, random: np.random.Generator) -> tuple[Array, Array, Array]:
+    """Draw the ratio (m,), the variance within (m,) and the coefficients (m, p) on the basis."""
+    single = bool((sums.sizes == 1).all())
+    theta = np.zeros(m) if single else _ratios(sums, random.uniform(size=m))
+    weight = sums.sizes / (1.0 + np.outer(theta, sums.sizes))
+    a = sums.xx + np.tensordot(weight, sums.xx_means, 1)
+    b = sums.xy[0] + weight @ sums.xy_means[:, 0]
+    mean = np.linalg.solve(a, b[..., None])[..., 0]
+    rss = sums.yy[0] + weight @ sums.yy_means[:, 0] - np.sum(b * mean, axis=1)
+    within = rss / random.chisquare(sums.n - sums.p, size=m)
+    root = np.swapaxes(np.linalg.cholesky(a), -1, -2)
+    step = np.linalg.solve(root, random.standard_normal((m, sums.p, 1)))[..., 0]
+    return theta, within, mean + np.sqrt(within)[:, None] * step
+
+
+def _ratios(sums: SizeSums, quantiles: Array) -> Array:
+    """Quantiles of the posterior of theta, from a grid that closes in on where it lies."""
+    nbar = sums.n / sums.counts.sum()
+    v = np.linspace(0.0, LARGEST_V, COARSE)
+    for _ in range(2):
+        log_density = _log_posterior(sums, v, nbar)
+        kept = np.flatnonzero(log_density > log_density.max() + NEGLIGIBLE)
+        v = np.linspace(v[max(kept[0] - 1, 0)], v[min(kept[-1] + 1, len(v) - 1)], FINE)
+    log_density = _log_posterior(sums, v, nbar)
+    density = np.exp(log_density - log_density.max())
+    below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
+    return np.expm1(np.interp(quantiles, below / below[-1], v)) / nbar
+
+
+def _log_posterior(sums: SizeSums, v: Array, nbar: float) -> Array:
+    """Logarithm of the density of v = log(1 + nbar theta), up to a constant."""
+    theta = np.expm1(v) / nbar
+    weight = sums.sizes / (1.0 + np.outer(theta, sums.sizes))
+    information = weight**2 @ sums.counts - (weight @ sums.counts) ** 2 / sums.n
+    return v + 0.5 * np.log(information) - 0.5 * on_grid(sums, theta)[:, 0]

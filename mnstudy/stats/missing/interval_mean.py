@@ -1,7 +1,5 @@
 """Mean of a normal outcome whose values are known exactly or only to lie between two bounds.
 
-Normal likelihood of values known exactly or between bounds, and its maximum.
-
 In (mean / sd, 1 / sd) the log-likelihood is concave (Pratt 1981, doi
 10.1080/01621459.1981.10477613), so that Newton steps, halved where they go too far, find its only
 maximum. There is one wherever no single value lies within the bounds of all observations.
@@ -24,69 +22,6 @@ MAX_STEPS = 200
 TOLERANCE = 1e-12  # of the Newton decrement, in units of the log-likelihood
 SMALLEST_STEP = 1e-10
 LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
-
-
-def maximise(low: Array, high: Array) -> tuple[Array, Array, float]:
-    """Return (mean / sd, 1 / sd), the information about them, and the log-likelihood."""
-    middle = (low + high) / 2
-    rho = 1 / max(float(middle.std()), 1e-3)
-    at = np.array([float(middle.mean()) * rho, rho])
-    height, gradient, hessian = log_likelihood(low, high, at)
-    for _ in range(MAX_STEPS):
-        step = np.linalg.solve(-hessian, gradient)
-        small = bool(gradient @ step < TOLERANCE * max(1.0, abs(height)))
-        size = 1.0
-        while not small:
-            tried = at + size * step
-            if tried[1] > 0 and log_likelihood(low, high, tried)[0] > height:
-                break
-            size /= 2
-            small = size < SMALLEST_STEP  # nothing higher can be told apart from rounding
-        if small:
-            # one more full step: near the maximum each doubles the digits
-            at = at + step if size == 1.0 else at
-            height, _, hessian = log_likelihood(low, high, at)
-            break
-        at = at + size * step
-        height, gradient, hessian = log_likelihood(low, high, at)
-    return at, -hessian, height
-
-
-def log_likelihood(low: Array, high: Array, at: Array) -> tuple[float, Array, Array]:
-    """Return the log-likelihood with its gradient and second derivatives by (mean/sd, 1/sd)."""
-    eta, rho = at
-    exact = low == high
-    z = rho * low[exact] - eta
-    z_low, z_high = rho * low[~exact] - eta, rho * high[~exact] - eta
-    log_p = _log_between(z_low, z_high)
-    a, b = (np.exp(-0.5 * x**2 - LOG_ROOT_2PI - log_p) for x in (z_high, z_low))
-    height = float(exact.sum() * (math.log(rho) - LOG_ROOT_2PI) - 0.5 * z @ z + log_p.sum())
-    x, x_low, x_high = (_columns(y) for y in (low[exact], low[~exact], high[~exact]))
-    gradient = -z @ x + a @ x_high - b @ x_low
-    gradient[1] += exact.sum() / rho
-    crossed = (x_high * (a * b)[:, None]).T @ x_low
-    hessian = (
-        -x.T @ x
-        + (x_high * (-z_high * a - a**2)[:, None]).T @ x_high
-        + (x_low * (z_low * b - b**2)[:, None]).T @ x_low
-        + crossed
-        + crossed.T
-    )
-    hessian[1, 1] -= exact.sum() / rho**2
-    return height, gradient, hessian
-
-
-def _columns(y: Array) -> Array:
-    return np.column_stack([np.full(len(y), -1.0), y])
-
-
-def _log_between(low: Array, high: Array) -> Array:
-    """Log of the normal probability between two points, in the tail where it is most precise."""
-    flip = low > 0
-    a, b = np.where(flip, -high, low), np.where(flip, -low, high)
-    top = log_ndtr(b)
-    found: Array = top + np.log(-np.expm1(log_ndtr(a) - top))
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -112,32 +47,6 @@ class IntervalMean(SmallResult):
         main = interval(self.estimate, self.ci_low, self.ci_high, self.confidence_level)
         known = f"{self.n} values, {self.n_exact} known exactly, the others between bounds"
         return [main, f"sd {self.sd:.4g}; {known}", "normal, maximum likelihood, t interval"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class MeanBounds(SmallResult):
-    """What bounds alone say about a mean: nothing is assumed about where inside them values lie.
-
-    ``low`` and ``high`` enclose the mean of these values, ``sd_largest`` their standard deviation
-    from above (divisor n - 1); ``ci_low`` and ``ci_high`` enclose the t interval that the true
-    values would give.
-    """
-
-    low: float
-    high: float
-    ci_low: float
-    ci_high: float
-    confidence_level: float
-    std_error: float
-    df: float
-    sd_largest: float
-    n: int
-
-    def _lines(self) -> list[str]:
-        between = f"mean of these values between {self.low:.4g} and {self.high:.4g}"
-        level = f"{100 * self.confidence_level:.6g} %"
-        outer = f"{level} CI within {self.ci_low:.4g} to {self.ci_high:.4g}"
-        return [between, f"{outer}; sd at most {self.sd_largest:.4g}; n = {self.n}"]
 
 
 def mean_of_intervals(
@@ -210,6 +119,32 @@ def mean_of_intervals(
         n_exact=exact,
         log_likelihood=height - exact * math.log(scale),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MeanBounds(SmallResult):
+    """What bounds alone say about a mean: nothing is assumed about where inside them values lie.
+
+    ``low`` and ``high`` enclose the mean of these values, ``sd_largest`` their standard deviation
+    from above (divisor n - 1); ``ci_low`` and ``ci_high`` enclose the t interval that the true
+    values would give.
+    """
+
+    low: float
+    high: float
+    ci_low: float
+    ci_high: float
+    confidence_level: float
+    std_error: float
+    df: float
+    sd_largest: float
+    n: int
+
+    def _lines(self) -> list[str]:
+        between = f"mean of these values between {self.low:.4g} and {self.high:.4g}"
+        level = f"{100 * self.confidence_level:.6g} %"
+        outer = f"{level} CI within {self.ci_low:.4g} to {self.ci_high:.4g}"
+        return [between, f"{outer}; sd at most {self.sd_largest:.4g}; n = {self.n}"]
 
 
 def mean_bounds(low: ArrayLike, high: ArrayLike, *, confidence_level: float = 0.95) -> MeanBounds:
@@ -300,3 +235,66 @@ def _bounds(low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
         raise ValueError(f"low must not be above high; they are {lower[at]:g} and {upper[at]:g}")
     order = np.lexsort((upper, lower))  # sums must not depend on the order of rows
     return lower[order], upper[order]
+
+
+def maximise(low: Array, high: Array) -> tuple[Array, Array, float]:
+    """Return (mean / sd, 1 / sd), the information about them, and the log-likelihood."""
+    middle = (low + high) / 2
+    rho = 1 / max(float(middle.std()), 1e-3)
+    at = np.array([float(middle.mean()) * rho, rho])
+    height, gradient, hessian = log_likelihood(low, high, at)
+    for _ in range(MAX_STEPS):
+        step = np.linalg.solve(-hessian, gradient)
+        small = bool(gradient @ step < TOLERANCE * max(1.0, abs(height)))
+        size = 1.0
+        while not small:
+            tried = at + size * step
+            if tried[1] > 0 and log_likelihood(low, high, tried)[0] > height:
+                break
+            size /= 2
+            small = size < SMALLEST_STEP  # nothing higher can be told apart from rounding
+        if small:
+            # one more full step: near the maximum each doubles the digits
+            at = at + step if size == 1.0 else at
+            height, _, hessian = log_likelihood(low, high, at)
+            break
+        at = at + size * step
+        height, gradient, hessian = log_likelihood(low, high, at)
+    return at, -hessian, height
+
+
+def log_likelihood(low: Array, high: Array, at: Array) -> tuple[float, Array, Array]:
+    """Return the log-likelihood with its gradient and second derivatives by (mean/sd, 1/sd)."""
+    eta, rho = at
+    exact = low == high
+    z = rho * low[exact] - eta
+    z_low, z_high = rho * low[~exact] - eta, rho * high[~exact] - eta
+    log_p = _log_between(z_low, z_high)
+    a, b = (np.exp(-0.5 * x**2 - LOG_ROOT_2PI - log_p) for x in (z_high, z_low))
+    height = float(exact.sum() * (math.log(rho) - LOG_ROOT_2PI) - 0.5 * z @ z + log_p.sum())
+    x, x_low, x_high = (_columns(y) for y in (low[exact], low[~exact], high[~exact]))
+    gradient = -z @ x + a @ x_high - b @ x_low
+    gradient[1] += exact.sum() / rho
+    crossed = (x_high * (a * b)[:, None]).T @ x_low
+    hessian = (
+        -x.T @ x
+        + (x_high * (-z_high * a - a**2)[:, None]).T @ x_high
+        + (x_low * (z_low * b - b**2)[:, None]).T @ x_low
+        + crossed
+        + crossed.T
+    )
+    hessian[1, 1] -= exact.sum() / rho**2
+    return height, gradient, hessian
+
+
+def _columns(y: Array) -> Array:
+    return np.column_stack([np.full(len(y), -1.0), y])
+
+
+def _log_between(low: Array, high: Array) -> Array:
+    """Log of the normal probability between two points, in the tail where it is most precise."""
+    flip = low > 0
+    a, b = np.where(flip, -high, low), np.where(flip, -low, high)
+    top = log_ndtr(b)
+    found: Array = top + np.log(-np.expm1(log_ndtr(a) - top))
+    return found

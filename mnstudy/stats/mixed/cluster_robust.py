@@ -1,13 +1,10 @@
 """Least squares with errors that hold whatever the dependence of rows within a cluster.
 
-What each cluster contributes to CR2 errors and their degrees of freedom, in p x p blocks.
-
-On columns Q = X B that are orthonormal over all rows, a cluster g has Q_g' Q_g = V diag(l) V' and
-the hat block H_gg = Q_g Q_g', whose non-zero eigenvalues are the same l. Any function of H_gg then
-acts on Q_g from the right, (I - H_gg)^(-1/2) Q_g = Q_g V diag((1 - l)^(-1/2)) V', so that nothing
-of the size of a cluster is ever decomposed.
-
-The result of ordinary least squares with cluster-robust errors.
+CR2 errors and their degrees of freedom need from each cluster only p x p blocks. On columns Q = X B
+that are orthonormal over all rows, a cluster g has Q_g' Q_g = V diag(l) V' and the hat block
+H_gg = Q_g Q_g', whose non-zero eigenvalues are the same l. Any function of H_gg then acts on Q_g
+from the right, (I - H_gg)^(-1/2) Q_g = Q_g V diag((1 - l)^(-1/2)) V', so that nothing of the size
+of a cluster is ever decomposed.
 """
 
 from __future__ import annotations
@@ -19,11 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed.degrees_of_freedom import t_p_value, t_quantile
 from mnstudy.stats.mixed.design import Array, Mask, ModelRows, as_float, read
-from mnstudy.stats.mixed.fit import COLUMNS, Contrast, weight_rows
+from mnstudy.stats.mixed.fit import Contrast, rounded, t_inference, weight_rows
 from mnstudy.stats.mixed.solve import CONSTANT
 from mnstudy.stats.mixed.sums import BasisSums, basis_sums
+from mnstudy.stats.result import check_level
 
 # A direction of which a cluster leaves less than this to the others is determined by it alone.
 ALONE = 1e-10
@@ -31,84 +28,6 @@ ALONE = 1e-10
 RESTS_ON = 1e-7
 # Variance over total sum of squares that rounding alone can leave.
 ROUNDING = 1e-27
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Blocks:
-    """Clusters (k) on p orthonormal columns."""
-
-    basis: Array  # (p, p)
-    values: Array  # (k, p): eigenvalues of Q_g' Q_g, 0 where the cluster determines a direction
-    vectors: Array  # (k, p, p)
-    stretch: Array  # (k, p): (1 - value)^(-1/2), 0 where the cluster determines a direction
-    scores: Array  # (k, p): Q_g' (I - H_gg)^(-1/2) times the cluster's residuals
-    alone: Array  # (a, p): directions determined by one cluster alone
-    floor: float  # variance, per squared length of a contrast, that rounding can leave
-
-    def covariance(self) -> Array:
-        """CR2 covariance of the coefficients."""
-        spread = self.scores @ self.basis.T
-        return spread.T @ spread
-
-    def variance(self, rows: Array) -> Array:
-        """CR2 variance of each contrast: shape (q,)."""
-        return np.sum((rows @ self.basis @ self.scores.T) ** 2, axis=1)
-
-    def degrees_of_freedom(self, rows: Array) -> Array:
-        """Satterthwaite df of each contrast, tr(P)^2 / tr(P^2): shape (q,).
-
-        The variance is a quadratic form in the outcome with P_gh = a_g' a_h, where
-        a_g = (I - H)_g' A_g Q_g w. With equal independent errors, off the diagonal
-        P_gh = -t_g' t_h for t_g = Q_g' A_g Q_g w, and all of it follows from the blocks.
-        """
-        found = np.empty(len(rows))
-        for place, weights in enumerate(rows @ self.basis):
-            turned = weights @ self.vectors
-            own = np.sum(turned**2 * self.values, axis=1)
-            pulled = (self.vectors @ (turned * self.values * self.stretch)[:, :, None])[:, :, 0]
-            crossed = np.sum((pulled.T @ pulled) ** 2) - np.sum(np.sum(pulled**2, axis=1) ** 2)
-            with np.errstate(invalid="ignore"):
-                found[place] = own.sum() ** 2 / (np.sum(own**2) + crossed)
-        return found
-
-    def rests_on_one(self, rows: Array) -> Mask:
-        """Mark contrasts that a single cluster determines, wholly or in part."""
-        weights = rows @ self.basis
-        lengths = np.linalg.norm(weights, axis=1, keepdims=True)
-        return np.any(np.abs(weights @ self.alone.T) > RESTS_ON * lengths, axis=1)
-
-    def too_even(self, rows: Array) -> Mask:
-        """Mark contrasts on which the clusters agree up to rounding."""
-        lengths = np.sum((rows @ self.basis) ** 2, axis=1)
-        return self.variance(rows) <= self.floor * lengths
-
-
-def cluster_blocks(design: ModelRows, base: BasisSums) -> Blocks:
-    """Go through the clusters once; the cost is one p x p eigendecomposition each."""
-    columns, y = design.x @ base.basis, design.y[:, 0]
-    residuals = y - design.x @ base.offset[:, 0]
-    residuals = residuals - columns @ (columns.T @ residuals)
-    order = np.argsort(design.codes, kind="stable")
-    ends = np.cumsum(design.sizes).astype(int)[:-1]
-    parts = [columns[rows] for rows in np.split(order, ends)]
-    rests = np.split(residuals[order], ends)
-    values, vectors = np.linalg.eigh(np.stack([part.T @ part for part in parts]))
-    alone = values > 1.0 - ALONE
-    values = np.where(alone, 0.0, np.maximum(values, 0.0))
-    stretch = np.where(alone, 0.0, 1.0 / np.sqrt(1.0 - values))
-    raw = np.stack([part.T @ rest for part, rest in zip(parts, rests, strict=True)])
-    turned = np.einsum("gpk,gp->gk", vectors, raw)
-    return Blocks(
-        basis=base.basis,
-        values=values,
-        vectors=vectors,
-        stretch=stretch,
-        scores=np.einsum("gpk,gk->gp", vectors, stretch * turned),
-        alone=np.swapaxes(vectors, 1, 2)[alone],
-        floor=ROUNDING * float(y @ y),
-    )
-
-
 ONE_CLUSTER_DECIDES = (
     "a single group determines {what}, so its standard error cannot be estimated; "
     "leave out that column or collect more groups like it"
@@ -172,7 +91,7 @@ class RobustFit:
             raise ValueError(ONE_CLUSTER_DECIDES.format(what=repr(name)))
         if self._blocks.too_even(rows)[0]:
             raise ValueError(EVEN.format(what=repr(name)))
-        values = inference(self._blocks, self._beta, rows, level)
+        values = _inference(self._blocks, self._beta, rows, level)
         single = {column: float(array[0]) for column, array in values.items()}
         return Contrast(**single, confidence_level=level, name=name)
 
@@ -186,7 +105,7 @@ class RobustFit:
         """Estimate several weighted sums; nan where a standard error cannot be estimated."""
         level = self.confidence_level if confidence_level is None else confidence_level
         rows = weight_rows(weights, self.names)
-        frame = pd.DataFrame(inference(self._blocks, self._beta, rows, level))
+        frame = pd.DataFrame(_inference(self._blocks, self._beta, rows, level))
         if names is not None:
             frame.index = pd.Index(list(names), name="name")
         return frame
@@ -196,14 +115,10 @@ class RobustFit:
         return self.coefficients.copy()
 
     def __repr__(self) -> str:
-        return f"{self._rounded().to_string()}\n" + "\n".join(self._footer())
+        return f"{rounded(self.coefficients).to_string()}\n" + "\n".join(self._footer())
 
     def _repr_html_(self) -> str:
-        return f"{self._rounded().to_html()}<p>{'<br>'.join(self._footer())}</p>"
-
-    def _rounded(self) -> pd.DataFrame:
-        first = ["estimate", "ci_low", "ci_high", "std_error", "df", "t", "p_value"]
-        return self.coefficients[first].map(lambda value: f"{value:.4g}")
+        return f"{rounded(self.coefficients).to_html()}<p>{'<br>'.join(self._footer())}</p>"
 
     def _footer(self) -> list[str]:
         lines = [
@@ -215,45 +130,6 @@ class RobustFit:
             named = ", ".join(map(repr, self.without_error))
             lines.append(f"no standard error for {named}: one group alone, or no difference")
         return lines
-
-
-def inference(
-    blocks: Blocks, beta: Array, rows: Array, confidence_level: float
-) -> dict[str, Array]:
-    """Estimate, error, df, t, p and interval of every row of weights: arrays (q,)."""
-    if not 0.0 < confidence_level < 1.0:
-        raise ValueError(
-            f"confidence_level must lie between 0 and 1, such as 0.95, not {confidence_level}"
-        )
-    unknown = blocks.rests_on_one(rows) | blocks.too_even(rows)
-    estimate = rows @ beta
-    error = np.where(unknown, np.nan, np.sqrt(blocks.variance(rows)))
-    df = np.where(unknown, np.nan, blocks.degrees_of_freedom(rows))
-    t = estimate / error
-    half = t_quantile(df, confidence_level) * error
-    values = (estimate, error, df, t, t_p_value(t, df), estimate - half, estimate + half)
-    return dict(zip(COLUMNS, values, strict=True))
-
-
-def robust_fit(
-    design: ModelRows, beta: Array, blocks: Blocks, confidence_level: float
-) -> RobustFit:
-    """Gather coefficients and their errors into a fit."""
-    found = inference(blocks, beta, np.eye(len(beta)), confidence_level)
-    frame = pd.DataFrame(found, index=pd.Index(design.names, name="name"))
-    unknown = frame["std_error"].isna().to_numpy()
-    either = unknown[:, None] | unknown[None, :]
-    return RobustFit(
-        coefficients=frame,
-        covariance=np.where(either, np.nan, blocks.covariance()),
-        n_obs=len(design.x),
-        n_groups=len(design.sizes),
-        n_missing=design.n_missing,
-        confidence_level=confidence_level,
-        without_error=tuple(frame.index[unknown]),
-        _beta=beta,
-        _blocks=blocks,
-    )
 
 
 def cluster_robust(
@@ -335,4 +211,112 @@ def cluster_robust(
     if base.exact[0]:
         raise ValueError(CONSTANT)
     blocks = cluster_blocks(design, base)
-    return robust_fit(design, base.offset[:, 0], blocks, confidence_level)
+    return _robust_fit(design, base.offset[:, 0], blocks, confidence_level)
+
+
+def _robust_fit(
+    design: ModelRows, beta: Array, blocks: Blocks, confidence_level: float
+) -> RobustFit:
+    """Gather coefficients and their errors into a fit."""
+    found = _inference(blocks, beta, np.eye(len(beta)), confidence_level)
+    frame = pd.DataFrame(found, index=pd.Index(design.names, name="name"))
+    unknown = frame["std_error"].isna().to_numpy()
+    either = unknown[:, None] | unknown[None, :]
+    return RobustFit(
+        coefficients=frame,
+        covariance=np.where(either, np.nan, blocks.covariance()),
+        n_obs=len(design.x),
+        n_groups=len(design.sizes),
+        n_missing=design.n_missing,
+        confidence_level=confidence_level,
+        without_error=tuple(frame.index[unknown]),
+        _beta=beta,
+        _blocks=blocks,
+    )
+
+
+def _inference(
+    blocks: Blocks, beta: Array, rows: Array, confidence_level: float
+) -> dict[str, Array]:
+    """Estimate, error, df, t, p and interval of every row of weights: arrays (q,)."""
+    check_level(confidence_level)
+    unknown = blocks.rests_on_one(rows) | blocks.too_even(rows)
+    error = np.where(unknown, np.nan, np.sqrt(blocks.variance(rows)))
+    df = np.where(unknown, np.nan, blocks.degrees_of_freedom(rows))
+    return t_inference(rows @ beta, error, df, confidence_level)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Blocks:
+    """Clusters (k) on p orthonormal columns."""
+
+    basis: Array  # (p, p)
+    values: Array  # (k, p): eigenvalues of Q_g' Q_g, 0 where the cluster determines a direction
+    vectors: Array  # (k, p, p)
+    stretch: Array  # (k, p): (1 - value)^(-1/2), 0 where the cluster determines a direction
+    scores: Array  # (k, p): Q_g' (I - H_gg)^(-1/2) times the cluster's residuals
+    alone: Array  # (a, p): directions determined by one cluster alone
+    floor: float  # variance, per squared length of a contrast, that rounding can leave
+
+    def covariance(self) -> Array:
+        """CR2 covariance of the coefficients."""
+        spread = self.scores @ self.basis.T
+        return spread.T @ spread
+
+    def variance(self, rows: Array) -> Array:
+        """CR2 variance of each contrast: shape (q,)."""
+        return np.sum((rows @ self.basis @ self.scores.T) ** 2, axis=1)
+
+    def degrees_of_freedom(self, rows: Array) -> Array:
+        """Satterthwaite df of each contrast, tr(P)^2 / tr(P^2): shape (q,).
+
+        The variance is a quadratic form in the outcome with P_gh = a_g' a_h, where
+        a_g = (I - H)_g' A_g Q_g w. With equal independent errors, off the diagonal
+        P_gh = -t_g' t_h for t_g = Q_g' A_g Q_g w, and all of it follows from the blocks.
+        """
+        found = np.empty(len(rows))
+        for place, weights in enumerate(rows @ self.basis):
+            turned = weights @ self.vectors
+            own = np.sum(turned**2 * self.values, axis=1)
+            pulled = (self.vectors @ (turned * self.values * self.stretch)[:, :, None])[:, :, 0]
+            crossed = np.sum((pulled.T @ pulled) ** 2) - np.sum(np.sum(pulled**2, axis=1) ** 2)
+            with np.errstate(invalid="ignore"):
+                found[place] = own.sum() ** 2 / (np.sum(own**2) + crossed)
+        return found
+
+    def rests_on_one(self, rows: Array) -> Mask:
+        """Mark contrasts that a single cluster determines, wholly or in part."""
+        weights = rows @ self.basis
+        lengths = np.linalg.norm(weights, axis=1, keepdims=True)
+        return np.any(np.abs(weights @ self.alone.T) > RESTS_ON * lengths, axis=1)
+
+    def too_even(self, rows: Array) -> Mask:
+        """Mark contrasts on which the clusters agree up to rounding."""
+        lengths = np.sum((rows @ self.basis) ** 2, axis=1)
+        return self.variance(rows) <= self.floor * lengths
+
+
+def cluster_blocks(design: ModelRows, base: BasisSums) -> Blocks:
+    """Go through the clusters once; the cost is one p x p eigendecomposition each."""
+    columns, y = design.x @ base.basis, design.y[:, 0]
+    residuals = y - design.x @ base.offset[:, 0]
+    residuals = residuals - columns @ (columns.T @ residuals)
+    order = np.argsort(design.codes, kind="stable")
+    ends = np.cumsum(design.sizes).astype(int)[:-1]
+    parts = [columns[rows] for rows in np.split(order, ends)]
+    rests = np.split(residuals[order], ends)
+    values, vectors = np.linalg.eigh(np.stack([part.T @ part for part in parts]))
+    alone = values > 1.0 - ALONE
+    values = np.where(alone, 0.0, np.maximum(values, 0.0))
+    stretch = np.where(alone, 0.0, 1.0 / np.sqrt(1.0 - values))
+    raw = np.stack([part.T @ rest for part, rest in zip(parts, rests, strict=True)])
+    turned = np.einsum("gpk,gp->gk", vectors, raw)
+    return Blocks(
+        basis=base.basis,
+        values=values,
+        vectors=vectors,
+        stretch=stretch,
+        scores=np.einsum("gpk,gk->gp", vectors, stretch * turned),
+        alone=np.swapaxes(vectors, 1, 2)[alone],
+        floor=ROUNDING * float(y @ y),
+    )

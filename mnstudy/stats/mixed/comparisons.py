@@ -3,14 +3,6 @@
 Paired and unpaired forms are separate functions: the caller's declared design chooses, and a
 design that contradicts the function raises instead of switching form. ``confidence_level``, ``df``
 and ``variance`` are those of `random_intercept` throughout.
-
-The result of comparing two arms or two sides.
-
-Two sides of the same patients.
-
-Slopes within and between patients, kept apart.
-
-Do levels of a factor differ, and which two the most: F test, adjusted means, all pairs.
 """
 
 from __future__ import annotations
@@ -57,19 +49,44 @@ class MeanDifference:
         return pd.concat([c.to_frame() for c in (self.difference, self.treated, self.control)])
 
 
-def difference(rows: CompleteRows, treated: Array, fit: MixedFit, method: str) -> MeanDifference:
-    """Read the difference and both means off a fit with the columns "control" and `NAME`."""
-    return MeanDifference(
-        difference=fit.contrast([NAME], name=NAME),
-        treated=fit.contrast({"control": 1.0, NAME: 1.0}, name="treated"),
-        control=fit.contrast(["control"], name="control"),
-        n_treated=int(treated.sum()),
-        n_control=int((1.0 - treated).sum()),
-        n_groups=fit.n_groups,
-        n_missing=rows.n_missing,
-        method=method,
-        fit=fit,
-    )
+def arm_difference(
+    y: Any,
+    treated: Any,
+    groups: Any = None,
+    covariates: Any = None,
+    *,
+    confidence_level: float = 0.95,
+    df: Df = "satterthwaite",
+    variance: Variance = "bounded",
+) -> MeanDifference:
+    """Compare two arms of different patients, adjusted for covariates.
+
+    Parameters
+    ----------
+    y, treated : arrays of length n
+        Outcome, and 1/0 or true/false for the arm.
+    groups : sequence of length n, optional
+        Patient of each row; None when each row is a patient of its own (two-sample t-test).
+    covariates : array or frame of n rows, optional
+
+    Raises
+    ------
+    DesignError
+        A patient is in both arms; that is `paired_difference`.
+    """
+    rows = complete(y, {"treated": treated}, groups, covariates)
+    arm = indicator(rows.columns[0])
+    if varies_within(arm, rows.codes):
+        raise DesignError(
+            "some patients have treated and control rows; use paired_difference for this design"
+        )
+    fit = rows.fit({"control": np.ones(len(arm)), NAME: arm}, confidence_level, df, variance)
+    return _read_off(rows, arm, fit, "two arms" + _adjusted(rows))
+
+
+def _adjusted(rows: CompleteRows) -> str:
+    names = ", ".join(rows.covariate_names)
+    return f", adjusted for {names}" if names else ""
 
 
 def paired_difference(
@@ -132,10 +149,10 @@ def paired_difference(
         f"{(~both).sum()} with one"
     )
     fit = sides.fit(columns, confidence_level, df, variance)
-    return difference(sides, side, fit, method)
+    return _read_off(sides, side, fit, method)
 
 
-def _side_means(rows: CompleteRows, side: Array) -> tuple[Array, Array, np.ndarray]:
+def _side_means(rows: CompleteRows, side: Array) -> tuple[Array, Array, Codes]:
     """Mean per patient and side, control rows before treated rows of each patient."""
     cell, inverse = np.unique(2 * rows.codes + side.astype(int), return_inverse=True)
     return group_means(rows.y, inverse), (cell % 2).astype(float), cell // 2
@@ -177,6 +194,66 @@ def _paired_t(
         method="paired t-test of side means" if len(side) > len(sides.y) else "paired t-test",
         fit=fit,
     )
+
+
+def ancova(
+    outcome: Any,
+    treated: Any,
+    baseline: Any,
+    groups: Any = None,
+    *,
+    confidence_level: float = 0.95,
+    df: Df = "satterthwaite",
+    variance: Variance = "bounded",
+) -> MeanDifference:
+    """Compare final values (or changes) adjusted for baseline; both give the same difference.
+
+    Parameters
+    ----------
+    outcome, treated, baseline : arrays of length n
+    groups : sequence of length n, optional
+        Patient of each row; sides of one patient may be in different arms.
+
+    References
+    ----------
+    Vickers & Altman (2001), doi 10.1136/bmj.323.7321.1123.
+    """
+    frame = pd.DataFrame({"baseline": np.asarray(baseline)})
+    rows = complete(outcome, {"treated": treated}, groups, frame)
+    arm = indicator(rows.columns[0])
+    fit = rows.fit({"control": np.ones(len(arm)), NAME: arm}, confidence_level, df, variance)
+    return _read_off(rows, arm, fit, "analysis of covariance on baseline")
+
+
+def _read_off(rows: CompleteRows, treated: Array, fit: MixedFit, method: str) -> MeanDifference:
+    """Read the difference and both means off a fit with the columns "control" and `NAME`."""
+    return MeanDifference(
+        difference=fit.contrast([NAME], name=NAME),
+        treated=fit.contrast({"control": 1.0, NAME: 1.0}, name="treated"),
+        control=fit.contrast(["control"], name="control"),
+        n_treated=int(treated.sum()),
+        n_control=int((1.0 - treated).sum()),
+        n_groups=fit.n_groups,
+        n_missing=rows.n_missing,
+        method=method,
+        fit=fit,
+    )
+
+
+def before_after(
+    change: Any,
+    groups: Any = None,
+    *,
+    confidence_level: float = 0.95,
+    df: Df = "satterthwaite",
+    variance: Variance = "bounded",
+) -> MixedFit:
+    """Estimate the mean change from baseline; several sites of a patient share an intercept.
+
+    With one row per patient (``groups`` None) this is the one-sample, or paired, t-test.
+    """
+    rows = complete(change, {}, groups)
+    return rows.fit({"mean change": np.ones(len(rows.y))}, confidence_level, df, variance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -343,7 +420,7 @@ def _ordered(level: Any) -> tuple[Codes, pd.Index]:
 
 
 def _pairs(
-    fit: MixedFit, weights: np.ndarray, names: list[str], confidence_level: float
+    fit: MixedFit, weights: Array, names: list[str], confidence_level: float
 ) -> pd.DataFrame:
     chosen = list(combinations(range(len(names)), 2))
     rows = np.array([weights[b] - weights[a] for a, b in chosen])
@@ -365,88 +442,3 @@ def _largest(pairs: pd.DataFrame, confidence_level: float) -> Contrast:
     row = pairs.iloc[int(np.argmax(np.abs(pairs["estimate"])))]
     values = {str(column): float(value) for column, value in row.items()}
     return Contrast(**values, confidence_level=confidence_level, name=str(row.name))
-
-
-def before_after(
-    change: Any,
-    groups: Any = None,
-    *,
-    confidence_level: float = 0.95,
-    df: Df = "satterthwaite",
-    variance: Variance = "bounded",
-) -> MixedFit:
-    """Estimate the mean change from baseline; several sites of a patient share an intercept.
-
-    With one row per patient (``groups`` None) this is the one-sample, or paired, t-test.
-    """
-    rows = complete(change, {}, groups)
-    return rows.fit({"mean change": np.ones(len(rows.y))}, confidence_level, df, variance)
-
-
-def arm_difference(
-    y: Any,
-    treated: Any,
-    groups: Any = None,
-    covariates: Any = None,
-    *,
-    confidence_level: float = 0.95,
-    df: Df = "satterthwaite",
-    variance: Variance = "bounded",
-) -> MeanDifference:
-    """Compare two arms of different patients, adjusted for covariates.
-
-    Parameters
-    ----------
-    y, treated : arrays of length n
-        Outcome, and 1/0 or true/false for the arm.
-    groups : sequence of length n, optional
-        Patient of each row; None when each row is a patient of its own (two-sample t-test).
-    covariates : array or frame of n rows, optional
-
-    Raises
-    ------
-    DesignError
-        A patient is in both arms; that is `paired_difference`.
-    """
-    rows = complete(y, {"treated": treated}, groups, covariates)
-    arm = indicator(rows.columns[0])
-    if varies_within(arm, rows.codes):
-        raise DesignError(
-            "some patients have treated and control rows; use paired_difference for this design"
-        )
-    fit = rows.fit({"control": np.ones(len(arm)), NAME: arm}, confidence_level, df, variance)
-    return difference(rows, arm, fit, "two arms" + _adjusted(rows))
-
-
-def ancova(
-    outcome: Any,
-    treated: Any,
-    baseline: Any,
-    groups: Any = None,
-    *,
-    confidence_level: float = 0.95,
-    df: Df = "satterthwaite",
-    variance: Variance = "bounded",
-) -> MeanDifference:
-    """Compare final values (or changes) adjusted for baseline; both give the same difference.
-
-    Parameters
-    ----------
-    outcome, treated, baseline : arrays of length n
-    groups : sequence of length n, optional
-        Patient of each row; sides of one patient may be in different arms.
-
-    References
-    ----------
-    Vickers & Altman (2001), doi 10.1136/bmj.323.7321.1123.
-    """
-    frame = pd.DataFrame({"baseline": np.asarray(baseline)})
-    rows = complete(outcome, {"treated": treated}, groups, frame)
-    arm = indicator(rows.columns[0])
-    fit = rows.fit({"control": np.ones(len(arm)), NAME: arm}, confidence_level, df, variance)
-    return difference(rows, arm, fit, "analysis of covariance on baseline")
-
-
-def _adjusted(rows: CompleteRows) -> str:
-    names = ", ".join(rows.covariate_names)
-    return f", adjusted for {names}" if names else ""

@@ -1,7 +1,4 @@
-"""The fitted model: coefficients with intervals, contrasts, tests and predictions.
-
-What a fit gives back: frozen results with the estimate and its interval first.
-"""
+"""The fitted model: coefficients with intervals, contrasts, tests and predictions."""
 
 from __future__ import annotations
 
@@ -23,122 +20,9 @@ from mnstudy.stats.mixed.degrees_of_freedom import (
     t_quantile,
 )
 from mnstudy.stats.mixed.design import Array, Codes, ModelRows
+from mnstudy.stats.result import check_level
 
 COLUMNS = ("estimate", "std_error", "df", "t", "p_value", "ci_low", "ci_high")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
-    """A weighted sum of coefficients with its t-interval."""
-
-    estimate: float
-    ci_low: float
-    ci_high: float
-    confidence_level: float
-    std_error: float
-    df: float
-    t: float
-    p_value: float
-    name: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name}: {self.estimate:.4g} ({100 * self.confidence_level:g}% CI "
-            f"{self.ci_low:.4g} to {self.ci_high:.4g}), t = {self.t:.3g}, df = {self.df:.4g}, "
-            f"p = {self.p_value:.3g}"
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row, nothing rounded."""
-        values = {column: getattr(self, column) for column in (*COLUMNS, "confidence_level")}
-        return pd.DataFrame(values, index=pd.Index([self.name], name="name"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FTest:
-    """Several contrasts tested to be zero together."""
-
-    f: float
-    df_num: int
-    df_den: float
-    p_value: float
-
-    def __str__(self) -> str:
-        return f"F({self.df_num}, {self.df_den:.4g}) = {self.f:.4g}, p = {self.p_value:.3g}"
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row, nothing rounded."""
-        values = {"f": self.f, "df_num": self.df_num, "df_den": self.df_den}
-        return pd.DataFrame({**values, "p_value": self.p_value}, index=[0])
-
-
-def inference(
-    precision: Precision, beta: Array, rows: Array, confidence_level: float
-) -> dict[str, Array]:
-    """Estimate, error, df, t, p and interval of every row, per outcome: arrays (m, q)."""
-    if not 0.0 < confidence_level < 1.0:
-        raise ValueError(
-            f"confidence_level must lie between 0 and 1, such as 0.95, not {confidence_level}"
-        )
-    estimate = beta @ rows.T
-    error = standard_errors(precision, rows)
-    df = contrast_df(precision, rows)
-    t = estimate / error
-    half = t_quantile(df, confidence_level) * error
-    values = (estimate, error, df, t, t_p_value(t, df), estimate - half, estimate + half)
-    return dict(zip(COLUMNS, values, strict=True))
-
-
-def weight_rows(weights: Any, names: Sequence[str]) -> Array:
-    """Weights as rows over the columns, from numbers, names or a mapping of names."""
-    asked: list[str] = []
-    if isinstance(weights, str):
-        weights = [weights]
-    if isinstance(weights, Mapping):
-        asked = list(weights)
-        rows = np.array([[float(weights.get(name, 0.0)) for name in names]])
-    elif len(weights) and all(isinstance(item, str) for item in weights):
-        asked = list(weights)
-        rows = np.array([[float(name == item) for name in names] for item in weights])
-    else:
-        rows = np.atleast_2d(np.asarray(weights, dtype=float))
-    unknown = [name for name in asked if name not in names]
-    if unknown:
-        raise ValueError(f"no column named {', '.join(unknown)}; there are {', '.join(names)}")
-    if rows.shape[1] != len(names):
-        raise ValueError(f"{rows.shape[1]} weights for {len(names)} columns; give one each")
-    if not np.isfinite(rows).all() or not rows.any(axis=1).all():
-        raise ValueError("weights must be finite and not all zero in any row")
-    return rows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Intercepts:
-    """What predicted group effects need besides the rows.
-
-    ``codes`` says to which unit a row belongs: a group, or a subgroup of the group ``parent``.
-    """
-
-    codes: Codes
-    sizes: Array
-    labels: Any
-    theta: float
-    parent: Codes | None = None
-    theta_sub: float = 0.0
-
-    def effects(self, marginal: Array) -> tuple[Array, Array]:
-        """Predicted effects by group, and the sum of all effects by row."""
-        total = np.bincount(self.codes, weights=marginal)
-        if self.parent is None:
-            group = self.theta / (1.0 + self.sizes * self.theta) * total
-            return group, group[self.codes]
-        shrink = 1.0 / (1.0 + self.sizes * self.theta_sub)
-        weight = np.bincount(self.parent, weights=self.sizes * shrink)
-        pulled = np.bincount(self.parent, weights=total * shrink)
-        group = self.theta / (1.0 + self.theta * weight) * pulled
-        of_group = group[self.parent]
-        sub = self.theta_sub * shrink * (total - self.sizes * of_group)
-        return group, (of_group + sub)[self.codes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -272,11 +156,11 @@ class MixedFit:
         return self.coefficients.copy()
 
     def __repr__(self) -> str:
-        return f"{_rounded(self.coefficients).to_string()}\n" + "\n".join(self._footer())
+        return f"{rounded(self.coefficients).to_string()}\n" + "\n".join(self._footer())
 
     def _repr_html_(self) -> str:
         footer = "<br>".join(self._footer())
-        return f"{_rounded(self.coefficients).to_html()}<p>{footer}</p>"
+        return f"{rounded(self.coefficients).to_html()}<p>{footer}</p>"
 
     def _footer(self) -> list[str]:
         between = "between groups not separable"
@@ -292,6 +176,122 @@ class MixedFit:
             f"variance {between}, within {self.variance_within:.4g}{note}",
             f"n = {self.n_obs} rows in {self.n_groups} groups; {self.n_missing} left out (missing)",
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """A weighted sum of coefficients with its t-interval."""
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    confidence_level: float
+    std_error: float
+    df: float
+    t: float
+    p_value: float
+    name: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.estimate:.4g} ({100 * self.confidence_level:g}% CI "
+            f"{self.ci_low:.4g} to {self.ci_high:.4g}), t = {self.t:.3g}, df = {self.df:.4g}, "
+            f"p = {self.p_value:.3g}"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row, nothing rounded."""
+        values = {column: getattr(self, column) for column in (*COLUMNS, "confidence_level")}
+        return pd.DataFrame(values, index=pd.Index([self.name], name="name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FTest:
+    """Several contrasts tested to be zero together."""
+
+    f: float
+    df_num: int
+    df_den: float
+    p_value: float
+
+    def __str__(self) -> str:
+        return f"F({self.df_num}, {self.df_den:.4g}) = {self.f:.4g}, p = {self.p_value:.3g}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row, nothing rounded."""
+        values = {"f": self.f, "df_num": self.df_num, "df_den": self.df_den}
+        return pd.DataFrame({**values, "p_value": self.p_value}, index=[0])
+
+
+def inference(
+    precision: Precision, beta: Array, rows: Array, confidence_level: float
+) -> dict[str, Array]:
+    """Estimate, error, df, t, p and interval of every row, per outcome: arrays (m, q)."""
+    check_level(confidence_level)
+    error, df = standard_errors(precision, rows), contrast_df(precision, rows)
+    return t_inference(beta @ rows.T, error, df, confidence_level)
+
+
+def t_inference(
+    estimate: Array, error: Array, df: Array, confidence_level: float
+) -> dict[str, Array]:
+    """Estimate, error, df, t, p and interval by `COLUMNS`."""
+    t = estimate / error
+    half = t_quantile(df, confidence_level) * error
+    values = (estimate, error, df, t, t_p_value(t, df), estimate - half, estimate + half)
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def weight_rows(weights: Any, names: Sequence[str]) -> Array:
+    """Weights as rows over the columns, from numbers, names or a mapping of names."""
+    asked: list[str] = []
+    if isinstance(weights, str):
+        weights = [weights]
+    if isinstance(weights, Mapping):
+        asked = list(weights)
+        rows = np.array([[float(weights.get(name, 0.0)) for name in names]])
+    elif len(weights) and all(isinstance(item, str) for item in weights):
+        asked = list(weights)
+        rows = np.array([[float(name == item) for name in names] for item in weights])
+    else:
+        rows = np.atleast_2d(np.asarray(weights, dtype=float))
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        raise ValueError(f"no column named {', '.join(unknown)}; there are {', '.join(names)}")
+    if rows.shape[1] != len(names):
+        raise ValueError(f"{rows.shape[1]} weights for {len(names)} columns; give one each")
+    if not np.isfinite(rows).all() or not rows.any(axis=1).all():
+        raise ValueError("weights must be finite and not all zero in any row")
+    return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Intercepts:
+    """What predicted group effects need besides the rows.
+
+    ``codes`` says to which unit a row belongs: a group, or a subgroup of the group ``parent``.
+    """
+
+    codes: Codes
+    sizes: Array
+    labels: Any
+    theta: float
+    parent: Codes | None = None
+    theta_sub: float = 0.0
+
+    def effects(self, marginal: Array) -> tuple[Array, Array]:
+        """Predicted effects by group, and the sum of all effects by row."""
+        total = np.bincount(self.codes, weights=marginal)
+        if self.parent is None:
+            group = self.theta / (1.0 + self.sizes * self.theta) * total
+            return group, group[self.codes]
+        shrink = 1.0 / (1.0 + self.sizes * self.theta_sub)
+        weight = np.bincount(self.parent, weights=self.sizes * shrink)
+        pulled = np.bincount(self.parent, weights=total * shrink)
+        group = self.theta / (1.0 + self.theta * weight) * pulled
+        of_group = group[self.parent]
+        sub = self.theta_sub * shrink * (total - self.sizes * of_group)
+        return group, (of_group + sub)[self.codes]
 
 
 def single_fit(
@@ -321,6 +321,7 @@ def single_fit(
     )
 
 
-def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
+def rounded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Coefficients as text, as a fit prints them."""
     first = ["estimate", "ci_low", "ci_high", "std_error", "df", "t", "p_value"]
     return frame[first].map(lambda value: f"{value:.4g}")

@@ -5,19 +5,14 @@ up to a constant, (n - p) log r(theta) + sum_i log(1 + n_i theta) + log |A(theta
 A = X' V^-1 X and r is the weighted residual sum of squares. Its derivatives are exact because
 the weight w = n / (1 + n theta) has w' = -w^2 and w'' = 2 w^3.
 
-References
-----------
-Bates et al. (2015), doi 10.18637/jss.v067.i01, section 3 (profiled REML criterion).
-
-REML where the variance between groups may be negative: rows of one group less alike.
-
 V_i = I + theta J is a covariance matrix for every theta > -1 / n_i, also where no random intercept
-could have produced it (compound symmetry). Bounded at zero, an estimate is too large on average
-when the true variance is zero or small, and tests err with it.
+could have produced it (compound symmetry: rows of one group less alike). Bounded at zero, an
+estimate is too large on average when the true variance is zero or small, and tests err with it.
 
 References
 ----------
-Molenberghs & Verbeke (2011), doi 10.1177/1471082X1001100501.
+Bates et al. (2015), doi 10.18637/jss.v067.i01, section 3 (profiled REML criterion). Molenberghs &
+Verbeke (2011), doi 10.1177/1471082X1001100501 (variances below zero).
 """
 
 from __future__ import annotations
@@ -33,6 +28,10 @@ from mnstudy.stats.mixed.sums import SizeSums
 # exp(28) puts the between-group variance twelve orders of magnitude above the error of a mean.
 GRID = 28.0 * np.linspace(0.0, 1.0, 57) ** 1.5
 MAX_STEPS = 100
+# The search runs down v = log(1 + n theta), n the size of the largest groups, from theta = 0 until
+# their mean would have a ten-thousandth of the variance that independent rows give it. Closer to
+# -1 / n there is nothing but the singular matrix itself, and digits are lost.
+UNBOUNDED_GRID = np.log(1e-4) * np.linspace(0.0, 1.0, 33) ** 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -165,12 +164,6 @@ def newton(sums: SizeSums, v: Array, low: Array, high: Array, scale: float) -> P
         if np.all(moved <= 1e-13 * (1.0 + np.abs(v))):
             break
     return evaluate(sums, np.expm1(v) / scale)
-
-
-# The search runs down v = log(1 + n theta), n the size of the largest groups, from theta = 0 until
-# their mean would have a ten-thousandth of the variance that independent rows give it. Closer to
-# -1 / n there is nothing but the singular matrix itself, and digits are lost.
-UNBOUNDED_GRID = np.log(1e-4) * np.linspace(0.0, 1.0, 33) ** 1.5
 
 
 def below_zero(sums: SizeSums, bounded: Point, boundary: Mask) -> Array:

@@ -1,8 +1,4 @@
-"""Bootstrap of whole patients, and permutation tests that move whole patients.
-
-Rows of one patient belong together: ``cluster_bootstrap`` draws groups, not rows; ``sign_flip``
-and ``permute_arms`` permute what chance could have assigned otherwise.
-"""
+"""Bootstrap of whole patients: groups are drawn, not rows."""
 
 from __future__ import annotations
 
@@ -22,15 +18,15 @@ from mnstudy.stats.resampling.clusters import (
     difference,
     generator,
 )
-from mnstudy.stats.resampling.permutation import Permutation, permute_arms, sign_flip
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval
-
-__all__ = ["ClusterBootstrap", "Permutation", "cluster_bootstrap", "permute_arms", "sign_flip"]
 
 Method = Literal["percentile", "bca"]
 # Groups drawn at a time: keeps the work in the cache and the memory flat.
 BLOCK = 2**20
 FEW_GROUPS = 20
+# Which groups of each stratum a resample holds: an array (resamples, groups drawn) per stratum.
+Drawn = list[Codes]
+Evaluate = Callable[[Drawn], Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -150,11 +146,6 @@ def cluster_bootstrap(
         n_missing=rows.n_missing,
         notes=_notes(rows, strata),
     )
-
-
-# Which groups of each stratum a resample holds: an array (resamples, groups drawn) per stratum.
-Drawn = list[Codes]
-Evaluate = Callable[[Drawn], Array]
 
 
 def _by_sums(rows: Clusters, strata: list[Codes]) -> Evaluate:

@@ -1,8 +1,6 @@
 """Permutation tests of a mean difference, exact where all permutations can be counted.
 
-The result of a permutation test, and what all such tests share.
-
-Counting all permutations at once when each group decides on its own.
+Rows of one patient belong together: what is permuted is what chance could have assigned otherwise.
 """
 
 from __future__ import annotations
@@ -30,80 +28,12 @@ from mnstudy.stats.result import ALTERNATIVES, Alternative, SmallResult, check_o
 HALF = 2**20
 # Sums equal up to rounding are equal.
 SAME = 1e-12
-
-
-def halves(sizes: Sequence[int]) -> tuple[list[int], list[int]] | None:
-    """Divide groups in two so that both have few enough combinations; None when it cannot be."""
-    split: tuple[list[int], list[int]] = ([], [])
-    count = [1, 1]
-    for place in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        side = 0 if count[0] <= count[1] else 1
-        split[side].append(place)
-        count[side] *= sizes[place]
-    return split if max(count) <= HALF else None
-
-
-def tails(parts: Sequence[Array], observed: float) -> tuple[float, float]:
-    """Chance of a sum at most, and at least, as large as observed.
-
-    Each part adds one of its values, all equally likely. All sums of one half of the parts are set
-    against all sums of the other by sorting, so that 2^40 sums cost 2^20.
-
-    References
-    ----------
-    Horowitz & Sahni (1974), doi 10.1145/321812.321823 (division into halves).
-
-    Examples
-    --------
-    >>> tails([np.array([-1.0, 1.0]), np.array([-2.0, 2.0])], 1.0)
-    (0.75, 0.5)
-    """
-    split = halves([len(part) for part in parts])
-    if split is None:
-        raise ValueError("too many permutations to count")
-    first, second = (np.sort(_sums([parts[i] for i in side])) for side in split)
-    slack = SAME * sum(float(np.abs(part).max()) for part in parts)
-    wanted = observed - first
-    at_most = int(np.searchsorted(second, wanted + slack, side="right").sum())
-    less = int(np.searchsorted(second, wanted - slack, side="left").sum())
-    total = len(first) * len(second)
-    return at_most / total, (total - less) / total
-
-
-def _sums(parts: Sequence[Array]) -> Array:
-    total = np.zeros(1)
-    for part in parts:
-        total = np.add.outer(total, part).ravel()
-    return total
-
-
-def subset_sums(values: Array, size: int) -> Array:
-    """Add up all subsets of one size.
-
-    Examples
-    --------
-    >>> subset_sums(np.array([1.0, 2.0, 4.0]), 2)
-    array([3., 5., 6.])
-    """
-    if size == 1:
-        return values
-    return np.array([sum(chosen) for chosen in combinations(values.tolist(), size)])
-
-
-def subsets(n: int, size: int) -> Array:
-    """All subsets of 0 to n - 1 of one size, a row of ones and zeros each."""
-    count = math.comb(n, size)
-    listed = chain.from_iterable(combinations(range(n), size))
-    chosen = np.fromiter(listed, np.intp, count * size).reshape(count, size)
-    marks = np.zeros((count, n))
-    np.put_along_axis(marks, chosen, 1.0, axis=1)
-    return marks
-
-
 Tails = tuple[float, float]
 Draw = Callable[[int, np.random.Generator], Array]
 # Numbers drawn at a time: keeps the work in the cache and the memory flat.
 BLOCK = 2**20
+# Divisions of patients into arms that are listed one by one: 10 and 10 are 184,756.
+LISTED = 2**18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -132,73 +62,6 @@ class Permutation(SmallResult):
             f"{self.n_obs} rows, {self.n_missing} missing",
             *(f"note: {note}" for note in self.notes),
         ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermutationOptions:
-    """How the test was asked for; checked when made."""
-
-    n_resamples: int
-    exact: bool | None
-    alternative: Alternative
-    rng: Rng | None
-
-    def __post_init__(self) -> None:
-        check_option("alternative", self.alternative, ALTERNATIVES)
-        check_resamples(self.n_resamples)
-
-    def counts_all(self, possible: bool, what: str) -> bool:
-        """Whether to count all permutations."""
-        if self.exact and not possible:
-            raise ValueError(f"there are too many {what} to count; use exact=False")
-        return possible if self.exact is None else self.exact
-
-    def draw(self, drawn: Draw, observed: float, scale: float, width: int) -> Tails:
-        """Both tails among random permutations, ``width`` numbers each."""
-        random = generator(self.rng, f"{self.n_resamples} random permutations")
-        block = max(1, BLOCK // max(width, 1))
-        counts = np.ones(2)
-        for start in range(0, self.n_resamples, block):
-            found = drawn(min(block, self.n_resamples - start), random)
-            counts += counted(found, observed, scale)
-        at_most, at_least = counts / (self.n_resamples + 1)
-        return float(at_most), float(at_least)
-
-    def result(
-        self,
-        rows: Clusters,
-        estimate: float,
-        tails: Tails,
-        *,
-        n_all: int | None,
-        method: str,
-        notes: tuple[str, ...] = (),
-    ) -> Permutation:
-        """Put the result together; ``n_all`` is the number of all permutations when counted."""
-        low, high = tails
-        sides = {"less": low, "greater": high, "two-sided": min(1.0, 2.0 * min(low, high))}
-        return Permutation(
-            estimate=estimate,
-            p_value=sides[self.alternative],
-            alternative=self.alternative,
-            exact=n_all is not None,
-            n_resamples=self.n_resamples if n_all is None else n_all,
-            method=method,
-            n_obs=len(rows.y),
-            n_groups=rows.n_groups,
-            n_missing=rows.n_missing,
-            notes=notes,
-        )
-
-
-def counted(found: Array, observed: float, scale: float) -> tuple[int, int]:
-    """How many are at most, and at least, what was observed; equal up to rounding is both."""
-    slack = SAME * scale
-    return int((found <= observed + slack).sum()), int((found >= observed - slack).sum())
-
-
-# Divisions of patients into arms that are listed one by one: 10 and 10 are 184,756.
-LISTED = 2**18
 
 
 def sign_flip(
@@ -265,16 +128,14 @@ def sign_flip(
         signs = random.integers(2, size=(count, len(moving)), dtype=np.int8)
         return (2.0 * signs - 1.0) @ moving
 
+    n_all = None
     if asked.counts_all(halves([2] * len(moving)) is not None, "sign flips"):
-        found, n_all = (
-            tails([np.array([-value, value]) for value in moving], observed),
-            2 ** len(sums),
-        )
+        n_all = 2 ** len(sums)
+        found = tails([np.array([-value, value]) for value in moving], observed)
     else:
-        found, n_all = asked.draw(drawn, observed, float(np.abs(sums).sum()), len(moving)), None
-    return asked.result(
-        rows, observed / len(rows.y), found, n_all=n_all, method="sign flips by group"
-    )
+        found = asked.draw(drawn, observed, float(np.abs(sums).sum()), len(moving))
+    estimate, method = observed / len(rows.y), "sign flips by group"
+    return asked.result(rows, estimate, found, n_all=n_all, method=method)
 
 
 def permute_arms(
@@ -397,3 +258,134 @@ def _within(rows: Clusters, asked: PermutationOptions) -> Permutation:
     notes = (f"{fixed} groups have one arm only and stay as they are",) if fixed else ()
     method = "arms permuted within groups"
     return asked.result(rows, estimate, found, n_all=n_all, method=method, notes=notes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermutationOptions:
+    """How the test was asked for; checked when made."""
+
+    n_resamples: int
+    exact: bool | None
+    alternative: Alternative
+    rng: Rng | None
+
+    def __post_init__(self) -> None:
+        check_option("alternative", self.alternative, ALTERNATIVES)
+        check_resamples(self.n_resamples)
+
+    def counts_all(self, possible: bool, what: str) -> bool:
+        """Whether to count all permutations."""
+        if self.exact and not possible:
+            raise ValueError(f"there are too many {what} to count; use exact=False")
+        return possible if self.exact is None else self.exact
+
+    def draw(self, drawn: Draw, observed: float, scale: float, width: int) -> Tails:
+        """Both tails among random permutations, ``width`` numbers each."""
+        random = generator(self.rng, f"{self.n_resamples} random permutations")
+        block = max(1, BLOCK // max(width, 1))
+        counts = np.ones(2)
+        for start in range(0, self.n_resamples, block):
+            found = drawn(min(block, self.n_resamples - start), random)
+            counts += counted(found, observed, scale)
+        at_most, at_least = counts / (self.n_resamples + 1)
+        return float(at_most), float(at_least)
+
+    def result(
+        self,
+        rows: Clusters,
+        estimate: float,
+        tails: Tails,
+        *,
+        n_all: int | None,
+        method: str,
+        notes: tuple[str, ...] = (),
+    ) -> Permutation:
+        """Put the result together; ``n_all`` is the number of all permutations when counted."""
+        low, high = tails
+        sides = {"less": low, "greater": high, "two-sided": min(1.0, 2.0 * min(low, high))}
+        return Permutation(
+            estimate=estimate,
+            p_value=sides[self.alternative],
+            alternative=self.alternative,
+            exact=n_all is not None,
+            n_resamples=self.n_resamples if n_all is None else n_all,
+            method=method,
+            n_obs=len(rows.y),
+            n_groups=rows.n_groups,
+            n_missing=rows.n_missing,
+            notes=notes,
+        )
+
+
+def counted(found: Array, observed: float, scale: float) -> tuple[int, int]:
+    """How many are at most, and at least, what was observed; equal up to rounding is both."""
+    slack = SAME * scale
+    return int((found <= observed + slack).sum()), int((found >= observed - slack).sum())
+
+
+def halves(sizes: Sequence[int]) -> tuple[list[int], list[int]] | None:
+    """Divide groups in two so that both have few enough combinations; None when it cannot be."""
+    split: tuple[list[int], list[int]] = ([], [])
+    count = [1, 1]
+    for place in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        side = 0 if count[0] <= count[1] else 1
+        split[side].append(place)
+        count[side] *= sizes[place]
+    return split if max(count) <= HALF else None
+
+
+def tails(parts: Sequence[Array], observed: float) -> tuple[float, float]:
+    """Chance of a sum at most, and at least, as large as observed.
+
+    Each part adds one of its values, all equally likely. All sums of one half of the parts are set
+    against all sums of the other by sorting, so that 2^40 sums cost 2^20.
+
+    References
+    ----------
+    Horowitz & Sahni (1974), doi 10.1145/321812.321823 (division into halves).
+
+    Examples
+    --------
+    >>> tails([np.array([-1.0, 1.0]), np.array([-2.0, 2.0])], 1.0)
+    (0.75, 0.5)
+    """
+    split = halves([len(part) for part in parts])
+    if split is None:
+        raise ValueError("too many permutations to count")
+    first, second = (np.sort(_sums([parts[i] for i in side])) for side in split)
+    slack = SAME * sum(float(np.abs(part).max()) for part in parts)
+    wanted = observed - first
+    at_most = int(np.searchsorted(second, wanted + slack, side="right").sum())
+    less = int(np.searchsorted(second, wanted - slack, side="left").sum())
+    total = len(first) * len(second)
+    return at_most / total, (total - less) / total
+
+
+def _sums(parts: Sequence[Array]) -> Array:
+    total = np.zeros(1)
+    for part in parts:
+        total = np.add.outer(total, part).ravel()
+    return total
+
+
+def subset_sums(values: Array, size: int) -> Array:
+    """Add up all subsets of one size.
+
+    Examples
+    --------
+    >>> subset_sums(np.array([1.0, 2.0, 4.0]), 2)
+    array([3., 5., 6.])
+    """
+    if size == 1:
+        return values
+    return np.array([sum(chosen) for chosen in combinations(values.tolist(), size)])
+
+
+def subsets(n: int, size: int) -> Array:
+    """All subsets of 0 to n - 1 of one size, a row of ones and zeros each."""
+    count = math.comb(n, size)
+    listed = chain.from_iterable(combinations(range(n), size))
+    chosen = np.fromiter(listed, np.intp, count * size).reshape(count, size)
+    marks = np.zeros((count, n))
+    np.put_along_axis(marks, chosen, 1.0, axis=1)
+    return marks

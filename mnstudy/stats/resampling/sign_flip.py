@@ -1,9 +1,7 @@
 """Many specifications of one question tested together, by flipping patients' signs.
 
-What each patient contributes to a coefficient, for tests that flip patients' signs.
-
-One specification (outcome, rows, covariates) gives one column of contributions; many of them are
-tested together by ``joint_sign_flip``.
+One specification (outcome, rows, covariates) gives one column of what each patient contributes to
+its coefficient (``patient_scores``); ``joint_sign_flip`` tests many such columns.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Charts of the published evidence: what they have in common, and their head and key.
-
-Frame of a chart with two axes: head, key of lines, axes, and counts beneath the axis.
-"""
+"""What charts have in common: head, key, axes and the counts beneath them."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.style import (
     Picture,
     inch_axes,
@@ -29,6 +26,13 @@ from mnstudy.reporting.figures.style import (
 MARGIN = 0.12  # inches around everything
 BETWEEN = 0.16
 GLYPH = 0.16  # inches that a mark of the key takes
+
+SAMPLE = 0.28  # inches of a line in the key
+LEFT = 0.42  # inches for the numbers of the upright axis
+SYNTHETIC = "SYNTHETIC DATA"
+DASHED = (0, (4, 2))
+DOTTED = (0, (1, 1.6))
+Look = Mapping[str, Any]
 
 
 class Chart(ABC):
@@ -104,8 +108,8 @@ class Head:
         room, size = self.width - 2 * MARGIN, self.size
         title = wrap(self.title, room, size + 2, bold=True)
         words = wrap(self.words, room, size - 0.5) if self.words else []
-        return [(t, size + 2, theme.INK, "bold") for t in title] + [
-            (t, size - 0.5, theme.MUTED, "normal") for t in words
+        return [(t, size + 2, style.INK, "bold") for t in title] + [
+            (t, size - 0.5, style.MUTED, "normal") for t in words
         ]
 
     def _key(self) -> list[list[tuple[float, Mark]]]:
@@ -127,17 +131,9 @@ def _draw_mark(picture: Picture, left: float, middle: float, entry: Mark) -> Non
 
 def sheet(head: Head, body: float, alt: str) -> tuple[Picture, float]:
     """Return a picture with its head drawn, and where the body begins, in inches from the top."""
-    picture = theme.new_picture(head.width, 2 * MARGIN + head.height + body, alt)
+    picture = style.new_picture(head.width, 2 * MARGIN + head.height + body, alt)
     head.draw(picture, MARGIN)
     return picture, MARGIN + head.height
-
-
-SAMPLE = 0.28  # inches of a line in the key
-LEFT = 0.42  # inches for the numbers of the upright axis
-SYNTHETIC = "SYNTHETIC DATA"
-DASHED = (0, (4, 2))
-DOTTED = (0, (1, 1.6))
-Look = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +177,9 @@ class Frame:
 
     def sheet(self, body: float, alt: str, *, synthetic: bool) -> tuple[Picture, float]:
         """Return a picture with this head, and where the body begins, in inches from the top."""
-        picture = theme.new_picture(self.width, 2 * MARGIN + self.height + body, alt)
+        picture = style.new_picture(self.width, 2 * MARGIN + self.height + body, alt)
         if synthetic:
-            theme.watermark(picture)
+            style.watermark(picture)
         self._head.draw(picture, MARGIN)
         top, small = MARGIN + self._head.height, self.size - 0.5
         for entry, lines in zip(self.entries, self._texts(), strict=True):
@@ -268,7 +264,7 @@ def numbers_at_risk(
     left, top, width = box
     low, high = axes.get_xlim()
     small = size - 0.5
-    inch_text(picture, MARGIN, top, heading, fontsize=small, color=theme.MUTED)
+    inch_text(picture, MARGIN, top, heading, fontsize=small, color=style.MUTED)
     taken = -1.0
     for x, text in shown:
         at = left + width * (x - low) / (high - low)
@@ -290,12 +286,12 @@ def confidence_band(
     """Draw the range around a line: filled for the first line, thin edges for the second."""
     low, high = ends
     if first:
-        axes.fill_between(x, low, high, color=theme.PART, alpha=0.2, linewidth=0, zorder=0.5)
+        axes.fill_between(x, low, high, color=style.PART, alpha=0.2, linewidth=0, zorder=0.5)
         return
     for end in ends:
-        axes.plot(x, end, color=theme.INK, linewidth=0.7, linestyle=DOTTED, zorder=0.6)
+        axes.plot(x, end, color=style.INK, linewidth=0.7, linestyle=DOTTED, zorder=0.6)
 
 
 def reference_line(axes: Axes, x: float) -> None:
     """Draw the upright line of a threshold that a claim names."""
-    axes.axvline(x, color=theme.INK, linewidth=0.8, linestyle=DASHED, zorder=1.5)
+    axes.axvline(x, color=style.INK, linewidth=0.8, linestyle=DASHED, zorder=1.5)

@@ -1,8 +1,8 @@
-"""Dose curves: mean outcome by dose, and the slopes within and between patients as lines.
+"""Curves of a cohort: outcome by dose, share of responders, time to a response.
 
-Responder curves: the share of patients who improved by at least each threshold.
-
-Time to response: the share that has it by each visit, and who was still watched.
+A dose curve has the mean outcome by dose, and the slopes within and between patients as lines. A
+responder curve has the share of patients who improved by at least each threshold. The curve of
+waiting has the share with a response by each visit, and who was still watched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import (
     DASHED,
     DOTTED,
@@ -44,8 +44,36 @@ from mnstudy.words.units import unit
 
 DOSE_PLOT = 2.0  # inches
 # Solid with a filled range, dashed with dotted edges: told apart without colour.
-LINES: tuple[tuple[str, Any], ...] = ((theme.PART, "solid"), (theme.INK, DASHED))
+LINES: tuple[tuple[str, Any], ...] = ((style.PART, "solid"), (style.INK, DASHED))
 DOSE_DATA = ("kind", "label", "dose", "value", "ci_low", "ci_high", "n", "unit")
+
+RESPONDER_PLOT = 1.8  # inches
+BELOW = 1.05  # inches, the differences
+BETWEEN = 0.12
+SHARE = "patients with at least so much improvement (percent)"
+DIFFERENCE = "difference (percentage points)"
+THRESHOLD = "improvement of at least (percent of baseline)"
+# Solid with a filled range, dashed with dotted edges: told apart without colour.
+LOOKS: tuple[tuple[str, Any, str], ...] = (
+    (style.PART, "solid", "s"),
+    (style.INK, (0, (2.5, 1.2)), "o"),
+)
+APART = 0.004  # of the axis, between the intervals of two arms at one threshold
+
+WAITING_PLOT = 1.9  # inches
+PALE = "#b1bdcc"  # two fifths of the colour of further numbers
+WAITING_DATA = (
+    "kind",
+    "left",
+    "right",
+    "before",
+    "after",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n",
+    "unit",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,11 +157,11 @@ def _looks(curve: DoseCurve) -> list[tuple[DoseLine, str, Any]]:
 
 def _dose_entries(curve: DoseCurve) -> tuple[Entry, ...]:
     found = [
-        Entry(text=_slope(line), line={"color": colour, "linestyle": style, "linewidth": 1.4})
-        for line, colour, style in _looks(curve)
+        Entry(text=_slope(line), line={"color": colour, "linestyle": dashes, "linewidth": 1.4})
+        for line, colour, dashes in _looks(curve)
     ]
     if math.isfinite(curve.mark):
-        look: dict[str, Any] = {"color": theme.INK, "linewidth": 0.8, "linestyle": DASHED}
+        look: dict[str, Any] = {"color": style.INK, "linewidth": 0.8, "linestyle": DASHED}
         text = f"upright: {fmt.as_entered(curve.mark)} {curve.each}, named in the "
         found.append(Entry(text=f"{text}claim", line=look))
     return tuple(found)
@@ -148,15 +176,15 @@ def _draw_dose(chart: DosePlot, width: float, size: float) -> Picture:
     left, room = MARGIN + LEFT, frame.inner - LEFT - 0.06
     above = label_height(curve.outcome, frame.inner, size)
     body = above + DOSE_PLOT + axis_height(size) + numbers_at_risk_height(size)
-    with theme.themed():
+    with style.themed():
         picture, top = frame.sheet(body, chart.alt, synthetic=curve.synthetic)
         box = (left, top + above, room, DOSE_PLOT)
         axes = left_axis(picture, box, curve.outcome, size)
         _limits(axes, curve)
         if curve.whole:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-        for i, (line, colour, style) in enumerate(_looks(curve)):
-            _line(axes, line, colour, style, first=i == 0)
+        for i, (line, colour, dashes) in enumerate(_looks(curve)):
+            _line(axes, line, colour, dashes, first=i == 0)
         _means(axes, curve.means)
         if math.isfinite(curve.mark):
             reference_line(axes, curve.mark)
@@ -184,33 +212,19 @@ def _limits(axes: Axes, curve: DoseCurve) -> None:
     axes.set_xlim(ends[0] - pad, ends[1] + pad)
 
 
-def _line(axes: Axes, line: DoseLine, colour: str, style: Any, *, first: bool) -> None:
+def _line(axes: Axes, line: DoseLine, colour: str, dashes: Any, *, first: bool) -> None:
     points = line.points
     confidence_band(axes, points["dose"], (points["low"], points["high"]), first=first)
-    look: dict[str, Any] = {"color": colour, "linestyle": style}
+    look: dict[str, Any] = {"color": colour, "linestyle": dashes}
     axes.plot(points["dose"], points["value"], linewidth=1.4, zorder=2.5, **look)
 
 
 def _means(axes: Axes, means: pd.DataFrame) -> None:
-    look: dict[str, Any] = {"color": theme.PART, "zorder": 3}
+    look: dict[str, Any] = {"color": style.PART, "zorder": 3}
     for row in means.itertuples(index=False):
         if math.isfinite(row.low):
             axes.plot([row.dose, row.dose], [row.low, row.high], linewidth=1.1, **look)
         axes.plot([row.dose], [row.value], marker="s", markersize=4.5, **look)
-
-
-RESPONDER_PLOT = 1.8  # inches
-BELOW = 1.05  # inches, the differences
-BETWEEN = 0.12
-SHARE = "patients with at least so much improvement (percent)"
-DIFFERENCE = "difference (percentage points)"
-THRESHOLD = "improvement of at least (percent of baseline)"
-# Solid with a filled range, dashed with dotted edges: told apart without colour.
-LOOKS: tuple[tuple[str, Any, str], ...] = (
-    (theme.PART, "solid", "s"),
-    (theme.INK, (0, (2.5, 1.2)), "o"),
-)
-APART = 0.004  # of the axis, between the intervals of two arms at one threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -296,10 +310,10 @@ def _at(curve: ResponderCurve, arm: str) -> str:
 
 def _responder_entries(curve: ResponderCurve) -> tuple[Entry, ...]:
     found = []
-    for arm, (colour, style, _) in zip(curve.arms, LOOKS, strict=False):
-        line: dict[str, Any] = {"color": colour, "linestyle": style, "linewidth": 1.4}
+    for arm, (colour, dashes, _) in zip(curve.arms, LOOKS, strict=False):
+        line: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": 1.4}
         found.append(Entry(text=f"{_at(curve, arm)}", line=line))
-    look: dict[str, Any] = {"color": theme.INK, "linewidth": 0.8, "linestyle": DASHED}
+    look: dict[str, Any] = {"color": style.INK, "linewidth": 0.8, "linestyle": DASHED}
     text = f"upright: {fmt.as_entered(curve.usual)} points, taken as worthwhile"
     return (*found, Entry(text=text, line=look))
 
@@ -316,7 +330,7 @@ def _draw_responders(chart: ResponderPlot, width: float, size: float) -> Picture
     above, gap = (label_height(text, frame.inner, size) for text in (SHARE, DIFFERENCE))
     two = not curve.differences.empty
     lower = BETWEEN + 0.16 + gap + BELOW if two else 0.0
-    with theme.themed():
+    with style.themed():
         body = above + RESPONDER_PLOT + lower + axis_height(size)
         picture, top = frame.sheet(body, chart.alt, synthetic=curve.synthetic)
         axes = left_axis(picture, (left, top + above, room, RESPONDER_PLOT), SHARE, size)
@@ -328,7 +342,7 @@ def _draw_responders(chart: ResponderPlot, width: float, size: float) -> Picture
         if two:
             start = top + above + RESPONDER_PLOT + BETWEEN + 0.16 + gap
             panels.append(left_axis(picture, (left, start, room, BELOW), DIFFERENCE, size))
-            panels[1].axhline(0, color=theme.LINE, linewidth=0.8, zorder=1)
+            panels[1].axhline(0, color=style.LINE, linewidth=0.8, zorder=1)
             _curve(panels[1], curve, curve.differences, "difference", 0)
         for panel in panels:
             panel.set_xlim(*_ends(curve))
@@ -346,34 +360,18 @@ def _ends(curve: ResponderCurve) -> tuple[float, float]:
 
 def _curve(axes: Axes, curve: ResponderCurve, own: pd.DataFrame, name: str, i: int) -> None:
     """Draw a line with its range; in a real cohort an interval at each of the few thresholds."""
-    colour, style, marker = LOOKS[i]
+    colour, dashes, marker = LOOKS[i]
     line: dict[str, Any] = {"color": colour, "zorder": 2.5}
     if not curve.coarse:
         confidence_band(axes, own["threshold"], (own["low"], own["high"]), first=i == 0)
-        axes.plot(own["threshold"], own[name], linestyle=style, linewidth=1.4, **line)
+        axes.plot(own["threshold"], own[name], linestyle=dashes, linewidth=1.4, **line)
         return
     low, high = _ends(curve)
     beside = (2 * i - 1) if name == "share" and len(curve.arms) > 1 else 0
     x = own["threshold"] + beside * APART * (high - low)
-    axes.plot(x, own[name], linestyle=style, linewidth=1.0, marker=marker, markersize=3.5, **line)
+    axes.plot(x, own[name], linestyle=dashes, linewidth=1.0, marker=marker, markersize=3.5, **line)
     for at, start, end in zip(x, own["low"], own["high"], strict=True):
         axes.plot([at, at], [start, end], linewidth=1.1, **line)
-
-
-WAITING_PLOT = 1.9  # inches
-PALE = "#b1bdcc"  # two fifths of the colour of further numbers
-WAITING_DATA = (
-    "kind",
-    "left",
-    "right",
-    "before",
-    "after",
-    "value",
-    "ci_low",
-    "ci_high",
-    "n",
-    "unit",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -467,9 +465,9 @@ def _never(w: Waiting) -> str:
 
 def _waiting_entries(w: Waiting) -> tuple[Entry, ...]:
     day = unit(w.unit).one
-    line: dict[str, Any] = {"color": theme.PART, "linewidth": 1.6}
-    dot: dict[str, Any] = {"marker": "o", "markersize": 4.5, "color": theme.INK}
-    bar: dict[str, Any] = {"color": theme.INK, "linewidth": 0.8}
+    line: dict[str, Any] = {"color": style.PART, "linewidth": 1.6}
+    dot: dict[str, Any] = {"marker": "o", "markersize": 4.5, "color": style.INK}
+    bar: dict[str, Any] = {"color": style.INK, "linewidth": 0.8}
     return (
         Entry(text=f"share of {w.counted}; shaded: between two visits, not known", line=line,
               fill=PALE),
@@ -490,14 +488,14 @@ def _draw_waiting(chart: WaitingPlot, width: float, size: float) -> Picture:
     left, room = MARGIN + LEFT, frame.inner - LEFT - 0.06
     above = label_height(label, frame.inner, size)
     body = above + WAITING_PLOT + axis_height(size) + numbers_at_risk_height(size)
-    with theme.themed():
+    with style.themed():
         picture, top = frame.sheet(body, chart.alt, synthetic=w.synthetic)
         axes = left_axis(picture, (left, top + above, room, WAITING_PLOT), label, size)
         axes.set_ylim(0, 102)
         axes.set_xlim(-0.02 * w.end, 1.02 * w.end)
         axes.set_xticks(w.watched["time"].tolist())
         _steps(axes, w)
-        axes.axhline(w.margin, color=theme.INK, linewidth=0.8, linestyle=DOTTED, zorder=1.5)
+        axes.axhline(w.margin, color=style.INK, linewidth=0.8, linestyle=DOTTED, zorder=1.5)
         reference_line(axes, w.by)
         _dot(axes, w)
         under_axis(axes, f"{w.unit} since the first session" if w.unit == "weeks" else
@@ -510,13 +508,13 @@ def _draw_waiting(chart: WaitingPlot, width: float, size: float) -> Picture:
 
 
 def _steps(axes: Axes, w: Waiting) -> None:
-    line: dict[str, Any] = {"color": theme.PART, "linewidth": 1.6, "zorder": 2.5}
+    line: dict[str, Any] = {"color": style.PART, "linewidth": 1.6, "zorder": 2.5}
     at, share = 0.0, 0.0
     for s in w.steps.itertuples(index=False):
         axes.plot([at, s.left], [share, share], solid_capstyle="projecting", **line)
         if s.right > s.left:
             axes.fill_between(
-                [s.left, s.right], s.before, s.after, facecolor=PALE, edgecolor=theme.PART,
+                [s.left, s.right], s.before, s.after, facecolor=PALE, edgecolor=style.PART,
                 linewidth=0.7, zorder=1,
             )  # fmt: skip
         else:
@@ -528,7 +526,7 @@ def _steps(axes: Axes, w: Waiting) -> None:
 
 def _dot(axes: Axes, w: Waiting) -> None:
     e = w.estimate
-    look: dict[str, Any] = {"color": theme.INK, "zorder": 4}
+    look: dict[str, Any] = {"color": style.INK, "zorder": 4}
     low, high = (e.value if math.isnan(x) else x for x in (e.ci_low, e.ci_high))
     axes.plot([w.by, w.by], [low, high], linewidth=1.6, **look)
     axes.plot([w.by], [e.value], marker="o", markersize=4.5, clip_on=False, **look)

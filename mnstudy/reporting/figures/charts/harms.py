@@ -10,7 +10,7 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.disclosure.harms import percent
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import BETWEEN, MARGIN, Chart, Entry, Frame, source_line
 from mnstudy.reporting.figures.drawing import draw_panel
 from mnstudy.reporting.figures.intervals import IntervalRow, Panel, lay_out
@@ -135,8 +135,8 @@ def _look(found: Harms, arm: str) -> dict[str, Any]:
     """Return marker and filling of a group: the reference of two is open."""
     i = found.arms.index(arm)
     hollow = len(found.arms) == 2 and i == 1
-    colour = theme.PAPER if hollow else theme.PART
-    return {"marker": MARKERS[i % len(MARKERS)], "colour": colour, "edge": theme.PART}
+    colour = style.PAPER if hollow else style.PART
+    return {"marker": MARKERS[i % len(MARKERS)], "colour": colour, "edge": style.PART}
 
 
 def _row(found: Harms, row: Any, label: str) -> IntervalRow:
@@ -197,7 +197,7 @@ def _differences(found: Harms) -> Panel | None:
 def _entries(found: Harms) -> tuple[Entry, ...]:
     if not found.rows["withheld"].isin(["few", "nearly all"]).any():
         return ()
-    line: dict[str, Any] = {"color": theme.PART, "linewidth": 1.1}
+    line: dict[str, Any] = {"color": style.PART, "linewidth": 1.1}
     return (Entry(text="no dot: fewer than 5 people, only the exact limit is shown", line=line),)
 
 
@@ -212,12 +212,12 @@ def _draw(chart: HarmsPlot, width: float, size: float) -> Picture:
     layouts = [lay_out(panel, frame.inner, size) for panel in panels]
     foot = [x for line in _zeros(found) for x in wrap(f"{line}.", frame.inner, size - 0.5)]
     body = sum(x.height + BETWEEN for x in layouts) + len(foot) * line_height(size - 0.5)
-    with theme.themed():
+    with style.themed():
         picture, top = frame.sheet(body, chart.alt, synthetic=found.synthetic)
         for panel, layout in zip(panels, layouts, strict=True):
             draw_panel(picture, panel, layout, MARGIN, top)
             top += layout.height + BETWEEN
         for text in foot:
-            inch_text(picture, MARGIN, top, text, fontsize=size - 0.5, color=theme.MUTED)
+            inch_text(picture, MARGIN, top, text, fontsize=size - 0.5, color=style.MUTED)
             top += line_height(size - 0.5)
     return picture

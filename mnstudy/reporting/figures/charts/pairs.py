@@ -1,6 +1,7 @@
-"""Paired slopes: both sides of each person, the mean of them, and the difference beside it.
+"""Lines of patients: both sides of each person, and improvement from session to session.
 
-Trajectories: improvement from session to session, with the line of the fitted model.
+Paired slopes stand beside the mean of them and the difference; trajectories behind the line of the
+fitted model.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.figures import style as theme
+from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import MARGIN, Chart, Head, Mark, mark, sheet
 from mnstudy.reporting.figures.drawing import (
     EffectAxis,
@@ -39,7 +40,12 @@ AXIS = 0.5  # inches for the numbers of the upright axis
 HEIGHT = 2.1
 BETWEEN = 0.35
 # Okabe and Ito; a dash of its own for each direction
-BETTER, WORSE, SAME = ("#56b4e9", "-"), ("#d55e00", (0, (3, 1.5))), (theme.LINE, (0, (1, 1)))
+BETTER, WORSE, SAME = ("#56b4e9", "-"), ("#d55e00", (0, (3, 1.5))), (style.LINE, (0, (1, 1)))
+
+COURSE_HEIGHT = 2.2
+ONE = "#56b4e9"  # Okabe and Ito
+MODEL = "#0072b2"
+BAND = "#d8dee6"  # a fifth of the colour of further numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -145,10 +151,10 @@ def _draw(chart: PairPlot, width: float, size: float) -> Picture:
     body = max(HEIGHT + under, axis.height) if beside else HEIGHT + under + 0.1 + axis.height
     head = Head(width=width, size=size, title=pairs.finding.claim.title,
                 words=estimate_words(pairs.finding), marks=_marks(pairs))  # fmt: skip
-    with theme.themed():
+    with style.themed():
         picture, top = sheet(head, 0.08 + body, chart.alt)
         if pairs.finding.synthetic:
-            theme.watermark(picture)
+            style.watermark(picture)
         top += 0.08
         axes = inch_axes(picture, MARGIN + AXIS, top, slopes, HEIGHT)
         _slopes(axes, pairs, size)
@@ -173,7 +179,7 @@ def _marks(pairs: Pairs) -> tuple[Any, ...]:
             arrow = {1: "^", -1: "v", 0: "_"}[sign]
             name = f"{who}, {what}"
             found.append(mark(name, marker=arrow, markersize=4.5, color=colour))
-    found.append(mark("mean of all pairs", marker="s", markersize=4.5, color=theme.INK))
+    found.append(mark("mean of all pairs", marker="s", markersize=4.5, color=style.INK))
     return (*found, *estimate_marks(pairs.finding))
 
 
@@ -191,9 +197,9 @@ def _slopes(axes: Axes, pairs: Pairs, size: float) -> None:
     unit = pairs.finding.estimate.unit if pairs.finding.estimate else ""
     axes.set_ylabel("\n".join(wrap(f"{pairs.outcome}, {unit}", HEIGHT, size)), fontsize=size)
     if low < 0 < high:
-        axes.axhline(0, color=theme.RULE, linewidth=0.6, zorder=0.5)
+        axes.axhline(0, color=style.RULE, linewidth=0.6, zorder=0.5)
     _lines(axes, pairs)
-    heavy: dict[str, Any] = {"color": theme.INK, "linewidth": 2.0, "marker": "s", "markersize": 5.5}
+    heavy: dict[str, Any] = {"color": style.INK, "linewidth": 2.0, "marker": "s", "markersize": 5.5}
     axes.plot([0.5, 1.5], pairs.means, zorder=4, **heavy)
 
 
@@ -214,12 +220,6 @@ def _lines(axes: Axes, pairs: Pairs) -> None:
         size = 2.6 if pairs.single else 4.0
         axes.plot(np.full(own.sum(), 0.5), pairs.reference[own], markersize=size, **dots)
         axes.plot(np.full(own.sum(), 1.5), pairs.treated[own], markersize=size, **dots)
-
-
-COURSE_HEIGHT = 2.2
-ONE = "#56b4e9"  # Okabe and Ito
-MODEL = "#0072b2"
-BAND = "#d8dee6"  # a fifth of the colour of further numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -338,10 +338,10 @@ def _draw_courses(chart: TrajectoryPlot, width: float, size: float) -> Picture:
     )
     head = Head(width=width, size=size, title=course.finding.claim.title,
                 words=estimate_words(course.finding), marks=_course_marks(course))  # fmt: skip
-    with theme.themed():
+    with style.themed():
         picture, top = sheet(head, 0.08 + body, chart.alt)
         if course.finding.synthetic:
-            theme.watermark(picture)
+            style.watermark(picture)
         top += 0.08
         axes = inch_axes(picture, MARGIN + AXIS, top, room, COURSE_HEIGHT)
         _course(axes, course)
@@ -359,7 +359,7 @@ def _course_marks(course: Trajectories) -> tuple[Mark, ...]:
         who = mark("lower to upper quartile", marker="s", markersize=6, color=BAND)
     return (
         who,
-        mark("mean after that many sessions", marker="s", markersize=4.5, color=theme.INK),
+        mark("mean after that many sessions", marker="s", markersize=4.5, color=style.INK),
         mark("model", marker="_", markersize=8, markeredgewidth=2.0, color=MODEL),
         *estimate_marks(course.finding),
     )
@@ -376,13 +376,13 @@ def _course(axes: Axes, course: Trajectories) -> None:
     last = max([*sessions["session"], *(x for xs, _ in course.lines for x in xs)])
     axes.set_xlim(float(sessions["session"].min()) - 0.35, float(last) + 0.35)
     if min(known) < 0 < max(known):
-        axes.axhline(0, color=theme.RULE, linewidth=0.6, zorder=0.5)
+        axes.axhline(0, color=style.RULE, linewidth=0.6, zorder=0.5)
     _patients(axes, course)
     line: dict[str, Any] = {"color": MODEL, "zorder": 5}
     axes.plot(model["x"], model["value"], linewidth=2.2, **line)
     for end in ("ci_low", "ci_high"):
         axes.plot(model["x"], model[end], linewidth=1.0, linestyle=(0, (4, 2)), **line)
-    mean: dict[str, Any] = {"color": theme.INK, "linestyle": "none", "zorder": 6}
+    mean: dict[str, Any] = {"color": style.INK, "linestyle": "none", "zorder": 6}
     axes.plot(sessions["session"], sessions["mean"], marker="s", markersize=4.5, **mean)
 
 
@@ -402,7 +402,7 @@ def _patients(axes: Axes, course: Trajectories) -> None:
     if len(band) > 1:
         axes.fill_between(band["session"], *ends, color=BAND, linewidth=0, zorder=1)
     for x, low, high in zip(band["session"], *ends, strict=True):
-        axes.plot([x, x], [low, high], color=theme.LINE, linewidth=0.8, zorder=2)
+        axes.plot([x, x], [low, high], color=style.LINE, linewidth=0.8, zorder=2)
 
 
 def _labels(axes: Axes, course: Trajectories, room: float, size: float) -> None:
