@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mnstudy.disclosure.findings import (
+    guarded_finding,
     is_guarded,
-    safe,
     shown_count,
     shown_lines,
     shown_sites,
@@ -16,9 +16,9 @@ __all__ = [
     "FEW",
     "NOT_SHOWN",
     "THRESHOLD",
+    "guarded_finding",
     "is_guarded",
     "is_small",
-    "safe",
     "shown_count",
     "shown_lines",
     "shown_sites",

@@ -12,6 +12,7 @@ from mnstudy import formatting as fmt
 from mnstudy.disclosure.notes import guarded_notes
 from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, is_small
 from mnstudy.stats.counts.proportions import proportion
+from mnstudy.verdicts.analyses.rates import had_event, pair_table
 from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.displays.harms import (
     ANY,
@@ -22,8 +23,6 @@ from mnstudy.verdicts.displays.harms import (
     SESSIONS,
     Harms,
     among,
-    by_patient,
-    pair_table,
 )
 from mnstudy.words.notes import note, sentence
 
@@ -31,7 +30,7 @@ SAID = ("withheld", "shown", "shown_events", "shown_n", "shown_unknown", "senten
 BLANK_DIFFERENCE = dict.fromkeys(("difference", "low", "high", "p_value", "n_pairs"), NAN)
 
 
-def safe_harms(found: Harms) -> Harms:
+def guarded_harms(found: Harms) -> Harms:
     """Return the harms with what may be said of every count.
 
     Of a real cohort counts of 1 to 4 people cannot be worked out from anything that is returned:
@@ -41,11 +40,11 @@ def safe_harms(found: Harms) -> Harms:
     guarded = not found.synthetic
     if guarded:
         found = _without_small_groups(found)
-    rows = [row | safe_cell(row, found, guarded=guarded) for row in _records(found.rows)]
+    rows = [row | guarded_cell(row, found, guarded=guarded) for row in _records(found.rows)]
     table = pd.DataFrame(rows, columns=[*ROWS, *SAID])
     if guarded:
         table = _without_nearly_everybody(_without_giveaways(table, found), found.n_patients)
-    gaps = [_safe_difference(row, table, found, guarded) for row in _records(found.differences)]
+    gaps = [_guarded_difference(row, table, found, guarded) for row in _records(found.differences)]
     return replace(
         found,
         guarded=guarded,
@@ -73,7 +72,7 @@ def _without_small_groups(found: Harms) -> Harms:
     return among(found, [g for g in found.groups if g not in small], said)
 
 
-def safe_cell(row: dict[str, Any], found: Harms, *, guarded: bool) -> dict[str, Any]:
+def guarded_cell(row: dict[str, Any], found: Harms, *, guarded: bool) -> dict[str, Any]:
     """Return what changes of one event in one group, and what may be said of it.
 
     Sessions are left out where they would tell that 1 to 4 patients had it again.
@@ -186,7 +185,7 @@ def _suppress(table: pd.DataFrame, where: object, why: str) -> None:
     table.loc[where, "sentence"] = sentence(note("harms_would_tell", least=THRESHOLD))
 
 
-def _safe_difference(
+def _guarded_difference(
     row: dict[str, Any], table: pd.DataFrame, found: Harms, guarded: bool
 ) -> dict[str, Any]:
     """Leave a difference blank where it would tell counts.
@@ -203,7 +202,7 @@ def _safe_difference(
 
 def _tells_a_pair(found: Harms, row: dict[str, Any]) -> bool:
     names = list(found.events) if row["event"] == ANY else [row["event"]]
-    sides = [by_patient(group.rows, names) for group in found.groups]
+    sides = [had_event(group.rows, names) for group in found.groups]
     cells = pair_table(*sides)
     pairs = sum(map(sum, cells))
     return any(is_small(x) for x in (*cells[0], *cells[1], *(len(s) - pairs for s in sides)))

@@ -1,11 +1,7 @@
-"""What a report may show of the tables of a cohort: Table 1, missing cells, flow, drop-outs.
+"""What a report may show of tables: of a cohort, its outcomes, and verdicts under other choices.
 
-Each function gives the exact table of a real cohort without what must not be shown; that of
+Each function gives an exact table of a real cohort without what must not be shown; that of
 invented data stays as it is.
-
-What a printed table of outcomes may show of a group of a real cohort: sizes and counts.
-
-What a real cohort may show of a verdict under other choices.
 """
 
 from __future__ import annotations
@@ -20,7 +16,7 @@ import pandas as pd
 from mnstudy.cohort.describe.flow import ALL, ASSESSED, ENROLLED, KNOWN
 from mnstudy.cohort.describe.table_one import missingness, table_one
 from mnstudy.cohort.table import About, Cohort, about, known_improvement
-from mnstudy.disclosure.findings import is_guarded, safe, shown_count
+from mnstudy.disclosure.findings import guarded_finding, is_guarded, shown_count
 from mnstudy.disclosure.notes import guarded_note, guarded_notes
 from mnstudy.disclosure.small_counts import (
     FEW,
@@ -35,10 +31,16 @@ from mnstudy.stats.counts.proportions import exact_limits
 from mnstudy.verdicts.analyses.dropouts import NOT_COMPARED
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.finding.judge import judge
+from mnstudy.verdicts.robustness.specification import SpecificationCurve
 from mnstudy.words.notes import Note, note, sentences
 
 UNITS = ("patients", "sites")
 SIZES = ("n_completers", "n_dropouts")
+ARMS = ("treated", "reference")
+MARGINS, CLINICS, TYPES, MISSING = "margins", "clinics", "scar types", "missing"
+WITHHELD, FEW_EVENTS = note("few_apart"), note("few_with_event")
+NUMBERS = ("estimate", "ci_low", "ci_high", "p_value")
+SPECIFIED = (*NUMBERS, "n_patients", "p_joint")  # of one specification
 
 
 def shown_about(cohort: Cohort) -> About:
@@ -54,6 +56,11 @@ def _known(data: pd.DataFrame) -> Note:
         return known_improvement(data)
     kind = "improvement_unknown_few" if known > n / 2 else "improvement_known_few"
     return note(kind, least=THRESHOLD)
+
+
+def shown_number(n: int, cohort: Cohort) -> str:
+    """Write a number of people or rows of a cohort: ``<5`` of a real one where it is small."""
+    return FEW if is_small(n) and not cohort.synthetic else f"{n:,}"
 
 
 def shown_notes(cohort: Cohort) -> tuple[str, ...]:
@@ -238,9 +245,6 @@ def _few_with_level(table: pd.DataFrame) -> pd.Series:
     return few.fillna(False).astype(bool) & table["level"].ne("")
 
 
-ARMS = ("treated", "reference")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
     """How many patients of a group have a known outcome, of how many; as it may be shown.
@@ -266,7 +270,7 @@ def size(row: Mapping[Any, Any], finding: Finding, style: Profile) -> Size:
     row : mapping
         A row of ``mnstudy.verdicts.displays.outcomes``.
     finding : Finding
-        That of the claim, made ``safe``.
+        That of the claim, as ``guarded_finding`` leaves it.
     style : Profile
 
     Notes
@@ -301,7 +305,7 @@ def _short(n: int, wholes: tuple[int | None, ...], style: Profile) -> str:
 
 
 def _left_out(row: Mapping[Any, Any], finding: Finding) -> bool:
-    """Tell whether the size was taken out of the safe finding: a small one would follow from it."""
+    """Tell whether the size was taken out of the finding: a small one would follow from it."""
     if row["role"] == "level":
         sizes = {p.label: p.n for p in finding.parts if p.kind == "level"}
         return sizes.get(row["group"]) is None
@@ -309,6 +313,11 @@ def _left_out(row: Mapping[Any, Any], finding: Finding) -> bool:
     if row["role"] not in ARMS or len(arms) != len(ARMS):
         return False
     return arms[ARMS.index(row["role"])].n is None
+
+
+def is_few(row: Mapping[Any, Any], finding: Finding) -> bool:
+    """Tell whether a group is so small that its result must not be shown."""
+    return is_guarded(finding) and is_small(int(row["n"]))
 
 
 def reveals_small_count(row: Mapping[Any, Any], shown: Size, finding: Finding) -> bool:
@@ -333,12 +342,7 @@ def events(row: Mapping[Any, Any], shown: Size, finding: Finding, style: Profile
     return NOT_SHOWN
 
 
-MARGINS, CLINICS, TYPES, MISSING = "margins", "clinics", "scar types", "missing"
-WITHHELD, FEW_EVENTS = note("few_apart"), note("few_with_event")
-NUMBERS = ("estimate", "ci_low", "ci_high", "p_value")
-
-
-def guarded(finding: Finding, rows: pd.DataFrame) -> pd.DataFrame:
+def guarded_sensitivity(finding: Finding, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a finding with a column ``withheld``, without what must not be shown.
 
     Their choices and reasons are notes, before and after.
@@ -404,7 +408,7 @@ def _also_hidden(size: pd.Series, hidden: pd.Series, total: int) -> pd.Series:
 
 def _is_withheld(finding: Finding) -> bool:
     """Tell whether the estimate itself is withheld."""
-    shown = safe(finding).estimate
+    shown = guarded_finding(finding).estimate
     return finding.estimate is not None and shown is not None and math.isnan(shown.value)
 
 
@@ -447,7 +451,7 @@ def _over_margins(finding: Finding, table: pd.DataFrame) -> pd.DataFrame:
 
 def _verdicts(finding: Finding, margin: float, level: float) -> set[str]:
     """Return the verdicts that one to four events, or all but so many, could have come to."""
-    estimate, shown = finding.estimate, safe(finding).estimate
+    estimate, shown = finding.estimate, guarded_finding(finding).estimate
     assert estimate is not None
     assert shown is not None
     n, nearly_all = finding.n_patients, shown.ci_low > 0
@@ -459,3 +463,35 @@ def _verdicts(finding: Finding, margin: float, level: float) -> set[str]:
         judged = judge(possible, rule=finding.rule, margin=margin, comparison=finding.comparison)
         found.add(judged.word)
     return found
+
+
+def guarded_specifications(curve: SpecificationCurve) -> pd.DataFrame:
+    """Return the specifications, numbers of a real cohort blank where they tell of a few people.
+
+    Two specifications that differ by fewer than five patients would show, one taken from the
+    other, what those few had; the one that is further from the usual choices is withheld.
+    """
+    table = curve.table.astype({"n_patients": "Int64"})
+    if not is_guarded(curve.finding):
+        return table
+    kept: list[int] = []
+    counts = table["n_patients"].value_counts(sort=False).sort_index(ascending=False)
+    for n in sorted(counts.index, key=lambda n: (n != curve.finding.n_patients, -counts[n])):
+        if n >= THRESHOLD and all(abs(n - k) >= THRESHOLD for k in kept):
+            kept.append(int(n))
+    hidden = ~table["n_patients"].isin(kept)
+    estimate = guarded_finding(curve.finding).estimate
+    if estimate is None or math.isnan(estimate.value):  # a rate of 1 to 4 patients
+        hidden[:] = True
+    for column in SPECIFIED:
+        table[column] = table[column].mask(hidden)
+    return table
+
+
+def without_told_sizes(data: pd.DataFrame, finding: Finding) -> pd.DataFrame:
+    """Return the data of a curve without a rate, or a size, that its finding must not show."""
+    if _is_withheld(finding):
+        data[list(SPECIFIED)] = math.nan
+    sizes = data["n_patients"].dropna().unique()
+    hidden = [n for n in sizes if shown_count(finding, int(n), comma="") != str(int(n))]
+    return data.assign(n_patients=data["n_patients"].mask(data["n_patients"].isin(hidden)))

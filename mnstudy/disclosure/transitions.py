@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure.findings import is_guarded, safe
+from mnstudy.disclosure.findings import guarded_finding, is_guarded
 from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, is_small, withheld
 from mnstudy.stats.ordinal.transitions import Better
 from mnstudy.verdicts.displays.grades import GradeFlow, GradeTable
@@ -21,7 +21,7 @@ Flags = NDArray[np.bool_]
 Coefficients = NDArray[np.float64]
 
 
-def safe_grades(flow: GradeFlow) -> GradeFlow | None:
+def guarded_grades(flow: GradeFlow) -> GradeFlow | None:
     """Return the flow with what may be said of each count.
 
     Of a real cohort a cell of fewer than five patients is suppressed, with whatever would give it
@@ -29,14 +29,14 @@ def safe_grades(flow: GradeFlow) -> GradeFlow | None:
     arm the flow.
     """
     guarded = is_guarded(flow.finding)
-    tables = [_safe_table(table, flow.better, guarded=guarded) for table in flow.arms]
+    tables = [_guarded_table(table, flow.better, guarded=guarded) for table in flow.arms]
     sites = [int(table.counts.loc["total", "total"]) for table in flow.arms]
     told = [_tells(table, n) for table, n in zip(tables, sites, strict=True)]
     if not told[0]:
         return None
     return replace(
         flow,
-        finding=safe(flow.finding),
+        finding=guarded_finding(flow.finding),
         arms=tuple(t for t, tells in zip(tables, told, strict=True) if tells),
         too_few=tuple(t.label for t, tells in zip(tables, told, strict=True) if not tells),
     )
@@ -49,7 +49,7 @@ def _tells(table: GradeTable, sites: int) -> bool:
     return bool(counts[:-1, :-1].any()) and totals >= 2 * LEAST_SHOWN * sites
 
 
-def _safe_table(table: GradeTable, better: Better, *, guarded: bool) -> GradeTable:
+def _guarded_table(table: GradeTable, better: Better, *, guarded: bool) -> GradeTable:
     hidden = table.counts.map(lambda _: "")
     if guarded:
         hidden = _suppressed(table, better)

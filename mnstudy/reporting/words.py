@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import safe, shown_count, shown_size
+from mnstudy.disclosure import guarded_finding, shown_count, shown_size
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
 from mnstudy.words.units import is_ratio
 
@@ -108,7 +108,7 @@ def verdict_axis(finding: Finding) -> VerdictAxis:
 
 def caption(finding: Finding) -> str:
     """Return the caption: what is shown, of whom, by which method, held against which margin."""
-    finding = safe(finding)
+    finding = guarded_finding(finding)
     estimate = finding.estimate
     head = f"{finding.claim.title}. {_capital(finding.claim.estimand)}."
     source = f"Data: {finding.dataset}{', ' + size if (size := shown_size(finding)) else ''}."
@@ -132,7 +132,7 @@ def caption(finding: Finding) -> str:
 
 def alt_text(finding: Finding) -> str:
     """Return a description of the figure for those who do not see it."""
-    finding = safe(finding)
+    finding = guarded_finding(finding)
     estimate = finding.estimate
     mark = "synthetic data, " if finding.synthetic else ""
     if estimate is None:
@@ -155,7 +155,7 @@ def alt_text(finding: Finding) -> str:
 
 def figure_data(finding: Finding) -> pd.DataFrame:
     """Return every number that the figure shows, full precision, one row each."""
-    finding = safe(finding)
+    finding = guarded_finding(finding)
     rows = [_part_data(finding, part) for part in finding.parts]
     if finding.estimate is not None:
         rows.insert(0, _estimate_data(finding, finding.estimate))

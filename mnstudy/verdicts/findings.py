@@ -28,7 +28,7 @@ class Findings(Sequence[Finding]):
     answers is then found by its position alone.
 
     What they hold and show is exact; a report of a real cohort shows what
-    ``mnstudy.disclosure.safe`` leaves of each.
+    ``mnstudy.disclosure.guarded_finding`` leaves of each.
     """
 
     def __init__(

@@ -16,7 +16,9 @@ from typing import Any
 
 from mnstudy import formatting as fmt
 
-PEOPLE = frozenset({"patient", "site", "assessment", "visit", "person", "event", "session"})
+SENTENCES: Mapping[str, str] = tomllib.loads(
+    resources.files("mnstudy.words").joinpath("sentences.toml").read_text(encoding="utf-8")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,12 +138,11 @@ def sentences(notes: Iterable[Note]) -> tuple[str, ...]:
 class _Writer(Formatter):
     """Fill the blanks of a sentence: ``{x:1}`` has one decimal, ``{x:g}`` stands as it was set.
 
-    ``{x:short}`` has six digits, ``{x:{digits}}`` as many decimals as
-    the blank ``digits`` says; ``{x:interval}`` is a value with its ends, ``{p:p}`` a p-value,
-    ``{level:%}`` a level of confidence; ``{count:n}`` is the number of a count alone,
-    ``{count:of}`` that with its whole. Without such a word a blank holds text, a count, another
-    note, or several of these, joined by commas (``{names:and}``: by "and"). Text stands as it is,
-    whatever the word.
+    ``{x:short}`` has six digits, ``{x:{digits}}`` as many decimals as the blank ``digits`` says;
+    ``{x:interval}`` is a value with its ends, ``{p:p}`` a p-value, ``{level:%}`` a level of
+    confidence; ``{count:n}`` is the number of a count alone, ``{count:of}`` that with its whole.
+    Without such a word a blank holds text, a count, another note, or several of these, joined by
+    commas (``{names:and}``: by "and"). Text stands as it is, whatever the word.
     """
 
     def format_field(self, value: Any, spec: str) -> str:
@@ -170,14 +171,6 @@ _WRITTEN: Mapping[str, Callable[[Any], str]] = {
     "of": lambda count: str(replace(count, noun="")),
 }
 _WRITER = _Writer()
-
-
-def _read() -> Mapping[str, str]:
-    text = resources.files("mnstudy.words").joinpath("sentences.toml").read_text(encoding="utf-8")
-    return dict(tomllib.loads(text))
-
-
-SENTENCES: Mapping[str, str] = _read()
 
 
 @cache

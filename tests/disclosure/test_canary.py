@@ -19,9 +19,9 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import mnstudy as mn
 from mnstudy import cli
-from mnstudy.disclosure import safe, shown_size
+from mnstudy.disclosure import guarded_finding, shown_size
 from mnstudy.disclosure.small_counts import withheld
-from mnstudy.disclosure.tables import guarded
+from mnstudy.disclosure.tables import guarded_sensitivity
 from mnstudy.errors import DataError
 from mnstudy.reporting import words as captions
 from mnstudy.reporting.notebooks import run as runner
@@ -84,7 +84,7 @@ def texts_of(thing):
 
 def everything_shown(cohort, findings):
     """Yield all that a notebook would show."""
-    yield from (show.about(cohort), *map(safe, findings), cohort, findings, *findings)
+    yield from (show.about(cohort), *map(guarded_finding, findings), cohort, findings, *findings)
     yield from (show.results_table(findings), show.cautions(findings), show.claims_table(ASKED))
     yield from (show.table_one_to_read(cohort), show.table_one_to_read(cohort, by="arm"))
     yield from (show.flow_to_read(cohort), show.lost_to_read(cohort), show.missing_to_read(cohort))
@@ -243,9 +243,9 @@ def without_verdict(found, cohort):
     """Return all that is shown of a finding but the verdict, which the policy keeps."""
     finding = found[0]
     plain = replace(found[0], verdict="inconclusive", reasons=(), sha256="")
-    rows = guarded(finding, found.checked(["margins", "missing"]))
+    rows = guarded_sensitivity(finding, found.checked(["margins", "missing"]))
     return (
-        repr(safe(plain)),
+        repr(guarded_finding(plain)),
         tables.results_frame([[plain]]).to_csv(),
         tables.parts_frame([[plain]]).to_csv(),
         captions.figure_data(plain).drop(columns="label").to_csv(),
@@ -277,22 +277,28 @@ def test_one_to_four_events_look_the_same(n, nearly_all):
 def test_five_events_and_none_are_shown():
     for k, value in ((0, 0.0), (5, 12.5)):
         _, found = asked(one_row(40, pih=np.arange(40) < k), "rare-pih")
-        assert safe(found[0]) == replace(found[0], remarks=safe(found[0]).remarks)
+        assert guarded_finding(found[0]) == replace(
+            found[0], remarks=guarded_finding(found[0]).remarks
+        )
         assert found[0].estimate.value == value
         assert f"{k} of 40 patients" in repr(found) + repr(found[0])
 
 
 def test_what_can_be_said_is_the_limit_that_four_would_give():
     _, found = asked(one_row(212, pih=np.arange(212) < 2), "rare-pih")
-    kept = safe(found[0]).estimate
+    kept = guarded_finding(found[0]).estimate
     four = 100 * proportion(4, 212).ci_high
     assert math.isnan(kept.value)
     assert math.isnan(kept.p_value)
     assert (kept.ci_low, kept.ci_high) == (0.0, pytest.approx(four, rel=1e-12))
-    assert f"fewer than 5 of 212 patients: at most {four:.1f} percent" in repr(safe(found[0]))
-    assert f"at most {four:.1f} percent" in Findings(list(map(safe, found)))._repr_html_()
+    assert f"fewer than 5 of 212 patients: at most {four:.1f} percent" in repr(
+        guarded_finding(found[0])
+    )
+    assert (
+        f"at most {four:.1f} percent" in Findings(list(map(guarded_finding, found)))._repr_html_()
+    )
     _, found = asked(one_row(212, pih=np.arange(212) >= 2), "rare-pih")
-    kept = safe(found[0]).estimate
+    kept = guarded_finding(found[0]).estimate
     least = 100 * proportion(208, 212).ci_low
     assert (kept.ci_low, kept.ci_high) == (pytest.approx(least, rel=1e-12), 100.0)
 
@@ -324,7 +330,7 @@ def test_one_to_four_left_out_look_the_same(arms):
             data = pd.concat([data, others], ignore_index=True)
         _, found = asked(data, "little-pain")
         row = tables.results_frame([found]).loc[0, ["n_patients", "n_sites", "n_missing", "df"]]
-        notes = [n for n in safe(found[0]).notes if "measured" in n]
+        notes = [n for n in guarded_finding(found[0]).notes if "measured" in n]
         looks.append([shown_size(found[0]), str(row.tolist()), str(notes)])
     assert looks[1:] == looks[:1] * 3
     assert ">55" in looks[0][0]
@@ -341,7 +347,7 @@ def test_small_groups_are_not_the_rest_of_a_total():
         claim=claim, dataset="x", synthetic=False, verdict="inconclusive",
         rule=claim.rule, margin=10.0, n_patients=55, parts=tuple(parts),
     )  # fmt: skip
-    kept = {p.label: p for p in safe(finding).parts}
+    kept = {p.label: p for p in guarded_finding(finding).parts}
     assert math.isnan(kept["burn"].value)
     assert (kept["boxcar"].n, kept["rolling"].n) == (None, 40)
     assert kept["boxcar"].value == 20.0

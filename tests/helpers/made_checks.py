@@ -8,7 +8,7 @@ import pandas as pd
 from made_bodies import body
 from made_findings import HOSTILE, NAN, cases
 
-from mnstudy.disclosure.tables import guarded, guarded_flow
+from mnstudy.disclosure.tables import guarded_flow, guarded_sensitivity
 from mnstudy.reporting.run.sources import Checked
 from mnstudy.verdicts.robustness.rows import COLUMNS
 from mnstudy.verdicts.robustness.specification import SpecificationCurve, declared_choices
@@ -105,12 +105,12 @@ def checked_bodies():
         ],
     )  # fmt: skip
     real = Checked(
-        sensitivity={case.claim.id: guarded(case, some_rows(case))},
+        sensitivity={case.claim.id: guarded_sensitivity(case, some_rows(case))},
         flow=guarded_flow(counts, synthetic=False),
         dropouts=dropouts,
     )
     invented = Checked(
-        sensitivity={family.claim.id: guarded(family, some_rows(family))},
+        sensitivity={family.claim.id: guarded_sensitivity(family, some_rows(family))},
         curves=(curve(family),),
         flow=guarded_flow(counts, synthetic=True),
         dropouts=dropouts.iloc[:0],

@@ -94,8 +94,8 @@ def test_counts_of_printed_studies_and_synthetic_data_are_not_hidden():
     small = part("level", "burn", 5.0, 1.0, 9.0, n=2, unit="points")
     invented = replace(cases()["levels"], synthetic=True, parts=(small,))
     printed = replace(cases()["forest"], n_studies=1, n_patients=4, parts=(small,))
-    assert disclosure.safe(invented) == invented
-    assert disclosure.safe(printed) == printed
+    assert disclosure.guarded_finding(invented) == invented
+    assert disclosure.guarded_finding(printed) == printed
     assert disclosure.shown_size(printed) == "1 study, 4 patients"
 
 

@@ -15,7 +15,12 @@ from made_findings import INF, NAN, cases, estimate, finding
 from outline import Outline
 
 import mnstudy as mn
-from mnstudy.disclosure.tables import guarded, guarded_dropouts, guarded_flow
+from mnstudy.disclosure.tables import (
+    guarded_dropouts,
+    guarded_flow,
+    guarded_sensitivity,
+    guarded_specifications,
+)
 from mnstudy.reporting import report as module
 from mnstudy.reporting.figures import specification as said
 from mnstudy.reporting.figures import style
@@ -123,14 +128,14 @@ def test_a_curve_describes_itself_and_holds_every_number(split_face):
 def test_specifications_a_few_patients_apart_are_withheld_in_real_data_only():
     few = curve(cases()["levels"])
     few.table["n_patients"] = [57, 57, 55, 57, 50, 50, 48, 57, 57, 57, 57, 57]
-    table = said.disclosed(few)
+    table = guarded_specifications(few)
     assert table["estimate"].isna().tolist() == [i in (2, 6) for i in range(12)]
     assert table["n_patients"].isna().tolist() == [i in (2, 6) for i in range(12)]
     assert len(said.shown(few)) == 10
     assert "2 specifications not shown" in said.curve_caption(few)
     assert "10 specifications, 2 more not shown" in words(mn.plot(few))
     invented = replace(few, finding=replace(few.finding, synthetic=True))
-    assert said.disclosed(invented)["estimate"].notna().all()
+    assert guarded_specifications(invented)["estimate"].notna().all()
 
 
 def margins(case, verdicts, values):
@@ -140,7 +145,7 @@ def margins(case, verdicts, values):
 
 def shown(case, table):
     """Return the guarded rows with their choices in words."""
-    table = guarded(case, table)
+    table = guarded_sensitivity(case, table)
     return table.assign(choice=table["choice"].map(str))
 
 
@@ -165,14 +170,14 @@ def test_small_clinics_cannot_be_worked_out_from_the_others():
 
 def test_nothing_is_withheld_of_invented_data():
     case = replace(cases()["levels"], synthetic=True)
-    table = guarded(case, some_rows(case))
+    table = guarded_sensitivity(case, some_rows(case))
     assert (table["withheld"] == "").all()
     assert table["estimate"].notna().all()
 
 
 def test_the_sentence_counts_names_and_leaves_out_what_is_no_choice():
     case = replace(cases()["levels"], synthetic=True)
-    text = " ".join(sensitivity.summary(case, guarded(case, some_rows(case))))
+    text = " ".join(sensitivity.summary(case, guarded_sensitivity(case, some_rows(case))))
     assert (
         "The verdict stays partly supported under 5 of 6 other choices; it changes to inconclusive "
         "without A." in text
@@ -183,19 +188,19 @@ def test_the_sentence_counts_names_and_leaves_out_what_is_no_choice():
 
 def test_a_verdict_that_never_changes_is_said_in_one_go():
     case = cases()["levels"]
-    table = guarded(case, rows(case, ("ranks", "medians", 30, 57, case.verdict)))
+    table = guarded_sensitivity(case, rows(case, ("ranks", "medians", 30, 57, case.verdict)))
     assert sensitivity.summary(case, table) == [
         "The verdict stays partly supported under the 1 other choice."
     ]
     ends = rows(case, *(("worst case", "x", 3, 57, v) for v in ("inconclusive", "supported")))
-    text = sensitivity.summary(case, guarded(case, ends))
+    text = sensitivity.summary(case, guarded_sensitivity(case, ends))
     assert text == ["Unseen results taken at one extreme: inconclusive; at the other: supported."]
 
 
 def test_long_lists_of_names_are_counted():
     case = cases()["levels"]
     many = rows(case, *(("clinics", without(x), 3, 40, "inconclusive") for x in "ABCDEF"))
-    text = sensitivity.summary(case, guarded(case, many))[0]
+    text = sensitivity.summary(case, guarded_sensitivity(case, many))[0]
     assert text.endswith("inconclusive without A, without B, without C and 3 more.")
 
 
@@ -382,7 +387,7 @@ def test_estimates_without_an_interval_or_a_value_are_written_plainly():
     case = finding("reduces-scarring", estimate(20, 10, 30), "supported")
     table = rows(case, ("clinics", "without A", NAN, NAN, "not testable"))
     table["reason"] = [as_given("word " * 60)]
-    cells = sensitivity.groups(case, guarded(case, table))[0]["rows"][0]
+    cells = sensitivity.groups(case, guarded_sensitivity(case, table))[0]["rows"][0]
     assert (cells["estimate"], cells["n"], cells["changed"]) == ("", "", True)
     assert len(cells["reason"]) <= sensitivity.LONG
     assert not math.isnan(len(cells["choice"]))

@@ -110,7 +110,7 @@ def test_no_event_in_367_people_is_not_below_one_percent(groups):
     rare = groups["rare-bruising", "bruising", "proportion"]
     assert checked.people_needed(rare, power=0.8) == 368
     sized = [replace(rare, rows=rare.rows.iloc[[0]].assign(treated_n=float(n))) for n in (367, 368)]
-    assert [grouped.estimate(g)[0].ci_high <= 1 for g in sized] == [False, True]
+    assert [grouped.estimate_group(g)[0].ci_high <= 1 for g in sized] == [False, True]
 
 
 def test_an_interval_from_harm_to_benefit_costs_two_steps(groups):

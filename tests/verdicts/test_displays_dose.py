@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mnstudy as mn
-from mnstudy.disclosure.displays import far_apart, joined_steps, safe_display
-from mnstudy.disclosure.harms import safe_cell
+from mnstudy.disclosure.displays import far_apart, guarded_display, joined_steps
+from mnstudy.disclosure.harms import guarded_cell
 from mnstudy.reporting.figures.plot import course_charts, harms_chart
 from mnstudy.stats.missing.interval_censored import turnbull
 from mnstudy.verdicts.analyses.timing import weeks_to_response
@@ -79,19 +79,19 @@ def loaded(sheet, **study):
 
 
 def harms(cohort):
-    return safe_display(exact_harms.harms(cohort))
+    return guarded_display(exact_harms.harms(cohort))
 
 
 def dose_curve(cohort, finding):
-    return safe_display(exact_dose.dose_curve(cohort, finding))
+    return guarded_display(exact_dose.dose_curve(cohort, finding))
 
 
 def responder_curve(cohort, finding):
-    return safe_display(exact_responders.responder_curve(cohort, finding))
+    return guarded_display(exact_responders.responder_curve(cohort, finding))
 
 
 def waiting(cohort, finding):
-    return safe_display(exact_waiting.waiting(cohort, finding))
+    return guarded_display(exact_waiting.waiting(cohort, finding))
 
 
 # --- harms
@@ -111,7 +111,7 @@ def test_the_limit_of_fewer_than_five_is_that_of_four():
     found = exact_harms.harms(cohort)
     row = found.rows.iloc[0].to_dict()
     assert (row["events"], row["n"]) == (2, 212)
-    cell = safe_cell(row, found, guarded=True)
+    cell = guarded_cell(row, found, guarded=True)
     assert cell["high"] == pytest.approx(four["expected"][1], rel=1e-10)
     assert cell["sentence"] == "fewer than 5 of 212 patients: at most 4.8 %"
 

@@ -11,7 +11,7 @@ from made_sheets import DENSE, asked, faces, graded, split, two_arms, visits
 from scipy.linalg import null_space
 
 import mnstudy as mn
-from mnstudy.disclosure.displays import grouped, neighbours, safe_display
+from mnstudy.disclosure.displays import grouped, guarded_display, neighbours
 from mnstudy.disclosure.small_counts import THRESHOLD
 from mnstudy.disclosure.transitions import suppress_transitions
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
@@ -24,19 +24,19 @@ VALUES = st.lists(st.floats(-100, 100) | st.just(float("nan")), max_size=40)
 
 
 def points(cohort, finding):
-    return safe_display(exact_points.points(cohort, finding))
+    return guarded_display(exact_points.points(cohort, finding))
 
 
 def pairs(cohort, finding):
-    return safe_display(exact_pairs.pairs(cohort, finding))
+    return guarded_display(exact_pairs.pairs(cohort, finding))
 
 
 def trajectories(cohort, finding):
-    return safe_display(exact_trajectories.trajectories(cohort, finding))
+    return guarded_display(exact_trajectories.trajectories(cohort, finding))
 
 
 def grade_flow(cohort, finding):
-    return safe_display(exact_grades.grade_flow(cohort, finding))
+    return guarded_display(exact_grades.grade_flow(cohort, finding))
 
 
 @given(VALUES)

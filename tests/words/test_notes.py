@@ -11,7 +11,7 @@ import pytest
 
 import mnstudy as mn
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import safe
+from mnstudy.disclosure import guarded_finding
 from mnstudy.disclosure.notes import guarded_note
 from mnstudy.words.notes import SENTENCES, Count, Note, note
 
@@ -119,7 +119,7 @@ def test_what_a_finding_holds_stays_exact_and_what_is_shown_of_it_holds_no_few(t
     cohort = mn.load(canary.write(tmp_path))
     found = mn.evaluate(cohort, ["reduces-scarring", "smooths-texture", "treats-burn-scars"])
     exact = [text for f in found for text in (*f.notes, f.reason)]
-    shown = [safe(f) for f in found]
+    shown = [guarded_finding(f) for f in found]
     assert any(SMALL.search(text) for text in exact)
     assert not any(SMALL.search(text) for f in shown for text in (*f.notes, f.reason))
     for finding in (*found, *shown):
@@ -130,4 +130,4 @@ def test_what_a_finding_holds_stays_exact_and_what_is_shown_of_it_holds_no_few(t
     for finding in shown:
         notes = (*finding.remarks, *finding.reasons)
         assert not any(gives_away(c) for said in notes for c in counts_in(said))
-        assert safe(finding).remarks == finding.remarks
+        assert guarded_finding(finding).remarks == finding.remarks

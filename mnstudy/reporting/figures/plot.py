@@ -13,8 +13,8 @@ from typing import Any
 
 from mnstudy.cache import cached
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure import safe, shown_size
-from mnstudy.disclosure.displays import safe_display
+from mnstudy.disclosure import guarded_finding, shown_size
+from mnstudy.disclosure.displays import guarded_display
 from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.charts.chart import Chart
 from mnstudy.reporting.figures.charts.curves import DosePlot, ResponderPlot, WaitingPlot
@@ -101,7 +101,7 @@ def plot(
         return style.at_width(finding.draw, width)
     if isinstance(finding, SpecificationCurve):
         return style.at_width(partial(plot_curve, finding), width)
-    findings = [safe(f) for f in _findings(finding)]
+    findings = [guarded_finding(f) for f in _findings(finding)]
     return style.at_width(partial(_plot_findings, _drawable(findings)), width)
 
 
@@ -286,11 +286,11 @@ def course_charts(cohort: Cohort, finding: Finding) -> list[Chart]:
     ['dose/more-sessions', 'responders/topical-adjunct']
     """
     charts: list[Chart] = []
-    if (dose := safe_display(dose_curve(cohort, finding))) is not None:
+    if (dose := guarded_display(dose_curve(cohort, finding))) is not None:
         charts.append(DosePlot(curve=dose))
-    if (responders := safe_display(responder_curve(cohort, finding))) is not None:
+    if (responders := guarded_display(responder_curve(cohort, finding))) is not None:
         charts.append(ResponderPlot(curve=responders))
-    if (times := safe_display(waiting(cohort, finding))) is not None:
+    if (times := guarded_display(waiting(cohort, finding))) is not None:
         charts.append(WaitingPlot(waiting=times))
     return charts
 
@@ -311,7 +311,7 @@ def harms_chart(cohort: Cohort, confidence_level: float | None = None) -> Chart 
     'harms'
     """
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
-    found = safe_display(harms(cohort, confidence_level=level))
+    found = guarded_display(harms(cohort, confidence_level=level))
     return HarmsPlot(harms=found) if found is not None and len(found.rows) else None
 
 
@@ -346,13 +346,13 @@ def effect_charts(cohort: Cohort, finding: Finding) -> list[Chart]:
     ['pairs/topical-adjunct']
     """
     charts: list[Chart] = []
-    if (shown := safe_display(points(cohort, finding))) is not None:
+    if (shown := guarded_display(points(cohort, finding))) is not None:
         charts.append(PointPlot(points=shown))
-    if (both := safe_display(pairs(cohort, finding))) is not None:
+    if (both := guarded_display(pairs(cohort, finding))) is not None:
         charts.append(PairPlot(pairs=both))
-    if (course := safe_display(trajectories(cohort, finding))) is not None:
+    if (course := guarded_display(trajectories(cohort, finding))) is not None:
         charts.append(TrajectoryPlot(course=course))
-    if (flow := safe_display(grade_flow(cohort, finding))) is not None:
+    if (flow := guarded_display(grade_flow(cohort, finding))) is not None:
         charts.append(GradeChart(flow=flow))
     return charts
 

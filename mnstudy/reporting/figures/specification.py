@@ -16,7 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import THRESHOLD, is_guarded, safe
+from mnstudy.disclosure import THRESHOLD
+from mnstudy.disclosure.tables import guarded_specifications
 from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.drawing import draw_mark
 from mnstudy.reporting.figures.intervals import IntervalRow, Panel, extent
@@ -39,7 +40,6 @@ KINDS = {
     "topicals": "who counts as needled",
     "class": "improvement known to a class",
 }
-NUMBERS = ("estimate", "ci_low", "ci_high", "p_value", "n_patients", "p_joint")
 INTERVAL = ("estimate", "ci_low", "ci_high")
 
 MARGIN = 0.12  # inches around everything
@@ -116,7 +116,7 @@ def curve_alt(curve: SpecificationCurve) -> str:
 def curve_data(curve: SpecificationCurve) -> pd.DataFrame:
     """Return every number of the curve, full precision, one row a specification."""
     finding, joint = curve.finding, curve.joint
-    table = disclosed(curve)
+    table = guarded_specifications(curve)
     estimate = finding.estimate
     assert estimate is not None
     table.insert(0, "claim", finding.claim.id)
@@ -132,32 +132,9 @@ def curve_data(curve: SpecificationCurve) -> pd.DataFrame:
     ).replace({None: np.nan})
 
 
-def disclosed(curve: SpecificationCurve) -> pd.DataFrame:
-    """Return the specifications, numbers of a real cohort blank where they tell of a few people.
-
-    Two specifications that differ by fewer than five patients would show, one taken from the
-    other, what those few had; the one that is further from the usual choices is withheld.
-    """
-    table = curve.table.astype({"n_patients": "Int64"})
-    if not is_guarded(curve.finding):
-        return table
-    kept: list[int] = []
-    counts = table["n_patients"].value_counts(sort=False).sort_index(ascending=False)
-    for n in sorted(counts.index, key=lambda n: (n != curve.finding.n_patients, -counts[n])):
-        if n >= THRESHOLD and all(abs(n - k) >= THRESHOLD for k in kept):
-            kept.append(int(n))
-    hidden = ~table["n_patients"].isin(kept)
-    estimate = safe(curve.finding).estimate
-    if estimate is None or math.isnan(estimate.value):  # a rate of 1 to 4 patients
-        hidden[:] = True
-    for column in NUMBERS:
-        table[column] = table[column].mask(hidden)
-    return table
-
-
 def shown(curve: SpecificationCurve) -> pd.DataFrame:
     """Return the specifications whose numbers may be drawn, by rising estimate."""
-    table = disclosed(curve)
+    table = guarded_specifications(curve)
     return table[table["estimate"].notna()].reset_index(drop=True)
 
 

@@ -12,13 +12,13 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.flow import ALL, UNSURE, flow
 from mnstudy.cohort.table import About, Cohort
-from mnstudy.disclosure.findings import safe
+from mnstudy.disclosure.findings import guarded_finding
 from mnstudy.disclosure.notes import guarded_note, guarded_notes
 from mnstudy.disclosure.small_counts import FEW
 from mnstudy.disclosure.tables import (
-    guarded,
     guarded_dropouts,
     guarded_flow,
+    guarded_sensitivity,
     shown_about,
     shown_missingness,
     shown_table_one,
@@ -133,7 +133,7 @@ def cautions(findings: Sequence[Finding]) -> Words | Sentence:
     """Return how each tested claim was answered, and every caution that goes with it."""
     rows = {
         f.claim.title: " · ".join([f.estimate.method, *_own_notes(f)])
-        for f in map(safe, findings)
+        for f in map(guarded_finding, findings)
         if f.estimate is not None
     }
     if not rows:
@@ -148,7 +148,7 @@ def _own_notes(finding: Finding) -> tuple[str, ...]:
 
 def plot(finding: Finding) -> Picture | Finding:
     """Draw a finding; of a claim that is not testable return the finding, which says why."""
-    return safe(finding) if finding.estimate is None else draw(finding)
+    return guarded_finding(finding) if finding.estimate is None else draw(finding)
 
 
 def curve_or_reason(cohort: Cohort, claim: str) -> Picture | Sentence:
@@ -204,7 +204,7 @@ def each_choice(findings: Findings, checks: Sequence[str]) -> Words | Sentence:
 def _checked(findings: Findings, checks: Sequence[str]) -> list[tuple[Finding, pd.DataFrame]]:
     rows = findings.checked(checks)
     tested = [f for f in findings if f.estimate is not None]
-    return [(f, guarded(f, rows[rows["claim"] == f.claim.id])) for f in tested]
+    return [(f, guarded_sensitivity(f, rows[rows["claim"] == f.claim.id])) for f in tested]
 
 
 def _summed_up(finding: Finding, rows: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import safe, shown_count, shown_size
+from mnstudy.disclosure import guarded_finding, shown_count, shown_size
 from mnstudy.reporting.figures.charts.chart import Chart
 from mnstudy.reporting.page.methods import RULES, may_be_said
 from mnstudy.reporting.page.scorecard import ScorecardEntry, articles, scorecard_entry
@@ -73,7 +73,7 @@ def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Pictures) 
             {"shown": shown, "synthetic": b.synthetic, "sorts": sort_keys(shown, f)}
             for b, shown, f in cells
         ],
-        "entries": [_entry(b, safe(f), pictures) for b, f in found if f is not None],
+        "entries": [_entry(b, guarded_finding(f), pictures) for b, f in found if f is not None],
     }
 
 

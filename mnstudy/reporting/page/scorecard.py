@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import safe, shown_count
+from mnstudy.disclosure import guarded_finding, shown_count
 from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.style import Picture, inch_axes, line_height, text_width, wrap
 from mnstudy.reporting.words import verdict_axis
@@ -158,7 +158,7 @@ def scorecard_entry(finding: Finding | None) -> ScorecardEntry:
     """Return the cell of a finding; a claim that was not put to the data says so."""
     if finding is None:
         return NOT_ASKED
-    finding = safe(finding)
+    finding = guarded_finding(finding)
     estimate = finding.estimate
     if estimate is None:
         return ScorecardEntry(

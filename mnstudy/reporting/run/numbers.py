@@ -6,14 +6,14 @@ Of the published evidence its groups of studies, directions and doubts, and a bi
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from mnstudy.disclosure import safe, shown_count, shown_sites
-from mnstudy.reporting.figures.specification import NUMBERS, curve_data
+from mnstudy.disclosure import guarded_finding, shown_count, shown_sites
+from mnstudy.disclosure.tables import without_told_sizes
+from mnstudy.reporting.figures.specification import curve_data
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.tables.evidence import bibtex
 from mnstudy.reporting.tables.write import write_csv
@@ -21,7 +21,6 @@ from mnstudy.verdicts.evidence.trials import Trials
 from mnstudy.verdicts.finding.finding import Finding, Part
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.rows import COLUMNS as SENSITIVITY
-from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
 COUNTS: dict[str, Callable[[Finding], str]] = {
     "n_patients": lambda f: shown_count(f, f.n_patients, comma=""),
@@ -38,7 +37,7 @@ def results_frame(sources: Iterable[Findings]) -> pd.DataFrame:
     Counts of real cohorts below five are written ``<5``, and those a few short of a known total
     ``>`` that total less five; a column that holds one is text.
     """
-    findings = [safe(f) for source in sources for f in source]
+    findings = [guarded_finding(f) for source in sources for f in source]
     table = Findings(findings).to_frame()
     table["n_studies"] = table["n_studies"].astype("Int64")
     for column, written in COUNTS.items():
@@ -52,7 +51,7 @@ def parts_frame(sources: Iterable[Findings]) -> pd.DataFrame:
     """Return one row for every further number: groups, sessions, studies, pooled values."""
     names = [f.name for f in dataclasses.fields(Part) if f.name not in BESIDE]
     rows = []
-    for finding in (safe(f) for source in sources for f in source):
+    for finding in (guarded_finding(f) for source in sources for f in source):
         named: dict[str, object] = {"claim": finding.claim.id, "dataset": finding.dataset}
         named["synthetic"] = finding.synthetic
         for part in finding.parts:
@@ -70,19 +69,9 @@ def sensitivity_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
 
 def specifications_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
     """Return every specification of the primary claims, one row each, as the figures show them."""
-    tables = [_safe_curve(c) for b in sources if b.checked for c in b.checked.curves]
+    curves = [c for b in sources if b.checked for c in b.checked.curves]
+    tables = [without_told_sizes(curve_data(c), c.finding) for c in curves]
     return _stacked(tables, ["claim", "dataset", "synthetic"])
-
-
-def _safe_curve(curve: SpecificationCurve) -> pd.DataFrame:
-    """Return the data of a curve without a rate, or a size, that its finding must not show."""
-    data, finding = curve_data(curve), curve.finding
-    shown = safe(finding).estimate
-    if finding.estimate is not None and shown is not None and math.isnan(shown.value):
-        data[list(NUMBERS)] = math.nan
-    sizes = data["n_patients"].dropna().unique()
-    hidden = [n for n in sizes if shown_count(finding, int(n), comma="") != str(int(n))]
-    return data.assign(n_patients=data["n_patients"].mask(data["n_patients"].isin(hidden)))
 
 
 def flow_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:

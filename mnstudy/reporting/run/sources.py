@@ -18,8 +18,13 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.flow import flow
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure.small_counts import THRESHOLD, is_small
-from mnstudy.disclosure.tables import guarded, guarded_dropouts, guarded_flow, shown_notes
+from mnstudy.disclosure.tables import (
+    guarded_dropouts,
+    guarded_flow,
+    guarded_sensitivity,
+    shown_notes,
+    shown_number,
+)
 from mnstudy.reporting.figures.charts.chart import Chart
 from mnstudy.reporting.figures.plot import charts_of, claim_charts, harms_chart, overview_charts
 from mnstudy.reporting.run.processes import CachedCall, Done, Progress, Workers, run_cached
@@ -246,8 +251,8 @@ def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
     name = HEADINGS.get(cohort.name, cohort.name)
     design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
     sites = len(data[["patient_id", "site_id"]].drop_duplicates())
-    rows = _shown(len(data), cohort)
-    patients = _shown(data["patient_id"].nunique(), cohort)
+    rows = shown_number(len(data), cohort)
+    patients = shown_number(data["patient_id"].nunique(), cohort)
     allocation = f"{design}, {'' if study.randomised else 'not '}randomised"
     facts = (
         ("Data set", cohort.name),
@@ -256,7 +261,7 @@ def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
         ("Design", allocation),
         ("Assessments", rows),
         ("Patients", patients),
-        ("Sites", _shown(sites, cohort)),
+        ("Sites", shown_number(sites, cohort)),
         *_plan_facts(cohort, findings),
         ("Source", cohort.provenance.source),
         ("Licence", study.licence),
@@ -296,10 +301,6 @@ def _plan_facts(cohort: Cohort, findings: Findings) -> list[tuple[str, str]]:
     if plan.final_week is not None:
         facts.append(("Final assessment", f"week {fmt.as_entered(plan.final_week)}"))
     return [*facts, (HASH_OF_PLAN, sha256)]
-
-
-def _shown(n: int, cohort: Cohort) -> str:
-    return f"<{THRESHOLD}" if is_small(n) and not cohort.synthetic else f"{n:,}"
 
 
 def published_source(
@@ -380,7 +381,7 @@ def check_all(
     checked = []
     for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):
         curves = tuple(next(done) for _ in primary)
-        rows = {f.claim.id: guarded(f, next(done)) for f in some}
+        rows = {f.claim.id: guarded_sensitivity(f, next(done)) for f in some}
         checked.append(
             Checked(
                 sensitivity=rows,

@@ -7,7 +7,7 @@ from typing import Any
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure.displays import safe_display
+from mnstudy.disclosure.displays import guarded_display
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.displays.harms import Harms, harms
@@ -62,7 +62,7 @@ def harms_table(
     """
     style = profile_named(profile)
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
-    found = safe_display(harms(cohort, confidence_level=level))
+    found = guarded_display(harms(cohort, confidence_level=level))
     if found is None or found.rows.empty:
         return None
     heads = [Column(head=arm[:1].upper() + arm[1:], align="right") for arm in found.arms]

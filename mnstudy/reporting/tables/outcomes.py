@@ -10,9 +10,9 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure.findings import is_guarded, safe
-from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, is_small
-from mnstudy.disclosure.tables import Size, events, reveals_small_count, size
+from mnstudy.disclosure.findings import guarded_finding
+from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN
+from mnstudy.disclosure.tables import Size, events, is_few, reveals_small_count, size
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.displays.outcomes import CLAIMED, outcomes
@@ -89,7 +89,7 @@ def outcome_table(
     if found.empty:
         return None
     letters = Lettered()
-    shown = {f.claim.id: safe(f) for f in asked}
+    shown = {f.claim.id: guarded_finding(f) for f in asked}
     planned = found["planned"]
     parts = [(PLANNED, found[planned]), (POST_HOC, found[~planned])]
     if not planned.any():
@@ -222,7 +222,7 @@ def _group(
     depth: int,
 ) -> Row:
     kind = group["kind"]
-    small = is_guarded(finding) and is_small(int(group["n"]))
+    small = is_few(group, finding)
     result = NOT_SHOWN if small else _result(group, known, finding, style)
     mark = OF_MODEL.get(kind, "")
     return Row(

@@ -204,10 +204,10 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    safe_table = table.copy()
-    for column in safe_table.columns:
-        if not pd.api.types.is_numeric_dtype(safe_table[column]):
-            safe_table[column] = safe_table[column].map(
+    table_to_write = table.copy()
+    for column in table_to_write.columns:
+        if not pd.api.types.is_numeric_dtype(table_to_write[column]):
+            table_to_write[column] = table_to_write[column].map(
                 lambda cell: disarmed(cell) if isinstance(cell, str) else cell
             )
-    return safe_table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    return table_to_write.to_csv(index=False, lineterminator="\n").encode("utf-8")

@@ -1,8 +1,6 @@
 """Two arms: the adjusted difference, within the person where sites are paired, and each mean.
 
-Together with, and instead of: one kind of treatment against another.
-
-Secondary results of a comparison of arms: responders, likeness of sides, grades.
+Beside it stand responders, how alike two sides are, and the change in grades.
 """
 
 from __future__ import annotations
@@ -39,6 +37,107 @@ Secondary = tuple[tuple[Part, ...], tuple[Note, ...]]
 NOTHING: Secondary = ((), ())
 
 
+def arm_contrast(question: Question) -> Answer:
+    """Estimate final improvement of the treated arm minus the reference arm of the claim."""
+    question.require_comparable_groups()
+    arms = [select_arm(question.sites, question.params[a]) for a in ("treated", "reference")]
+    (treated, gone), (reference, lost) = (complete_rows(a, [SCORE]) for a in arms)
+    require_patients(treated, note("in_arm_with_outcome", arm="treated"))
+    require_patients(reference, note("in_arm_with_outcome", arm="reference"))
+    both = pd.concat([treated, reference], ignore_index=True)
+    arm = np.repeat([1.0, 0.0], [len(treated), len(reference)])
+    answer = contrast(question, both, arm, SCORE, [])
+    named = () if question.brief else ((treated, "treated"), (reference, "reference"))
+    means = tuple(arm_mean(question, frame, SCORE, label) for frame, label in named)
+    return replace(
+        answer,
+        n_missing=gone + lost,
+        parts=(*answer.parts, *means),
+        remarks=(*answer.remarks, *classes(both, arm, SCORE), *question.indication),
+    )
+
+
+def contrast(
+    question: Question, frame: pd.DataFrame, arm: object, outcome: str, baseline: list[str]
+) -> Answer:
+    """Estimate treated minus reference, adjusted, within the person where sites are paired.
+
+    ``frame`` holds the sites of both arms, ``arm`` 1 for treated and 0 for reference.
+    """
+    base = pd.DataFrame({"reference": 1.0, "treated": arm}, index=frame.index)
+    names = question.adjust_for([] if question.randomised else model.ADJUST_FOR)
+    extra, used = model.covariates(frame, names, beside=base)
+    design = pd.concat([base, extra], axis=1)
+    for column in baseline:
+        design[column] = frame[column] - frame[column].mean()
+    paired = _pairs(frame, base["treated"])
+    question.require_declared_design(paired)
+    fitted = model.fit(question, frame, frame[outcome], design)
+    parts, reached = responders(question, frame, base["treated"], outcome)
+    both = Count(n=paired, noun="patient")
+    remarks = [note("within_person", patients=both)] if paired else []
+    remarks += [*reached, *_left_out(frame, names, used)]
+    if paired and question.cohort.study.design == "split_body":
+        remarks += sides(frame, base["treated"], outcome)
+    return Answer(
+        estimate=model.estimate(
+            model.pick(fitted, {"treated": 1.0}),
+            unit=question.claim.unit,
+            how=model.describe(question, fitted.result, [*used, *baseline]),
+            adjusted=[*used, *baseline],
+        ),
+        comparison=question.comparison,
+        n_patients=n_patients(frame),
+        n_sites=n_sites(frame),
+        layout=fitted.layout("treated"),
+        parts=parts,
+        remarks=tuple(remarks),
+    )
+
+
+def _left_out(frame: pd.DataFrame, names: Sequence[str], used: Sequence[str]) -> list[Note]:
+    """Name the covariates that differ between patients but are not in the model."""
+    left = [n for n in names if n in frame and n not in used and frame[n].nunique() > 1]
+    return [note("not_adjusted_for", names=model.plain(left))] if left else []
+
+
+def _pairs(frame: pd.DataFrame, arm: pd.Series) -> int:
+    codes, _ = pd.factorize(frame["patient_id"])
+    return len(np.intersect1d(*(codes[arm.to_numpy() == side] for side in (0, 1))))
+
+
+def arm_mean(question: Question, frame: pd.DataFrame, outcome: str, label: str) -> Part:
+    """Return the mean of one arm as a further number of the finding."""
+    fitted = model.mean(question, frame, frame[outcome])
+    return model.part(
+        "arm",
+        label,
+        model.pick(fitted, {"mean": 1.0}),
+        n=n_patients(frame),
+        unit=question.claim.unit,
+    )
+
+
+def by_level(
+    question: Question, frame: pd.DataFrame, outcome: str, factor: str
+) -> tuple[Part, ...]:
+    """Return the mean of every level of a factor with enough patients, in clinical order."""
+    if question.brief or factor not in frame or frame[factor].nunique() < 2:
+        return ()
+    parts = []
+    for level in frame[factor].cat.categories:
+        group = frame[frame[factor] == level]
+        if n_patients(group) < MIN_PATIENTS or group[outcome].nunique() < 2:
+            continue
+        fitted = model.mean(question, group, group[outcome])
+        mean = model.pick(fitted, {"mean": 1.0})
+        label = str(level).replace("_", " ")
+        parts.append(
+            model.part("level", label, mean, n=n_patients(group), unit=question.claim.unit)
+        )
+    return tuple(parts)
+
+
 def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome: str) -> Secondary:
     """Return the difference of the shares with a worthwhile improvement, and the number needed.
 
@@ -52,12 +151,14 @@ def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome:
     reached = [
         frame.loc[arm == side].groupby("patient_id")[SCORE].mean() >= least for side in (1, 0)
     ]
-    if question.cohort.study.design == "split_body":
+    paired = question.cohort.study.design == "split_body"
+    if paired:
         both = reached[0].index.intersection(reached[1].index)
         reached = [side[both] for side in reached]
     if min(len(side) for side in reached) < MIN_PATIENTS:
         return NOTHING
-    found = difference_of_risks(question, *reached)
+    level = question.confidence_level
+    found = difference_of_risks(*reached, paired=paired, confidence_level=level)
     part = Part(
         kind="contrast",
         label=f"share with {fmt.as_entered(least)} points or more",
@@ -175,109 +276,3 @@ def _odds(question: Question, rows: list[pd.DataFrame]) -> Note:
     row = fitted.to_frame().loc["treated"]
     odds, low, high = (float(row[f"odds_ratio{end}"]) for end in ("", "_low", "_high"))
     return note("grade_odds", odds=odds, low=low, high=high)
-
-
-def contrast(
-    question: Question, frame: pd.DataFrame, arm: object, outcome: str, baseline: list[str]
-) -> Answer:
-    """Estimate treated minus reference, adjusted, within the person where sites are paired.
-
-    ``frame`` holds the sites of both arms, ``arm`` 1 for treated and 0 for reference.
-    """
-    base = pd.DataFrame({"reference": 1.0, "treated": arm}, index=frame.index)
-    names = question.adjust_for([] if question.randomised else model.ADJUST_FOR)
-    extra, used = model.covariates(frame, names, beside=base)
-    design = pd.concat([base, extra], axis=1)
-    for column in baseline:
-        design[column] = frame[column] - frame[column].mean()
-    paired = _pairs(frame, base["treated"])
-    question.require_declared_design(paired)
-    fitted = model.fit(question, frame, frame[outcome], design)
-    parts, reached = responders(question, frame, base["treated"], outcome)
-    both = Count(n=paired, noun="patient")
-    remarks = [note("within_person", patients=both)] if paired else []
-    remarks += [*reached, *_left_out(frame, names, used)]
-    if paired and question.cohort.study.design == "split_body":
-        remarks += sides(frame, base["treated"], outcome)
-    return Answer(
-        estimate=model.estimate(
-            model.pick(fitted, {"treated": 1.0}),
-            unit=question.claim.unit,
-            how=model.describe(question, fitted.result, [*used, *baseline]),
-            adjusted=[*used, *baseline],
-        ),
-        comparison=question.comparison,
-        n_patients=n_patients(frame),
-        n_sites=n_sites(frame),
-        layout=fitted.layout("treated"),
-        parts=parts,
-        remarks=tuple(remarks),
-    )
-
-
-def _left_out(frame: pd.DataFrame, names: Sequence[str], used: Sequence[str]) -> list[Note]:
-    """Name the covariates that differ between patients but are not in the model."""
-    left = [n for n in names if n in frame and n not in used and frame[n].nunique() > 1]
-    return [note("not_adjusted_for", names=model.plain(left))] if left else []
-
-
-def _pairs(frame: pd.DataFrame, arm: pd.Series) -> int:
-    codes, _ = pd.factorize(frame["patient_id"])
-    return len(np.intersect1d(*(codes[arm.to_numpy() == side] for side in (0, 1))))
-
-
-def arm_mean(question: Question, frame: pd.DataFrame, outcome: str, label: str) -> Part:
-    """Return the mean of one arm as a further number of the finding."""
-    fitted = model.mean(question, frame, frame[outcome])
-    return model.part(
-        "arm",
-        label,
-        model.pick(fitted, {"mean": 1.0}),
-        n=n_patients(frame),
-        unit=question.claim.unit,
-    )
-
-
-def by_level(
-    question: Question, frame: pd.DataFrame, outcome: str, factor: str
-) -> tuple[Part, ...]:
-    """Return the mean of every level of a factor with enough patients, in clinical order."""
-    if question.brief or factor not in frame or frame[factor].nunique() < 2:
-        return ()
-    parts = []
-    for level in frame[factor].cat.categories:
-        group = frame[frame[factor] == level]
-        if n_patients(group) < MIN_PATIENTS or group[outcome].nunique() < 2:
-            continue
-        fitted = model.mean(question, group, group[outcome])
-        mean = model.pick(fitted, {"mean": 1.0})
-        label = str(level).replace("_", " ")
-        parts.append(
-            model.part("level", label, mean, n=n_patients(group), unit=question.claim.unit)
-        )
-    return tuple(parts)
-
-
-def arm_contrast(question: Question) -> Answer:
-    """Estimate final improvement of the treated arm minus the reference arm of the claim."""
-    question.require_comparable_groups()
-    outcome = "improvement_score"
-    arms = [select_arm(question.sites, question.params[a]) for a in ("treated", "reference")]
-    (treated, gone), (reference, lost) = (complete_rows(a, [outcome]) for a in arms)
-    require_patients(treated, note("in_arm_with_outcome", arm="treated"))
-    require_patients(reference, note("in_arm_with_outcome", arm="reference"))
-    both = pd.concat([treated, reference], ignore_index=True)
-    arm = np.repeat([1.0, 0.0], [len(treated), len(reference)])
-    answer = contrast(question, both, arm, outcome, [])
-    named = () if question.brief else ((treated, "treated"), (reference, "reference"))
-    means = tuple(arm_mean(question, frame, outcome, label) for frame, label in named)
-    return replace(
-        answer,
-        n_missing=gone + lost,
-        parts=(*answer.parts, *means),
-        remarks=(
-            *answer.remarks,
-            *classes(both, arm, outcome),
-            *question.indication,
-        ),
-    )

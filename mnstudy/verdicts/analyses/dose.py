@@ -1,7 +1,4 @@
-"""How much: sessions within the patient, depth between patients.
-
-Does more of something go with more improvement: a slope between patients, adjusted.
-"""
+"""How much: sessions within the patient, depth and other doses between patients, adjusted."""
 
 from __future__ import annotations
 
@@ -29,6 +26,44 @@ from mnstudy.verdicts.analyses.question import (
 )
 from mnstudy.verdicts.finding.finding import Part
 from mnstudy.words.notes import Count, Note, note
+
+
+def session_slope(question: Question) -> Answer:
+    """Estimate improvement per further session, within- and between-patient parts apart.
+
+    The first assessment after each completed session counts, from the first session on, so that
+    follow-up visits do not count as sessions (Mundlak decomposition, doi 10.2307/1913646).
+    """
+    visits, missing = session_visits(question)
+    repeated = visits.groupby("patient_id")["session_count"].transform("nunique") > 1
+    if n_patients(visits[repeated]) < MIN_PATIENTS:
+        raise NotTestable(note("assessed_after_one_session"))
+    design = session_design(visits)
+    flat = "between" not in design
+    fitted = model.fit(question, visits, visits["improvement_score"], design)
+    sessions = () if question.brief else _session_parts(question, visits)
+    single = n_patients(visits) - n_patients(visits[repeated])
+    remarks = [] if flat else [_between_note(fitted)]
+    remarks += [_level_off(sessions)] if any(p.kind == "gain" for p in sessions) else []
+    if single:
+        remarks.append(note("seen_once", patients=Count(n=single, noun="patient")))
+    remarks.append(note("sessions_pass_with_time"))
+    between = () if flat else (_slope(fitted, "between", "between patients", n_patients(visits)),)
+    within = _slope(fitted, "within", "within patients", n_patients(visits[repeated]))
+    return Answer(
+        estimate=model.estimate(
+            model.pick(fitted, {"within": 1.0}),
+            unit=question.claim.unit,
+            how=note("slope_within_patients", model=model.describe(question, fitted.result)),
+        ),
+        comparison="within",
+        n_patients=n_patients(visits[repeated]),
+        n_sites=n_sites(visits[repeated]),
+        n_missing=missing,
+        parts=(within, *between, *sessions),
+        layout=fitted.layout("within"),
+        remarks=tuple(remarks),
+    )
 
 
 def slope(question: Question) -> Answer:
@@ -110,52 +145,6 @@ def _rows(question: Question, x: str, y: str) -> tuple[pd.DataFrame, int]:
     return rows.reset_index(drop=True), missing
 
 
-def session_slope(question: Question) -> Answer:
-    """Estimate improvement per further session, within- and between-patient parts apart.
-
-    The first assessment after each completed session counts, from the first session on, so that
-    follow-up visits do not count as sessions (Mundlak decomposition, doi 10.2307/1913646).
-    """
-    visits, missing = session_visits(question)
-    repeated = visits.groupby("patient_id")["session_count"].transform("nunique") > 1
-    if n_patients(visits[repeated]) < MIN_PATIENTS:
-        raise NotTestable(note("assessed_after_one_session"))
-    mean = visits.groupby("patient_id")["session_count"].transform("mean")
-    design = pd.DataFrame(
-        {"intercept": 1.0, "within": visits["session_count"] - mean, "between": mean}
-    )
-    flat = design["between"].nunique() < 2
-    fitted = model.fit(
-        question,
-        visits,
-        visits["improvement_score"],
-        design.drop(columns="between") if flat else design,
-    )
-    sessions = () if question.brief else _session_parts(question, visits)
-    single = n_patients(visits) - n_patients(visits[repeated])
-    remarks = [] if flat else [_between_note(fitted)]
-    remarks += [_level_off(sessions)] if any(p.kind == "gain" for p in sessions) else []
-    if single:
-        remarks.append(note("seen_once", patients=Count(n=single, noun="patient")))
-    remarks.append(note("sessions_pass_with_time"))
-    between = () if flat else (_slope(fitted, "between", "between patients", n_patients(visits)),)
-    within = _slope(fitted, "within", "within patients", n_patients(visits[repeated]))
-    return Answer(
-        estimate=model.estimate(
-            model.pick(fitted, {"within": 1.0}),
-            unit=question.claim.unit,
-            how=note("slope_within_patients", model=model.describe(question, fitted.result)),
-        ),
-        comparison="within",
-        n_patients=n_patients(visits[repeated]),
-        n_sites=n_sites(visits[repeated]),
-        n_missing=missing,
-        parts=(within, *between, *sessions),
-        layout=fitted.layout("within"),
-        remarks=tuple(remarks),
-    )
-
-
 def session_visits(question: Question) -> tuple[pd.DataFrame, int]:
     """Return the first assessment of each site after each session, and how many have no score."""
     needled = select_arm(question.cohort.data, NEEDLED)
@@ -165,6 +154,14 @@ def session_visits(question: Question) -> tuple[pd.DataFrame, int]:
     first = ordered.drop_duplicates([*UNIT, "session_count"]).copy()
     first["session_count"] = first["session_count"].astype("float64")
     return complete_rows(first, ["improvement_score"])
+
+
+def session_design(visits: pd.DataFrame) -> pd.DataFrame:
+    """Return sessions as their mean in the patient, where it varies, and what they add to it."""
+    mean = visits.groupby("patient_id")["session_count"].transform("mean")
+    columns = {"intercept": 1.0, "within": visits["session_count"] - mean, "between": mean}
+    design = pd.DataFrame(columns)
+    return design if mean.nunique() > 1 else design.drop(columns="between")
 
 
 def _slope(fitted: model.Fitted, name: str, label: str, n: int) -> Part:

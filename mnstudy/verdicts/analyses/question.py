@@ -1,9 +1,4 @@
-"""What an analysis is asked and what it answers; the sites it may look at.
-
-Sites that no arm of a claim can be sure of: what they received is not known.
-
-One measure of each site before any session and at the last assessment.
-"""
+"""What an analysis is asked and what it answers, and the sites it may look at."""
 
 from __future__ import annotations
 
@@ -24,6 +19,15 @@ from mnstudy.words.notes import Count, Note, as_given, note, sentences
 
 MIN_PATIENTS = 5  # a smaller arm gives no usable interval, and its counts could identify people
 UNIT = ["patient_id", "site_id"]
+
+NEEDLED = {"treatment": ["needling"]}
+PLAIN_NEEDLING = {"treatment": ["needling"], "adjunct": ["none"]}
+UNTREATED = {"treatment": ["untreated", "sham"]}
+
+Arm = Mapping[str, Any]
+_ALONE = ("improvement", "change", "heterogeneity", "slope")  # needling alone, see PLAIN_NEEDLING
+_NO_ARM = ("ratio",)
+_WORDS = {"adjunct": "topical"}
 
 
 class NotTestable(Exception):
@@ -236,17 +240,6 @@ def select_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> pd.Data
 def after_a_session(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the assessments after a session; one of unknown count is taken as such."""
     return frame[frame["session_count"].fillna(1) >= 1]
-
-
-NEEDLED = {"treatment": ["needling"]}
-PLAIN_NEEDLING = {"treatment": ["needling"], "adjunct": ["none"]}
-UNTREATED = {"treatment": ["untreated", "sham"]}
-
-
-Arm = Mapping[str, Any]
-_ALONE = ("improvement", "change", "heterogeneity", "slope")  # needling alone, see PLAIN_NEEDLING
-_NO_ARM = ("ratio",)
-_WORDS = {"adjunct": "topical"}
 
 
 def unknown_arm(question: Question) -> tuple[Note, ...]:

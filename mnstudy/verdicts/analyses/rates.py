@@ -1,7 +1,4 @@
-"""How safe, how pleasant: rates of events, shares of patients, mean levels.
-
-Is one kind of treatment gentler than another: difference of risks, patients as the unit.
-"""
+"""How safe, how pleasant: rates of events and their differences, shares, mean levels."""
 
 from __future__ import annotations
 
@@ -52,18 +49,18 @@ def event_rate(question: Question) -> Answer:
     )
     if question.brief:
         return answer
-    by_session = happened.groupby(_sessions(seen)).any()
+    by_session = happened.groupby(session_keys(seen)).any()
     sessions = proportion(
         int(by_session.sum()), len(by_session), confidence_level=question.confidence_level
     )
     return replace(
         answer,
-        parts=(percent_part("per session", sessions, n=len(by_patient)),),
-        remarks=(*_rate_notes(rate, sessions), *half_recorded(seen, events)),
+        parts=(_percent_part("per session", sessions, n=len(by_patient)),),
+        remarks=(*_rate_notes(rate, sessions), *_half_recorded(seen, events)),
     )
 
 
-def half_recorded(seen: pd.DataFrame, events: Sequence[str]) -> list[Note]:
+def _half_recorded(seen: pd.DataFrame, events: Sequence[str]) -> list[Note]:
     """Count the patients without an event for whom only some of the events were recorded."""
     named = seen[list(events)]
     had = named.fillna(False).any(axis=1).groupby(seen["patient_id"]).any()
@@ -72,7 +69,7 @@ def half_recorded(seen: pd.DataFrame, events: Sequence[str]) -> list[Note]:
     return [note("half_recorded", patients=Count(n=n, noun="patient"))] if n else []
 
 
-def _sessions(seen: pd.DataFrame) -> list[pd.Series]:
+def session_keys(seen: pd.DataFrame) -> list[pd.Series]:
     """Return what tells sessions apart; assessments of an unknown session count one by one."""
     unknown = seen["session_count"].isna()
     row = pd.Series(range(len(seen)), index=seen.index).where(unknown, -1)
@@ -103,8 +100,7 @@ def _percent(question: Question, rate: Proportion, how: Note) -> Estimate:
     )
 
 
-def percent_part(label: str, rate: Proportion, *, n: int) -> Part:
-    """Return the rate of one group as a further number of a finding."""
+def _percent_part(label: str, rate: Proportion, *, n: int) -> Part:
     return Part(
         kind="arm",
         label=label,
@@ -203,14 +199,16 @@ def event_difference(question: Question) -> Answer:
     question.require_comparable_groups()
     seen, events = _seen(question)
     groups = [group_of(seen, question.params[arm]) for arm in ("treated", "reference")]
-    treated, reference = (_any_event(group, events) for group in groups)
+    treated, reference = (had_event(group, events) for group in groups)
     require_patients(groups[0], note("in_group_with_events", arm="treated"))
     require_patients(groups[1], note("in_group_with_events", arm="reference"))
     both = treated.index.intersection(reference.index)
     question.require_declared_design(len(both))
-    if question.cohort.study.design == "split_body":
+    paired = question.cohort.study.design == "split_body"
+    if paired:
         treated, reference = treated[both], reference[both]
-    found = difference_of_risks(question, treated, reference)
+    level = question.confidence_level
+    found = difference_of_risks(treated, reference, paired=paired, confidence_level=level)
     answer = Answer(
         estimate=_estimate(question, found),
         comparison=question.comparison,
@@ -224,7 +222,7 @@ def event_difference(question: Question) -> Answer:
         parts=(_part("treated", treated, question), _part("reference", reference, question)),
         remarks=(
             *_remarks(question, events, treated, reference, 0 if found.paired else len(both)),
-            *half_recorded(pd.concat(groups), events),
+            *_half_recorded(pd.concat(groups), events),
         ),
     )
 
@@ -249,24 +247,32 @@ def group_of(seen: pd.DataFrame, arm: Mapping[str, Any]) -> pd.DataFrame:
     return group
 
 
-def _any_event(group: pd.DataFrame, events: Sequence[str]) -> pd.Series:
-    happened = group[list(events)].fillna(False).any(axis=1)
-    return happened.groupby(group["patient_id"]).any()
+def had_event(rows: pd.DataFrame, events: Sequence[str]) -> pd.Series:
+    """Tell for each patient with any of the events recorded whether one happened."""
+    seen = rows[rows[list(events)].notna().any(axis=1)]
+    happened = seen[list(events)].fillna(False).any(axis=1).astype(bool)
+    return happened.groupby(seen["patient_id"]).any()
+
+
+def pair_table(treated: pd.Series, reference: pd.Series) -> list[list[int]]:
+    """Count the pairs by who had it: on the treated side in rows, on the reference in columns."""
+    both = treated.index.intersection(reference.index)
+    t, r = treated[both], reference[both]
+    return [
+        [int((t & r).sum()), int((t & ~r).sum())],
+        [int((~t & r).sum()), int((~t & ~r).sum())],
+    ]
 
 
 def difference_of_risks(
-    question: Question, treated: pd.Series, reference: pd.Series
+    treated: pd.Series, reference: pd.Series, *, paired: bool, confidence_level: float
 ) -> RiskDifference:
-    """Compare who had it, one true or false a patient; in a split body the same patients twice."""
-    level = question.confidence_level
-    if question.cohort.study.design == "split_body":
-        table = [
-            [int((treated & reference).sum()), int((treated & ~reference).sum())],
-            [int((~treated & reference).sum()), int((~treated & ~reference).sum())],
-        ]
-        return risk_difference(table=table, paired=True, confidence_level=level)
+    """Compare who had it, one true or false a patient; ``paired``: the same patients twice."""
+    if paired:
+        table = pair_table(treated, reference)
+        return risk_difference(table=table, paired=True, confidence_level=confidence_level)
     counts = int(treated.sum()), len(treated), int(reference.sum()), len(reference)
-    return risk_difference(*counts, confidence_level=level)
+    return risk_difference(*counts, confidence_level=confidence_level)
 
 
 def _estimate(question: Question, found: RiskDifference) -> Estimate:
@@ -284,7 +290,7 @@ def _estimate(question: Question, found: RiskDifference) -> Estimate:
 def _part(label: str, group: pd.Series, question: Question) -> Part:
     level = question.confidence_level
     rate = proportion(int(group.sum()), len(group), confidence_level=level)
-    return percent_part(label, rate, n=len(group))
+    return _percent_part(label, rate, n=len(group))
 
 
 def _remarks(

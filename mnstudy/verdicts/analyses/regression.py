@@ -1,6 +1,7 @@
 """Regression to the mean beside a change without a comparison group: its size, where it shows.
 
-The measure by which patients were chosen, and the population they were chosen from.
+It follows from the measure by which patients were chosen, and from the population they were
+chosen from.
 """
 
 from __future__ import annotations
@@ -23,7 +24,53 @@ from mnstudy.words.notes import Count, Note, note
 
 MIN_VALUES = 8  # fewer different values are grades, from which no distribution can be read
 BEST_GRADE = 1.0
+LABEL = "regression to the mean alone"
 _BETTER = {"scar_depth_um": "lower", "texture_score": "higher", "tone_score": "higher"}
+
+
+def regression_expected(
+    question: Question, treated: pd.DataFrame, outcome: str, estimate: Estimate
+) -> tuple[tuple[Part, ...], list[Note]]:
+    """Return the change to expect without any treatment, as a part and in words.
+
+    Parameters
+    ----------
+    question : Question
+    treated : DataFrame
+        The sites behind the estimate, one row each.
+    outcome : str
+        ``improvement_score``, or ``change`` of the outcome that the claim names.
+    estimate : Estimate
+        The change observed, oriented so that up is better.
+
+    Notes
+    -----
+    The size is (1 - reliability) times the distance of the patients from the population they were
+    chosen from (``mnstudy.stats.expected_regression``). The mean of that population is the one
+    declared; else, with a cut-off, one read off the patients (``truncated_normal``), its
+    uncertainty included in the range. Without either, Mee and Chua's test says for which means the
+    change would still be there (``mee_chua``). Where something is missing the notes say that
+    regression to the mean cannot be separated, and what to declare.
+    """
+    if question.brief:
+        return (), []
+    selection = parse_selection(question.cohort.study.selection)
+    if selection is None:
+        return (), [_not_separated(["reliability", "mean or cut_off"])]
+    chosen = selection_measure(question, selection, treated)
+    if isinstance(chosen, Note):
+        return (), [_not_separated(why=chosen)]
+    population = population_of(selection, chosen)
+    remarks = _beyond(question, selection, chosen)
+    if isinstance(population, Note):
+        missing = ["reliability"] if selection.reliability is None else []
+        missing.append("mean" if selection.cut_off is not None else "mean or cut_off")
+        return (), [_not_separated(missing, why=population), *remarks]
+    if selection.reliability is None:
+        return (), [_not_separated(["reliability"]), *remarks]
+    part = _expected(question, selection, chosen, population, outcome)
+    size = _size_notes(question, selection, chosen, population, part, estimate)
+    return (part,), [*size, *remarks, note("natural_course")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,54 +190,6 @@ def population_of(selection: Selection, chosen: SelectionMeasure) -> Population 
 def in_range(value: float, low: float, high: float) -> Note:
     """Return a value with the ends of what is plausible for it."""
     return note("in_range", value=value, low=low, high=high, digits=fmt.decimals_for(value))
-
-
-LABEL = "regression to the mean alone"
-
-
-def regression_expected(
-    question: Question, treated: pd.DataFrame, outcome: str, estimate: Estimate
-) -> tuple[tuple[Part, ...], list[Note]]:
-    """Return the change to expect without any treatment, as a part and in words.
-
-    Parameters
-    ----------
-    question : Question
-    treated : DataFrame
-        The sites behind the estimate, one row each.
-    outcome : str
-        ``improvement_score``, or ``change`` of the outcome that the claim names.
-    estimate : Estimate
-        The change observed, oriented so that up is better.
-
-    Notes
-    -----
-    The size is (1 - reliability) times the distance of the patients from the population they were
-    chosen from (``mnstudy.stats.expected_regression``). The mean of that population is the one
-    declared; else, with a cut-off, one read off the patients (``truncated_normal``), its
-    uncertainty included in the range. Without either, Mee and Chua's test says for which means the
-    change would still be there (``mee_chua``). Where something is missing the notes say that
-    regression to the mean cannot be separated, and what to declare.
-    """
-    if question.brief:
-        return (), []
-    selection = parse_selection(question.cohort.study.selection)
-    if selection is None:
-        return (), [_not_separated(["reliability", "mean or cut_off"])]
-    chosen = selection_measure(question, selection, treated)
-    if isinstance(chosen, Note):
-        return (), [_not_separated(why=chosen)]
-    population = population_of(selection, chosen)
-    remarks = _beyond(question, selection, chosen)
-    if isinstance(population, Note):
-        missing = ["reliability"] if selection.reliability is None else []
-        missing.append("mean" if selection.cut_off is not None else "mean or cut_off")
-        return (), [_not_separated(missing, why=population), *remarks]
-    if selection.reliability is None:
-        return (), [_not_separated(["reliability"]), *remarks]
-    part = _expected(question, selection, chosen, population, outcome)
-    size = _size_notes(question, selection, chosen, population, part, estimate)
-    return (part,), [*size, *remarks, note("natural_course")]
 
 
 def _not_separated(declare: Sequence[str] = (), *, why: Note | None = None) -> Note:

@@ -1,7 +1,4 @@
-"""How soon: times that are known only to lie between two visits.
-
-How long: the late result against the end of treatment, in the same sites.
-"""
+"""How soon a result comes, known only to lie between two visits, and how long it lasts."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Harms of a cohort: each adverse event in each group, patients as the unit.
-
-Which groups the harms of a cohort are counted in: the arms of its plan, else its treatments.
-
-Counting one adverse event in one group, and the difference of two.
-"""
+"""Harms of a cohort: each adverse event in each group, patients as the unit."""
 
 from __future__ import annotations
 
@@ -16,16 +11,19 @@ import pandas as pd
 from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import Cohort, is_baseline
 from mnstudy.stats.counts.proportions import proportion
-from mnstudy.stats.counts.two_groups import risk_difference
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
-    UNIT,
     UNTREATED,
     NotTestable,
     after_a_session,
     n_patients,
 )
-from mnstudy.verdicts.analyses.rates import group_of
+from mnstudy.verdicts.analyses.rates import (
+    difference_of_risks,
+    group_of,
+    had_event,
+    session_keys,
+)
 from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import Claim, registry
 from mnstudy.words.notes import Count, Note, note, sentence
@@ -42,187 +40,9 @@ NAMES = {
 }
 TOPICALS = {"prp": "PRP", "tca": "TCA", "other": "another topical"}
 PLACES = {"home": "at home", "clinic": "in the clinic"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TreatmentGroup:
-    """One group: its name and its assessments after treatment."""
-
-    label: str
-    rows: pd.DataFrame
-
-
-def treatment_groups(cohort: Cohort) -> tuple[list[TreatmentGroup], tuple[Note, ...]]:
-    """Return the groups in which harms are counted, the treated before the reference, and why.
-
-    In a trial they are the two sides of the first primary claim of the plan that compares two;
-    else one group a treatment, or with and without a topical where all got one treatment.
-    Assessments after a session count; of untreated and sham sites those after the baseline.
-    """
-    rows = _after_treatment(cohort.data)
-    if cohort.study.design in COMPARES:
-        for claim in _planned(cohort):
-            two = _sides(cohort, claim, rows)
-            if two:
-                return two, (note("harms_groups_of_claim", claim=claim.title),)
-    found = _by_treatment(rows)
-    if len(found) == 1 and cohort.study.design in COMPARES and "adjunct" in rows:
-        found = _by_topical(rows) or found
-    return found, ()
-
-
-def _after_treatment(data: pd.DataFrame) -> pd.DataFrame:
-    untreated = data["treatment"].isin(UNTREATED["treatment"])
-    after = data.index.isin(after_a_session(data).index)
-    return data[(after & ~untreated) | (untreated & ~is_baseline(data))]
-
-
-def _planned(cohort: Cohort) -> list[Claim]:
-    known = {**registry(), **own_claims(cohort.study)}
-    planned = [known[i] for i in cohort.study.plan.primary if i in known]
-    return [c for c in planned if {"treated", "reference"} <= set(c.params)]
-
-
-def _sides(cohort: Cohort, claim: Claim, rows: pd.DataFrame) -> list[TreatmentGroup]:
-    params = {**claim.params, **cohort.study.plan.thresholds.get(claim.id, {})}
-    try:
-        groups = [(params[side], group_of(rows, params[side])) for side in ("treated", "reference")]
-    except (NotTestable, KeyError):  # a column of the comparison is missing
-        return []
-    if min(n_patients(group) for _, group in groups) < MIN_PATIENTS:
-        return []
-    return [TreatmentGroup(label=side_label(side, group), rows=group) for side, group in groups]
-
-
-def side_label(side: Mapping[str, Any], group: pd.DataFrame) -> str:
-    """Name one side of a comparison: allowed words by column, as in the claims."""
-    kinds = [treatment_name(t) for t in side.get("treatment", ())]
-    label = " or ".join(kinds) or "treated"
-    if list(side.get("adjunct", ())) == ["none"]:
-        label += " alone"
-    elif "adjunct" in side or "adjunct_not" in side:
-        label += f" with {_topical_name(group)}"
-    for key, word in (("needle_depth_at_most", "up to"), ("needle_depth_over", "over")):
-        if key in side:
-            label += f" {word} {side[key]:g} mm"
-    used = ("treatment", "adjunct", "adjunct_not", "needle_depth_at_most", "needle_depth_over")
-    rest = [_words(key, words) for key, words in side.items() if key not in used]
-    return " ".join([label, *rest])
-
-
-def _words(key: str, words: Sequence[object]) -> str:
-    named = " or ".join(PLACES.get(str(w), str(w).replace("_", " ")) for w in words)
-    if key == "setting":
-        return named
-    column = key.removesuffix("_not").replace("_", " ")
-    return f"{column} not {named}" if key.endswith("_not") else f"{column} {named}"
-
-
-def treatment_name(word: object) -> str:
-    """Return a treatment of the contract in words."""
-    return NAMES.get(str(word), str(word).replace("_", " "))
-
-
-def _topical_name(rows: pd.DataFrame) -> str:
-    used = rows["adjunct"].dropna().astype("str").unique() if "adjunct" in rows else []
-    if len(used) != 1:
-        return "a topical"
-    return TOPICALS.get(used[0], used[0].replace("_", " "))
-
-
-def _by_treatment(rows: pd.DataFrame) -> list[TreatmentGroup]:
-    order = [t for t in rows["treatment"].cat.categories if rows["treatment"].eq(t).any()]
-    return [
-        TreatmentGroup(label=treatment_name(t), rows=rows[rows["treatment"].eq(t)]) for t in order
-    ]
-
-
-def _by_topical(rows: pd.DataFrame) -> list[TreatmentGroup]:
-    alone = rows["adjunct"].eq("none").fillna(False).astype(bool)
-    added = rows[~alone & rows["adjunct"].notna()]
-    if min(n_patients(rows[alone]), n_patients(added)) < MIN_PATIENTS:
-        return []
-    name = treatment_name(rows["treatment"].dropna().iloc[0])
-    return [
-        TreatmentGroup(label=f"{name} with {_topical_name(added)}", rows=added),
-        TreatmentGroup(label=f"{name} alone", rows=rows[alone]),
-    ]
-
-
 NAN = float("nan")
 SESSIONS = ("sessions", "session_events", "session_share", "session_low", "session_high")
 BLANK: dict[str, Any] = dict.fromkeys(("events", "share", "low", "high", *SESSIONS), NAN)
-
-
-def by_patient(rows: pd.DataFrame, events: Sequence[str]) -> pd.Series:
-    """Tell for each patient with any of the events recorded whether one happened."""
-    seen = rows[rows[list(events)].notna().any(axis=1)]
-    happened = seen[list(events)].fillna(False).any(axis=1).astype(bool)
-    return happened.groupby(seen["patient_id"]).any()
-
-
-def _by_session(rows: pd.DataFrame, events: Sequence[str]) -> pd.Series:
-    """Tell for each session; an assessment of an unknown session counts by itself."""
-    seen = rows[rows[list(events)].notna().any(axis=1)]
-    count = seen["session_count"]
-    seen, count = seen[count.fillna(1) >= 1], count[count.fillna(1) >= 1]
-    happened = seen[list(events)].fillna(False).any(axis=1).astype(bool)
-    row = pd.Series(range(len(seen)), index=seen.index).where(count.isna(), -1)
-    return happened.groupby([*(seen[c] for c in UNIT), count.fillna(0), row]).any()
-
-
-def counted(rows: pd.DataFrame, events: Sequence[str], *, level: float) -> dict[str, Any]:
-    """Count patients and sessions with any of the events, with exact limits."""
-    had = by_patient(rows, events)
-    n = len(had)
-    cell: dict[str, Any] = {"n": n, "unknown": int(rows["patient_id"].nunique()) - n} | BLANK
-    if not n:
-        return cell
-    e = int(had.sum())
-    rate = proportion(e, n, confidence_level=level)
-    cell |= {"events": e, "share": 100 * rate.estimate}
-    cell |= {"low": 100 * rate.ci_low, "high": 100 * rate.ci_high}
-    return cell | _sessions(rows, events, level)
-
-
-def _sessions(rows: pd.DataFrame, events: Sequence[str], level: float) -> dict[str, Any]:
-    had = _by_session(rows, events)
-    if not len(had):
-        return {}
-    e, n = int(had.sum()), len(had)
-    rate = proportion(e, n, confidence_level=level)
-    shares = (100 * x for x in (rate.estimate, rate.ci_low, rate.ci_high))
-    return dict(zip(SESSIONS, (n, e, *shares), strict=True))
-
-
-def difference(
-    treated: pd.Series, reference: pd.Series, *, paired: bool, level: float
-) -> dict[str, Any]:
-    """Return the difference of two shares in percentage points; pairs with themselves."""
-    if paired:
-        table = pair_table(treated, reference)
-        found = risk_difference(table=table, paired=True, confidence_level=level)
-    else:
-        counts = int(treated.sum()), len(treated), int(reference.sum()), len(reference)
-        found = risk_difference(*counts, confidence_level=level)
-    value, low, high = (100 * x for x in (found.estimate, found.ci_low, found.ci_high))
-    return {
-        "difference": value, "low": low, "high": high, "p_value": found.p_value,
-        "n_pairs": sum(map(sum, table)) if paired else NAN, "paired": paired,
-        "method": found.method,
-    }  # fmt: skip
-
-
-def pair_table(treated: pd.Series, reference: pd.Series) -> list[list[int]]:
-    """Count the pairs by who had it: on the treated side in rows, on the reference in columns."""
-    both = treated.index.intersection(reference.index)
-    t, r = treated[both], reference[both]
-    return [
-        [int((t & r).sum()), int((t & ~r).sum())],
-        [int((~t & r).sum()), int((~t & ~r).sum())],
-    ]
-
-
 EVENTS = {
     "infection": "infection",
     "bruising": "bruising",
@@ -235,6 +55,14 @@ LABELS = EVENTS | {ANY: "any of these"}
 ROWS = ("event", "label", "arm", "n", "unknown", *BLANK)
 DIFFERENCES = ("event", "label", "treated", "reference", "difference", "low", "high", "p_value",
                "n_pairs", "paired", "method")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TreatmentGroup:
+    """One group: its name and its assessments after treatment."""
+
+    label: str
+    rows: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -414,7 +242,7 @@ def _difference(
     found: Harms, groups: Sequence[TreatmentGroup], event: str, names: Sequence[str]
 ) -> dict[str, object]:
     treated, reference = groups
-    sides = [by_patient(group.rows, names) for group in groups]
+    sides = [had_event(group.rows, names) for group in groups]
     paired = found.study.design == "split_body"
     pairs = len(sides[0].index.intersection(sides[1].index))
     row: dict[str, object] = {"event": event, "label": LABELS[event]}
@@ -435,3 +263,145 @@ def _notes(study: Study, groups: Sequence[TreatmentGroup], events: Sequence[str]
         yield note("harms_of_several_studies")
     if len(groups) == 2 and not study.randomised:
         yield note("harms_not_randomised", groups=Count(n=2, noun="group", people=False))
+
+
+def treatment_groups(cohort: Cohort) -> tuple[list[TreatmentGroup], tuple[Note, ...]]:
+    """Return the groups in which harms are counted, the treated before the reference, and why.
+
+    In a trial they are the two sides of the first primary claim of the plan that compares two;
+    else one group a treatment, or with and without a topical where all got one treatment.
+    Assessments after a session count; of untreated and sham sites those after the baseline.
+    """
+    rows = _after_treatment(cohort.data)
+    if cohort.study.design in COMPARES:
+        for claim in _planned(cohort):
+            two = _sides(cohort, claim, rows)
+            if two:
+                return two, (note("harms_groups_of_claim", claim=claim.title),)
+    found = _by_treatment(rows)
+    if len(found) == 1 and cohort.study.design in COMPARES and "adjunct" in rows:
+        found = _by_topical(rows) or found
+    return found, ()
+
+
+def _after_treatment(data: pd.DataFrame) -> pd.DataFrame:
+    untreated = data["treatment"].isin(UNTREATED["treatment"])
+    after = data.index.isin(after_a_session(data).index)
+    return data[(after & ~untreated) | (untreated & ~is_baseline(data))]
+
+
+def _planned(cohort: Cohort) -> list[Claim]:
+    known = {**registry(), **own_claims(cohort.study)}
+    planned = [known[i] for i in cohort.study.plan.primary if i in known]
+    return [c for c in planned if {"treated", "reference"} <= set(c.params)]
+
+
+def _sides(cohort: Cohort, claim: Claim, rows: pd.DataFrame) -> list[TreatmentGroup]:
+    params = {**claim.params, **cohort.study.plan.thresholds.get(claim.id, {})}
+    try:
+        groups = [(params[side], group_of(rows, params[side])) for side in ("treated", "reference")]
+    except (NotTestable, KeyError):  # a column of the comparison is missing
+        return []
+    if min(n_patients(group) for _, group in groups) < MIN_PATIENTS:
+        return []
+    return [TreatmentGroup(label=side_label(side, group), rows=group) for side, group in groups]
+
+
+def side_label(side: Mapping[str, Any], group: pd.DataFrame) -> str:
+    """Name one side of a comparison: allowed words by column, as in the claims."""
+    kinds = [treatment_name(t) for t in side.get("treatment", ())]
+    label = " or ".join(kinds) or "treated"
+    if list(side.get("adjunct", ())) == ["none"]:
+        label += " alone"
+    elif "adjunct" in side or "adjunct_not" in side:
+        label += f" with {_topical_name(group)}"
+    for key, word in (("needle_depth_at_most", "up to"), ("needle_depth_over", "over")):
+        if key in side:
+            label += f" {word} {side[key]:g} mm"
+    used = ("treatment", "adjunct", "adjunct_not", "needle_depth_at_most", "needle_depth_over")
+    rest = [_words(key, words) for key, words in side.items() if key not in used]
+    return " ".join([label, *rest])
+
+
+def _words(key: str, words: Sequence[object]) -> str:
+    named = " or ".join(PLACES.get(str(w), str(w).replace("_", " ")) for w in words)
+    if key == "setting":
+        return named
+    column = key.removesuffix("_not").replace("_", " ")
+    return f"{column} not {named}" if key.endswith("_not") else f"{column} {named}"
+
+
+def treatment_name(word: object) -> str:
+    """Return a treatment of the contract in words."""
+    return NAMES.get(str(word), str(word).replace("_", " "))
+
+
+def _topical_name(rows: pd.DataFrame) -> str:
+    used = rows["adjunct"].dropna().astype("str").unique() if "adjunct" in rows else []
+    if len(used) != 1:
+        return "a topical"
+    return TOPICALS.get(used[0], used[0].replace("_", " "))
+
+
+def _by_treatment(rows: pd.DataFrame) -> list[TreatmentGroup]:
+    order = [t for t in rows["treatment"].cat.categories if rows["treatment"].eq(t).any()]
+    return [
+        TreatmentGroup(label=treatment_name(t), rows=rows[rows["treatment"].eq(t)]) for t in order
+    ]
+
+
+def _by_topical(rows: pd.DataFrame) -> list[TreatmentGroup]:
+    alone = rows["adjunct"].eq("none").fillna(False).astype(bool)
+    added = rows[~alone & rows["adjunct"].notna()]
+    if min(n_patients(rows[alone]), n_patients(added)) < MIN_PATIENTS:
+        return []
+    name = treatment_name(rows["treatment"].dropna().iloc[0])
+    return [
+        TreatmentGroup(label=f"{name} with {_topical_name(added)}", rows=added),
+        TreatmentGroup(label=f"{name} alone", rows=rows[alone]),
+    ]
+
+
+def _by_session(rows: pd.DataFrame, events: Sequence[str]) -> pd.Series:
+    """Tell for each session; an assessment of an unknown session counts by itself."""
+    seen = rows[rows[list(events)].notna().any(axis=1)]
+    seen = after_a_session(seen)
+    happened = seen[list(events)].fillna(False).any(axis=1).astype(bool)
+    return happened.groupby(session_keys(seen)).any()
+
+
+def counted(rows: pd.DataFrame, events: Sequence[str], *, level: float) -> dict[str, Any]:
+    """Count patients and sessions with any of the events, with exact limits."""
+    had = had_event(rows, events)
+    n = len(had)
+    cell: dict[str, Any] = {"n": n, "unknown": int(rows["patient_id"].nunique()) - n} | BLANK
+    if not n:
+        return cell
+    e = int(had.sum())
+    rate = proportion(e, n, confidence_level=level)
+    cell |= {"events": e, "share": 100 * rate.estimate}
+    cell |= {"low": 100 * rate.ci_low, "high": 100 * rate.ci_high}
+    return cell | _sessions(rows, events, level)
+
+
+def _sessions(rows: pd.DataFrame, events: Sequence[str], level: float) -> dict[str, Any]:
+    had = _by_session(rows, events)
+    if not len(had):
+        return {}
+    e, n = int(had.sum()), len(had)
+    rate = proportion(e, n, confidence_level=level)
+    shares = (100 * x for x in (rate.estimate, rate.ci_low, rate.ci_high))
+    return dict(zip(SESSIONS, (n, e, *shares), strict=True))
+
+
+def difference(
+    treated: pd.Series, reference: pd.Series, *, paired: bool, level: float
+) -> dict[str, Any]:
+    """Return the difference of two shares in percentage points; pairs with themselves."""
+    found = difference_of_risks(treated, reference, paired=paired, confidence_level=level)
+    both = treated.index.intersection(reference.index)
+    value, low, high = (100 * x for x in (found.estimate, found.ci_low, found.ci_high))
+    return {
+        "difference": value, "low": low, "high": high, "p_value": found.p_value,
+        "n_pairs": len(both) if paired else NAN, "paired": paired, "method": found.method,
+    }  # fmt: skip

@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question, model
-from mnstudy.verdicts.analyses.question import (
-    MIN_PATIENTS,
-    Layout,
-    n_patients,
-    n_sites,
-)
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Layout, n_patients, n_sites
 from mnstudy.verdicts.displays.rows import (
     Floats,
     Shown,

@@ -155,10 +155,6 @@ def _arms(question: Question, finding: Finding) -> dict[str, pd.Series]:
     return dict(zip(two_arms(question), sides, strict=True))
 
 
-def _reached(values: pd.Series, threshold: float) -> pd.Series:
-    return values >= threshold
-
-
 def _thresholds(arms: Sequence[pd.Series], usual: float) -> list[float]:
     """Return the thresholds in ascending order."""
     low, high = min(float(a.min()) for a in arms), max(float(a.max()) for a in arms)
@@ -173,7 +169,7 @@ def _shares(
     rows: list[tuple[object, ...]] = []
     for label, values in arms.items():
         for t in thresholds:
-            e, n = int(_reached(values, t).sum()), len(values)
+            e, n = int((values >= t).sum()), len(values)
             rate = proportion(e, n, method="wilson", confidence_level=level)
             ends = (100 * rate.estimate, 100 * rate.ci_low, 100 * rate.ci_high)
             rows.append((t, label, n, e, *ends))
@@ -186,7 +182,7 @@ def _differences(
     rows: list[tuple[float, ...]] = []
     seen: dict[tuple[int, int, int], tuple[float, float, float]] = {}
     for t in thresholds:
-        one, other = (_reached(a, t) for a in arms)
+        one, other = (a >= t for a in arms)
         both = int((one & other).sum()) if paired else -1
         key = (both, int(one.sum()), int(other.sum()))
         if key not in seen:

@@ -14,10 +14,7 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question
 from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.levels import comparable_levels
-from mnstudy.verdicts.analyses.question import (
-    UNIT,
-    Layout,
-)
+from mnstudy.verdicts.analyses.question import UNIT, Layout
 from mnstudy.verdicts.finding.finding import Finding
 
 Floats: TypeAlias = NDArray[np.float64]

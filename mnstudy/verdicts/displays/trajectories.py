@@ -10,7 +10,7 @@ import pandas as pd
 
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question, model
-from mnstudy.verdicts.analyses.dose import session_visits
+from mnstudy.verdicts.analyses.dose import session_design, session_visits
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, n_patients
 from mnstudy.verdicts.displays.rows import Floats, Shown, by_person, is_of, question_of
 from mnstudy.verdicts.finding.finding import Finding
@@ -109,14 +109,8 @@ def trajectories(cohort: Cohort, finding: Finding) -> Trajectories | None:
 
 
 def _fit(question: Question, visits: pd.DataFrame) -> model.Fitted | None:
-    mean = visits.groupby("patient_id")["session_count"].transform("mean")
-    design = pd.DataFrame(
-        {"intercept": 1.0, "within": visits["session_count"] - mean, "between": mean}
-    )
-    if design["between"].nunique() < 2:
-        design = design.drop(columns="between")
     try:
-        return model.fit(question, visits, visits[SCORE], design)
+        return model.fit(question, visits, visits[SCORE], session_design(visits))
     except NotTestable:
         return None
 

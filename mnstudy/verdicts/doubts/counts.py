@@ -1,7 +1,4 @@
-"""Doubts about percentages: no whole number of people, or another one, stands behind them.
-
-Doubts about standard deviations, and about means that whole-number scores cannot have.
-"""
+"""Doubts about percentages, standard deviations and means, from the number of people behind."""
 
 from __future__ import annotations
 
@@ -31,6 +28,9 @@ from mnstudy.verdicts.doubts.printed import (
 
 # a percentage that is no share of people, or is itself a sum of rounded ones
 _NO_SHARE = re.compile(r"\bpercent = |SUCRA|more than|approximate|lower bound|share of|ratio", re.I)
+# kinds of scale whose scores are whole numbers
+_WHOLE = ("ordinal grades", "count", "sum of items", "improvement classes")
+_RATERS = (1, 2)
 
 
 def percentages(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
@@ -100,11 +100,6 @@ def _why_percent(outcome: PrintedOutcome, percent: Number, fits: tuple[int, ...]
         f"no whole number out of {n} gives this percentage, rounded or cut: "
         "it may rest on another number of people, or a digit is wrong"
     )
-
-
-# kinds of scale whose scores are whole numbers
-_WHOLE = ("ordinal grades", "count", "sum of items", "improvement classes")
-_RATERS = (1, 2)
 
 
 def spreads(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:

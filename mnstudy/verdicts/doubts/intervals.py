@@ -1,7 +1,4 @@
-"""Doubts about mean changes, and about p-values beside means and standard deviations.
-
-Doubts about intervals and the p-values beside them.
-"""
+"""Doubts about intervals, mean changes, and the p-values beside them."""
 
 from __future__ import annotations
 
@@ -32,6 +29,10 @@ from mnstudy.verdicts.doubts.printed import (
 APART = 0.25
 # likelihood and score tests of rare events part further from the interval of a ratio
 APART_RATIO = 0.5
+# a rank test on skewed scores may lie this far from the t test, in normal quantiles
+RANK_APART = 0.5
+R_POSSIBLE = (0.0, 0.99)
+_SPELT = {"sd": "standard deviations", "se": "standard errors"}
 
 
 def intervals(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
@@ -200,12 +201,6 @@ def _shown(outcome: PrintedOutcome, mean: Number, low: Number, high: Number) -> 
     a, b, c = values
     people = f", n = {outcome.n}" if outcome.n else ""
     return f"{a} ({outcome.text['ci_level'] or '95'} % CI {b} to {c}){people}"
-
-
-# a rank test on skewed scores may lie this far from the t test, in normal quantiles
-RANK_APART = 0.5
-R_POSSIBLE = (0.0, 0.99)
-_SPELT = {"sd": "standard deviations", "se": "standard errors"}
 
 
 def changes(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:

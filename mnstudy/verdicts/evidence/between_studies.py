@@ -1,7 +1,4 @@
-"""Do studies that needled deeper, or more often, show more: meta-regression and its caveat.
-
-Studies with what they found, how deep they needled and how many sessions they gave.
-"""
+"""Do studies that needled deeper, or more often, show more: meta-regression and its caveat."""
 
 from __future__ import annotations
 
@@ -31,114 +28,6 @@ _UNIT_OF_SCALE = {
     "percent": "share",
 }
 _RANGE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[-–]\s*(\d+(?:\.\d+)?))?\s*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparableStudies:
-    """Effects of studies that may be compared, each with its moderators; nan where not printed."""
-
-    claim: Claim
-    measure: str
-    endpoint: str
-    controlled: bool
-    effect: np.ndarray
-    variance: np.ndarray
-    depth: np.ndarray
-    sessions: np.ndarray
-    scale: Measure | None
-    unit: str
-
-
-def of_contrasts(published: Published) -> Iterator[ComparableStudies]:
-    """Yield the groups of plain needling that hold enough studies."""
-    arms = published.arms.set_index(["study_id", "arm_id"])
-    frame = contrast_frame(published)
-    frame = frame[frame["primary"] & frame["modality"].eq("plain")]
-    known = arms[["needle_depth_min_mm", "needle_depth_max_mm", "sessions"]]
-    frame = frame.join(known, on=["study_id", "treated_arm_id"])
-    for one in registry().values():
-        own = frame[frame["claim_id"] == one.id]
-        for group in groups(one, own, 0.95) if len(own) else ():
-            if len(group.rows) >= MIN_STUDIES:
-                yield _of_group(group)
-
-
-def _of_group(group: StudyGroup) -> ComparableStudies:
-    effect, variance = effects(group.rows, group.name, r=R_SHOWN)
-    scale = group.measure
-    return ComparableStudies(
-        claim=group.claim,
-        measure=group.name,
-        endpoint=group.endpoint,
-        controlled=group.controlled,
-        effect=effect,
-        variance=variance,
-        depth=depth(group.rows),
-        sessions=sessions(group.rows["sessions"]),
-        scale=scale,
-        unit=_UNIT_OF_SCALE.get(scale.scale, scale.unit),
-    )
-
-
-def depth(rows: pd.DataFrame) -> np.ndarray:
-    """Return the middle of the printed depths in mm, the only one where one is printed."""
-    ends = rows[["needle_depth_min_mm", "needle_depth_max_mm"]].astype("float64")
-    return ends.mean(axis=1, skipna=True).to_numpy(dtype="float64")
-
-
-def sessions(printed: pd.Series) -> np.ndarray:
-    """Return numbers of sessions, a range as its middle; nan where none is printed.
-
-    >>> sessions(pd.Series(["4", "1-3", None]))
-    array([ 4.,  2., nan])
-    """
-    return np.array([_middle(text) for text in printed], dtype="float64")
-
-
-def _middle(text: object) -> float:
-    found = _RANGE.fullmatch(str(text))
-    if found is None:
-        return math.nan
-    ends = [float(x) for x in found.groups() if x is not None]
-    return sum(ends) / len(ends)
-
-
-def of_patients(cohort: Cohort) -> list[ComparableStudies]:
-    """Return the mean improvement of each study, where patients are those of studies."""
-    one = claim("reduces-scarring")
-    if cohort.study.cluster != "clinic_id" or SCORE not in cohort.data:
-        return []
-    sites = select_arm(scar_type_filter(cohort.sites(), one.params), PLAIN_NEEDLING)
-    kept, _ = large_enough(sites[sites[SCORE].notna()])
-    if kept.empty:
-        return []
-    studies = study_means(kept, 0.95)
-    given = _by_study(kept, "session_count")
-    ends = [_by_study(kept, f"session_count_{end}") for end in ("min", "max")]
-    body = ComparableStudies(
-        claim=one,
-        measure="mean of patients",
-        endpoint="improvement in percent",
-        controlled=False,
-        effect=np.array([(s.low + s.high) / 2 for s in studies]),
-        variance=np.array([s.std_error**2 for s in studies]),
-        depth=_by_study(kept, "needle_depth_mm"),
-        sessions=np.where(np.isnan(given), (ends[0] + ends[1]) / 2, given),
-        scale=None,
-        unit=one.unit,
-    )
-    return [body]
-
-
-def _by_study(frame: pd.DataFrame, column: str) -> np.ndarray:
-    """Return the mean of a column in each study, nan where it is not known or not there."""
-    values = pd.Series(math.nan, index=frame.index)
-    if column in frame:
-        values = pd.to_numeric(frame[column]).astype("float64")
-    found = values.groupby(frame["clinic_id"].to_numpy(), sort=True).mean()
-    return found.to_numpy(dtype="float64")
-
-
 ECOLOGICAL = note("slope_ecological")
 MODERATORS = {"depth": "needle depth (mm)", "sessions": "sessions"}
 UNITS = {"depth": "mm", "sessions": "session"}
@@ -262,3 +151,109 @@ def _slope(
         "tau2": fitted.tau2,
         "r2": fitted.r2,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparableStudies:
+    """Effects of studies that may be compared, each with its moderators; nan where not printed."""
+
+    claim: Claim
+    measure: str
+    endpoint: str
+    controlled: bool
+    effect: np.ndarray
+    variance: np.ndarray
+    depth: np.ndarray
+    sessions: np.ndarray
+    scale: Measure | None
+    unit: str
+
+
+def of_contrasts(published: Published) -> Iterator[ComparableStudies]:
+    """Yield the groups of plain needling that hold enough studies."""
+    arms = published.arms.set_index(["study_id", "arm_id"])
+    frame = contrast_frame(published)
+    frame = frame[frame["primary"] & frame["modality"].eq("plain")]
+    known = arms[["needle_depth_min_mm", "needle_depth_max_mm", "sessions"]]
+    frame = frame.join(known, on=["study_id", "treated_arm_id"])
+    for one in registry().values():
+        own = frame[frame["claim_id"] == one.id]
+        for group in groups(one, own, 0.95) if len(own) else ():
+            if len(group.rows) >= MIN_STUDIES:
+                yield _of_group(group)
+
+
+def _of_group(group: StudyGroup) -> ComparableStudies:
+    effect, variance = effects(group.rows, group.name, r=R_SHOWN)
+    scale = group.measure
+    return ComparableStudies(
+        claim=group.claim,
+        measure=group.name,
+        endpoint=group.endpoint,
+        controlled=group.controlled,
+        effect=effect,
+        variance=variance,
+        depth=depth(group.rows),
+        sessions=sessions(group.rows["sessions"]),
+        scale=scale,
+        unit=_UNIT_OF_SCALE.get(scale.scale, scale.unit),
+    )
+
+
+def depth(rows: pd.DataFrame) -> np.ndarray:
+    """Return the middle of the printed depths in mm, the only one where one is printed."""
+    ends = rows[["needle_depth_min_mm", "needle_depth_max_mm"]].astype("float64")
+    return ends.mean(axis=1, skipna=True).to_numpy(dtype="float64")
+
+
+def sessions(printed: pd.Series) -> np.ndarray:
+    """Return numbers of sessions, a range as its middle; nan where none is printed.
+
+    >>> sessions(pd.Series(["4", "1-3", None]))
+    array([ 4.,  2., nan])
+    """
+    return np.array([_middle(text) for text in printed], dtype="float64")
+
+
+def _middle(text: object) -> float:
+    found = _RANGE.fullmatch(str(text))
+    if found is None:
+        return math.nan
+    ends = [float(x) for x in found.groups() if x is not None]
+    return sum(ends) / len(ends)
+
+
+def of_patients(cohort: Cohort) -> list[ComparableStudies]:
+    """Return the mean improvement of each study, where patients are those of studies."""
+    one = claim("reduces-scarring")
+    if cohort.study.cluster != "clinic_id" or SCORE not in cohort.data:
+        return []
+    sites = select_arm(scar_type_filter(cohort.sites(), one.params), PLAIN_NEEDLING)
+    kept, _ = large_enough(sites[sites[SCORE].notna()])
+    if kept.empty:
+        return []
+    studies = study_means(kept, 0.95)
+    given = _by_study(kept, "session_count")
+    ends = [_by_study(kept, f"session_count_{end}") for end in ("min", "max")]
+    body = ComparableStudies(
+        claim=one,
+        measure="mean of patients",
+        endpoint="improvement in percent",
+        controlled=False,
+        effect=np.array([(s.low + s.high) / 2 for s in studies]),
+        variance=np.array([s.std_error**2 for s in studies]),
+        depth=_by_study(kept, "needle_depth_mm"),
+        sessions=np.where(np.isnan(given), (ends[0] + ends[1]) / 2, given),
+        scale=None,
+        unit=one.unit,
+    )
+    return [body]
+
+
+def _by_study(frame: pd.DataFrame, column: str) -> np.ndarray:
+    """Return the mean of a column in each study, nan where it is not known or not there."""
+    values = pd.Series(math.nan, index=frame.index)
+    if column in frame:
+        values = pd.to_numeric(frame[column]).astype("float64")
+    found = values.groupby(frame["clinic_id"].to_numpy(), sort=True).mean()
+    return found.to_numpy(dtype="float64")

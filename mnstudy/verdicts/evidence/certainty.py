@@ -13,10 +13,16 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.verdicts.evidence import checks as checked
-from mnstudy.verdicts.evidence import groups as grouped
-from mnstudy.verdicts.evidence.checks import PooledChecks
-from mnstudy.verdicts.evidence.groups import StudyGroup
+from mnstudy.verdicts.evidence.checks import (
+    AGAINST_NULL,
+    PooledChecks,
+    favours,
+    harm,
+    line,
+    people_needed,
+    thresholds,
+)
+from mnstudy.verdicts.evidence.groups import StudyGroup, counts_add_up, estimate_group, single
 from mnstudy.verdicts.finding.finding import VERDICTS, Domain
 from mnstudy.words.notes import Count, Note, as_given, note
 
@@ -65,7 +71,7 @@ def certainty(
     group : StudyGroup
         Studies of one claim, measure and endpoint.
     found : PooledChecks
-        What ``evidence_checks.checks`` gave for them.
+        What ``checks`` gave for them.
     directions : bool
         Were the directions of all studies looked at, the ones without a poolable number included?
     doubt : Note, optional
@@ -159,15 +165,15 @@ def _inconsistency(group: StudyGroup, found: PooledChecks) -> Domain:
     name = "inconsistency"
     if len(group.rows) == 1:
         return _domain(name, note("agreement_of_one"), lowered=False)
-    if grouped.counts_add_up(group):
+    if counts_add_up(group):
         return _domain(name, note("agreement_none_or_all"), lowered=False)
     low, high = found.prediction_low, found.prediction_high
-    across = low <= checked.line(group) <= high
+    across = low <= line(group) <= high
     considerable = found.i2 >= settings()["i2_considerable"]
     substantial = found.i2 >= settings()["i2_substantial"]
-    apart = across and not _holds(found, checked.line(group))
+    apart = across and not _holds(found, line(group))
     steps = -2 if considerable and across else -1 if substantial or apart else 0
-    null = group.measure.rule in checked.AGAINST_NULL
+    null = group.measure.rule in AGAINST_NULL
     further = note("further_study_no_effect" if null else "further_study_beyond")
     return Domain(
         name=name,
@@ -177,27 +183,27 @@ def _inconsistency(group: StudyGroup, found: PooledChecks) -> Domain:
     )
 
 
-def _agreement(group: StudyGroup, found: PooledChecks, line: str) -> Note:
+def _agreement(group: StudyGroup, found: PooledChecks, limit: str) -> Note:
     ends = {"low": found.prediction_low, "high": found.prediction_high}
-    alone = [grouped.estimate(g)[0].value for g in grouped.single(group)]
+    alone = [estimate_group(g)[0].value for g in single(group)]
     return note(
         "agreement",
         **{name: getattr(found, name) for name in ("i2", "i2_low", "i2_high")},
         **ends,
         digits=fmt.decimals_for(*ends.values()),
         unit=group.measure.unit,
-        sides=sum(checked.favours(group, value) for value in alone),
+        sides=sum(favours(group, value) for value in alone),
         studies=group.studies,
-        line=line,
+        line=limit,
     )
 
 
 def _imprecision(group: StudyGroup, found: PooledChecks) -> Domain:
-    needed = checked.people_needed(group, power=settings()["power"])
-    lines = checked.thresholds(group)
+    needed = people_needed(group, power=settings()["power"])
+    lines = thresholds(group)
     held = tuple(word for word, value in lines.items() if _holds(found, value))
     size = _size(group, needed)
-    both_ways = "the margin" in held and _holds(found, checked.harm(group))
+    both_ways = "the margin" in held and _holds(found, harm(group))
     if both_ways:
         why = note("interval_both_ways", size=size)
     elif held:

@@ -10,11 +10,10 @@ from scipy.special import ndtri
 from mnstudy.stats.meta.between_studies import i_squared
 from mnstudy.stats.meta.pooling import Pooled
 from mnstudy.stats.meta.small_studies import Egger, egger
-from mnstudy.verdicts.evidence import groups as grouped
 from mnstudy.verdicts.evidence.effects import R_SHOWN, effects
-from mnstudy.verdicts.evidence.groups import StudyGroup
-from mnstudy.verdicts.finding import judge as verdict
+from mnstudy.verdicts.evidence.groups import StudyGroup, counts_add_up, estimate_group
 from mnstudy.verdicts.finding.finding import Estimate
+from mnstudy.verdicts.finding.judge import Verdict, judge
 
 HETEROGENEITY = (
     "prediction_low", "prediction_high", "tau2", "tau2_low", "tau2_high", "i2", "i2_low", "i2_high",
@@ -42,7 +41,7 @@ class PooledChecks:
 
     estimate: Estimate
     pooled: Pooled
-    found: verdict.Verdict
+    found: Verdict
     prediction_low: float
     prediction_high: float
     tau2: float
@@ -66,7 +65,7 @@ def checks(group: StudyGroup, *, egger_studies: int, r: float = R_SHOWN) -> Pool
     r : float
         Correlation within the person assumed for paired contrasts.
     """
-    estimate, pooled = grouped.estimate(group, r)
+    estimate, pooled = estimate_group(group, r)
     several = len(group.rows) > 1
     return PooledChecks(
         estimate=estimate,
@@ -78,10 +77,10 @@ def checks(group: StudyGroup, *, egger_studies: int, r: float = R_SHOWN) -> Pool
     )
 
 
-def on_interval(group: StudyGroup, estimate: Estimate) -> verdict.Verdict:
+def on_interval(group: StudyGroup, estimate: Estimate) -> Verdict:
     """Judge interval and margin alone, as if the design could carry any verdict."""
     measure = group.measure
-    return verdict.judge(
+    return judge(
         estimate,
         rule=measure.rule,
         margin=measure.margin,
@@ -150,7 +149,7 @@ def people_needed(group: StudyGroup, *, power: float) -> float:
 
 
 def _heterogeneity(group: StudyGroup, pooled: Pooled, r: float) -> dict[str, float]:
-    if len(group.rows) == 1 or grouped.counts_add_up(group):
+    if len(group.rows) == 1 or counts_add_up(group):
         return dict.fromkeys(HETEROGENEITY, math.nan)
     _, variance = effects(group.rows, group.name, r=r)
     ends = (pooled.tau2_ci_low, pooled.tau2_ci_high)
@@ -175,7 +174,7 @@ def _left_out(group: StudyGroup, r: float) -> tuple[LeftOut, ...]:
     found = []
     for i, label in enumerate(group.rows["label"]):
         rest = replace(group, rows=group.rows.drop(index=group.rows.index[i]))
-        estimate, _ = grouped.estimate(rest, r)
+        estimate, _ = estimate_group(rest, r)
         word = on_interval(rest, estimate).word
         found.append(LeftOut(label=str(label), estimate=estimate, word=word))
     return tuple(found)

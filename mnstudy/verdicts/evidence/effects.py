@@ -14,8 +14,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mnstudy.stats.meta import effect_counts
-from mnstudy.stats.meta import effect_sizes as es
+from mnstudy.stats.meta.effect_counts import (
+    arcsine_proportion,
+    log_odds_ratio,
+    risk_difference_effect,
+)
+from mnstudy.stats.meta.effect_sizes import (
+    EffectSizes,
+    hedges_g,
+    hedges_g_paired,
+    mean_difference,
+    single_mean,
+    standardised_mean_change,
+)
 from mnstudy.verdicts.claims.registry import Claim
 
 Array = NDArray[np.float64]
@@ -127,46 +138,46 @@ def _ends(frame: pd.DataFrame) -> Ends:
     return lambda *names: [frame[n].to_numpy(dtype="float64") for n in names]
 
 
-def _smc(ends: Ends, r: float | None) -> es.EffectSizes:
+def _smc(ends: Ends, r: float | None) -> EffectSizes:
     after, before, spread, n = ends("treated_mean", "baseline_mean", "baseline_sd", "treated_n")
-    return es.standardised_mean_change(after, before, spread, n, R_SHOWN if r is None else r)
+    return standardised_mean_change(after, before, spread, n, R_SHOWN if r is None else r)
 
 
-def _smd(ends: Ends, r: float | None) -> es.EffectSizes:
+def _smd(ends: Ends, r: float | None) -> EffectSizes:
     m1, s1, n1 = ends("treated_mean", "treated_sd", "treated_n")
     m0, s0, n0 = ends("reference_mean", "reference_sd", "reference_n")
     if r is None:
-        return es.hedges_g(m1, s1, n1, m0, s0, n0)
+        return hedges_g(m1, s1, n1, m0, s0, n0)
     # the side with fewer known people sets the number of pairs
-    return es.hedges_g_paired(m1, s1, m0, s0, np.minimum(n1, n0), r)
+    return hedges_g_paired(m1, s1, m0, s0, np.minimum(n1, n0), r)
 
 
-def _md(ends: Ends, r: float | None) -> es.EffectSizes:
+def _md(ends: Ends, r: float | None) -> EffectSizes:
     treated = ends("treated_mean", "treated_sd", "treated_n")
     reference = ends("reference_mean", "reference_sd", "reference_n")
-    return es.mean_difference(*treated, *reference, r=r)
+    return mean_difference(*treated, *reference, r=r)
 
 
 _COUNTS = ("treated_events", "treated_n", "reference_events", "reference_n")
 
 
-def _odds_ratio(ends: Ends, r: float | None) -> es.EffectSizes:
-    return effect_counts.log_odds_ratio(*ends(*_COUNTS), r=r)
+def _odds_ratio(ends: Ends, r: float | None) -> EffectSizes:
+    return log_odds_ratio(*ends(*_COUNTS), r=r)
 
 
-def _risk_difference(ends: Ends, r: float | None) -> es.EffectSizes:
-    return effect_counts.risk_difference_effect(*ends(*_COUNTS), r=r)
+def _risk_difference(ends: Ends, r: float | None) -> EffectSizes:
+    return risk_difference_effect(*ends(*_COUNTS), r=r)
 
 
-def _proportion(ends: Ends, r: float | None) -> es.EffectSizes:
-    return effect_counts.arcsine_proportion(*ends("treated_events", "treated_n"), double=False)
+def _proportion(ends: Ends, r: float | None) -> EffectSizes:
+    return arcsine_proportion(*ends("treated_events", "treated_n"), double=False)
 
 
-def _mean(ends: Ends, r: float | None) -> es.EffectSizes:
-    return es.single_mean(*ends("treated_mean", "treated_sd", "treated_n"))
+def _mean(ends: Ends, r: float | None) -> EffectSizes:
+    return single_mean(*ends("treated_mean", "treated_sd", "treated_n"))
 
 
-_EFFECTS: dict[str, Callable[[Ends, float | None], es.EffectSizes]] = {
+_EFFECTS: dict[str, Callable[[Ends, float | None], EffectSizes]] = {
     "smc": _smc,
     "smd": _smd,
     "md": _md,

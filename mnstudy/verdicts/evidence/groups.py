@@ -15,6 +15,12 @@ from mnstudy.verdicts.evidence.effects import R_SHOWN, Measure, effects, measure
 from mnstudy.verdicts.finding.finding import Estimate, Part
 from mnstudy.words.notes import Count, note
 
+# Contrasts that differ in any of these are never in one estimate.
+_APART = ("measure", "endpoint", "controlled")
+# Where no endpoint has several studies, a measure on a scale tells more than a threshold on it.
+_CONTINUOUS = ("smd", "smc", "md", "mean", "percent_change")
+LEVELS = ("proportion", "mean", "percent_change")  # measures without a value of no effect
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyGroup:
@@ -79,10 +85,6 @@ def counted(n: int, noun: str, plural: str = "") -> Count:
     return Count(n=n, noun=noun, plural=plural, people=False)
 
 
-# Contrasts that differ in any of these are never in one estimate.
-_APART = ("measure", "endpoint", "controlled")
-
-
 def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[StudyGroup]:
     """Return the groups that may be pooled, the deciding one first."""
     found = [
@@ -97,11 +99,6 @@ def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[St
         for (name, endpoint, _), part in rows.groupby([*_APART], sort=True)
     ]
     return sorted(found, key=_precedence)
-
-
-# Where no endpoint has several studies, a measure on a scale tells more than a threshold on it.
-_CONTINUOUS = ("smd", "smc", "md", "mean", "percent_change")
-LEVELS = ("proportion", "mean", "percent_change")  # measures without a value of no effect
 
 
 def _precedence(group: StudyGroup) -> tuple[bool, bool, bool, int, int, str]:
@@ -119,7 +116,7 @@ def pooled(group: StudyGroup, r: float = R_SHOWN) -> Pooled:
     return pool(effect, variance, knapp_hartung="adhoc", confidence_level=group.confidence_level)
 
 
-def estimate(group: StudyGroup, r: float = R_SHOWN) -> tuple[Estimate, Pooled]:
+def estimate_group(group: StudyGroup, r: float = R_SHOWN) -> tuple[Estimate, Pooled]:
     """Return the value of a group with its interval, and the pooling behind it."""
     fitted, measure = pooled(group, r), group.measure
     value, low, high = (measure.back(x) for x in (fitted.estimate, fitted.ci_low, fitted.ci_high))
@@ -166,9 +163,9 @@ def single(group: StudyGroup) -> list[StudyGroup]:
     return [replace(group, rows=group.rows.iloc[[i]]) for i in range(len(group.rows))]
 
 
-def parts(group: StudyGroup) -> list[Part]:
+def parts_of(group: StudyGroup) -> list[Part]:
     """Return every study of the group, its pooled value and its prediction interval."""
-    shown, fitted = estimate(group)
+    shown, fitted = estimate_group(group)
     studies = [_study(one, w) for one, w in zip(single(group), fitted.weights, strict=True)]
     if len(studies) == 1:
         return studies
@@ -180,7 +177,7 @@ def parts(group: StudyGroup) -> list[Part]:
 
 
 def _study(group: StudyGroup, weight: float) -> Part:
-    shown, _ = estimate(group)
+    shown, _ = estimate_group(group)
     row = group.rows.iloc[0]
     return Part(
         kind="study",

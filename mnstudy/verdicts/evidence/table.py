@@ -10,12 +10,11 @@ import pandas as pd
 
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
 from mnstudy.verdicts.claims.registry import Claim, select
-from mnstudy.verdicts.evidence import groups as grouped
 from mnstudy.verdicts.evidence.checks import HETEROGENEITY
 from mnstudy.verdicts.evidence.directions import EvidenceState
 from mnstudy.verdicts.evidence.effects import R_GRID, only_describes
 from mnstudy.verdicts.evidence.evidence import Assessed, ClaimEvidence, assess, claim_evidence
-from mnstudy.verdicts.evidence.groups import StudyGroup
+from mnstudy.verdicts.evidence.groups import StudyGroup, estimate_group
 from mnstudy.verdicts.finding.finding import Estimate
 
 _LIMITS = ("estimate", "ci_low", "ci_high")
@@ -169,7 +168,7 @@ def _grid(group: StudyGroup) -> dict[str, object]:
         return {}
     cells: dict[str, object] = {}
     for r in R_GRID:
-        cells |= _ends(grouped.estimate(group, r)[0], f"r{round(100 * r):03d}_")
+        cells |= _ends(estimate_group(group, r)[0], f"r{round(100 * r):03d}_")
     return cells
 
 

@@ -1,6 +1,6 @@
 """One finding: the estimate with its interval, the verdict, the reason and what was assumed.
 
-A finding is data, and exact: a report shows of it what ``mnstudy.disclosure.safe`` leaves.
+A finding is data, and exact: a report shows what ``mnstudy.disclosure.guarded_finding`` leaves.
 """
 
 from __future__ import annotations
@@ -180,8 +180,8 @@ class Finding:
     Notes
     -----
     A finding is exact in all it holds and shows of itself. What others are shown of a real cohort
-    goes through ``mnstudy.disclosure.safe``, as all of a report does: it hides counts of 1 to 4
-    people and what would give them away.
+    goes through ``mnstudy.disclosure.guarded_finding``, as all of a report does: it hides counts
+    of 1 to 4 people and what would give them away.
     """
 
     claim: Claim

@@ -14,24 +14,30 @@ from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis, finding_basis
 from mnstudy.verdicts.finding.finding import Finding
-from mnstudy.verdicts.robustness import engines, missing
-from mnstudy.verdicts.robustness import rows as subsets
-from mnstudy.verdicts.robustness.missing import Lost
-from mnstudy.verdicts.robustness.rows import COLUMNS, CheckContext, Row, over_margins
+from mnstudy.verdicts.robustness.engines import cluster_robust, ranks, unadjusted
+from mnstudy.verdicts.robustness.missing import Lost, complete_sites, impute_lost, imputed
+from mnstudy.verdicts.robustness.rows import (
+    COLUMNS,
+    CheckContext,
+    Row,
+    in_each_scar_type,
+    over_margins,
+    without_each_clinic,
+)
 from mnstudy.verdicts.robustness.worst_case import worst_case
 
 CHECKS: dict[str, Callable[[CheckContext, Lost], list[Row]]] = {
     "margins": lambda asked, lost: over_margins(asked.finding),
-    "adjustment": lambda asked, lost: engines.unadjusted(asked),
-    "cluster-robust": lambda asked, lost: engines.cluster_robust(asked),
-    "ranks": lambda asked, lost: engines.ranks(asked),
+    "adjustment": lambda asked, lost: unadjusted(asked),
+    "cluster-robust": lambda asked, lost: cluster_robust(asked),
+    "ranks": lambda asked, lost: ranks(asked),
     "missing": lambda asked, lost: [
-        *missing.complete_sites(asked, lost),
-        *missing.imputed(asked, lost),
+        *complete_sites(asked, lost),
+        *imputed(asked, lost),
         *worst_case(asked),
     ],
-    "clinics": lambda asked, lost: subsets.without_each_clinic(asked),
-    "scar types": lambda asked, lost: subsets.in_each_scar_type(asked),
+    "clinics": lambda asked, lost: without_each_clinic(asked),
+    "scar types": lambda asked, lost: in_each_scar_type(asked),
 }
 
 NOTHING_LOST = Lost(sites=pd.Series(dtype=bool), values={})
@@ -57,7 +63,7 @@ class Checks:
         @cache
         def lost() -> Lost:
             inputs = (*basis, rng)
-            return cached("imputed", inputs, lambda: missing.impute_lost(self.cohort, rng=rng))
+            return cached("imputed", inputs, lambda: impute_lost(self.cohort, rng=rng))
 
         def rows(asked: CheckContext, name: str) -> list[Row]:
             rests_on = (claim_basis(self.cohort, asked.finding.claim), finding_basis(asked.finding))

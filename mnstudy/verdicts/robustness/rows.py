@@ -1,8 +1,7 @@
-"""One line of a sensitivity table: another defensible choice, and the verdict it would give.
+"""The rows of a sensitivity table: a defensible choice each, and the verdict it would give.
 
-The verdict over smaller and larger margins: does it hang on what counts as worth having.
-
-The estimate without each clinic in turn, and in each scar type alone.
+Here are those that need the finding or its question only: other margins, without each clinic, in
+each scar type alone.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ COLUMNS = (
     "confidence_level", "p_value", "n_patients", "verdict", "reason",
 )  # fmt: skip
 Row = dict[str, object]  # choice and reason are notes, until somebody reads them
+SHARES = (0.5, 0.75, 1.0, 1.5, 2.0)  # of the margin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +97,6 @@ def _empty(finding: Finding, check: str, choice: Note) -> Row:
     nothing = dict.fromkeys(COLUMNS, float("nan"))
     named = {"claim": finding.claim.id, "dataset": finding.dataset}
     return {**nothing, **named, "check": check, "choice": choice, "margin": finding.margin}
-
-
-SHARES = (0.5, 0.75, 1.0, 1.5, 2.0)
 
 
 def over_margins(finding: Finding) -> list[Row]:

@@ -1,9 +1,4 @@
-"""The specification curve: a claim under all combinations of defensible choices.
-
-The combinations of choices that a specification curve goes through, and their answers.
-
-Defensible choices that a specification curve goes through, read from ``specifications.toml``.
-"""
+"""The specification curve: a claim under all combinations of defensible choices."""
 
 from __future__ import annotations
 
@@ -37,106 +32,11 @@ from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.verdicts.robustness.rows import judged_row
 from mnstudy.words.notes import as_given, note
 
-
-@cache
-def declared_choices() -> dict[str, dict[str, str]]:
-    """Return the choices by kind, each option with its meaning, the usual one first."""
-    text = resources.files("mnstudy.verdicts.robustness").joinpath("specifications.toml")
-    return tomllib.loads(text.read_text("utf-8"))
-
-
-def choice_problems(study: Study) -> list[Problem]:
-    """List what is wrong in the ``[specifications]`` of a study file."""
-    known = declared_choices()
-    problems = []
-    for kind, options in study.specifications.items():
-        allowed = list(known.get(kind, known))
-        good = kind in known and isinstance(options, list) and bool(options)
-        if good and all(option in allowed for option in options):
-            continue
-        column = f"specifications.{kind}"
-        rule = "a list of " + ", ".join(allowed) if kind in known else "one of " + ", ".join(known)
-        remedy = "correct it in the study file"
-        problems.append(Problem(column=column, value=str(options), rule=rule, remedy=remedy))
-    return problems
-
-
 ADJUST = {"usual": None, "severity": ("baseline_severity",), "none": ()}
 ENGINE = {"random_intercepts": "mixed", "cluster_robust": "cluster-robust"}
+# the kind of choice that each of the ``Choices`` of an analysis is
 KIND = {"engine": "errors", "adjust": "covariates", "topicals": "topicals"}
 Specification = Mapping[str, str]
-
-
-def combinations(cohort: Cohort, *, any_lost: bool) -> Iterator[Specification]:
-    """Yield every combination of the choices that the study file keeps and the data offer."""
-    cached = cohort.study.specifications
-    offered = {
-        kind: [o for o in options if o in cached.get(kind, options)]
-        for kind, options in declared_choices().items()
-    }
-    if not any_lost:
-        offered["result"] = offered["result"][:1]
-    if "improvement_low" not in cohort.data or cohort.data["improvement_low"].isna().all():
-        offered["class"] = offered["class"][:1]
-    for options in product(*offered.values()):
-        yield dict(zip(offered, options, strict=True))
-
-
-def answers(
-    asked: Question, specifications: Sequence[Specification], lost: np.ndarray
-) -> list[tuple[Specification, Answer]]:
-    """Answer a question under each combination of choices; those that cannot answer are left out.
-
-    Left out too is a combination that differs from an earlier one only in choices that the
-    analysis did not ask for there: its answer is the same.
-    """
-    found: list[tuple[Specification, Answer]] = []
-    decided: list[Specification] = []  # of each combination tried, the choices that mattered
-    for chosen in specifications:
-        if any(one.items() <= chosen.items() for one in decided):
-            continue
-        noted = _Noted(_choices(chosen))
-        sites = _sites(asked.sites, chosen, lost)
-        try:
-            question = replace(asked, choices=cast(Choices, noted), sites=sites)
-            found.append((chosen, estimate_claim(question)))
-        except NotTestable:
-            pass
-        unread = {kind for name, kind in KIND.items() if name not in noted.read}
-        decided.append({kind: option for kind, option in chosen.items() if kind not in unread})
-    return found
-
-
-class _Noted:
-    """Choices that note which of them an analysis asks for."""
-
-    def __init__(self, choices: Choices) -> None:
-        self.choices = choices
-        self.read: set[str] = set()
-
-    def __getattr__(self, name: str) -> object:
-        self.read.add(name)
-        return getattr(self.choices, name)
-
-
-def _choices(chosen: Specification) -> Choices:
-    return Choices(
-        engine=ENGINE[chosen["errors"]],
-        adjust=ADJUST[chosen["covariates"]],
-        topicals=chosen["topicals"],
-    )
-
-
-def _sites(sites: pd.DataFrame, chosen: Specification, lost: np.ndarray) -> pd.DataFrame:
-    score = OUTCOMES[0]
-    if chosen["class"] != "middle":
-        end = sites[f"improvement_{chosen['class']}"]
-        sites = sites.assign(**{score: end.fillna(sites[score])})
-    if chosen["result"] == "seen_to_the_end":
-        sites = sites.assign(**{score: sites[score].mask(lost)})
-    return sites
-
-
 COLUMNS = ("estimate", "ci_low", "ci_high", "p_value", "n_patients", "verdict", "reason")
 
 
@@ -345,3 +245,96 @@ def _table(
     table = pd.DataFrame(rows)
     table["p_joint"] = float("nan") if joint is None else joint.p_adjusted
     return table
+
+
+@cache
+def declared_choices() -> dict[str, dict[str, str]]:
+    """Return the choices by kind, each option with its meaning, the usual one first."""
+    text = resources.files("mnstudy.verdicts.robustness").joinpath("specifications.toml")
+    return tomllib.loads(text.read_text("utf-8"))
+
+
+def choice_problems(study: Study) -> list[Problem]:
+    """List what is wrong in the ``[specifications]`` of a study file."""
+    known = declared_choices()
+    problems = []
+    for kind, options in study.specifications.items():
+        allowed = list(known.get(kind, known))
+        good = kind in known and isinstance(options, list) and bool(options)
+        if good and all(option in allowed for option in options):
+            continue
+        column = f"specifications.{kind}"
+        rule = "a list of " + ", ".join(allowed) if kind in known else "one of " + ", ".join(known)
+        remedy = "correct it in the study file"
+        problems.append(Problem(column=column, value=str(options), rule=rule, remedy=remedy))
+    return problems
+
+
+def combinations(cohort: Cohort, *, any_lost: bool) -> Iterator[Specification]:
+    """Yield every combination of the choices that the study file keeps and the data offer."""
+    kept = cohort.study.specifications
+    offered = {
+        kind: [o for o in options if o in kept.get(kind, options)]
+        for kind, options in declared_choices().items()
+    }
+    if not any_lost:
+        offered["result"] = offered["result"][:1]
+    if "improvement_low" not in cohort.data or cohort.data["improvement_low"].isna().all():
+        offered["class"] = offered["class"][:1]
+    for options in product(*offered.values()):
+        yield dict(zip(offered, options, strict=True))
+
+
+def answers(
+    asked: Question, specifications: Sequence[Specification], lost: np.ndarray
+) -> list[tuple[Specification, Answer]]:
+    """Answer a question under each combination of choices; those that cannot answer are left out.
+
+    Left out too is a combination that differs from an earlier one only in choices that the
+    analysis did not ask for there: its answer is the same.
+    """
+    found: list[tuple[Specification, Answer]] = []
+    decided: list[Specification] = []  # of each combination tried, the choices that mattered
+    for chosen in specifications:
+        if any(one.items() <= chosen.items() for one in decided):
+            continue
+        noted = _Noted(_choices(chosen))
+        sites = _sites(asked.sites, chosen, lost)
+        try:
+            question = replace(asked, choices=cast(Choices, noted), sites=sites)
+            found.append((chosen, estimate_claim(question)))
+        except NotTestable:
+            pass
+        unread = {kind for name, kind in KIND.items() if name not in noted.read}
+        decided.append({kind: option for kind, option in chosen.items() if kind not in unread})
+    return found
+
+
+class _Noted:
+    """Choices that note which of them an analysis asks for."""
+
+    def __init__(self, choices: Choices) -> None:
+        self.choices = choices
+        self.read: set[str] = set()
+
+    def __getattr__(self, name: str) -> object:
+        self.read.add(name)
+        return getattr(self.choices, name)
+
+
+def _choices(chosen: Specification) -> Choices:
+    return Choices(
+        engine=ENGINE[chosen["errors"]],
+        adjust=ADJUST[chosen["covariates"]],
+        topicals=chosen["topicals"],
+    )
+
+
+def _sites(sites: pd.DataFrame, chosen: Specification, lost: np.ndarray) -> pd.DataFrame:
+    score = OUTCOMES[0]
+    if chosen["class"] != "middle":
+        end = sites[f"improvement_{chosen['class']}"]
+        sites = sites.assign(**{score: end.fillna(sites[score])})
+    if chosen["result"] == "seen_to_the_end":
+        sites = sites.assign(**{score: sites[score].mask(lost)})
+    return sites
