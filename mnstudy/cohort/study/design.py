@@ -11,7 +11,7 @@ from mnstudy.words.notes import Count, Note, note
 ARMS = ("treatment", "adjunct")
 # what a trial may assign instead, where all sites get the same treatment
 DOSES = ("needle_depth_mm", "session_interval_weeks", "setting", "device", "maintenance")
-MIN_PATIENTS = 5  # fewer with both kinds of site are exceptions, not a design
+FEWEST_IN_BOTH = 5  # fewer with both kinds of site are exceptions, not a design
 
 
 def infer_design(data: pd.DataFrame) -> tuple[str, Note]:
@@ -36,11 +36,11 @@ def infer_design(data: pd.DataFrame) -> tuple[str, Note]:
         arm = arm + " " + data["adjunct"].astype("str").where(data["adjunct"].notna(), "none")
     kinds = arm[data["treatment"].notna()].groupby(patient).nunique()
     both, everyone = int((kinds > 1).sum()), len(kinds)
-    if both >= MIN_PATIENTS and 2 * both >= everyone:
+    if both >= FEWEST_IN_BOTH and 2 * both >= everyone:
         patients = Count(n=both, of=everyone, noun="patient")
         return "split_body", note("sites_treated_differently", patients=patients)
     arms = patient.groupby(arm).nunique()
-    if int((arms >= MIN_PATIENTS).sum()) > 1:
+    if int((arms >= FEWEST_IN_BOTH).sum()) > 1:
         return "registry", note("patients_treated_differently")
     return "single_arm", note("all_treated_alike")
 

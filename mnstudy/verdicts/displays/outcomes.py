@@ -35,7 +35,7 @@ PROPORTIONS = ("event_rate", "share")
 BETWEEN_VISITS = ("time_to_response", "time_to_clear")
 WITH_ROWS = ("improvement", "change", "arm_contrast", "depth_contrast", "maintenance", "level",
              "ratio", "durability")  # fmt: skip
-CLAIMED, THRESHOLD = "claimed", "threshold"
+CLAIMED, AT_THRESHOLD = "claimed", "threshold"
 MOST_SHARED = 0.1  # of the smaller group: its standard error is then off by 5 % at most
 OVERLAP = (
     "many patients are in both groups, so that these are neither pairs nor separate: no interval "
@@ -216,7 +216,7 @@ def _thresholds(question: Question, groups: EventGroups | None, finding: Finding
     part = next(shares, None)
     if groups is None or part is None:
         return []
-    shown = Outcome(reading=THRESHOLD, label=part.label, unit=part.unit, effect=part, groups=())
+    shown = Outcome(reading=AT_THRESHOLD, label=part.label, unit=part.unit, effect=part, groups=())
     return [_compared(shown, groups, question, finding)]
 
 

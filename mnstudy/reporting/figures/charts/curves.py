@@ -52,7 +52,7 @@ BELOW = 1.05  # inches, the differences
 BETWEEN = 0.12
 SHARE = "patients with at least so much improvement (percent)"
 DIFFERENCE = "difference (percentage points)"
-THRESHOLD = "improvement of at least (percent of baseline)"
+RESPONDER_AXIS = "improvement of at least (percent of baseline)"
 # Solid with a filled range, dashed with dotted edges: told apart without colour.
 LOOKS: tuple[tuple[str, Any, str], ...] = (
     (style.PART, "solid", "s"),
@@ -347,7 +347,7 @@ def _draw_responders(chart: ResponderPlot, width: float, size: float) -> Picture
         for panel in panels:
             panel.set_xlim(*_ends(curve))
             reference_line(panel, curve.usual)
-        under_axis(panels[-1], THRESHOLD, size)
+        under_axis(panels[-1], RESPONDER_AXIS, size)
     return picture
 
 
