@@ -51,7 +51,7 @@ def test_the_study_file_is_read_and_its_claims_are_answered(tmp_path, sheet):
     assert any("percent of baseline" in note or "ECCA" in note for note in cohort.notes)
 
 
-@pytest.mark.parametrize("way", ["import show", "import mnstudy as mn"])
+@pytest.mark.parametrize("way", ["import show", "all 43 claims"])
 def test_the_python_examples_run(way, tmp_path, monkeypatch):
     """Sensitivity of all claims, which takes long, has tests of its own."""
     example = next(b for b in blocks("python") if way in b)

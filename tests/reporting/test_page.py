@@ -328,9 +328,17 @@ def test_the_page_is_the_same_each_time(two):
     assert page_module.TITLE in shown(two)
 
 
+COLOURED = ("supported", "partly", "inconclusive", "inconclusive-edge", "contradicted",
+            "untestable")  # fmt: skip
+
+
 def test_the_page_has_the_colours_of_the_figures():
     css = resources.files("mnstudy.reporting.page").joinpath("templates/report.css").read_text()
-    named = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", css.partition("@media")[0]))
+    light, printed = css.partition("@media")[0], css.partition("@media print")[2]
+    named, on_paper = (
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", part)) for part in (light, printed)
+    )
+    assert {k: v for k, v in on_paper.items() if k in COLOURED} == {k: named[k] for k in COLOURED}
     styles = VERDICT_STYLES
     assert named["supported"] == styles["supported"].colour
     assert named["partly"] == styles["partly supported"].colour
