@@ -124,11 +124,13 @@ def _command(
 
 def _report(arguments: argparse.Namespace) -> int:
     from mnstudy.reporting.run import unchanged
+    from mnstudy.reporting.run.folder import remove_abandoned
 
     notebooks = not arguments.no_notebooks
     how = (arguments.only, arguments.formats, arguments.profile, notebooks)
     out, asked = Path(arguments.out), unchanged.call_fingerprint(arguments.data, *how)
     if not arguments.fresh and unchanged.is_up_to_date(out, asked):
+        remove_abandoned(out.expanduser().absolute())  # of a run that was killed
         print("nothing changed since this report was made (--fresh works everything out again)")
     else:
         out = _make_report(arguments)

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -12,7 +14,7 @@ import mnstudy as mn
 from mnstudy import cache, cli
 from mnstudy.cohort.loading.shipped import data_dir
 from mnstudy.reporting.notebooks import run as notebooks
-from mnstudy.reporting.run import unchanged
+from mnstudy.reporting.run import folder, unchanged
 from mnstudy.reporting.run.folder import write_manifest
 from mnstudy.reporting.run.processes import CachedCall, run_cached, workers
 
@@ -171,6 +173,15 @@ def test_an_unreadable_study_file_is_left_to_loading(tmp_path):
     assert unchanged.call_fingerprint("no such file")
 
 
+def abandoned(out):
+    """Leave beside a report what a run leaves that was killed."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = out.with_name(f".{out.name}.{folder._here()}.{ended.pid}.abc123.new")
+    left.mkdir()
+    return left
+
+
 def test_report_from_the_command_line(study, tmp_path, capsys):
     """A small report, asked for twice, then with another margin, then compared."""
     out = tmp_path / "r"
@@ -180,8 +191,10 @@ def test_report_from_the_command_line(study, tmp_path, capsys):
     first = capsys.readouterr().out
     assert "findings ..." in first
     assert re.search(r"figures \.+ +\d+ of \d+ +\[#{30}\]", first)
+    killed = abandoned(out)
     assert cli.main([*command, str(out)]) == 0
     assert capsys.readouterr().out.startswith("nothing changed since this report was made")
+    assert not killed.exists()
     with_margin(study, "rare-pih", 2)
     other = tmp_path / "r2"
     assert cli.main([*command, str(other)]) == 0
