@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -29,3 +30,15 @@ def chosen(words: str | Iterable[str], known: Collection[str], what: str) -> lis
     if unknown:
         raise ValueError(f"no {what} {', '.join(unknown)}: choose from {', '.join(known)}")
     return asked
+
+
+def nearest(
+    word: object, known: Iterable[str], otherwise: str, *, n: int = 2, cutoff: float = 0.5
+) -> str:
+    """Offer the known words nearest to one that is not, or say what else to do.
+
+    >>> nearest("topical", ["topicals", "engine"], "leave it out")
+    'did you mean topicals?'
+    """
+    near = difflib.get_close_matches(str(word), list(known), n=n, cutoff=cutoff)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise

@@ -13,7 +13,7 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
-from mnstudy.verdicts.claims.registry import nearest, registry
+from mnstudy.verdicts.claims.registry import nearest_claims, registry
 from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
 from mnstudy.verdicts.robustness.checks import CHECKS, Checks, table
 from mnstudy.verdicts.robustness.rows import over_margins
@@ -84,7 +84,7 @@ class Findings(Sequence[Finding]):
         if key in registry():
             raise KeyError(f"{key!r} was not evaluated here: put it to the data with mn.evaluate")
         known = dict.fromkeys([*registry(), *(f.claim.id for f in self._findings)])
-        raise KeyError(f"{key!r} is not a claim: {nearest(key, known)}")
+        raise KeyError(f"{key!r} is not a claim: {nearest_claims(key, known)}")
 
     def __len__(self) -> int:
         return len(self._findings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from mnstudy.cohort.schema.columns import ColumnSpec, columns
 from mnstudy.cohort.schema.problems import Problem
 from mnstudy.cohort.study.plan import Plan
 from mnstudy.cohort.study.study import Study
+from mnstudy.errors import nearest
 from mnstudy.verdicts.claims.registry import RULES, Claim, registry
 from mnstudy.verdicts.claims.settings import DEPTHS, Form, Setting, column_of, forms
 
@@ -59,12 +59,6 @@ class SettingInput:
 def bad(key: str, value: Any, rule: str, remedy: str) -> Problem:
     """Return a problem of the study file; ``key`` is the dotted key."""
     return Problem(column=key, value=str(value), rule=rule, remedy=remedy)
-
-
-def nearest(word: object, known: Collection[str], otherwise: str) -> str:
-    """Offer the nearest known words, or say what else to do."""
-    near = difflib.get_close_matches(str(word), list(known), n=2, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def is_number(value: object) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.errors import nearest
 
 RULES = ("superiority", "difference", "noninferiority", "below", "above")
 
@@ -121,14 +121,13 @@ def claim(claim_id: str, own: Mapping[str, Claim] | None = None) -> Claim:
     """
     known = with_own(own)
     if claim_id not in known:
-        raise KeyError(f"there is no claim {claim_id!r}: {nearest(claim_id, known)}")
+        raise KeyError(f"there is no claim {claim_id!r}: {nearest_claims(claim_id, known)}")
     return known[claim_id]
 
 
-def nearest(claim_id: str, known: Iterable[str]) -> str:
+def nearest_claims(claim_id: str, known: Iterable[str]) -> str:
     """Offer the ids nearest to one that is not known."""
-    near = difflib.get_close_matches(claim_id, list(known), n=3, cutoff=0.4)
-    return f"did you mean {' or '.join(near)}?" if near else "mn.claims() lists them all"
+    return nearest(claim_id, known, "mn.claims() lists them all", n=3, cutoff=0.4)
 
 
 def with_own(own: Mapping[str, Claim] | None) -> Mapping[str, Claim]:
