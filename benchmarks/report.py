@@ -1,4 +1,4 @@
-"""A fresh report against the notebooks one after another, and a second report against the first."""
+"""A fresh report against the notebooks one after another, and a report of which nothing changed."""
 
 import os
 import subprocess
@@ -7,43 +7,59 @@ import tempfile
 import time
 from pathlib import Path
 
-from mnstudy.reporting.notebooks import run as notebooks
-from mnstudy.reporting.run import unchanged
+import psutil
 
-DATA = "demo_clinic"
+from mnstudy.reporting.notebooks.run import run
+from mnstudy.reporting.run.origin import shipped_notebooks
+
+REPORT = [sys.executable, "-m", "mnstudy.cli", "report", "--formats", "svg", "--out"]
 
 
 def sequential():
     """Run every notebook in a new kernel of its own, as somebody with JupyterLab would."""
     start = time.perf_counter()
-    for path in unchanged.shipped_notebooks():
-        notebooks.run(path, {"dataset": DATA})
+    for path in shipped_notebooks():
+        run(path)
     return time.perf_counter() - start
 
 
-def report(out, cache, *more):
-    start = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "mnstudy.cli", "report", DATA, "--out", str(out), *more],
-        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
-        check=True,
+def report(place, *more):
+    """Return how long a report takes, and the most memory that all its processes had together."""
+    start, most = time.perf_counter(), 0
+    process = subprocess.Popen(
+        [*REPORT, str(place / "report"), *more],
+        env={**os.environ, "XDG_CACHE_HOME": str(place / "cache")},
         stdout=subprocess.DEVNULL,
     )
-    return time.perf_counter() - start
+    while process.poll() is None:
+        most = max(most, memory(psutil.Process(process.pid)))
+        time.sleep(0.1)
+    if process.returncode:
+        raise SystemExit("the report failed")
+    return time.perf_counter() - start, most
+
+
+def memory(process):
+    """Return the resident memory of a process and all beneath it; shared pages count each time."""
+    try:
+        return sum(p.memory_info().rss for p in (process, *process.children(recursive=True)))
+    except psutil.NoSuchProcess:  # ended meanwhile
+        return 0
 
 
 def main():
-    with tempfile.TemporaryDirectory() as place:
-        out, cache = Path(place) / "report", Path(place) / "cache"
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
         before = sequential()
-        fresh = report(out, cache, "--formats", "svg")
-        again = report(out, cache, "--formats", "svg")
-        every = report(out, cache, "--fresh")
+        fresh, most = report(place, "--fresh")
+        keeping, _ = report(place, "--formats", "svg", "png")
+        again, _ = report(place, "--formats", "svg", "png")
         after = sequential()
         alone = (before + after) / 2  # a shared machine is not as fast at every moment
-        print(f"notebooks of {DATA} one after another: {before:.1f} s, later {after:.1f} s")
-        print(f"fresh report (figures as SVG): {fresh:.1f} s, {fresh / alone:.2f} times as long")
-        print(f"fresh report (SVG, PNG, PDF): {every:.1f} s, {every / alone:.2f} times as long")
+        print(f"notebooks one after another: {before:.1f} s, later {after:.1f} s")
+        print(f"fresh report with them: {fresh:.1f} s, {fresh / alone:.2f} times as long")
+        print(f"all its processes together: {most / 2**20:,.0f} MB at most")
+        print(f"the same, results kept, PNG too: {keeping / alone:.2f} times as long")
         print(f"nothing changed: {again:.2f} s, {again / alone:.3f} times as long")
 
 

@@ -37,6 +37,7 @@ _PUBLIC = {
     "Finding": ("mnstudy.verdicts.finding.finding", "Finding"),
     "Findings": ("mnstudy.verdicts.findings", "Findings"),
     "plot": ("mnstudy.reporting.figures.plot", "plot"),
+    "style": ("mnstudy.reporting.figures.style", "style"),
     "outcomes": ("mnstudy.verdicts.displays.outcomes", "outcomes"),
     "tables": ("mnstudy.reporting.tables.write", "tables"),
     "write_tables": ("mnstudy.reporting.tables.write", "write_tables"),

@@ -11,8 +11,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mnstudy import __version__
 from mnstudy.errors import DataError, DesignError
@@ -43,8 +44,12 @@ def _run(argv: Sequence[str] | None) -> int:
         return int(arguments.run(arguments))
     except (DataError, DesignError) as error:
         print(error, file=sys.stderr)
-    except (KeyError, ValueError, FileExistsError) as error:
+    except (KeyError, ValueError, FileExistsError, ChildProcessError) as error:
         print(error.args[0] if error.args else error, file=sys.stderr)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"{error.strerror or error}; what was there before is as it was", file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped; nothing half-written is left behind", file=sys.stderr)
         return 130
@@ -123,46 +128,39 @@ def _command(
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from mnstudy.reporting.run import unchanged
-    from mnstudy.reporting.run.folder import remove_abandoned
+    from mnstudy.reporting.run.folder import is_current, remove_abandoned
+    from mnstudy.reporting.run.origin import report_fingerprint
 
-    notebooks = not arguments.no_notebooks
-    how = (arguments.only, arguments.formats, arguments.profile, notebooks)
-    out, asked = Path(arguments.out), unchanged.call_fingerprint(arguments.data, *how)
-    if not arguments.fresh and unchanged.is_up_to_date(out, asked):
-        remove_abandoned(out.expanduser().absolute())  # of a run that was killed
+    how = {
+        "claims": arguments.only,
+        "formats": arguments.formats,
+        "profile": arguments.profile,
+        "notebooks": not arguments.no_notebooks,
+    }
+    out = Path(arguments.out).expanduser().absolute()
+    if not arguments.fresh and is_current(out, report_fingerprint(arguments.data, **how)):
+        remove_abandoned(out)  # of a run that was killed
         print("nothing changed since this report was made (--fresh works everything out again)")
     else:
-        out = _make_report(arguments)
-        unchanged.remember(out, asked)
+        _make_report(arguments, how)
         gc.freeze()  # ending takes a second less: nothing is looked through to be thrown away
     print(f"{out / 'index.html'}   open this\n{out / 'results.csv'}   every number, full precision")
     return 0
 
 
-def _make_report(arguments: argparse.Namespace) -> Path:
-    from mnstudy.reporting.run.processes import prepared_server
+def _make_report(arguments: argparse.Namespace, how: Mapping[str, Any]) -> None:
+    from mnstudy.reporting.run.processes import prepare
 
     # Ended by the system it cleans up as when interrupted: nothing half-written is left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with prepared_server():  # imports at the same time as this process
-        from mnstudy.cohort.loading.datasets import load
-        from mnstudy.reporting.report import report
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process alone
+    prepare()  # imports at the same time as this process
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    from mnstudy.reporting.report import report
 
-        cohort = load(arguments.data) if arguments.data else None
-        progress = Progress()
-        path = report(
-            cohort,
-            out=arguments.out,
-            claims=arguments.only,
-            formats=arguments.formats,
-            profile=arguments.profile,
-            notebooks=not arguments.no_notebooks,
-            reuse=not arguments.fresh,
-            progress=progress,
-        )
-        progress.close()
-    return path
+    progress = Progress()
+    report(arguments.data, arguments.out, reuse=not arguments.fresh, progress=progress, **how)
+    progress.close()
 
 
 class Progress:

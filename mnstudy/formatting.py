@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 HUGE = 1e6  # beyond it only the order of magnitude means anything here
@@ -320,46 +320,36 @@ def _share(count: int, n: int, decimals: int, sign: str) -> str:
     return f"{number(share, 0 if count in (0, n) else decimals)}{sign}"
 
 
-def _plain_count(n: int) -> str:
-    return f"{n:,}"
-
-
-PROFILES: dict[str, Profile] = {
-    p.name: p
-    for p in (
-        Profile(
-            name="default",
-            source="mnstudy.formatting",
-            p_parts=p_parts,
-            p_letter="p",
-            percent=default_percent,
-            count=_plain_count,
-            mean_sd=mean_sd,
-            interval=default_interval,
-            level=level,
-        ),
-        Profile(
-            name="annals",
-            source="Annals of Internal Medicine, general statistical guidance for authors",
-            p_parts=annals_p,
-            percent=annals_percent,
-            count=_plain_count,
-            mean_sd=mean_sd,
-            interval=annals_interval,
-            level=close_level,
-        ),
-        Profile(
-            name="jama",
-            source="AMA Manual of Style, 11th edition",
-            p_parts=jama_p,
-            percent=jama_percent,
-            count=jama_count,
-            mean_sd=mean_sd,
-            interval=annals_interval,
-            level=close_level,
-        ),
-    )
-}
+_DEFAULT = Profile(
+    name="default",
+    source="mnstudy.formatting",
+    p_parts=p_parts,
+    p_letter="p",
+    percent=default_percent,
+    count="{:,}".format,
+    mean_sd=mean_sd,
+    interval=default_interval,
+    level=level,
+)
+_ANNALS = replace(
+    _DEFAULT,
+    name="annals",
+    source="Annals of Internal Medicine, general statistical guidance for authors",
+    p_parts=annals_p,
+    p_letter="P",
+    percent=annals_percent,
+    interval=annals_interval,
+    level=close_level,
+)
+_JAMA = replace(
+    _ANNALS,
+    name="jama",
+    source="AMA Manual of Style, 11th edition",
+    p_parts=jama_p,
+    percent=jama_percent,
+    count=jama_count,
+)
+PROFILES: dict[str, Profile] = {p.name: p for p in (_DEFAULT, _ANNALS, _JAMA)}
 
 
 def profile_named(name: str | Profile) -> Profile:

@@ -1,6 +1,9 @@
 """What the pages for developers name is there: files, names in them, links, targets of make."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,22 @@ def test_public_names_are_public(path):
         found = mn
         for part in name.split("."):
             found = getattr(found, part)
+
+
+SCRIPTS = re.findall(
+    r"^```python\n(.*?)^```", (ROOT / "docs/figures.md").read_text("utf-8"), re.M | re.S
+)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: re.findall(r'savefig\("(\w+)', s)[0])
+def test_the_scripts_of_the_page_on_figures_run_as_they_stand(script, tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=tmp_path, env={**os.environ, "MPLBACKEND": "agg"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    (written,) = tmp_path.iterdir()
+    assert written.stat().st_size > 5_000
 
 
 def test_every_statistic_is_in_the_table():

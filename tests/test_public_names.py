@@ -6,15 +6,13 @@ import sys
 import pytest
 
 import mnstudy as mn
-from mnstudy import reporting
-from mnstudy.reporting.notebooks import show
 
 NAMES = [
     "datasets", "load", "validate", "claims", "claim", "evaluate", "evidence", "report", "simulate",
     "operating_characteristics", "stats", "plot", "DataError",
     "scales", "attrition", "specification_curve", "evidence_table", "doubts",
     "between_studies", "evidence_map", "table_one", "missingness",
-    "charts", "tables", "outcomes", "write_tables",
+    "charts", "style", "tables", "outcomes", "write_tables",
 ]  # fmt: skip
 STATS = [
     "random_intercept", "mixed_model", "pool", "signed_rank", "hodges_lehmann", "proportion",
@@ -47,26 +45,3 @@ def test_nothing_heavy_is_imported_before_it_is_needed(code):
     probe = f"{code}; import sys; print([m for m in {heavy!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
-
-
-EARLIER = {
-    "asked": "claims_table",
-    "answers": "results_table",
-    "figure_or_reason": "plot",
-    "other_choices": "sensitivity_table",
-    "behind": "chart",
-}
-
-
-@pytest.mark.parametrize("module", ["notebook_tables", "notebook_figures"])
-def test_earlier_names_of_notebooks_work_and_say_what_they_are_now(module):
-    with pytest.warns(DeprecationWarning, match=r"notebooks\.show"):
-        shown = getattr(reporting, module)
-    assert shown is show
-    for before, now in EARLIER.items():
-        with pytest.warns(DeprecationWarning, match=now):
-            assert getattr(shown, before) is getattr(show, now)
-    with pytest.raises(AttributeError, match="nonsense"):
-        _ = shown.nonsense
-    with pytest.raises(AttributeError, match="nonsense"):
-        _ = reporting.nonsense

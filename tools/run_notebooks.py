@@ -8,8 +8,9 @@ from pathlib import Path
 
 import nbformat
 
-from mnstudy.reporting.notebooks.run import run_all, write
-from mnstudy.reporting.run.unchanged import shipped_notebooks
+from mnstudy.reporting.notebooks.run import run, text_of
+from mnstudy.reporting.run.origin import shipped_notebooks
+from mnstudy.reporting.run.processes import CachedCall, workers
 
 NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
 REL_TOL = 1e-6  # the last printed digit may round the other way on another machine
@@ -54,10 +55,11 @@ def show(done: int, total: int) -> None:
 
 def main() -> int:
     paths = shipped_notebooks()
-    fresh = run_all(paths, progress=show)
+    with workers() as some:
+        fresh = list(some.results([CachedCall("notebook", (), run, (p,)) for p in paths], show))
     if "--check" not in sys.argv:
         for path, notebook in zip(paths, fresh, strict=True):
-            write(notebook, path)
+            path.write_text(text_of(notebook), encoding="utf-8", newline="\n")
         return 0
     found = [d for p, n in zip(paths, fresh, strict=True) for d in differences(p, n)]
     print("\n".join(found) if found else "notebooks .......... outputs as committed")

@@ -5,19 +5,22 @@ from __future__ import annotations
 import difflib
 import math
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import pandas as pd
 
 from mnstudy.cohort.table import UNIT, is_baseline
+from mnstudy.packaged import packaged
 
 PERCENT, GRADES, CLASSES, NONE = "percent of baseline", "grade change", "classes", "none"
 NO_MID = "none known"
+COLUMNS = [
+    "name", "aliases", "low", "high", "best", "better", "type", "items", "mid", "mid_population",
+    "mid_source", "rule", "reason", "source", "status",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +86,7 @@ class Scale:
 @cache
 def registry() -> dict[str, Scale]:
     """Return every scale by name, in the order of the file."""
-    text = resources.files("mnstudy.cohort").joinpath("scales.toml").read_text("utf-8")
-    return {name: _scale(name, raw) for name, raw in tomllib.loads(text).items()}
+    return {name: _scale(name, raw) for name, raw in packaged("cohort/scales.toml").items()}
 
 
 def _scale(name: str, raw: dict[str, Any]) -> Scale:
@@ -162,27 +164,19 @@ def scales() -> pd.DataFrame:
     >>> scales().loc["POSAS 2.0 patient", "rule"]
     'percent of baseline'
     """
-    return pd.DataFrame([_row(s) for s in registry().values()]).set_index("name")
+    rows = [_row(s) for s in registry().values()]
+    return pd.DataFrame(rows, columns=COLUMNS).set_index("name")
 
 
 def _row(scale: Scale) -> dict[str, Any]:
     mid = scale.mid
-    return {
-        "name": scale.name,
+    cells: dict[str, Any] = {name: getattr(scale, name) for name in COLUMNS if hasattr(scale, name)}
+    return cells | {
         "aliases": ", ".join(scale.aliases),
-        "low": scale.low,
-        "high": scale.high,
-        "best": scale.best,
-        "better": scale.better,
-        "type": scale.type,
         "items": ", ".join(scale.items),
         "mid": f"{mid.value} {mid.unit}" if mid else NO_MID,
         "mid_population": mid.population if mid else "",
         "mid_source": mid.source if mid else "",
-        "rule": scale.rule,
-        "reason": scale.reason,
-        "source": scale.source,
-        "status": scale.status,
     }
 
 

@@ -159,11 +159,6 @@ def _about(values: Floats, share: float) -> float:
     return float(values[start : start + THRESHOLD].mean())
 
 
-def _as_it_is(curve: DoseCurve) -> DoseCurve:
-    """Return a dose curve: its means and slopes rest on five patients or more in any cohort."""
-    return curve
-
-
 def _guarded_responders(curve: ResponderCurve) -> ResponderCurve | None:
     """Leave out thresholds with one to four patients beyond them, or between two of them."""
     if curve.synthetic:
@@ -350,7 +345,7 @@ _GUARDS: Mapping[type, Callable[[Any], Any]] = {
     Pairs: _guarded_pairs,
     Trajectories: _guarded_trajectories,
     GradeFlow: guarded_grades,
-    DoseCurve: _as_it_is,
+    DoseCurve: lambda curve: curve,  # its means rest on five patients or more in any cohort
     ResponderCurve: _guarded_responders,
     Waiting: _guarded_waiting,
     Harms: guarded_harms,

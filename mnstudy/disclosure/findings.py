@@ -294,7 +294,7 @@ def _without_rate(finding: Finding, estimate: Estimate, few: Few) -> Finding:
     """Return a rate with no more than its limit; what was counted by session goes with it."""
     level, joint = estimate.confidence_level, finding.simultaneous
     gone = None if joint is None else limit_only(joint, few, joint.confidence_level)
-    remarks = [r for r in finding.remarks if r.kind != "event_counts"]
+    remarks = [few.note(level), *(r for r in finding.remarks if r.kind != "event_counts")]
     parts = []
     for part in finding.parts:
         if part.kind == "together" and joint is not None:
@@ -302,14 +302,8 @@ def _without_rate(finding: Finding, estimate: Estimate, few: Few) -> Finding:
         elif part.kind == "arm" and part.unit == "percent":
             part = without_value(part)
         parts.append(part)
-    return replace(
-        finding,
-        estimate=limit_only(estimate, few, level),
-        simultaneous=gone,
-        p_holm=NAN,
-        parts=tuple(parts),
-        remarks=(few.note(level), *(_of_family(r, gone) for r in remarks)),
-    )
+    finding = replace(finding, parts=tuple(parts), remarks=tuple(remarks))
+    return _having(finding, limit_only(estimate, few, level), gone)
 
 
 def _without_difference(finding: Finding) -> Finding:
@@ -318,14 +312,13 @@ def _without_difference(finding: Finding) -> Finding:
     estimate, joint = finding.estimate, finding.simultaneous
     gone = None if joint is None else without_value(joint)
     parts = tuple(without_value(p) if p.unit == estimate.unit else p for p in finding.parts)
-    return replace(
-        finding,
-        estimate=without_value(estimate),
-        simultaneous=gone,
-        p_holm=NAN,
-        parts=parts,
-        remarks=tuple(_of_family(r, gone) for r in finding.remarks),
-    )
+    return _having(replace(finding, parts=parts), without_value(estimate), gone)
+
+
+def _having(finding: Finding, estimate: Estimate, joint: Estimate | None) -> Finding:
+    """Return the finding with less in its estimates, and nothing more in what is said of them."""
+    remarks = tuple(_of_family(r, joint) for r in finding.remarks)
+    return replace(finding, estimate=estimate, simultaneous=joint, p_holm=NAN, remarks=remarks)
 
 
 def _of_family(remark: Note, joint: Estimate | None) -> Note:

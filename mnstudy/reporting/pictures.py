@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.figures.plot import plot
 from mnstudy.reporting.figures.specification import curve_data, is_a_curve
 from mnstudy.reporting.page.scorecard import scorecard
 from mnstudy.reporting.page.sections import PageFigure, curve_key
-from mnstudy.reporting.run.processes import CachedCall, Progress, Workers, run_cached
+from mnstudy.reporting.run.origin import finding_basis
+from mnstudy.reporting.run.processes import ALONE, CachedCall, Progress, Workers
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.tables.write import csv_bytes
 from mnstudy.reporting.words import figure_data
-from mnstudy.verdicts.finding.cache_keys import finding_basis
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
@@ -26,17 +27,7 @@ from mnstudy.verdicts.robustness.specification import SpecificationCurve
 FORMATS = tuple(style.WRITERS)
 SCORECARD_DPI = 118
 Shown = Finding | SpecificationCurve | Chart
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """A figure, drawn but not yet written: its files, and as the page has it."""
-
-    wide: Mapping[str, bytes]  # by ending; csv holds what is drawn
-    addresses: tuple[str, str]  # of the wide and the narrow one, for the page
-    inches: tuple[float, float]
-    alt: str
-    caption: str
+Key = tuple[str, str]  # of the body of data and the figure
 
 
 def draw_figures(
@@ -44,7 +35,7 @@ def draw_figures(
     folder: Path,
     *,
     formats: Sequence[str],
-    workers: Workers | None = None,
+    workers: Workers = ALONE,
     progress: Progress,
 ) -> dict[tuple[str, str], PageFigure]:
     """Draw and write every figure and the scorecard; return the figures by body and key.
@@ -54,21 +45,29 @@ def draw_figures(
     svg, which is always drawn.
     """
     # The last ones show all claims at once and take longest: begun first, none is waited for.
-    wanted = list(_wanted(sources))[::-1]
+    wanted = dict(list(_wanted(sources))[::-1])
     every = tuple(f for f in FORMATS if f == "svg" or f in formats)
     columns = [(b.heading, b.findings) for b in sources]
     basis = [(name, [finding_basis(f) for f in found]) for name, found in columns]
     pieces = [CachedCall("scorecard", tuple(basis), _scorecard, (columns,))]
-    pieces += [CachedCall("figure", (_basis(x), every), _draw, (x, every)) for _, _, x in wanted]
-    made = run_cached(pieces, workers=workers, done=lambda i, n: progress("figures", i, n))
+    pieces += [
+        CachedCall("figure", (_basis(shown), every, key), _draw, (shown, every, key))
+        for key, shown in wanted.items()
+    ]
+    made = workers.results(pieces, partial(progress, "figures"))
     folder.mkdir(parents=True, exist_ok=True)
-    for ending, content in made[0].items():
-        (folder / f"scorecard.{ending}").write_bytes(content)
-    files = made[1:]
-    return {
-        (source, key): _write(made, folder, f"figures/{source}/{key}")
-        for (source, key, _), made in zip(wanted, files, strict=True)
-    }
+    _write(next(made), folder / "scorecard")
+    figures = {}
+    for key, (figure, files) in zip(wanted, made, strict=True):
+        _write(files, folder / figure.path)
+        figures[key] = figure
+    return figures
+
+
+def _write(files: Mapping[str, bytes], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for ending, content in files.items():
+        target.with_name(f"{target.name}.{ending}").write_bytes(content)
 
 
 def _scorecard(columns: Sequence[tuple[str, Findings]]) -> dict[str, bytes]:
@@ -89,16 +88,16 @@ def _basis(shown: Shown) -> Shown:
     return shown
 
 
-def _wanted(sources: Sequence[EvidenceSource]) -> Iterator[tuple[str, str, Shown]]:
+def _wanted(sources: Sequence[EvidenceSource]) -> Iterator[tuple[Key, Shown]]:
     for source in sources:
         for finding in source.findings:
             if is_drawn(finding):
-                yield source.key, finding.claim.id, finding
+                yield (source.key, finding.claim.id), finding
         for curve in source.checked.curves if source.checked else ():
             if is_a_curve(curve):
-                yield source.key, curve_key(curve.finding.claim.id), curve
+                yield (source.key, curve_key(curve.finding.claim.id)), curve
         for chart in _charts(source):
-            yield source.key, chart.key, chart
+            yield (source.key, chart.key), chart
 
 
 def is_drawn(finding: Finding) -> bool:
@@ -115,32 +114,23 @@ def _charts(source: EvidenceSource) -> Iterator[Chart]:
     yield from source.overview
 
 
-@style.themed()
-def _draw(shown: Shown, formats: Sequence[str]) -> _Files:
+def _draw(shown: Shown, formats: Sequence[str], key: Key) -> tuple[PageFigure, dict[str, bytes]]:
+    """Draw a figure; return it as the page has it, and its files by ending."""
     wide, narrow = plot(shown), plot(shown, width="column")
     width, height = wide.get_size_inches()
     files = {name: style.WRITERS[name](wide) for name in formats}
     files["csv"] = csv_bytes(_data(shown))
-    said = (shown.alt, shown.caption) if isinstance(shown, Chart) else ("", "")
-    addresses = (style.data_address(files["svg"]), style.data_address(style.svg_bytes(narrow)))
-    return _Files(files, addresses, (float(width), float(height)), *said)
-
-
-def _write(made: _Files, folder: Path, path: str) -> PageFigure:
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for ending, content in made.wide.items():
-        target.with_name(f"{target.name}.{ending}").write_bytes(content)
-    return PageFigure(
-        wide=made.addresses[0],
-        narrow=made.addresses[1],
-        width=round(96 * made.inches[0]),
-        height=round(96 * made.inches[1]),
-        path=path,
-        files=tuple(made.wide),
-        alt=made.alt,
-        caption=made.caption,
+    said = {"alt": shown.alt, "caption": shown.caption} if isinstance(shown, Chart) else {}
+    figure = PageFigure(
+        wide=style.data_address(files["svg"]),
+        narrow=style.data_address(style.svg_bytes(narrow)),
+        width=round(96 * width),
+        height=round(96 * height),
+        path="/".join(("figures", *key)),
+        files=tuple(files),
+        **said,
     )
+    return figure, files
 
 
 def _data(shown: Shown) -> pd.DataFrame:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
-from mnstudy import cache
 from mnstudy import formatting as fmt
 from mnstudy.cohort.loading.datasets import load
 from mnstudy.cohort.loading.shipped import check_manifest, data_dir, read_manifest
 from mnstudy.cohort.schema.problems import fail
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
+from mnstudy.reporting.notebooks.shipped import begin
 from mnstudy.reporting.page.checklists import checklist_frame
 from mnstudy.reporting.page.downloads import downloads
 from mnstudy.reporting.page.page import render
 from mnstudy.reporting.page.scorecard import scorecard_table
-from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.pictures import FORMATS, draw_figures
+from mnstudy.reporting.run.cache import cache_folder, forget_old
 from mnstudy.reporting.run.folder import (
     check_target,
     is_current,
@@ -38,14 +38,8 @@ from mnstudy.reporting.run.numbers import (
     specifications_frame,
     write_trials,
 )
-from mnstudy.reporting.run.origin import (
-    Options,
-    origin,
-    register_sha256,
-    report_fingerprint,
-    versions,
-)
-from mnstudy.reporting.run.processes import Progress, Workers, workers
+from mnstudy.reporting.run.origin import origin, register_sha256, report_fingerprint, versions
+from mnstudy.reporting.run.processes import ALONE, Progress, Workers, quiet, workers
 from mnstudy.reporting.run.scrub import scrub
 from mnstudy.reporting.run.sources import EvidenceSource, collect_evidence
 from mnstudy.reporting.tables.write import write_csv, write_tables
@@ -56,7 +50,7 @@ SHIPPED = ("published_patients", "demo_clinic")
 
 
 def report(
-    cohort: Cohort | None = None,
+    cohort: Cohort | str | os.PathLike[str] | None = None,
     out: str | Path = "report/",
     *,
     claims: str | Sequence[str] | None = None,
@@ -65,15 +59,15 @@ def report(
     notebooks: bool = False,
     reuse: bool = True,
     n_jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = quiet,
 ) -> Path:
     """Write every figure, every table and the page.
 
     Parameters
     ----------
-    cohort : Cohort, optional
-        See ``mnstudy.load``. Without one: the real published patients and the synthetic
-        demonstration clinic. The published trials stand beside it in either case.
+    cohort : Cohort, str or path, optional
+        See ``mnstudy.load``, or what it loads. Without one: the real published patients and the
+        synthetic demonstration clinic. The published trials stand beside it in either case.
     out : path
         Folder to write. An older report in it is replaced when the new one is whole; what else
         lies in it is kept. A report of fewer claims does not replace one of more.
@@ -86,14 +80,15 @@ def report(
     profile : {"default", "annals", "jama"}
         Number format of the tables.
     notebooks : bool
-        Run the shipped notebooks on the data as well and keep them beside the figures; a table
-        in memory has no place they could load it from, so they are left out.
+        Run the shipped notebooks on the data as well, each in a Python of its own, and keep them
+        beside the figures; a table in memory has no place they could load it from, so they are
+        left out.
     reuse : bool
         Take what an earlier run on this machine has worked out from the same data, code and
         versions; False works everything out again. The bytes written do not depend on it.
     n_jobs : int, optional
-        Pieces worked out side by side; the processors of the machine when left out. The bytes
-        written do not depend on it.
+        Pieces worked out side by side, and as many notebooks beside them; the processors of the
+        machine when left out, with 1 one after another. The bytes written do not depend on it.
     progress : callable, optional
         Called with the stage, how much of it is done and how much there is.
 
@@ -112,11 +107,14 @@ def report(
         An unknown claim id; the nearest are offered.
     DataError
         The data cannot be read.
+    ChildProcessError
+        A process that worked on the report has ended.
 
     Notes
     -----
     Results are kept between runs in the cache folder of this user, which others cannot read, and
-    forgotten after 30 days without use. Killed at any moment, a run leaves the older report whole.
+    forgotten after 30 days without use. Stopped or killed at any moment, on a full disk and after
+    any error, a run leaves the older report whole and no process behind.
 
     Examples
     --------
@@ -125,57 +123,41 @@ def report(
     """
     drawn = chosen(formats, FORMATS, "format")
     target = check_target(Path(out))
-    tell = progress or (lambda stage, done, total: None)
-    _check_shipped(tell)
-    cohorts = [load(name) for name in SHIPPED] if cohort is None else [cohort]
-    options = Options(
-        claims=_asked(claims, cohorts),
-        formats=tuple(f for f in FORMATS if f in drawn),
-        notebooks=notebooks,
-        profile=profile,
+    made_from = report_fingerprint(
+        cohort, claims=claims, formats=drawn, profile=profile, notebooks=notebooks
     )
-    paths: list[Path] = []
-    if notebooks:
-        from mnstudy.reporting.notebooks import run  # needs Jupyter, which is an extra
-
-        paths = run.wanted(cohort, options.claims)
-    key = report_fingerprint(cohorts, options, paths)
-    if reuse and is_current(target, key):
-        tell("nothing changed", 1, 1)
+    if reuse and is_current(target, made_from):
+        progress("nothing changed", 1, 1)
         return target
-    _refuse_fewer_claims(target, options)
+    _check_shipped(progress)
+    if not (cohort is None or isinstance(cohort, Cohort)):
+        cohort = load(cohort)
+    cohorts = [load(name) for name in SHIPPED] if cohort is None else [cohort]
+    asked = _asked(claims, cohorts)
+    _refuse_fewer_claims(target, asked)
+    kept = cache_folder() if reuse else None
     with ExitStack() as stack:
-        store = stack.enter_context(_store(reuse))
-        stack.enter_context(cache.cache_folder(store))
         folder = stack.enter_context(whole_folder(target))
-        some = stack.enter_context(workers(n_jobs))
-        sources = collect_evidence(
-            cohorts, tell, claims=options.claims, profile=options.profile, workers=some
+        private = stack.enter_context(tempfile.TemporaryDirectory(prefix="mnstudy-"))
+        some, beside = [stack.enter_context(workers(n_jobs, folder=kept)) for _ in range(2)]
+        names, texts = (
+            begin(cohort, asked, beside, private=private, done=partial(progress, "notebooks"))
+            if notebooks
+            else ([], iter(()))
         )
+        sources = collect_evidence(cohorts, progress, claims=asked, profile=profile, workers=some)
+        addresses = [f"notebooks/{name}" for name in sorted(names)]
         write_report(
-            sources,
-            folder,
-            formats=drawn,
-            workers=some,
-            progress=tell,
-            notebooks=run.written_beside(paths, folder, cohort, n_jobs=n_jobs, progress=tell)
-            if paths
-            else None,
+            sources, folder, formats=drawn, workers=some, progress=progress, notebooks=addresses
         )
+        for name, text in zip(names, texts, strict=True):
+            (folder / "notebooks").mkdir(exist_ok=True)
+            (folder / "notebooks" / name).write_text(text, encoding="utf-8", newline="\n")
         scrub(folder, cohorts)
-        write_manifest(folder, origin(sources, options, key))
-        cache.forget_old(store)
+        write_manifest(folder, origin(sources, asked, made_from))
+    if kept:
+        forget_old(kept)
     return target
-
-
-@contextmanager
-def _store(reuse: bool) -> Iterator[Path]:
-    """Give the folder where results are kept: this user's own, or one for this run alone."""
-    if reuse:
-        yield user_cache_path("mnstudy") / "results"
-        return
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 def write_report(
@@ -184,26 +166,14 @@ def write_report(
     *,
     progress: Progress,
     formats: Sequence[str] = FORMATS,
-    workers: Workers | None = None,
-    notebooks: AbstractContextManager[Sequence[str]] | None = None,
+    workers: Workers = ALONE,
+    notebooks: Sequence[str] = (),
 ) -> None:
-    """Write everything about these bodies of data into a folder.
+    """Write everything about these bodies of data into a folder, but notebooks.
 
-    What runs in ``notebooks`` goes on beside tables and page; it gives its addresses.
+    The page comes last, for it names every other file, and the addresses of the notebooks.
     """
     pictures = draw_figures(sources, folder, formats=formats, workers=workers, progress=progress)
-    with notebooks or nullcontext(()) as addresses:
-        _write_page(sources, folder, pictures, addresses, progress)
-
-
-def _write_page(
-    sources: Sequence[EvidenceSource],
-    folder: Path,
-    pictures: Pictures,
-    notebooks: Sequence[str],
-    progress: Progress,
-) -> None:
-    """Write tables and page; the page comes last, for it names every other file."""
     progress("tables and page", 0, 3)
     columns = [(b.heading, b.findings) for b in sources]
     write_csv(scorecard_table(columns).reset_index(), folder / "scorecard.csv")
@@ -250,19 +220,19 @@ def _asked(claims: str | Sequence[str] | None, cohorts: Sequence[Cohort]) -> tup
     return tuple(c.id for c in select(None, own) if c.id in ids)
 
 
-def _refuse_fewer_claims(target: Path, options: Options) -> None:
+def _refuse_fewer_claims(target: Path, asked: Sequence[str]) -> None:
     """Keep a report of all claims from being replaced by one of a few."""
     before = manifest_of(target)
-    if before is None or not options.claims:
+    if before is None or not asked:
         return
     there = before.get("claims", [])
-    lost = [c for c in there if c not in options.claims]
+    lost = [c for c in there if c not in asked]
     if there and not lost:
         return
     of = fmt.count(len(there), "claim") if there else "all claims"
     raise ValueError(
         f"{target.name} holds a report of {of}: name another folder (--out) for one of "
-        f"{fmt.count(len(options.claims), 'claim')}, or leave the older one's claims in"
+        f"{fmt.count(len(asked), 'claim')}, or leave the older one's claims in"
     )
 
 

@@ -14,19 +14,25 @@ ALTERNATIVES: tuple[str, ...] = get_args(Alternative)
 
 
 class SmallResult:
-    """Printing for frozen results; a subclass says its lines, the first holds the estimate."""
+    """Printing for frozen results: a subclass says its lines, the first holds the estimate.
+
+    Notes, where a subclass has any, are printed after them.
+    """
 
     __slots__ = ()
 
     def _lines(self) -> list[str]:
         raise NotImplementedError
 
+    def _printed(self) -> list[str]:
+        return [*self._lines(), *(f"note: {note}" for note in getattr(self, "notes", ()))]
+
     def __repr__(self) -> str:
-        first, *rest = self._lines()
+        first, *rest = self._printed()
         return "\n".join([first, *(f"  {line}" for line in rest)])
 
     def _repr_html_(self) -> str:
-        first, *rest = (html.escape(line) for line in self._lines())
+        first, *rest = (html.escape(line) for line in self._printed())
         return "<br>".join([f"<strong>{first}</strong>", *rest])
 
     def to_frame(self) -> pd.DataFrame:

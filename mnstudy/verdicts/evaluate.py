@@ -7,14 +7,12 @@ from dataclasses import replace
 
 import pandas as pd
 
-from mnstudy.cache import cached
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.multiplicity import bonferroni_level, holm
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.answer import cautions_of, finding_for
 from mnstudy.verdicts.claims.own_claims import check_study, own_claims
 from mnstudy.verdicts.claims.registry import Claim, claims_table, select
-from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.checks import Checks
@@ -77,13 +75,8 @@ def evaluate(
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
     if not 0.5 < level < 1:
         raise ValueError(f"confidence_level is {level}: give a number between 0.5 and 1, as 0.95")
-    own = check_study(cohort.study)
-    asked = select(claims, own)
-    family = select(cohort.study.plan.family_ids, own)
-    found = find_all(cohort, [*asked, *_needed(asked, family)], level)
-    adjusted = _holm([found[c.id] for c in family if c.id in found])
-    findings = [replace(found[c.id], p_holm=adjusted.get(c.id, float("nan"))) for c in asked]
-    return Findings(findings, checks=Checks(cohort=cohort, confidence_level=level))
+    asked, needed = asked_and_needed(cohort, claims)
+    return put_together(cohort, asked, find_all(cohort, needed, level), level)
 
 
 def claims(cohort: Cohort | None = None) -> pd.DataFrame:
@@ -104,38 +97,50 @@ def claims(cohort: Cohort | None = None) -> pd.DataFrame:
     return table
 
 
-def _needed(asked: Sequence[Claim], family: Sequence[Claim]) -> list[Claim]:
-    """Return the rest of the family, whose p-values are needed where one of it is asked."""
+def asked_and_needed(
+    cohort: Cohort, claims: str | Iterable[str] | None = None
+) -> tuple[list[Claim], list[Claim]]:
+    """Return the claims asked, and those to find.
+
+    Where one of the family of the plan is asked, the p-values of all of it are needed.
+    """
+    own = check_study(cohort.study)
+    asked = select(claims, own)
     ids = {c.id for c in asked}
-    if len(family) < 2 or not ids & {c.id for c in family}:
-        return []
-    return [c for c in family if c.id not in ids]
+    family = select(cohort.study.plan.family_ids, own)
+    rest = [c for c in family if c.id not in ids]
+    return asked, [*asked, *rest] if 1 < len(family) > len(rest) else asked
 
 
 def find_all(cohort: Cohort, claims: Iterable[Claim], level: float) -> dict[str, Finding]:
-    """Return the finding of each claim by its id, before the p-values of the family are adjusted.
-
-    Where results are kept, ``evaluate`` finds here what was worked out claim by claim.
-    """
+    """Return the finding of each claim by its id, before p-values are adjusted."""
     cohort = cohort.in_order()
-    sites, basis = cohort.sites(), cohort_basis(cohort)
+    sites, cautions = cohort.sites(), cautions_of(cohort)
     members = cohort.study.plan.family_ids
-    family = len(members) if len(members) > 1 else 0
-    family_level = bonferroni_level(level, family) if family else None
-    cautions = cached("cautions", basis, lambda: cautions_of(cohort))
+    family_level = bonferroni_level(level, len(members)) if len(members) > 1 else None
 
     def found(claim: Claim) -> Finding:
         asked = Question(claim=claim, cohort=cohort, sites=sites, confidence_level=level)
         joint = family_level if claim.id in members else None
-        inputs = (*basis, claim_basis(cohort, claim), level, joint)
-        fresh = cached(
-            "finding",
-            inputs,
-            lambda: finding_for(asked, family_level=joint, cautions=cautions),
-        )
-        return replace(fresh, plan_sha256=cohort.study.plan_sha256)
+        return finding_for(asked, family_level=joint, cautions=cautions)
 
     return {claim.id: found(claim) for claim in claims}
+
+
+def put_together(
+    cohort: Cohort, asked: Iterable[Claim], found: Mapping[str, Finding], level: float
+) -> Findings:
+    """Return the findings of the claims asked, with the p-values adjusted over the family.
+
+    ``found`` may have been found under a plan that differs in the margins of other claims.
+    """
+    adjusted = _holm([found[i] for i in cohort.study.plan.family_ids if i in found])
+    sha256 = cohort.study.plan_sha256
+    findings = [
+        replace(found[c.id], p_holm=adjusted.get(c.id, float("nan")), plan_sha256=sha256)
+        for c in asked
+    ]
+    return Findings(findings, checks=Checks(cohort=cohort.in_order(), confidence_level=level))
 
 
 def _holm(family: Sequence[Finding]) -> Mapping[str, float]:

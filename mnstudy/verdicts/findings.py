@@ -16,6 +16,7 @@ from mnstudy.errors import chosen
 from mnstudy.verdicts.claims.registry import nearest_claims, registry
 from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
 from mnstudy.verdicts.robustness.checks import CHECKS, Checks, table
+from mnstudy.verdicts.robustness.missing import Lost
 from mnstudy.verdicts.robustness.rows import over_margins
 
 __all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]
@@ -156,8 +157,17 @@ class Findings(Sequence[Finding]):
         found = self.checked(checks, rng=rng)
         return found.assign(**{c: found[c].map(str) for c in ("choice", "reason")})
 
-    def checked(self, checks: str | Iterable[str] | None = None, *, rng: int = 0) -> pd.DataFrame:
-        """Return the rows of ``sensitivity`` with choice and reason as notes, not yet as text."""
+    def checked(
+        self,
+        checks: str | Iterable[str] | None = None,
+        *,
+        rng: int = 0,
+        lost: Lost | None = None,
+    ) -> pd.DataFrame:
+        """Return the rows of ``sensitivity`` with choice and reason as notes, not yet as text.
+
+        ``lost`` is what ``impute_lost`` gives for the cohort, where it is known already.
+        """
         names = list(CHECKS) if checks is None else chosen(checks, CHECKS, "check")
         return table(
             row
@@ -165,7 +175,7 @@ class Findings(Sequence[Finding]):
             for row in (
                 [r for f in found for r in over_margins(f)]
                 if one is None
-                else one.rows(found, names, rng=rng)
+                else one.rows(found, names, rng=rng, lost=lost)
             )
         )
 

@@ -6,19 +6,16 @@ A note is a kind, one of ``sentences.toml``, and the values of its blanks. Count
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
 from string import Formatter
 from typing import Any
 
 from mnstudy import formatting as fmt
+from mnstudy.packaged import packaged
 
-SENTENCES: Mapping[str, str] = tomllib.loads(
-    resources.files("mnstudy.words").joinpath("sentences.toml").read_text(encoding="utf-8")
-)
+SENTENCES: Mapping[str, str] = packaged("words/sentences.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

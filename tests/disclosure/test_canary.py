@@ -27,8 +27,8 @@ from mnstudy.reporting import words as captions
 from mnstudy.reporting.notebooks import run as runner
 from mnstudy.reporting.notebooks import show
 from mnstudy.reporting.run import numbers as tables
+from mnstudy.reporting.run.origin import shipped_notebooks
 from mnstudy.reporting.run.scrub import leaks, scrub, shown
-from mnstudy.reporting.run.unchanged import shipped_notebooks
 from mnstudy.stats.counts.proportions import proportion
 from mnstudy.verdicts.finding.finding import Finding, Part
 from mnstudy.verdicts.findings import Findings
@@ -195,7 +195,7 @@ def test_a_report_withholds_the_size_that_tells_of_a_few(report, findings):
 def test_notebooks_hold_no_patient(name, study, cohort, sheet, tmp_path):
     path = next(p for p in shipped_notebooks() if p.stem == name)
     notebook = runner.run(path, {"dataset": str(study)})
-    runner.write(notebook, tmp_path / f"{name}.ipynb")
+    (tmp_path / f"{name}.ipynb").write_text(runner.text_of(notebook), encoding="utf-8")
     assert leaks(tmp_path, [cohort]) == []
     assert_no_patient((tmp_path / f"{name}.ipynb").read_text(encoding="utf-8"), sheet)
 
@@ -203,7 +203,8 @@ def test_notebooks_hold_no_patient(name, study, cohort, sheet, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", shipped_notebooks(), ids=lambda p: p.stem)
 def test_every_notebook_holds_no_patient(path, study, cohort, sheet, tmp_path):
-    runner.write(runner.run(path, {"dataset": str(study)}), tmp_path / path.name)
+    notebook = runner.run(path, {"dataset": str(study)})
+    (tmp_path / path.name).write_text(runner.text_of(notebook), encoding="utf-8")
     assert leaks(tmp_path, [cohort]) == []
     assert_no_patient((tmp_path / path.name).read_text(encoding="utf-8"), sheet)
 

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 import mnstudy as mn
 from mnstudy import formatting as fmt
-from mnstudy.reporting.run.unchanged import shipped_notebooks
+from mnstudy.reporting.run.origin import shipped_notebooks
 
 pytestmark = pytest.mark.e2e
 

@@ -3,28 +3,42 @@
 import itertools
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.legend import Legend
 
 from mnstudy.reporting.figures import style
 
 
 def texts(picture):
     """Return what is written: also tick labels, but not those beyond the ends of an axis."""
-    found = list(picture.texts)
+    found = [t for legend in legends(picture) for t in (legend.get_title(), *legend.get_texts())]
+    found += picture.texts
     for axes in (a for a in picture.axes if a.axison):
-        found += [*axes.texts, axes.xaxis.label, axes.yaxis.label]
+        found += [*axes.texts, axes.xaxis.label, axes.yaxis.label, axes.title]
+        found += [axes._left_title, axes._right_title]
         for axis in (axes.xaxis, axes.yaxis):
-            found += [tick.label1 for tick in axis._update_ticks()]
-    return [t for t in found if t.get_text() not in ("", style.SYNTHETIC)]
+            for tick in axis._update_ticks():
+                found += [t for t in (tick.label1, tick.label2) if t.get_visible()]
+    return [t for t in found if t.get_text() not in ("", style.SYNTHETIC) and t.get_visible()]
+
+
+def legends(picture):
+    """Return the head and the key of a figure, and the keys of its axes."""
+    return [*picture.legends, *(x for a in picture.axes for x in a.findobj(Legend))]
 
 
 def words(picture):
     return " ".join(t.get_text().replace("\n", " ") for t in texts(picture))
 
 
+def marks(picture):
+    """Return the watermarks of a figure or an axes."""
+    return [t for t in picture.texts if t.get_text() == style.SYNTHETIC]
+
+
 def whole_and_apart(picture, written=texts):
     """Assert that all that is written lies on the canvas and nothing on anything else."""
     canvas = FigureCanvasAgg(picture)
-    with style.themed():
+    with picture.look.theme():
         canvas.draw()
         renderer, (right, top) = canvas.get_renderer(), picture.bbox.size
         boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in written(picture)]

@@ -64,11 +64,6 @@ for (t in list(c(1, 1, 7, 12), c(36, 12, 2, 0), c(59, 6, 16, 80), c(14, 5, 0, 22
     add("risk_difference", table, list(paired = TRUE, method = "tango", confidence_level = level),
         "score limits from numerically maximised multinomial likelihood",
         c(list(estimate = (b - c_) / n, p_value = p), limits(tango(b, c_, n, level))))
-    if (b + c_ > 0) {
-      x <- binom.test(b, b + c_, conf.level = level)
-      add("exact_mcnemar", table, list(confidence_level = level), "binom.test(b, b+c)",
-          c(list(estimate = x$estimate[[1]], p_value = x$p.value), limits(x$conf.int)))
-    }
   }
 
 # jsonlite stops at 15 digits; numbers pass as marked text to keep 17.

@@ -17,18 +17,6 @@ for (counts in list(c(28, 3), c(0, 1), c(6, 0), c(5, 1), c(4, 4), c(0, 9), c(11,
       list(estimate = f / n, ci_low = w[1], ci_high = w[2], p_value = x$p.value))
 }
 
-# Fisher's and Stouffer's methods written out (metap's sumlog and sumz).
-families <- list(c(0.005, 0.0975, 0.765), c(0.5, 0.5), c(0.0005, 0.0025, 0.005, 0.0075, 0.0975), c(0.9995, 0.3165, 0.04, 1e-8))
-for (p in families) for (w in list(NULL, sqrt(seq(10, by = 25, length.out = length(p))))) {
-  weights <- if (is.null(w)) rep(1, length(p)) else w
-  statistic <- -2 * sum(log(p))
-  z <- sum(weights * qnorm(p, lower.tail = FALSE)) / sqrt(sum(weights^2))
-  add("combine_one_sided", list(as.list(p)), if (is.null(w)) setNames(list(), character()) else list(weights = as.list(w)),
-      "pchisq(-2 sum(log p), 2k, lower=FALSE); pnorm(sum(w z) / sqrt(sum(w^2)), lower=FALSE)",
-      list(fisher_statistic = statistic, fisher_p = pchisq(statistic, 2 * length(p), lower.tail = FALSE),
-           stouffer_z = z, stouffer_p = pnorm(z, lower.tail = FALSE)))
-}
-
 # Contours by root finding: the n at which effect / standard error is the normal quantile of p. The
 # variances are the large-sample ones of d (two groups of n/2, one group of n) and of r.
 variance <- list(

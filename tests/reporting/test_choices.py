@@ -5,6 +5,7 @@ import pickle
 import re
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +13,9 @@ from drawn_text import whole_and_apart, words
 from made_bodies import quiet
 from made_checks import attrition, checked_bodies, curve, rows, some_rows, without
 from made_findings import INF, NAN, cases, estimate, finding
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.markers import MarkerStyle
 from outline import Outline
 
 import mnstudy as mn
@@ -66,39 +70,61 @@ def test_every_text_of_a_curve_is_whole_and_none_lies_on_another(drawn, name, wi
     whole_and_apart(drawn[name, width])
 
 
-def marks(picture):
-    return [x for axes in picture.axes for x in axes.lines if len(x.get_xdata()) == 1]
+def marks(axes):
+    """Return the scattered marks: first those of seaborn, then arrows at the ends of the axis."""
+    return [c for c in axes.collections if isinstance(c, PathCollection) and len(c.get_offsets())]
 
 
 def test_every_specification_is_drawn_with_the_marker_of_its_verdict(drawn):
-    shown = [m for m in marks(drawn["twelve", "full"]) if m.get_zorder() >= 3]
-    table = CURVES["twelve"].table
+    axes, table = drawn["twelve", "full"].axes[0], CURVES["twelve"].table
+    (shown,) = marks(axes)
     styles = [style.VERDICT_STYLES[v] for v in table["verdict"]]
-    assert [float(m.get_ydata()[0]) for m in shown] == table["estimate"].tolist()
-    assert [m.get_marker() for m in shown] == [s.marker for s in styles]
-    usual = [m.get_zorder() == 4 for m in shown]
+    assert shown.get_offsets().tolist() == [[i, x] for i, x in enumerate(table["estimate"])]
+    assert [to_hex(c) for c in shown.get_facecolor()] == [s.colour for s in styles]
+    shapes = [MarkerStyle(s.marker) for s in styles]
+    paths = [shape.get_path().transformed(shape.get_transform()) for shape in shapes]
+    assert all(map(np.array_equal, [p.vertices for p in shown.get_paths()],
+                   [p.vertices for p in paths]))  # fmt: skip
+    usual = [to_hex(c) == style.INK for c in shown.get_edgecolor()]
     assert usual == said.is_usual(table).tolist()
     assert sum(usual) == 1
+    (lines,) = [c for c in axes.collections if isinstance(c, LineCollection)]
+    ends = [[[i, low], [i, high]] for i, (low, high) in
+            enumerate(table[["ci_low", "ci_high"]].to_numpy().tolist())]  # fmt: skip
+    assert [s.tolist() for s in lines.get_segments()] == ends
+
+
+def test_what_runs_off_the_axis_ends_in_an_arrow(drawn):
+    shown, down = marks(drawn["ratio", "full"].axes[0])
+    assert down.get_offsets()[:, 0].tolist() == shown.get_offsets()[:, 0].tolist()
+    _, up = marks(drawn["open", "full"].axes[0])
+    assert up.get_offsets()[:, 0].tolist() == [3]
 
 
 def test_the_choices_beneath_are_those_of_the_table_in_plain_words(drawn):
     table = CURVES["twelve"].table
-    rows = [
-        list(map(int, line.get_xdata()))
-        for axes in drawn["twelve", "full"].axes
-        for line in axes.lines
-        if line.get_linestyle() == "None" and line.get_marker() == "s"
-    ]
+    (squares,) = marks(drawn["twelve", "full"].axes[1])
+    places = pd.DataFrame(squares.get_offsets(), columns=["place", "at"]).groupby("at")["place"]
     wanted = [
         table.index[table[kind] == option].tolist()
         for kind, options in said.varied(table).items()
         for option in options
     ]
-    assert rows == wanted
+    assert [row.tolist() for _, row in places] == wanted
     shown = words(drawn["twelve", "full"])
     for text in ("no covariates", "usual choices", "margin 10", "no effect", "adjusted for"):
         assert text in shown
     assert "needling alone" not in shown  # the same in every specification
+
+
+def test_the_estimates_are_drawn_on_an_axes_of_ones_own(tmp_path):
+    figure, axes = plt.subplots()
+    assert mn.plot(CURVES["twelve"], ax=axes, title="mine") is axes
+    assert axes.get_title(loc="left") == "mine"
+    assert axes.get_ylabel() == "points"
+    axes.axhline(20)
+    figure.savefig(tmp_path / "own.pdf")
+    plt.close(figure)
 
 
 def test_only_invented_curves_bear_the_watermark(drawn):

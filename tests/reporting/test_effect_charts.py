@@ -1,21 +1,24 @@
 """Charts of a cohort beside a finding: they draw what is gathered, whole, marked and the same."""
 
+import io
 from dataclasses import replace
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from drawn_text import whole_and_apart, words
+from drawn_text import marks, texts, whole_and_apart, words
 from made_findings import HOSTILE
 from made_sheets import DENSE, asked, faces, graded, split, two_arms, visits
+from matplotlib.figure import Figure
 
 import mnstudy as mn
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.charts.points import stacked
-from mnstudy.reporting.figures.plot import effect_charts
+from mnstudy.reporting.figures.patients import stacked
+from mnstudy.reporting.figures.plot import charts_of
 
-WIDTHS = ("full", "column")
+WIDTHS = ("full", "column", "slide", 120)
+KINDS = ("points", "pairs", "course", "grades")
 FEW = [(4, 4), (2, 3)]
 GRADED = [*(move for move in DENSE if move not in FEW), *FEW, *FEW]
 SHEETS = {
@@ -25,6 +28,18 @@ SHEETS = {
     "course": (visits(patients=24), "more-sessions", {}),
     "grades": (graded(GRADED), "reduces-scarring", {}),
 }
+
+
+def effect_charts(cohort, finding):
+    """The charts that show patients or sites beside the estimate."""
+    return [c for c in charts_of(cohort, finding) if c.key.split("/")[0] in KINDS]
+
+
+def places(axes, column):
+    """What is drawn on an axes, across (0) or up (1)."""
+    found = [x.get_xydata() for x in axes.lines]
+    found += [np.asarray(x.get_offsets()) for x in axes.collections]
+    return {round(float(x), 9) for xy in found for x in xy[:, column]}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +75,7 @@ def test_keys_are_those_of_the_claims(demo):
 
 def test_what_is_not_testable_or_has_no_groups_gets_none(clinic, clinic_findings, split_face):
     untestable = mn.evaluate(split_face, "maintenance")[0]
-    assert effect_charts(split_face, untestable) == []
+    assert charts_of(split_face, untestable) == []
     for claim in ("satisfies-patients", "little-pain", "rare-infection", "topical-absorption"):
         assert effect_charts(clinic, clinic_findings[claim]) == []
 
@@ -73,8 +88,7 @@ def test_every_text_is_whole_and_none_lies_on_another(charts, demo, width):
 
 def test_synthetic_charts_and_only_they_bear_the_watermark(charts):
     for (_, _, synthetic), chart in charts.items():
-        marks = [t for t in mn.plot(chart).texts if t.get_text() == style.SYNTHETIC]
-        assert bool(marks) == synthetic
+        assert bool(marks(mn.plot(chart))) == synthetic
         assert ("SYNTHETIC data" in chart.caption) == synthetic
         assert ("synthetic data" in chart.alt) == synthetic
 
@@ -96,8 +110,50 @@ def test_every_dot_of_the_data_is_drawn(charts):
     chart = charts["points", "points", True]
     data = chart.data().query("kind == 'dot'")
     for _, own in data.groupby("group"):
-        lines = [x.get_xdata() for axes in mn.plot(chart).axes for x in axes.lines]
-        assert any(np.array_equal(x, own["value"]) for x in lines)
+        dots = [x.get_offsets()[:, 0] for axes in mn.plot(chart).axes for x in axes.collections]
+        assert any(np.array_equal(x, own["value"]) for x in dots)
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "rows", "names"),
+    [
+        ("points", 0, ["dot", "mean"], ["value", "ci_low", "ci_high"]),
+        ("pairs", 1, ["line", "mean"], ["reference", "treated"]),
+        ("course", 1, ["patient", "session", "model"], ["value", "ci_low", "ci_high"]),
+    ],
+)
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_an_axes_that_is_given_comes_back_with_the_same_numbers(
+    charts, kind, column, rows, names, synthetic
+):
+    chart, figure = charts[kind, kind, synthetic], Figure(figsize=(6, 3))
+    axes, other = figure.subplots(1, 2)
+    assert chart.draw(axes) is axes
+    data = chart.data().set_index("kind").loc[lambda x: x.index.isin(rows), names].stack().dropna()
+    assert {round(float(x), 9) for x in data} <= places(axes, column)
+    assert places(axes, column) == places(chart.draw().axes[0], column)
+    assert not other.has_data()
+    key, said = (
+        {text.get_text().replace("\n", " ") for text in found}
+        for found in (axes.get_legend().get_texts(), texts(chart.draw()))
+    )
+    assert "estimate" not in key
+    assert key < said
+    drawn = len(axes.lines)
+    axes.axhline(axes.get_ylim()[0])
+    figure.savefig(io.BytesIO())
+    assert len(axes.lines) == drawn + 1
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_dots_and_estimate_share_their_scale(charts, width):
+    chart = charts["points", "points", True]
+    picture = chart.draw(width=width)
+    picture.savefig(io.BytesIO())
+    upper, lower = picture.axes
+    assert upper.get_position().intervalx == pytest.approx(lower.get_position().intervalx)
+    shift = np.subtract(upper.get_xlim(), lower.get_xlim())
+    assert shift == pytest.approx([chart.points.zero] * 2)
 
 
 def test_real_cohorts_say_what_a_dot_is_and_how_many_stand_behind_it(charts):
@@ -194,7 +250,7 @@ def test_wide_intervals_end_in_arrows_and_keep_the_dots_readable(charts):
     wide = replace(points.finding.estimate, ci_low=-4e3, ci_high=float("inf"))
     shown = replace(points, finding=replace(points.finding, estimate=wide))
     picture = mn.plot(replace(charts["points", "points", False], points=shown))
-    low, high = picture.axes[-2].get_xlim()
+    low, high = picture.axes[0].get_xlim()
     assert high - low < 500
     whole_and_apart(picture)
 

@@ -15,15 +15,14 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy as np
 import pytest
-from drawn_text import texts, whole_and_apart, words
+from drawn_text import marks, texts, whole_and_apart, words
 from made_findings import CONTROLLED, HOSTILE, cases, estimate, finding, studies, untestable
-from matplotlib.axes import Axes
-from matplotlib.text import Text
+from matplotlib.figure import Figure
 from PIL import Image
 
 import mnstudy as mn
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.style import data_address, text_width, wrap
+from mnstudy.reporting.figures.style import data_address, look, text_width, wrap
 
 CASES = cases()
 WIDTHS = ("full", "column", "slide")
@@ -170,9 +169,9 @@ def test_a_single_study_is_shown_once_under_its_name():
 
 @pytest.mark.parametrize("name", CASES)
 def test_synthetic_figures_and_only_they_bear_the_watermark(pictures, name):
-    marks = [t for t in pictures[name, "full"].texts if t.get_text() == style.SYNTHETIC]
-    assert bool(marks) == CASES[name].synthetic
-    assert all(mark.get_zorder() < 0 for mark in marks)
+    found = marks(pictures[name, "full"])
+    assert bool(found) == CASES[name].synthetic
+    assert all(mark.get_zorder() < 0 for mark in found)
 
 
 def test_names_are_drawn_as_they_are_never_as_mathematics(pictures):
@@ -192,16 +191,95 @@ def test_several_bodies_of_data_are_drawn_beneath_each_other():
 
 
 @pytest.mark.parametrize(
-    ("asked", "width", "says"),
+    ("asked", "how", "says"),
     [
-        ([CASES["levels"], CASES["limit"]], "full", "different claims"),
-        ([], "full", "no finding was given"),
-        (CASES["levels"], "wide", "give 'full' or 'column'"),
+        ([], {}, "no finding was given"),
+        (CASES["levels"], {"width": "wide"}, "give 'column', 'full', 'slide' or a number"),
+        (CASES["levels"], {"width": 20}, "60 to 500 millimetres"),
+        (CASES["levels"], {"palette": "colourblind"}, "give 'colorblind'"),
+        (CASES["levels"], {"palette": ["reddish"]}, "names of colours or #rrggbb"),
+        (CASES["levels"], {"palette": {"suported": "red"}}, "'supported', 'partly supported'"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused_in_words(asked, width, says):
+def test_what_cannot_be_drawn_is_refused_in_words(asked, how, says):
     with pytest.raises(ValueError, match=says):
-        mn.plot(asked, width=width)
+        mn.plot(asked, **how)
+
+
+@pytest.fixture
+def axes():
+    figure = Figure(figsize=(6, 3))
+    return figure.subplots()
+
+
+def test_a_finding_is_drawn_on_the_axes_that_is_given_and_can_be_drawn_on(axes):
+    assert mn.plot(CASES["levels"], ax=axes) is axes
+    shown = CASES["levels"].estimate
+    assert (shown.ci_low, shown.ci_high) in lines_of(axes)
+    assert axes.get_title(loc="left") == ""
+    before = len(axes.lines)
+    axes.axvline(12)
+    assert len(axes.lines) == before + 1
+    axes.figure.savefig(io.BytesIO(), format="pdf")
+
+
+def test_six_findings_share_an_axes_in_colours_of_ones_own(axes):
+    claims = ("reduces-scarring", "treats-acne-scars", "deeper-needling", "scar-type-matters",
+              "comparable-to-laser", "results-last")  # fmt: skip
+    six = [
+        finding(claim, estimate(5.0 + i, i, 10.0 + i), verdict, margin=10.0 + (i > 3))
+        for i, (claim, verdict) in enumerate(
+            zip(claims, itertools.cycle(("supported", "inconclusive")), strict=False)
+        )
+    ]
+    mn.plot(six, ax=axes, palette=["#000000", "#111111", "#222222"])
+    marks_of = {line.get_color() for line in axes.lines if line.get_marker() in "oD"}
+    assert marks_of == {"#000000", "#222222"}
+    labels = [t.get_text().replace("\n", " ") for t in axes.get_yticklabels()]
+    assert [label.split(",")[0][:12] for label in labels if label] == [
+        f.claim.title[:12] for f in six
+    ]
+    assert {(i, 10 + i) for i in range(6)} <= set(lines_of(axes))
+    margins = {ends for ends in lines_of(axes) if ends[0] == ends[1]}
+    assert {(10, 10), (11, 11)} <= margins
+    whole = mn.plot(six)
+    assert {"supported", "inconclusive"} <= {t.get_text() for t in texts(whole)}
+
+
+def test_findings_of_two_units_need_two_axes(axes):
+    other = replace(CASES["levels"], estimate=estimate(1, 0, 2, "SD"))
+    with pytest.raises(ValueError, match="in SD and in points: an Axes has one unit"):
+        mn.plot([CASES["levels"], other], ax=axes)
+    assert len(mn.plot([CASES["levels"], other]).axes) == 2
+
+
+def test_a_width_for_an_axes_of_ones_own_is_refused(axes):
+    with pytest.raises(ValueError, match="width does nothing"):
+        mn.plot(CASES["levels"], ax=axes, width="column")
+
+
+def test_a_palette_recolours_verdicts_by_name_by_list_or_by_mapping():
+    drawn = [mn.plot(CASES["levels"], palette=p) for p in
+             ("colorblind", ["red", "lime"], {"partly supported": "lime"})]  # fmt: skip
+    colours = [next(x.get_color() for a in p.axes for x in a.lines if x.get_marker() == "^")
+               for p in drawn]  # fmt: skip
+    assert colours[1:] == ["#00ff00", "#00ff00"]
+    assert colours[0] not in ("#00ff00", style.VERDICT_STYLES["partly supported"].colour)
+
+
+def test_a_title_of_ones_own_takes_the_place_of_that_of_the_claim(axes):
+    assert words(mn.plot(CASES["levels"], title="Mine")).startswith("Mine")
+    assert CASES["levels"].claim.title not in words(mn.plot(CASES["levels"], title=""))
+    mn.plot(CASES["levels"], ax=axes, title="Mine")
+    assert axes.get_title(loc="left") == "Mine"
+
+
+def test_the_style_of_the_package_is_for_figures_of_ones_own():
+    with matplotlib.style.context(mn.style("slide")):
+        assert matplotlib.rcParams["font.size"] == 14
+        assert matplotlib.rcParams["lines.linewidth"] == pytest.approx(1.75 * 1.2)
+    assert mn.style("column")["figure.figsize"][0] == pytest.approx(85 / 25.4)
+    assert look("column").letters == 7
 
 
 def test_a_claim_that_is_not_testable_says_why():
@@ -221,16 +299,16 @@ def test_the_same_finding_gives_the_same_bytes_whatever_the_session_has_set():
         assert matplotlib.rcParams["font.size"] == 31
 
 
-def test_files_are_small_and_carry_no_date(tmp_path):
-    written = style.save(mn.plot(CASES["forest"]), tmp_path / "figures" / "forest")
-    assert [p.name for p in written] == ["forest.svg", "forest.png", "forest.pdf"]
-    assert all(p.stat().st_size < 150_000 for p in written)
-    svg = written[0].read_text(encoding="utf-8")
+def test_files_are_small_and_carry_no_date():
+    picture = mn.plot(CASES["forest"])
+    written = {name: write(picture) for name, write in style.WRITERS.items()}
+    assert list(written) == ["svg", "png", "pdf"]
+    assert all(len(content) < 150_000 for content in written.values())
+    svg, pdf = written["svg"].decode("utf-8"), written["pdf"]
     assert "<title>" in svg
     assert "dc:date" not in svg
     assert "matplotlib v" not in svg.lower()
-    assert "Software" not in Image.open(written[1]).info
-    pdf = written[2].read_bytes()
+    assert "Software" not in Image.open(io.BytesIO(written["png"])).info
     assert b"/FontFile2" in pdf  # TrueType, embedded
     assert b"/Title" in pdf
     assert not any(word in pdf for word in (b"/Type3", b"Date", b"/Producer", b"/Creator"))
@@ -257,21 +335,24 @@ def digest() -> str:
 
 
 @pytest.mark.parametrize("name", ["course", "forest"])
-def test_on_a_slide_everything_is_larger_by_the_same(name, monkeypatch):
-    """As a small picture enlarged: the same places, and letters of 12 points or more."""
-    slide = mn.plot(CASES[name], width="slide")
-    monkeypatch.setitem(style.SIZES, "full", (style.SLIDE / 1.75, 8.0))
-    small = mn.plot(CASES[name])
-    both = []
-    for picture, dpi in ((slide, 80), (small, 140)):
-        picture.dpi = dpi
-        picture.canvas.draw()
-        both.append(np.asarray(picture.canvas.buffer_rgba()).astype(float))
-    assert both[0].shape == both[1].shape
-    assert np.abs(both[0] - both[1]).mean() < 0.02
+def test_on_a_slide_letters_lines_and_marks_are_larger(pictures, name):
+    slide, paper = pictures[name, "slide"], pictures[name, "full"]
     assert slide.get_size_inches()[0] == pytest.approx(10)
-    letters = [t.get_fontsize() for t in slide.findobj(Text) if t.get_text()]
+    letters = [t.get_fontsize() for t in texts(slide)]
     assert min(letters) >= 12
+
+    def strokes(picture):
+        lines = [x for axes in picture.axes for x in axes.lines]
+        return np.array([(x.get_linewidth(), x.get_markersize()) for x in lines])
+
+    assert strokes(slide) == pytest.approx(strokes(paper) * 1.75)
+
+
+@pytest.mark.parametrize("millimetres", [60, 85, 120, 133.5, 500])
+def test_a_width_may_be_given_in_millimetres(millimetres):
+    picture = mn.plot(CASES["levels"], width=millimetres)
+    assert picture.get_size_inches()[0] == pytest.approx(millimetres / 25.4)
+    whole_and_apart(picture)
 
 
 @pytest.mark.parametrize("name", ["hostile name", "forest"])
@@ -307,32 +388,6 @@ def test_lines_are_broken_where_the_measured_width_says_so():
     ):
         lines = wrap(text, width, size, bold=bold)
         assert " ".join(lines).split() == text.split()
-        for line, following in itertools.pairwise(lines):
-            assert text_width(line, size, bold=bold) <= width
-            first = following.split(" ")[0]
-            assert text_width(f"{line} {first}", size, bold=bold) > width
-
-
-def drawn_by_matplotlib(picture):
-    """Return the picture as matplotlib writes it by itself, with its own axes and measures."""
-    buffer = io.BytesIO()
-    metadata = {"Date": None, "Creator": None, "Title": picture.alt}
-    with style.themed():
-        picture.savefig(buffer, format="svg", metadata=metadata)
-    return style.compact(buffer.getvalue())
-
-
-@pytest.mark.parametrize("name", list(CASES)[:6])
-def test_what_is_done_to_draw_sooner_changes_no_byte(name, monkeypatch):
-    quick = style.svg_bytes(mn.plot(CASES[name]))
-    monkeypatch.setattr(style, "LateAxes", Axes)
-    assert drawn_by_matplotlib(mn.plot(CASES[name])) == quick
-
-
-def test_late_axes_make_no_tick_before_it_is_asked_for():
-    with style.themed():
-        axes = style.inch_axes(style.new_picture(3, 2), 0.5, 0.5, 2, 1)
-        axes.tick_params(axis="x", labelsize=5)
-        assert not {"majorTicks", "minorTicks"} & set(vars(axes.xaxis))
-        axes.set_xticks([0.0, 0.5])
-        assert [t.label1.get_fontsize() for t in axes.xaxis.get_major_ticks()] == [5, 5]
+        assert all(text_width(line, size, bold=bold) <= width for line in lines)
+        filled = [text_width(line, size, bold=bold) / width for line in lines[:-1]]
+        assert width < 2 or np.mean(filled) > 0.8

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from mnstudy.reporting.notebooks.run import PARAMETERS, run
-from mnstudy.reporting.run.unchanged import shipped_notebooks
+from mnstudy.reporting.run.origin import shipped_notebooks
 from mnstudy.verdicts.claims.registry import registry
 
 NOTEBOOKS = shipped_notebooks()
@@ -40,9 +40,9 @@ def test_every_claim_is_answered_in_exactly_one_notebook():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 class TestForm:
-    def test_at_most_12_cells_of_8_lines(self, path):
+    def test_at_most_14_cells_of_8_lines(self, path):
         cells = code_cells(path)
-        assert len(cells) <= 12
+        assert len(cells) <= 14
         assert max(len(c.source.splitlines()) for c in cells) <= 8
 
     def test_no_analysis_is_written_here(self, path):

@@ -29,7 +29,7 @@ from mnstudy.reporting.tables.printed_table import (
     RowGroup,
     to_html,
 )
-from mnstudy.reporting.tables.write import cohort_tables, to_csv, trials_tables, write_tables
+from mnstudy.reporting.tables.write import cohort_tables, trials_tables, write_csv, write_tables
 
 HOSTILE = (
     "<script>alert('x')</script>",
@@ -136,12 +136,13 @@ def test_braces_of_latex_are_closed(text):
 
 def test_hostile_text_stays_text_in_a_spreadsheet(tmp_path):
     path = tmp_path / "t.csv"
-    to_csv(made(), path)
+    write_csv(made().to_frame(), path)
     with path.open(encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert not [c for c in cells if c.lstrip(" ").startswith(("=", "+", "-", "@", "\t"))]
     assert "'=1+1" in cells
-    to_csv(made(("=1+1", "x"), groups=(one_row("=1+1", "x", indent=2),)), path)
+    table = made(("=1+1", "x"), groups=(one_row("=1+1", "x", indent=2),))
+    write_csv(table.to_frame(), path)
     assert "    '=1+1" in path.read_text()
 
 

@@ -1,5 +1,6 @@
 """The page and the folder of a report."""
 
+import errno
 import hashlib
 import json
 import re
@@ -11,6 +12,7 @@ from made_findings import untestable
 from outline import Outline
 
 import mnstudy as mn
+from mnstudy import cli
 from mnstudy.reporting import report as module
 from mnstudy.reporting.run import folder as place
 from mnstudy.reporting.run import origin
@@ -148,6 +150,31 @@ def test_a_stop_half_way_leaves_the_old_report_whole(shipped, tmp_path, monkeypa
     monkeypatch.setattr(module, "results_frame", fail)
     with pytest.raises(error):
         mn.report(out=out, formats=["svg"], reuse=False)
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["report"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device; what was"),
+        (ChildProcessError("a process has ended: run it again"), "a process has ended: run it"),
+    ],
+)
+def test_the_command_line_says_why_it_stopped_and_leaves_the_old_report_whole(
+    shipped, tmp_path, monkeypatch, capsys, error, said
+):
+    out = tmp_path / "report"
+    command = ["report", "--no-notebooks", "--formats", "svg", "--out", str(out)]
+    assert cli.main(command) == 0
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+    def fail(*args, **more):
+        raise error
+
+    monkeypatch.setattr(module, "write_manifest", fail)
+    assert cli.main([*command, "--fresh"]) == 2
+    assert capsys.readouterr().err.startswith(said)
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["report"]
 

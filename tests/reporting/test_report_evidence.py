@@ -4,11 +4,14 @@ import math
 import re
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from drawn_text import texts, whole_and_apart, words
 from made_bodies import quiet
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
 from outline import Outline
 
 import mnstudy as mn
@@ -16,8 +19,14 @@ from mnstudy.cohort.published.tables import load_published
 from mnstudy.reporting import report as module
 from mnstudy.reporting import words as captions
 from mnstudy.reporting.figures import plot, style
-from mnstudy.reporting.figures.correlations import article_shares, correlations
-from mnstudy.reporting.figures.evidence_map import MAP_COLUMNS, evidence_map, map_table, whole_map
+from mnstudy.reporting.figures.evidence_map import (
+    MAP_COLUMNS,
+    article_shares,
+    correlations,
+    map_table,
+    whole_map,
+)
+from mnstudy.reporting.figures.forest import forest_tables
 from mnstudy.reporting.figures.published import SIDES, albatross, funnel, harvest_plot, place
 from mnstudy.reporting.page import sections
 from mnstudy.reporting.run.folder import write_manifest
@@ -63,7 +72,7 @@ def written(trials, published, findings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trials")
     asked = [f for f in findings if f.claim.id in (*FORESTS, "home-riskier", "blood-flow")]
     body = published_source(published, type(findings)(asked), trials)
-    _, body = build_sources([], body, profile="default", workers=None, done=lambda *_: None)
+    _, body = build_sources([], body, profile="default")
     module.write_report([body], folder, formats=["svg"], progress=quiet)
     write_manifest(folder, {})
     return folder
@@ -74,23 +83,18 @@ def page(written):
     return (written / "index.html").read_text(encoding="utf-8")
 
 
-def everything(picture):
-    """Return what is written, also in axes without ticks."""
-    return texts(picture) + [t for a in picture.axes if not a.axison for t in a.texts]
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("claim", FORESTS)
 def test_forests_of_one_two_and_eleven_studies_are_whole(findings, claim, width):
-    whole_and_apart(mn.plot(findings[claim], width=width), everything)
+    whole_and_apart(mn.plot(findings[claim], width=width))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_chart_is_whole_and_described(charts, width):
     for chart in charts.values():
         picture = mn.plot(chart, width=width)
-        whole_and_apart(picture, everything)
-        assert picture.get_size_inches()[0] == pytest.approx(style.SIZES[width][0])
+        whole_and_apart(picture)
+        assert picture.get_size_inches()[0] == pytest.approx(style.look(width).width)
         assert picture.alt == chart.alt
         assert len(chart.alt) > 40
         assert re.search(r"\d", chart.caption)
@@ -120,11 +124,9 @@ def test_a_single_study_has_its_endpoint_and_design_beside_it(findings):
 
 
 def test_controlled_studies_share_no_panel_with_uncontrolled_ones(findings):
-    from mnstudy.reporting.figures.forest import forest_panels
-
     found = findings["weeks-to-results"]
     mixed = tuple(replace(p, unit="SD") for p in found.parts)
-    for panel in forest_panels(replace(found, parts=mixed)):
+    for panel in forest_tables(replace(found, parts=mixed)):
         said = f"{panel.title} " + " ".join(r.label for r in panel.rows if r.mark == "heading")
         assert ("uncontrolled" in said) != (" controlled" in f" {said}".replace("uncontrolled", ""))
 
@@ -144,20 +146,31 @@ def test_the_map_counts_each_study_once_a_claim(trials):
     pih = table[table["claim"] == "rare-pih"]
     assert pih["people"].sum() == 363
     assert "home-riskier" not in set(table["claim"])
-    assert words(mn.plot(whole_map(trials))).count("nothing found") == 8
+    whole = whole_map(trials)
+    assert words(mn.plot(whole)).count("nothing found") == 8
+    empty = map_table(replace(trials, directions={}))
+    assert words(mn.plot(replace(whole, table=empty))).count("nothing found") == 43
 
 
 def test_bubbles_have_areas_in_proportion_to_the_patients(trials):
     table = map_table(trials)
-    picture = evidence_map(width="full")
+    picture = mn.evidence_map(width="full")
     assert isinstance(picture, style.Picture)
-    marks = [x for a in picture.axes for x in a.lines if len(x.get_xdata()) == 1]
-    green = [x for x in marks if x.get_color() == "#009e73" and x.get_zorder() == 3]
-    people = table.loc[table["points"] == "most point towards the claim", "people"]
-    across = np.maximum(0.05, 0.2 * np.sqrt(people / table["people"].max()))
-    assert [x.get_markersize() for x in green] == pytest.approx((72 * across).tolist())
-    with pytest.raises(ValueError, match="give 'full' or 'column'"):
-        evidence_map(width="wide")
+    (bubbles,) = marks(picture.axes[0])
+    green = [to_hex(c) == style.VERDICT_STYLES["supported"].colour for c in bubbles.get_facecolor()]
+    assert green == table["points"].eq("most point towards the claim").tolist()
+    across = 72 * np.maximum(0.05, 0.2 * np.sqrt(table["people"] / table["people"].max()))
+    assert bubbles.get_sizes()[green] == pytest.approx(across[green] ** 2)
+    assert [t.get_text() for t in picture.axes[0].texts if t.get_text().isdigit()] == list(
+        map(str, table["studies"])
+    )
+    with pytest.raises(ValueError, match="give 'column', 'full', 'slide'"):
+        mn.evidence_map(width="wide")
+
+
+def marks(axes):
+    """Return what seaborn scattered there."""
+    return [c for c in axes.collections if isinstance(c, PathCollection) and len(c.get_offsets())]
 
 
 def test_the_map_points_where_the_directions_point(trials):
@@ -189,16 +202,32 @@ def test_bars_are_as_high_as_their_people_and_randomised_ones_dark(trials):
     table, picture = chart.data(), mn.plot(chart)
     bars = [p for a in picture.axes for p in a.patches]
     assert len(bars) == len(table)
-    heights = sorted(b.get_height() for b in bars)
-    assert heights == pytest.approx(sorted(table["n"] / table["n"].max()), abs=0.05)
-    dark = sum(matplotlib_hex(b) == style.PART for b in bars)
+    assert [b.get_height() for b in bars] == table["n"].tolist()
+    dark = sum(to_hex(b.get_facecolor()) == style.PART for b in bars)
     assert dark == table["randomised"].sum()
 
 
-def matplotlib_hex(patch):
-    from matplotlib.colors import to_hex
+def test_a_bar_without_printed_people_is_open(trials):
+    chart = harvest_plot(trials.directions["topical-adjunct"])
+    unknown, picture = chart.data()["n"].isna(), mn.plot(chart)
+    faces = [to_hex(b.get_facecolor()) for a in picture.axes for b in a.patches]
+    assert [face == style.PAPER for face in faces] == unknown.tolist()
+    assert unknown.any()
+    for text in ("people not printed", "raters blinded", "towards the claim 17", "against another"):
+        assert text in words(picture)
+    known = harvest_plot(trials.directions["comparable-to-laser"])
+    assert "people not printed" not in words(mn.plot(known))
 
-    return to_hex(patch.get_facecolor())
+
+@pytest.mark.parametrize("key", ["funnel/rare-pih-pih", "directions/results-last", "evidence-map"])
+def test_charts_are_drawn_on_an_axes_of_ones_own(charts, key, tmp_path):
+    figure, axes = plt.subplots()
+    assert mn.plot(charts[key], ax=axes, title="mine") is axes
+    assert axes.get_title(loc="left") == "mine"
+    assert figure.axes == [axes]
+    axes.axhline(1)
+    figure.savefig(tmp_path / "own.png")
+    plt.close(figure)
 
 
 def test_albatross_plots_only_where_three_exact_p_values_of_a_kind_are_printed(charts, trials):
@@ -213,9 +242,10 @@ def test_points_stand_at_their_p_and_contours_at_their_effect(charts):
     chart = charts["albatross/reduces-scarring"]
     axes = mn.plot(chart).axes[0]
     table = chart.data()
-    points = next(x for x in axes.lines if x.get_marker() == "o")
-    assert list(points.get_ydata()) == table["n"].tolist()
-    assert list(points.get_xdata()) == [place(p) for p in table["p_one_sided"]]
+    (points,) = marks(axes)
+    assert points.get_offsets().tolist() == [
+        [place(row.p_one_sided), row.n] for row in table.itertuples()
+    ]
     assert place(0.5) == 0
     assert place(0.99) == pytest.approx(-place(0.01))
     dashed = [x for x in axes.lines if len(x.get_xdata()) > 5]
@@ -239,6 +269,12 @@ def test_funnels_from_ten_studies_on(trials):
         0.5 / np.sqrt(trials.behind("rare-pih")["treated_n"].to_numpy())
     )
     assert "p = 0.98" in chart.caption
+    twice = replace(chart, table=pd.concat([chart.table, chart.table.iloc[:1]]))
+    axes = mn.plot(twice).axes[0]
+    (studies,) = marks(axes)
+    wanted = chart.table[["effect", "std_error"]].drop_duplicates().to_numpy().tolist()
+    assert sorted(studies.get_offsets().tolist()) == sorted(wanted)
+    assert [t.get_text() for t in axes.texts] == ["×2"]
 
 
 def test_three_estimates_for_every_group_with_paired_contrasts(trials):
@@ -258,17 +294,18 @@ def test_shares_of_the_articles_add_up_to_their_claims(findings):
         assert own["count"].sum() == len(claims) == own["claims"].iloc[0]
         assert own["share"].sum() == pytest.approx(1)
         assert tuple(own["verdict"]) == VERDICTS
-    shown = [t.get_text() for t in everything(mn.plot(article_shares(findings)))]
+    shown = [t.get_text() for t in mn.plot(article_shares(findings)).axes[0].texts]
     assert [t for t in shown if t.isdigit()] == [str(n) for n in table["count"] if n]
     assert article_shares([]) is None
 
 
 def test_the_gathered_table_is_that_of_one_call_also_with_two_workers(trials, published):
     with workers(2) as two:
-        beside = collect_trials(published, workers=two)
+        beside, findings = collect_trials(published, workers=two)
     pd.testing.assert_frame_equal(beside.table, trials.table)
     pd.testing.assert_frame_equal(trials.table, mn.evidence_table(data=published))
     assert isinstance(beside, Trials)
+    assert [repr(f) for f in findings] == [repr(f) for f in mn.evidence(data=published)]
 
 
 def parsed(text):
@@ -416,6 +453,6 @@ def test_the_files_hold_full_precision_and_are_in_the_manifest(written, trials):
 def test_other_data_have_no_trials(findings):
     body = published_source(load_published(), findings)
     assert sections.trials_beside(body, findings["rare-pih"], {}) == {}
-    assert sections.doubts_section([body]) == {}
+    assert sections.doubts_section([body]) is None
     assert sections.overview([body], {}) == []
     assert math.isnan(findings["rare-pih"].p_holm)

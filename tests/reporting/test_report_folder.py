@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +62,68 @@ def test_killed_at_any_moment_a_whole_report_is_left(tmp_path, delay):
     write(target, "b")
     assert place.is_current(target, "b")
     assert leftovers(target) == []
+
+
+REPORT = [
+    sys.executable, "-m", "mnstudy.cli", "report", "demo_split_face",
+    "--only", "more-sessions", "rare-pih", "--formats", "svg", "--fresh", "--out",
+]  # fmt: skip
+
+
+def still_running(word):
+    """Return the processes, however they are related, whose environment holds a word."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            zombie = path.joinpath("stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            if not zombie and word.encode() in path.joinpath("environ").read_bytes():
+                found.append(path.joinpath("cmdline").read_bytes())
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole_report(tmp_path_factory):
+    """A report with its notebooks, and how long it took."""
+    out = tmp_path_factory.mktemp("runs") / "report"
+    start = time.monotonic()
+    subprocess.run([*REPORT, str(out)], check=True, stdout=subprocess.DEVNULL)
+    return out, time.monotonic() - start
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "moment"),
+    [
+        *((signal.SIGKILL, i) for i in range(10)),
+        *((how, i) for how in (signal.SIGINT, signal.SIGTERM) for i in (2, 5, 8)),
+    ],
+)
+def test_stopped_at_any_moment_a_run_leaves_the_old_report_and_no_process(
+    whole_report, how, moment
+):
+    out, seconds = whole_report
+    before, beside = place.sha256_of(out / place.MANIFEST), leftovers(out)
+    word = f"{how.name}-{moment}-{os.getpid()}"
+    run = subprocess.Popen(
+        [*REPORT, str(out)],
+        env={**os.environ, "STOPPED": word},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(seconds * (moment + 0.5) / 10)
+    assert still_running(word)
+    run.send_signal(how)
+    run.wait()
+    until = time.monotonic() + 10
+    while (left := still_running(word)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left == []
+    assert place.holds(out)
+    assert place.sha256_of(out / place.MANIFEST) == before
+    if how != signal.SIGKILL:
+        assert set(leftovers(out)) <= set(beside)
 
 
 def test_what_a_running_run_writes_is_let_be(tmp_path):

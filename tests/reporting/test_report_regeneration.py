@@ -1,5 +1,6 @@
 """What a report does again, and what it does not."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -11,20 +12,22 @@ import nbformat
 import pytest
 
 import mnstudy as mn
-from mnstudy import cache, cli
+from mnstudy import cli
 from mnstudy.cohort.loading.shipped import data_dir
-from mnstudy.reporting.notebooks import run as notebooks
-from mnstudy.reporting.run import folder, unchanged
-from mnstudy.reporting.run.folder import write_manifest
-from mnstudy.reporting.run.processes import CachedCall, run_cached, workers
-
-
-def quiet(*_):
-    pass
+from mnstudy.reporting.notebooks import run, shipped
+from mnstudy.reporting.run import cache, folder
+from mnstudy.reporting.run.folder import is_current, write_manifest
+from mnstudy.reporting.run.origin import report_fingerprint, shipped_notebooks
+from mnstudy.reporting.run.processes import CachedCall, Workers, workers
 
 
 def paths():
-    return {p.stem: p for p in unchanged.shipped_notebooks()}
+    return {p.stem: p for p in shipped_notebooks()}
+
+
+def made_from(data, **how):
+    usual = {"claims": None, "formats": ["svg"], "profile": "default", "notebooks": True}
+    return report_fingerprint(data, **(usual | how))
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def with_margin(study, claim, margin):
 
 
 def test_a_notebook_lists_the_claims_it_asks_or_may_ask_all():
-    asked = {name: notebooks.listed(nbformat.read(p, 4)) for name, p in paths().items()}
+    asked = {name: shipped.listed(p) for name, p in paths().items()}
     assert asked["03_for_whom"] == ("scar-type-matters", "severity-matters", "skin-type-matters")
     assert len(asked["05_with_and_instead"]) == 5
     assert {name for name, claims in asked.items() if claims is None} == {
@@ -53,13 +56,13 @@ def test_a_notebook_lists_the_claims_it_asks_or_may_ask_all():
 
 
 def test_a_report_of_some_claims_has_the_notebooks_that_ask_them(split_face):
-    found = notebooks.wanted(split_face, ["more-sessions", "rare-pih"])
+    found = shipped.wanted(split_face, ["more-sessions", "rare-pih"])
     assert [p.stem for p in found] == ["04_dose", "06_safety", "09_robustness"]
-    assert len(notebooks.wanted(split_face, [])) == len(paths())
+    assert len(shipped.wanted(split_face, [])) == len(paths())
 
 
 def test_a_table_in_memory_has_no_notebooks(sheet):
-    assert notebooks.wanted(mn.load(sheet), []) == []
+    assert shipped.wanted(mn.load(sheet), []) == []
 
 
 def test_a_margin_concerns_the_notebooks_that_ask_its_claim(study):
@@ -70,8 +73,8 @@ def test_a_margin_concerns_the_notebooks_that_ask_its_claim(study):
     changed = {
         name
         for name, path in paths().items()
-        if cache.fingerprint(notebooks.rests_on(path, before))
-        != cache.fingerprint(notebooks.rests_on(path, after))
+        if cache.fingerprint(shipped.rests_on(path, before))
+        != cache.fingerprint(shipped.rests_on(path, after))
     }
     assert changed == {
         "00_start_here", "01_cohort", "02_does_it_work", "04_dose", "08_published_evidence",
@@ -84,52 +87,58 @@ def ran(monkeypatch):
     """Count which notebooks are run; running them has tests of its own."""
     names = []
 
-    def run(path, parameters=None, *, server=None):
+    def run_one(path, parameters=None, private=None):
         names.append(path.stem)
-        return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(path.stem, id="a")])
+        cell = nbformat.v4.new_markdown_cell(f"{path.stem} of {parameters['dataset']}", id="a")
+        return nbformat.v4.new_notebook(cells=[cell])
 
-    monkeypatch.setattr(notebooks, "run", run)
+    monkeypatch.setattr(run, "run", run_one)
     return names
 
 
 def test_unchanged_notebooks_are_not_run_again(ran, study, tmp_path):
-    shipped = list(paths().values())
+    told = []
 
     def go():
         ran.clear()
-        cohort = mn.load(study)
-        rests_on = {p: notebooks.rests_on(p, cohort) for p in shipped}
-        asked = notebooks.running(shipped, {"dataset": "x"}, rests_on=rests_on.get)
-        with cache.cache_folder(tmp_path / "store"), asked as results:
-            found = results(quiet)
-        assert [nb.cells[0].source for nb in found] == [p.stem for p in shipped]
+        some = Workers(folder=tmp_path)
+        names, texts = shipped.begin(
+            mn.load(study), [], some, private=str(tmp_path), done=lambda i, n: told.append((i, n))
+        )
+        assert sorted(names) == [p.name for p in paths().values()]
+        for name, text in zip(names, texts, strict=True):
+            assert f"{name.removesuffix('.ipynb')} of mine" in text  # not the place it lies in
         return sorted(ran)
 
-    assert len(go()) == len(shipped)
+    assert len(go()) == len(paths())
+    assert told == [(i, len(paths())) for i in range(len(paths()) + 1)]
     assert go() == []
     with_margin(study, "rare-pih", 2)
     assert [x for x in go() if x in ("04_dose", "06_safety", "09_robustness")] == [
         "06_safety", "09_robustness"
     ]  # fmt: skip
-    with cache.cache_folder(tmp_path / "store"):
-        ran.clear()
-        with notebooks.running(shipped, {"dataset": "y"}, rests_on=lambda p: ()) as results:
-            results(quiet)
-    assert len(ran) == len(shipped)
+    shutil.copytree(study, tmp_path / "elsewhere" / "mine")
+    study = tmp_path / "elsewhere" / "mine"
+    assert len(go()) == len(paths())
+
+
+def test_notebooks_without_jupyter_are_refused_at_once(split_face, monkeypatch):
+    monkeypatch.setattr(shipped, "find_spec", lambda name: None)
+    with pytest.raises(mn.DataError, match="notebooks need Jupyter"):
+        shipped.begin(split_face, [], Workers(), private="", done=lambda *_: None)
 
 
 def test_pieces_come_in_order_and_kept_ones_are_not_worked_out(tmp_path):
     pieces = [CachedCall("square", (i,), pow, (i, 2)) for i in range(20)]
-    told = []
-    with cache.cache_folder(tmp_path):
-        first = run_cached(pieces[:5], done=lambda *x: None)
-        with workers(2) as two:
-            again = run_cached(pieces, workers=two, done=lambda i, n: told.append((i, n)))
-        wrong = [CachedCall("square", (i,), pow, (i, 3)) for i in range(20)]
-        assert run_cached(wrong, done=lambda *x: None) == again
+    wrong = [CachedCall("square", (i,), pow, (i, 3)) for i in range(20)]
+    told, alone = [], Workers(folder=tmp_path)
+    first = list(alone.results(pieces[:5]))
+    with workers(2, folder=tmp_path) as two:
+        again = list(two.results(pieces, lambda i, n: told.append((i, n))))
+    assert list(alone.results(wrong)) == again
     assert first == again[:5]
     assert again == [i**2 for i in range(20)]
-    assert told == [(0, 20), *((i, 20) for i in range(5, 21))]
+    assert told == [(i, 20) for i in range(21)]
 
 
 @pytest.fixture
@@ -141,36 +150,53 @@ def made(tmp_path):
     return folder
 
 
-def test_the_command_line_knows_a_report_that_is_there(made, study):
-    asked = unchanged.call_fingerprint(str(study), ["a"], True)
-    assert not unchanged.is_up_to_date(made, asked)
-    unchanged.remember(made, asked)
-    assert unchanged.is_up_to_date(made, asked)
-    assert not unchanged.is_up_to_date(made, unchanged.call_fingerprint(str(study), ["b"], True))
-    assert not unchanged.is_up_to_date(made.parent / "other", asked)
+def test_a_report_that_is_there_is_known_by_what_it_was_made_from(made, study):
+    key = made_from(str(study), claims=["b", "a"])
+    write_manifest(made, {"made_from": key})
+    assert made_from(study) != made_from(study, claims=[])
+    assert is_current(made, made_from(study, claims=["a", "b"]))
+    for other in (
+        {"claims": "a"}, {"claims": None}, {"formats": ["png"]}, {"profile": "jama"},
+        {"notebooks": False},
+    ):  # fmt: skip
+        assert not is_current(made, made_from(study, **({"claims": ["a", "b"]} | other)))
+    assert not is_current(made.parent / "other", key)
+    (made / "index.html").write_text("touched", encoding="utf-8")
+    assert not is_current(made, key)
 
 
 @pytest.mark.parametrize("name", ["study.toml", None])
 def test_a_changed_sheet_or_study_is_another_question(study, name):
-    for data in (study, study / "study.toml"):
-        before = unchanged.call_fingerprint(str(data))
-        path = study / name if name else next(study.glob("*.csv"))
-        path.write_bytes(path.read_bytes() + b"\n")
-        assert unchanged.call_fingerprint(str(data)) != before
+    for data in (study, study / "study.toml", next(study.glob("*.csv"))):
+        before, path = made_from(data), study / name if name else next(study.glob("*.csv"))
+        content = path.read_bytes()
+        path.write_bytes(content + b"\n")
+        assert made_from(data) != before
+        path.write_bytes(content)
+        assert made_from(data) == before
 
 
-def test_a_touched_report_is_made_again(made, study):
-    asked = unchanged.call_fingerprint(str(study))
-    unchanged.remember(made, asked)
-    (made / "index.html").write_text("touched", encoding="utf-8")
-    assert not unchanged.is_up_to_date(made, asked)
+def test_the_same_data_elsewhere_are_the_same_question(study, tmp_path):
+    shutil.copytree(study, tmp_path / "elsewhere" / "mine")
+    assert made_from(tmp_path / "elsewhere" / "mine") == made_from(study)
+    assert made_from(mn.load(tmp_path / "elsewhere" / "mine")) == made_from(mn.load(study))
+    assert made_from("demo_split_face") != made_from("demo_clinic") != made_from(None)
+
+
+def test_a_cohort_changed_in_memory_is_another_question(split_face):
+    fewer = dataclasses.replace(split_face, data=split_face.data.iloc[1:])
+    plan = dataclasses.replace(split_face.study.plan, margins={"rare-pih": 2.0})
+    stricter = dataclasses.replace(
+        split_face, study=dataclasses.replace(split_face.study, plan=plan)
+    )
+    assert len({made_from(c) for c in (split_face, fewer, stricter)}) == 3
 
 
 def test_an_unreadable_study_file_is_left_to_loading(tmp_path):
     (tmp_path / "study.toml").write_text("not [ toml", encoding="utf-8")
     (tmp_path / "sheet.csv").write_text("a\n", encoding="utf-8")
-    assert unchanged.call_fingerprint(str(tmp_path / "sheet.csv"))
-    assert unchanged.call_fingerprint("no such file")
+    assert made_from(tmp_path / "sheet.csv")
+    assert made_from("no such file")
 
 
 def abandoned(out):

@@ -53,7 +53,7 @@ def test_titles_articles_numbers_and_verdicts_are_there(picture):
 
 def test_nothing_is_cut_off(picture):
     canvas = FigureCanvasAgg(picture)
-    with style.themed():
+    with picture.look.theme():
         canvas.draw()
         boxes = [(t, t.get_window_extent(canvas.get_renderer())) for t in shown(picture)]
     width, height = picture.bbox.size

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mnstudy.stats.missing.imputation import pool_imputations
-from mnstudy.stats.missing.imputation_draws import impute_clustered
+from mnstudy.stats.missing.imputation import impute_clustered, pool_imputations
 from mnstudy.stats.mixed.model import random_intercept_batch
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "imputation.json").read_text())
@@ -192,6 +191,7 @@ def study(seed, n_groups=14, noise=3.0):
     return np.where(gone, np.nan, y), X, patient
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.01, 100), st.floats(-500, 500))
 def test_draws_follow_unit_and_origin(seed, scale, shift):
     y, X, patient = study(seed)
@@ -200,6 +200,7 @@ def test_draws_follow_unit_and_origin(seed, scale, shift):
     np.testing.assert_allclose(other, scale * base + shift, rtol=1e-6, atol=1e-6 * scale)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_draws_do_not_depend_on_the_basis_of_the_columns(seed):
     """Other columns with the same span: beta is drawn on another basis, same distribution."""
@@ -209,6 +210,7 @@ def test_draws_do_not_depend_on_the_basis_of_the_columns(seed):
     np.testing.assert_allclose(scaled, base, rtol=1e-7)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_order_of_rows_does_not_matter_to_the_last_bit(seed):
     y, X, patient = study(seed)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mnstudy.stats.measurement.regression_to_mean import expected_regression, range_over
+from mnstudy.stats.measurement.regression_to_mean import expected_regression
 
 PATH = Path(__file__).parents[1] / "reference" / "regression_to_mean.json"
 CASES = json.loads(PATH.read_text())["cases"]
@@ -99,16 +99,6 @@ def test_two_sides_of_one_cut_off_balance():
     assert above.share_selected + below.share_selected == pytest.approx(1)
     total = above.share_selected * above.expected_change
     assert total == pytest.approx(-below.share_selected * below.expected_change)
-
-
-def test_range_has_a_row_per_reliability():
-    found = range_over([0.5, 0.8], mean=50, sd=10, cut_off=60, selected="above")
-    one = expected_regression(mean=50, sd=10, cut_off=60, reliability=0.8)
-    assert found["reliability"].tolist() == [0.5, 0.8]
-    assert found["expected_change"].tolist()[1] == one.expected_change
-    assert found["share_selected"].nunique() == 1
-    with pytest.raises(ValueError, match="reliabilities is empty"):
-        range_over([], mean=50, selected_mean=60)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Votes on direction, p-values taken together and albatross contours against R."""
+"""Votes on direction and albatross contours against R."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mnstudy.stats.meta import directions
-from mnstudy.stats.meta.directions import combine_one_sided, contour_n, direction_share
+from mnstudy.stats.meta.directions import contour_n, direction_share
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "vote_direction.json").read_text()
@@ -29,7 +29,6 @@ measures = st.sampled_from(["two groups", "one group", "correlation"])
 def test_reference_grid_is_complete():
     assert Counter(case["func"] for case in CASES) == {
         "direction_share": 32,
-        "combine_one_sided": 8,
         "contour_n": 42,
     }
 
@@ -89,49 +88,6 @@ def test_no_direction_at_all():
     assert found.to_frame()["no_difference"].item() == 3
 
 
-# p-values together
-
-
-@given(st.lists(ps, min_size=2, max_size=8))
-def test_stouffer_turns_with_the_claim(p):
-    one, other = combine_one_sided(p), combine_one_sided([1 - x for x in p])
-    assert one.stouffer_z == pytest.approx(-other.stouffer_z, abs=1e-7)
-    assert one.stouffer_p == pytest.approx(1 - other.stouffer_p, abs=1e-7)
-
-
-@given(st.lists(ps, min_size=2, max_size=8), st.randoms(use_true_random=False))
-def test_order_does_not_matter(p, random):
-    mixed = random.sample(p, len(p))
-    assert combine_one_sided(mixed).fisher_p == pytest.approx(combine_one_sided(p).fisher_p)
-    assert combine_one_sided(mixed).stouffer_p == pytest.approx(combine_one_sided(p).stouffer_p)
-
-
-@given(st.lists(ps, min_size=2, max_size=8), st.floats(0.1, 10))
-def test_equal_weights_are_no_weights(p, weight):
-    found = combine_one_sided(p, weights=[weight] * len(p))
-    assert found.stouffer_p == pytest.approx(combine_one_sided(p).stouffer_p, rel=1e-6)
-
-
-def test_studies_that_see_nothing_keep_stouffer_at_one_half():
-    assert combine_one_sided([0.5, 0.5, 0.5]).stouffer_p == pytest.approx(0.5)
-
-
-def test_the_null_is_said_in_words():
-    found = combine_one_sided([0.01, 0.2])
-    assert "no effect in any study" in found.sentence
-    assert "at least one study has an effect" in repr(found)
-
-
-def test_both_hold_their_size():
-    rng = np.random.default_rng(20250712)
-    drawn = rng.uniform(size=(4000, 5))
-    found = [combine_one_sided(p) for p in drawn]
-    # three standard errors of a share of 5 % in 4,000 draws
-    for name in ("fisher_p", "stouffer_p"):
-        share = np.mean([getattr(x, name) <= 0.05 for x in found])
-        assert abs(share - 0.05) < 3 * math.sqrt(0.05 * 0.95 / 4000), name
-
-
 # contours
 
 
@@ -171,11 +127,6 @@ ERRORS = [
     (lambda: direction_share(2, 2.5), "against must be a whole number, not 2.5"),
     (lambda: direction_share(2, 2, confidence_level=95), "confidence_level must lie between"),
     (lambda: direction_share(2, 2, method="jeffreys"), "method must be one of 'clopper-pearson'"),
-    (lambda: combine_one_sided([0.2]), "p_values must be a list of at least two p-values"),
-    (lambda: combine_one_sided([0.2, 0]), "p_values must lie between 0 and 1; number 2 is 0"),
-    (lambda: combine_one_sided([np.nan, 0.1]), "p_values must lie between 0 and 1; number 1 is"),
-    (lambda: combine_one_sided([0.2, 0.1], weights=[1]), "weights must be as many as p_values, 2"),
-    (lambda: combine_one_sided([0.2, 0.1], weights=[1, 0]), "weights must be above 0; number 2"),
     (lambda: contour_n(0.1, 0), "effect must be a number other than 0, not 0"),
     (lambda: contour_n([0.1, 1], 0.5), "p_one_sided must lie between 0 and 1, not 1"),
     (lambda: contour_n(0.1, 1.2, measure="correlation"), "a correlation lies between -1 and 1"),

@@ -42,7 +42,7 @@ ALLOWED = {
     "whole values of a table, not text within them": {"table_one_to_read"},
     "files, in whose format text stands": {
         "_NO_TURN", "_TAG", "_STYLE", "_QUOTES", "_DIGITS", "_UNSEEN", "compact", "data_address",
-        "_classed", "_rule", "_comment", "_ADDRESS", "_last_line", "rename_dataset",
+        "_classed", "_rule", "_comment", "_ADDRESS", "_last_line", "ran",
         "_tidy_output", "_LISTED", "_PIECE", "Words",
     },
     "the search for patients in what a report wrote, which reads everything on purpose": {

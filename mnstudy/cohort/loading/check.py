@@ -10,7 +10,7 @@ import pandas as pd
 from mnstudy.cohort.loading import privacy, scale_scores
 from mnstudy.cohort.loading.read import column
 from mnstudy.cohort.schema.columns import ColumnSpec, columns
-from mnstudy.cohort.schema.problems import Problem
+from mnstudy.cohort.schema.problems import Problem, column_problems, first_row, row_problems
 from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import UNIT, is_baseline
 from mnstudy.words.notes import Note, note
@@ -57,25 +57,23 @@ def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem],
         data, converted = scale_scores.derive(data)
         notes += converted
         problems += privacy.identifying_ids(data["patient_id"])
-        problems += _broken_rules(data)
+        problems += [problem for rule in _RULES for problem in rule(data)]
     problems.sort(key=lambda p: (-1 if p.row is None else p.row, p.column, p.rule))
     return data.reset_index(drop=True), problems, notes
 
 
 def _rename(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem]]:
     unknown = [c for c in study.columns if c not in raw.columns]
-    problems = [
-        Problem(column=c, rule="a column of the sheet", remedy="[columns] in study.toml names it")
-        for c in unknown
-    ]
     named = raw.rename(columns=dict(study.columns))
     named.columns = [str(c).strip() for c in named.columns]
-    twice = named.columns[named.columns.duplicated()].unique()
-    problems += [
-        Problem(column=c, rule="each column once", remedy="rename or remove the second one")
-        for c in twice
+    again = named.columns.duplicated()
+    problems = [
+        *column_problems(unknown, "a column of the sheet", "[columns] in study.toml names it"),
+        *column_problems(
+            named.columns[again].unique(), "each column once", "rename or remove the second one"
+        ),
     ]
-    return named.loc[:, ~named.columns.duplicated()], problems
+    return named.loc[:, ~again], problems
 
 
 def _room_for_improvement(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
@@ -95,21 +93,17 @@ def _measures(
     refused = privacy.identifying_headers(original, known=list(own))
     names = {p.column for p in (*refused, *privacy.identifying_headers(own, known=()))}
     readable = [m for m in own if not {m, heading.get(m, m)} & names]
-    absent = [
-        Problem(column=m, rule="a column of the sheet", remedy="[measures] in study.toml names it")
-        for m in study.measures
-        if m not in renamed
-    ]
-    return [study.measures[m] for m in readable], [*refused, *absent]
+    absent = [m for m in study.measures if m not in renamed]
+    remedy = "[measures] in study.toml names it"
+    problems = [*refused, *column_problems(absent, "a column of the sheet", remedy)]
+    return [study.measures[m] for m in readable], problems
 
 
 def _missing(spec: ColumnSpec) -> Problem:
-    return Problem(
-        column=spec.name,
-        rule="a core column",
-        remedy=f"add it ({spec.rule}; cells may be empty), or name yours under [columns] in "
-        "study.toml",
+    remedy = (
+        f"add it ({spec.rule}; cells may be empty), or name yours under [columns] in study.toml"
     )
+    return Problem(column=spec.name, rule="a core column", remedy=remedy)
 
 
 def _present(frame: pd.DataFrame) -> Iterator[ColumnSpec]:
@@ -158,43 +152,20 @@ def _range_problem(spec: ColumnSpec, row: int, value: float) -> Problem:
     return Problem(row=row, column=spec.name, value=f"{value:g}", rule=spec.rule, remedy=remedy)
 
 
-def _broken_rules(data: pd.DataFrame) -> list[Problem]:
-    """Return every broken study rule of a typed table whose index is the row of the sheet."""
-    return [problem for rule in _RULES for problem in rule(data)]
-
-
 def _depth_only_where_needled(data: pd.DataFrame) -> list[Problem]:
     treatment = data["treatment"].astype("str")
     bad = data["needle_depth_mm"].gt(0) & data["treatment"].notna() & ~treatment.isin(NEEDLED)
-    return [
-        Problem(
-            row=int(row),
-            column="needle_depth_mm",
-            value=f"{data.at[row, 'needle_depth_mm']:g}",
-            rule=f"0 or empty for {treatment[row]}",
-            remedy="empty the depth, or correct the treatment",
-        )
-        for row in data.index[bad]
-    ]
+    remedy = "empty the depth, or correct the treatment"
+    return row_problems(data["needle_depth_mm"], bad, "0 or empty for " + treatment, remedy)
 
 
 def _duplicate_visits(data: pd.DataFrame) -> list[Problem]:
     clock = [c for c in ("session_count", "weeks", "weeks_since_last_session") if c in data]
     key = data[[*UNIT, *clock]].astype(dict.fromkeys(clock, "float64"))
-    first = key.reset_index().groupby([*UNIT, *clock], dropna=False, sort=False)
-    first_row = pd.Series(first["index"].transform("first").to_numpy(), index=data.index)
     again = key.duplicated(keep="first") & data["patient_id"].notna()
-    return [
-        Problem(
-            row=int(row),
-            column="patient_id",
-            value=str(data.at[row, "patient_id"]),
-            rule="one row per visit",
-            remedy=f"same patient, site and visit as row {first_row[row]}: remove one, or give the "
-            "site or the week",
-        )
-        for row in data.index[again]
-    ]
+    remedy = "same patient, site and visit as row " + first_row(key, [*UNIT, *clock]).astype("str")
+    remedy += ": remove one, or give the site or the week"
+    return row_problems(data["patient_id"], again, "one row per visit", remedy)
 
 
 def _sessions_never_fall(data: pd.DataFrame) -> list[Problem]:
@@ -205,60 +176,29 @@ def _sessions_never_fall(data: pd.DataFrame) -> list[Problem]:
     sessions = ordered["session_count"].astype("float64")
     by_site = [ordered[c] for c in UNIT]
     before = sessions.groupby(by_site).cummax().groupby(by_site).shift()
-    bad = sessions < before
-    return [
-        Problem(
-            row=int(row),
-            column="session_count",
-            value=str(data.at[row, "session_count"]),
-            rule="never falls with time",
-            remedy=f"an earlier week of this site already has {before[row]:g}",
-        )
-        for row in ordered.index[bad].sort_values()
-    ]
+    remedy = "an earlier week of this site already has " + before.map("{:g}".format).astype("str")
+    return row_problems(data["session_count"], sessions < before, "never falls with time", remedy)
 
 
 def _every_site_named(data: pd.DataFrame) -> list[Problem]:
-    return [
-        Problem(
-            row=int(row),
-            column="site_id",
-            rule="a name for every treated site",
-            remedy="write left, right, forehead or the like; with one site a patient leave the "
-            "whole column out",
-        )
-        for row in data.index[data["site_id"].isna()]
-    ]
+    bad = data["site_id"].isna()
+    remedy = "write left, right, forehead or the like; with one site a patient leave the whole "
+    remedy += "column out"
+    return row_problems(data["site_id"], bad, "a name for every treated site", remedy)
 
 
 def _one_treatment_a_site(data: pd.DataFrame) -> list[Problem]:
-    first = data.groupby(UNIT, observed=True)["treatment"].transform("first")
+    first = data.groupby(UNIT, observed=True)["treatment"].transform("first").astype("str")
     known = data["treatment"].notna() & data[UNIT].notna().all(axis=1)
-    bad = known & (data["treatment"].astype("str") != first.astype("str"))
-    return [
-        Problem(
-            row=int(row),
-            column="treatment",
-            value=str(data.at[row, "treatment"]),
-            rule="one treatment per site",
-            remedy=f"other rows of this site say {first[row]}: give a second site its own site_id",
-        )
-        for row in data.index[bad]
-    ]
+    bad = known & (data["treatment"].astype("str") != first)
+    remedy = "other rows of this site say " + first + ": give a second site its own site_id"
+    return row_problems(data["treatment"], bad, "one treatment per site", remedy)
 
 
 def _baseline_is_zero(data: pd.DataFrame) -> list[Problem]:
     bad = is_baseline(data) & data["improvement_score"].fillna(0).ne(0)
-    return [
-        Problem(
-            row=int(row),
-            column="improvement_score",
-            value=f"{data.at[row, 'improvement_score']:g}",
-            rule="0 at baseline",
-            remedy="improvement is measured from baseline: write 0 or leave it empty",
-        )
-        for row in data.index[bad]
-    ]
+    remedy = "improvement is measured from baseline: write 0 or leave it empty"
+    return row_problems(data["improvement_score"], bad, "0 at baseline", remedy)
 
 
 def _interval_holds_score(data: pd.DataFrame) -> list[Problem]:
@@ -268,16 +208,9 @@ def _interval_holds_score(data: pd.DataFrame) -> list[Problem]:
     half = low.notna() ^ high.notna()
     outside = (low > high) | (score < low) | (score > high)
     rule = "low <= score <= high, and low and high both or neither"
-    return [
-        Problem(
-            row=int(row),
-            column="improvement_low",
-            value=f"{low[row]:g} to {high[row]:g}",
-            rule=rule,
-            remedy="correct the ends of the interval",
-        )
-        for row in data.index[half | outside]
-    ]
+    remedy = "correct the ends of the interval"
+    ends = low.map("{:g}".format) + " to " + high.map("{:g}".format)
+    return row_problems(ends.rename("improvement_low"), half | outside, rule, remedy)
 
 
 _RULES: tuple[Callable[[pd.DataFrame], list[Problem]], ...] = (

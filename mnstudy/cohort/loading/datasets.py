@@ -38,23 +38,14 @@ def datasets() -> pd.DataFrame:
     DataFrame
         Indexed by name: title, design, randomised, synthetic, rows, patients, licence.
     """
-    rows = []
+    columns = ["title", "design", "randomised", "synthetic", "rows", "patients", "licence"]
+    rows = {}
     for name in shipped():
         cohort = load(name)
-        study, data = cohort.study, cohort.data
-        rows.append(
-            {
-                "name": name,
-                "title": study.title,
-                "design": study.design,
-                "randomised": study.randomised,
-                "synthetic": study.synthetic,
-                "rows": len(data),
-                "patients": data["patient_id"].nunique(),
-                "licence": study.licence,
-            }
-        )
-    return pd.DataFrame(rows).set_index("name")
+        study, sizes = cohort.study, [len(cohort.data), cohort.data["patient_id"].nunique()]
+        declared = [study.title, study.design, study.randomised, study.synthetic]
+        rows[name] = [*declared, *sizes, study.licence]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("name")
 
 
 def load(source: Source, *, study: Mapping[str, Any] | Study | None = None) -> Cohort:
@@ -163,11 +154,7 @@ def _locate(source: str | os.PathLike[str]) -> tuple[Path, Study, str]:
 
 def _study_of(path: Path) -> Study:
     if not path.is_file():
-        refuse(
-            path,
-            rule="a study.toml in the folder",
-            remedy="run: mnstudy init SHEET",
-        )
+        refuse(path, rule="a study.toml in the folder", remedy="run: mnstudy init SHEET")
     study = read_study(path)
     if not study.file:
         refuse(path, rule="file = ...", remedy="name the data file in the study file")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from mnstudy.cohort.schema.problems import Problem
+from mnstudy.cohort.schema.problems import Problem, column_problems, row_problems
 
 _HEADER = re.compile(
     r"(?:^|[\s_.\-])(?:name|first_?name|last_?name|surname|vorname|nachname|familienname|nom|"
@@ -35,28 +35,14 @@ def looks_like(cell: str) -> str | None:
 
 def identifying_ids(ids: pd.Series) -> list[Problem]:
     """Find ids that look like a person; one problem a row, the value masked."""
-    seen = {cell: looks_like(cell) for cell in ids.dropna().unique()}
-    return [
-        Problem(
-            row=int(row),
-            column=str(ids.name),
-            value=f"({len(cell)} characters, not shown)",
-            rule=f"a pseudonym; this looks like {seen[cell]}",
-            remedy=_REMEDY,
-        )
-        for row, cell in ids.dropna().items()
-        if seen[cell]
-    ]
+    seen = ids.map({cell: looks_like(cell) for cell in ids.dropna().unique()})
+    hidden = ids.map(lambda cell: f"({len(cell)} characters, not shown)", na_action="ignore")
+    rule = "a pseudonym; this looks like " + seen.astype("str")
+    return row_problems(hidden, seen.notna(), rule, _REMEDY)
 
 
 def identifying_headers(frame: pd.DataFrame, *, known: Collection[str]) -> list[Problem]:
     """Find columns whose heading announces a name, a birth date or an address."""
-    return [
-        Problem(
-            column=str(c),
-            rule="no column that identifies a person",
-            remedy="leave this column out of the sheet",
-        )
-        for c in frame.columns
-        if c not in known and _HEADER.search(str(c))
-    ]
+    names = [c for c in frame.columns if c not in known and _HEADER.search(str(c))]
+    rule, remedy = "no column that identifies a person", "leave this column out of the sheet"
+    return column_problems(names, rule, remedy)

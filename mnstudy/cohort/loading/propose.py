@@ -5,12 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import tomllib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ import pandas as pd
 from mnstudy.cohort.loading import privacy
 from mnstudy.cohort.loading.read import MISSING, as_text, read_table
 from mnstudy.cohort.schema.columns import columns
+from mnstudy.packaged import packaged
 
 NEAR = 0.8  # how alike two headings must be to be proposed as the same
 
@@ -87,20 +85,12 @@ def _proposal(
     column, certainty = found.get(heading, ("", "ask"))
     levels, unknown = _levels(sheet[heading], column) if column else ({}, 0)
     unit = "um" if column == "needle_depth_mm" and _in_micrometres(sheet[heading]) else ""
-    return Proposal(
-        heading=heading,
-        column=column,
-        certainty=certainty,
-        levels=levels,
-        unknown=unknown,
-        unit=unit,
-    )
+    named = {"heading": heading, "column": column, "certainty": certainty, "unit": unit}
+    return Proposal(**named, levels=levels, unknown=unknown)
 
 
-@cache
 def _aliases() -> Mapping[str, Any]:
-    text = resources.files("mnstudy.cohort.loading").joinpath("aliases.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    return packaged("cohort/loading/aliases.toml")
 
 
 def _plain(word: str) -> str:

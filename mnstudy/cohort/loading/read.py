@@ -6,7 +6,6 @@ What cannot be read becomes a problem, never a guess.
 from __future__ import annotations
 
 import csv
-import difflib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.cohort.schema.columns import ColumnSpec
-from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail
+from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail, row_problems
 from mnstudy.cohort.study.study import Study
+from mnstudy.errors import nearest
 
 _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none given", "<na>"})
@@ -172,13 +172,7 @@ def as_text(value: Any) -> str:
 def _texts(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study) -> Cells:
     own = _own_words(spec, study) if spec.kind == "text" else {}
     typed = text.map(lambda cell: own.get(cell.lower(), cell)).astype("str").mask(missing)
-    problems = []
-    if spec.core:
-        problems = [
-            Problem(row=int(row), column=spec.name, rule="never empty", remedy="give a pseudonym")
-            for row in text.index[missing]
-        ]
-    return typed, problems
+    return typed, row_problems(typed, missing & spec.core, "never empty", "give a pseudonym")
 
 
 def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study) -> Cells:
@@ -200,11 +194,8 @@ def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study)
     typed = pd.Categorical(
         values.where(~bad & ~missing), categories=list(spec.levels), ordered=spec.kind == "ordered"
     )
-    problems = [
-        Problem(row=int(r), column=spec.name, value=c, rule=spec.rule, remedy=_nearest(c, spec))
-        for r, c in text[bad].items()
-    ]
-    return pd.Series(typed, index=text.index), problems
+    remedy = text[bad].map(lambda cell: _nearest(cell, spec))
+    return pd.Series(typed, index=text.index), row_problems(text, bad, spec.rule, remedy)
 
 
 def _own_words(spec: ColumnSpec, study: Study) -> dict[str, str]:
@@ -216,9 +207,8 @@ def _plain(word: str) -> str:
 
 
 def _nearest(cell: str, spec: ColumnSpec) -> str:
-    near = difflib.get_close_matches(_plain(cell), spec.levels, n=1, cutoff=0.5)
     own = f"or give the meaning under [levels.{spec.name}] in study.toml"
-    return f"did you mean {near[0]}? {own}" if near else f"use one of the levels, {own}"
+    return f"{nearest(_plain(cell), spec.levels, 'use one of the levels,', n=1)} {own}"
 
 
 def _numbers(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study) -> Cells:
@@ -227,16 +217,11 @@ def _numbers(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study
     values = pd.to_numeric(plain, errors="coerce").astype("float64")
     values = values.where(np.isfinite(values))
     values *= _UNIT_FACTOR.get((spec.unit, study.units.get(spec.name, spec.unit)), 1.0)
-    bad = ~missing & values.isna()
+    bad, rule = ~missing & values.isna(), "a number"
     if spec.kind == "integer":
         bad |= values.notna() & (values % 1 != 0)
-        values = values.where(~bad)
-    rule = "a whole number" if spec.kind == "integer" else "a number"
-    problems = [
-        Problem(row=int(r), column=spec.name, value=c, rule=rule, remedy=_number_remedy(spec))
-        for r, c in text[bad].items()
-    ]
-    return values.astype("Int64") if spec.kind == "integer" else values, problems
+        values, rule = values.where(~bad).astype("Int64"), "a whole number"
+    return values, row_problems(text, bad, rule, _number_remedy(spec))
 
 
 def _number_remedy(spec: ColumnSpec) -> str:
@@ -251,9 +236,4 @@ def _booleans(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Stud
     yes, no = word.isin(_TRUE), word.isin(_FALSE)
     typed = pd.Series(pd.NA, index=text.index, dtype="boolean")
     typed[yes], typed[no] = True, False
-    bad = ~missing & ~yes & ~no
-    problems = [
-        Problem(row=int(r), column=spec.name, value=c, rule=spec.rule, remedy="write true or false")
-        for r, c in text[bad].items()
-    ]
-    return typed, problems
+    return typed, row_problems(text, ~missing & ~yes & ~no, spec.rule, "write true or false")

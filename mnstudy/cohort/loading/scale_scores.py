@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-
 import pandas as pd
 
-from mnstudy.cohort.scales import (
-    CLASSES,
-    GRADES,
-    NONE,
-    PERCENT,
-    Scale,
-    nearest,
-    registry,
-    scale_of,
-)
+from mnstudy.cohort.scales import CLASSES, GRADES, NONE, PERCENT, Scale, nearest, registry, scale_of
 from mnstudy.cohort.schema.columns import columns
-from mnstudy.cohort.schema.problems import Problem
+from mnstudy.cohort.schema.problems import Problem, row_problems
 from mnstudy.cohort.table import is_baseline
 from mnstudy.words.notes import Count, Note, note
 
@@ -26,38 +14,23 @@ IMPROVEMENT = ("improvement_score", "improvement_low", "improvement_high")
 _NEEDED = frozenset({"scale", "scale_score", "patient_id", "site_id", "session_count"})
 # a typed and a derived value may differ by rounding; one point of improvement is more than that
 _TOLERANCE = {PERCENT: 1.0, CLASSES: 1.0, GRADES: 0.0}
-
-
-Reasons = list[tuple[partial[Note], pd.Series]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Derived:
-    """What the later scores on one scale give: values by column, and why some give none."""
-
-    values: pd.DataFrame
-    reasons: Reasons
+# what the later scores on one scale give: values by column, and why so many give none
+Derived = tuple[pd.DataFrame, list[Note]]
 
 
 def out_of_range(data: pd.DataFrame) -> list[Problem]:
     """Return a problem for every raw score that its scale cannot give."""
     if not {"scale", "scale_score"} <= set(data.columns):
         return []
-    problems = []
+    score, problems = data["scale_score"], []
+    remedy = (
+        "check the entry; another version of the scale needs another name in the column scale "
+        "(mn.scales() lists the known ones)"
+    )
     for scale, rows in _by_scale(data):
-        score = data.loc[rows, "scale_score"]
         doubt = "" if scale.status == "seen" else ", a range that was not verified"
-        problems += [
-            Problem(
-                row=int(row),
-                column="scale_score",
-                value=f"{value:g}",
-                rule=f"{scale.range} on {scale.name}{doubt}",
-                remedy="check the entry; another version of the scale needs another name in the "
-                "column scale (mn.scales() lists the known ones)",
-            )
-            for row, value in score[~score.between(scale.low, scale.high)].items()
-        ]
+        bad = rows & ~score.between(scale.low, scale.high)
+        problems += row_problems(score, bad, f"{scale.range} on {scale.name}{doubt}", remedy)
     return problems
 
 
@@ -93,11 +66,14 @@ def derive(data: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
         possible = rows & data["scale_score"].between(scale.low, scale.high)
         later = possible & ~is_baseline(data)
         if scale.rule == NONE:
-            notes.append(_kept(scale, int(rows.sum())))
+            kept = _assessments(int(rows.sum()))
+            notes.append(
+                note("scale_kept", scale=scale.name, assessments=kept, reason=scale.reason)
+            )
         elif later.any():
-            derived = _derive(data, scale, possible, later)
-            data, filled, unlike = _fill(data, derived.values, _TOLERANCE[scale.rule])
-            notes.append(_note(scale, filled, unlike, derived.reasons))
+            values, reasons = _derive(data, scale, possible, later)
+            data, filled, unlike = _fill(data, values, _TOLERANCE[scale.rule])
+            notes.append(_note(scale, filled, unlike, reasons))
     return data, [*notes, *_unknown(data)]
 
 
@@ -115,17 +91,17 @@ def _by_scale(data: pd.DataFrame) -> list[tuple[Scale, pd.Series]]:
     return [(s, name.eq(s.name)) for s in registry().values() if name.eq(s.name).any()]
 
 
-def _derive(data: pd.DataFrame, scale: Scale, rows: pd.Series, later: pd.Series) -> _Derived:
+def _derive(data: pd.DataFrame, scale: Scale, rows: pd.Series, later: pd.Series) -> Derived:
     score = data["scale_score"]
     if scale.rule == CLASSES:
         return _classes(scale, score.where(later), later)
     before, several = _baseline(data, rows)
     no_start = later & before.isna() & ~several
     start_elsewhere = no_start & _has_baseline(data)
-    reasons: Reasons = [
-        (partial(note, "without_baseline_score"), no_start & ~start_elsewhere),
-        (partial(note, "baseline_on_another_scale"), start_elsewhere),
-        (partial(note, "baselines_that_differ"), later & several),
+    reasons = [
+        _lost("without_baseline_score", no_start & ~start_elsewhere),
+        _lost("baseline_on_another_scale", start_elsewhere),
+        _lost("baselines_that_differ", later & several),
     ]
     if scale.rule == GRADES:
         change = before - score if scale.better == "lower" else score - before
@@ -133,21 +109,22 @@ def _derive(data: pd.DataFrame, scale: Scale, rows: pd.Series, later: pd.Series)
     else:
         change = percent_of_baseline(before, score, scale.best)
         spec = columns()["improvement_score"]
-        reasons.append((partial(note, "best_at_baseline"), later & before.eq(scale.best)))
+        reasons.append(_lost("best_at_baseline", later & before.eq(scale.best)))
     outside = later & change.notna() & ~change.between(spec.low, spec.high)
-    worse = partial(note, "worse_than_limit", low=f"{spec.low:g}", unit=spec.unit)
-    reasons.append((worse, outside))
-    return _Derived(values=change.where(later & ~outside).to_frame(spec.name), reasons=reasons)
+    reasons.append(_lost("worse_than_limit", outside, low=f"{spec.low:g}", unit=spec.unit))
+    return change.where(later & ~outside).to_frame(spec.name), reasons
 
 
-def _classes(scale: Scale, score: pd.Series, later: pd.Series) -> _Derived:
+def _lost(kind: str, rows: pd.Series, **said: str) -> Note:
+    return note(kind, n=Count(n=int(rows.sum())), **said)
+
+
+def _classes(scale: Scale, score: pd.Series, later: pd.Series) -> Derived:
     ends = {scale.low + i: pair for i, pair in enumerate(scale.classes)}
     low, high = (score.map({k: pair[i] for k, pair in ends.items()}) for i in (0, 1))
     middles = dict(zip(IMPROVEMENT, ((low + high) / 2, low, high), strict=True))
-    return _Derived(
-        values=pd.DataFrame(middles).astype("float64"),
-        reasons=[(partial(note, "between_classes"), later & low.isna())],
-    )
+    reasons = [_lost("between_classes", later & low.isna())]
+    return pd.DataFrame(middles).astype("float64"), reasons
 
 
 def _baseline(data: pd.DataFrame, rows: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -200,23 +177,19 @@ def _formula(scale: Scale) -> Note:
     return note("formula_percent", best=scale.best)
 
 
-def _note(scale: Scale, filled: int, unlike: int, reasons: Reasons) -> Note:
+def _note(scale: Scale, filled: int, unlike: int, reasons: list[Note]) -> Note:
     formula, n = _formula(scale), _assessments(filled)
     parts = [note("scale_filled", scale=scale.name, formula=formula, assessments=n)]
-    counts = [(why, int(rows.sum())) for why, rows in reasons]
-    if lost := sum(n for _, n in counts):
-        whys = tuple(why(n=Count(n=n)) for why, n in counts if n)
-        parts.append(note("not_converted", assessments=_assessments(lost), reasons=whys))
+    whys = tuple(why for why in reasons if why["n"].n)
+    if whys:
+        lost = _assessments(sum(why["n"].n for why in whys))
+        parts.append(note("not_converted", assessments=lost, reasons=whys))
     if unlike:
         kind = "typed_differs" if scale.rule == GRADES else "typed_differs_by_points"
         parts.append(note(kind, assessments=_assessments(unlike)))
     if scale.status != "seen":
         parts.append(note("scale_not_verified"))
     return note("scale_converted", parts=tuple(parts))
-
-
-def _kept(scale: Scale, n: int) -> Note:
-    return note("scale_kept", scale=scale.name, assessments=_assessments(n), reason=scale.reason)
 
 
 def _unknown(data: pd.DataFrame) -> list[Note]:

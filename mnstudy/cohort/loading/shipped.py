@@ -97,9 +97,10 @@ def check_manifest(data_dir: Path) -> list[Problem]:
     problems = []
     for name in sorted(listed.keys() | present.keys()):
         if name not in present:
-            problems.append(_problem(name, "a file of the data folder", "restore it"))
+            rule, remedy = "a file of the data folder", "restore it"
+            problems.append(Problem(column=name, rule=rule, remedy=remedy))
         elif name not in listed:
-            problems.append(_problem(name, "listed in manifest.toml", _AGAIN))
+            problems.append(Problem(column=name, rule="listed in manifest.toml", remedy=_AGAIN))
         else:
             problems += _changed(name, listed[name], file_facts(present[name]))
     return problems
@@ -112,11 +113,8 @@ def _changed(name: str, listed: dict[str, Any], found: dict[str, Any]) -> list[P
     if listed.get("rows") != found.get("rows"):
         rows = f"; {listed.get('rows')} rows then, {found.get('rows')} now"
     rule = f"sha256 {listed['sha256'][:12]}…{rows}"
-    return [_problem(name, rule, f"restore it; {_AGAIN}", f"{found['sha256'][:12]}…")]
-
-
-def _problem(name: str, rule: str, remedy: str, value: str = "") -> Problem:
-    return Problem(column=name, value=value, rule=rule, remedy=remedy)
+    value, remedy = f"{found['sha256'][:12]}…", f"restore it; {_AGAIN}"
+    return [Problem(column=name, value=value, rule=rule, remedy=remedy)]
 
 
 def file_facts(path: Path) -> dict[str, Any]:

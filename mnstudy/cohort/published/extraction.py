@@ -6,11 +6,9 @@ First every cell against its column, then what must hold within a row and betwee
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,9 @@ import pandas as pd
 
 from mnstudy.cohort.loading.read import read_table
 from mnstudy.cohort.schema.columns import ColumnSpec
-from mnstudy.cohort.schema.problems import Problem
-from mnstudy.errors import DataError
+from mnstudy.cohort.schema.problems import Problem, column_problems, first_row, row_problems
+from mnstudy.errors import DataError, nearest
+from mnstudy.packaged import packaged
 from mnstudy.words.notes import Note, note
 
 TABLES = ("studies", "arms", "outcomes", "contrasts", "directions")
@@ -32,7 +31,7 @@ _PATTERNS = {
     "span": (r"\d+(\.\d+)?(-\d+(\.\d+)?)?", "a number or a range such as 3-4"),
 }
 Tables = Mapping[str, pd.DataFrame]
-Rule = Callable[[Tables], Iterator[Problem]]
+Rule = Callable[[Tables], Iterable[Problem]]
 
 # a printed percentage is often cut instead of rounded: one point apart is still the same count;
 # what neither rounding nor cutting explains is a doubt (mnstudy.verdicts.doubts), not a note
@@ -61,11 +60,9 @@ class TableSpec:
         return f"{self.file}: {column}"
 
 
-@cache
 def contract() -> Mapping[str, Any]:
     """Return the whole of ``published.toml``."""
-    text = resources.files("mnstudy.cohort.published").joinpath("published.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    return packaged("cohort/published/published.toml")
 
 
 @cache
@@ -75,14 +72,9 @@ def specs() -> dict[str, TableSpec]:
 
 
 def _table_spec(name: str, raw: Mapping[str, Any]) -> TableSpec:
-    return TableSpec(
-        name=name,
-        columns={column: _column_spec(column, entry) for column, entry in raw["columns"].items()},
-        key=tuple(raw["key"]),
-        refers=tuple(raw.get("refers", ())),
-        ordered=tuple((low, high) for low, high in raw.get("ordered", ())),
-        may_be_absent=raw.get("may_be_absent", False),
-    )
+    columns = {column: _column_spec(column, entry) for column, entry in raw["columns"].items()}
+    lists = {key: tuple(raw.get(key, ())) for key in ("key", "refers", "ordered")}
+    return TableSpec(name=name, **{**raw, **lists, "columns": columns})
 
 
 def _column_spec(name: str, raw: Mapping[str, Any]) -> ColumnSpec:
@@ -158,15 +150,11 @@ def _named_columns(raw: pd.DataFrame, spec: TableSpec) -> tuple[pd.DataFrame, li
     rule, remedy = "each column once", "remove the second one"
     problems = [Problem(column=spec.place(c), value=c, rule=rule, remedy=remedy) for c in twice]
     unknown = [c for c in raw.columns if c not in spec.columns]
-    for name, column in spec.columns.items():
-        if name in raw or column.optional:
-            continue
-        near = difflib.get_close_matches(name, unknown, n=1)
+    for column in (c for n, c in spec.columns.items() if n not in raw and not c.optional):
+        near = difflib.get_close_matches(column.name, unknown, n=1)
         cells = "no cell may be empty" if column.required else "its cells may be empty"
         remedy = f"rename {near[0]}" if near else f"add it; {cells}"
-        problems.append(
-            Problem(column=spec.place(name), rule=f"a column of {spec.file}", remedy=remedy)
-        )
+        problems += column_problems([spec.place(column.name)], f"a column of {spec.file}", remedy)
     cells = raw.loc[:, ~raw.columns.duplicated()].astype("string")
     cells = cells.apply(lambda c: c.str.strip()).replace("", pd.NA)
     shown = [n for n, c in spec.columns.items() if n in cells or c.optional]
@@ -218,8 +206,7 @@ def _remedy(column: ColumnSpec, value: str) -> str:
     if not value:
         return "fill the cell" + (f" with {column.rule}" if column.levels else "")
     if column.levels:
-        near = difflib.get_close_matches(value.lower(), column.levels, n=1, cutoff=0.5)
-        return f"did you mean {near[0]}?" if near else "write one of these words"
+        return nearest(value.lower(), column.levels, "write one of these words", n=1)
     if not column.numeric:
         return f"write {column.rule}"
     if value.count(",") == 1 and value.replace(",", "").lstrip("-").isdigit():
@@ -247,17 +234,11 @@ def check_relations(tables: Tables) -> list[Problem]:
 def _keys(tables: Tables) -> Iterator[Problem]:
     for spec in specs().values():
         table, key = tables[spec.name], list(spec.key)
-        first = table.reset_index().groupby(key, dropna=False, sort=False)["index"]
-        earlier = pd.Series(first.transform("first").to_numpy(), index=table.index)
         again = table.duplicated(key) & table[key].notna().all(axis=1)
-        for row in table.index[again]:
-            yield Problem(
-                row=int(row),
-                column=spec.place(key[-1]),
-                value=str(table.at[row, key[-1]]),
-                rule=f"{' and '.join(key)} only once",
-                remedy=f"row {earlier[row]} has it too: rename or remove one",
-            )
+        earlier = first_row(table, key).astype("str")
+        remedy = "row " + earlier + " has it too: rename or remove one"
+        rule = f"{' and '.join(key)} only once"
+        yield from row_problems(table[key[-1]], again, rule, remedy, file=spec.file)
 
 
 def _references(tables: Tables) -> Iterator[Problem]:
@@ -319,37 +300,25 @@ def _ordered(tables: Tables) -> Iterator[Problem]:
         table = tables[spec.name]
         for low, high in spec.ordered:
             bad = numbers(table[low]) > numbers(table[high])
-            for row in table.index[bad]:
-                yield Problem(
-                    row=int(row),
-                    column=spec.place(low),
-                    value=str(table.at[row, low]),
-                    rule=f"not above {high}",
-                    remedy=f"{high} is {table.at[row, high]}: correct one of the two",
-                )
+            remedy = f"{high} is " + table[high] + ": correct one of the two"
+            yield from row_problems(table[low], bad, f"not above {high}", remedy, file=spec.file)
 
 
-def _filled(tables: Tables) -> Iterator[Problem]:
+def _filled(tables: Tables) -> Iterable[Problem]:
     """Ask each statistic for its cells, a spread for what it is, limits for their level."""
-    spec, outcomes = specs()["outcomes"], tables["outcomes"]
+    file, outcomes = specs()["outcomes"].file, tables["outcomes"]
     needs = contract()["statistics"]
     wanted = [(outcomes["statistic"].eq(s), c, f"statistic {s}") for s in needs for c in needs[s]]
     wanted.append((outcomes["sd"].notna(), "sd_is", "a spread in sd"))
     wanted.append((outcomes["ci_low"].notna(), "ci_high", "a limit in ci_low"))
     wanted.append((outcomes["ci_low"].notna(), "ci_level", "a limit in ci_low"))
-    seen = set()
+    remedy = "fill the cell, or correct what asks for it"
+    problems: list[Problem] = []
     for where, column, reason in wanted:
-        empty = where.fillna(False).astype(bool) & outcomes[column].isna()
-        for row in outcomes.index[empty]:
-            if (row, column) in seen:
-                continue
-            seen.add((row, column))
-            yield Problem(
-                row=int(row),
-                column=spec.place(column),
-                rule=f"filled for {reason}",
-                remedy="fill the cell, or correct what asks for it",
-            )
+        bad, rule = where & outcomes[column].isna(), f"filled for {reason}"
+        problems += row_problems(outcomes[column], bad, rule, remedy, file=file)
+    # a cell that several ask for is told once, with the first of them
+    return {(p.row, p.column): p for p in reversed(problems)}.values()
 
 
 def _percent_short(outcomes: pd.DataFrame) -> pd.Series:
@@ -358,18 +327,14 @@ def _percent_short(outcomes: pd.DataFrame) -> pd.Series:
     return share - numbers(outcomes["percent"])
 
 
-def _percent(tables: Tables) -> Iterator[Problem]:
+def _percent(tables: Tables) -> list[Problem]:
     outcomes = tables["outcomes"]
-    for row in outcomes.index[_percent_short(outcomes).abs() > _PERCENT_APART]:
-        events, n = outcomes.at[row, "events"], outcomes.at[row, "n"]
-        yield Problem(
-            row=int(row),
-            column=specs()["outcomes"].place("percent"),
-            value=str(outcomes.at[row, "percent"]),
-            rule=f"{events} of {n}",
-            remedy="correct one of the three; where the publication contradicts itself, leave "
-            "percent empty and say so in derived",
-        )
+    bad = _percent_short(outcomes).abs() > _PERCENT_APART
+    remedy = "correct one of the three; where the publication contradicts itself, leave percent "
+    remedy += "empty and say so in derived"
+    rule = outcomes["events"] + " of " + outcomes["n"]
+    file = specs()["outcomes"].file
+    return row_problems(outcomes["percent"], bad, rule, remedy, file=file)
 
 
 def _one_sided_p(tables: Tables) -> Iterator[Problem]:
@@ -379,16 +344,11 @@ def _one_sided_p(tables: Tables) -> Iterator[Problem]:
     # comparable-to-* is favoured by "not worse" too, while p is about "better"
     plain = ~table["claim_id"].str.startswith("comparable-to-").fillna(False).astype(bool)
     wrong = {"favours_claim": p.gt(0.5), "against_claim": p.lt(0.5)}
+    remedy = "small p speaks for the claim: write 1 - p, or correct the direction"
     for direction, side in wrong.items():
-        bad = table["direction"].eq(direction).fillna(False).astype(bool) & side & plain
-        for row in table.index[bad]:
-            yield Problem(
-                row=int(row),
-                column=specs()["directions"].place("p_one_sided"),
-                value=str(table.at[row, "p_one_sided"]),
-                rule=f"on the side of {direction}",
-                remedy="small p speaks for the claim: write 1 - p, or correct the direction",
-            )
+        bad, rule = table["direction"].eq(direction) & side & plain, f"on the side of {direction}"
+        file = specs()["directions"].file
+        yield from row_problems(table["p_one_sided"], bad, rule, remedy, file=file)
 
 
 def notes(tables: Tables) -> list[Note]:

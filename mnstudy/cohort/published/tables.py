@@ -17,25 +17,10 @@ from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail
 from mnstudy.words.notes import Note, note, sentences
 
 _OF_OUTCOME = (
-    "arm_id",
-    "concept",
-    "instrument",
-    "category",
-    "phase",
-    "weeks_after_last",
-    "statistic",
-    "n",
-    "mean",
-    "sd",
-    "sd_is",
-    "events",
-    "percent",
-    "ci_low",
-    "ci_high",
-    "ci_level",
-    "p_value",
+    "arm_id", "concept", "instrument", "category", "phase", "weeks_after_last", "statistic", "n",
+    "mean", "sd", "sd_is", "events", "percent", "ci_low", "ci_high", "ci_level", "p_value",
     "derived",
-)
+)  # fmt: skip
 _OF_STUDY = ("label", "year", "doi", "pmid", "design", "assessor_blinded", "condition")
 _PREFIX = {"treated": "treated", "treated_baseline": "baseline", "reference": "reference"}
 
@@ -157,11 +142,7 @@ def _read(folder: Path) -> tuple[dict[str, pd.DataFrame], ValidationReport]:
     if len(tables) < len(specs) or any(p.row is None for p in problems):
         notes = [note("relations_not_checked")]
     else:
-        rules = (
-            extraction.check_relations,
-            contrast_rules.check,
-            contrast_rules.check_figures,
-        )
+        rules = (extraction.check_relations, contrast_rules.check, contrast_rules.check_figures)
         problems += [problem for rule in rules for problem in rule(tables)]
         notes = [] if problems else extraction.notes(tables)
     # rows are numbered within each file, so a count of fine rows over all files would mislead
@@ -249,15 +230,9 @@ def contrast_counts(published: Published, claims: Iterable[str] | None = None) -
     groups = dict(tuple(frame.groupby("claim_id")))
     return pd.DataFrame(
         [_count(claim, groups.get(claim, frame.iloc[:0])) for claim in claims],
-        columns=[
-            "claim_id",
-            "contrasts",
-            "primary",
-            "people",
-            "primary_by_measure",
-            "primary_endpoints",
-        ],
-    )
+        columns=["claim_id", "contrasts", "primary", "people", "primary_by_measure",
+                 "primary_endpoints"],
+    )  # fmt: skip
 
 
 def _count(claim: str, contrasts: pd.DataFrame) -> list[object]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import pandas as pd
+
+from mnstudy.packaged import packaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,9 @@ class ColumnSpec:
 @cache
 def columns() -> dict[str, ColumnSpec]:
     """Return every column of the contract by name, in the order of the dictionary."""
-    text = resources.files("mnstudy.cohort.schema").joinpath("columns.toml").read_text("utf-8")
     return {
         name: ColumnSpec(name=name, **{**raw, "levels": tuple(raw.get("levels", ()))})
-        for name, raw in tomllib.loads(text).items()
+        for name, raw in packaged("cohort/schema/columns.toml").items()
     }
 
 

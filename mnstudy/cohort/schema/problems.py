@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -53,6 +53,45 @@ def key_problems(table: str, raw: Mapping[str, Any], checks: Mapping[str, Check]
         for key, (good, rule) in checks.items()
         if key in raw and not good(raw[key])
     ]
+
+
+def row_problems(
+    cells: pd.Series,
+    bad: pd.Series,
+    rule: str | pd.Series,
+    remedy: str | pd.Series,
+    *,
+    file: str = "",
+) -> list[Problem]:
+    """Return a problem for each marked row of a column, with what its cell holds.
+
+    Texts are one for all rows, or one a row. One table of several has its ``file`` named before
+    the column.
+    """
+    rows = bad.index[bad.fillna(False).astype(bool)]
+    said = [x.loc[rows] if isinstance(x, pd.Series) else [x] * len(rows) for x in (rule, remedy)]
+    place = f"{file}: {cells.name}" if file else str(cells.name)
+    return [
+        Problem(row=int(row), column=place, value=_cell(cell), rule=str(why), remedy=str(how))
+        for row, cell, why, how in zip(rows, cells.loc[rows], *said, strict=True)
+    ]
+
+
+def first_row(table: pd.DataFrame, key: Sequence[str]) -> pd.Series:
+    """Return for each row of a table the first that has the same key."""
+    rows = table.index.to_series()
+    return rows.groupby([table[c] for c in key], dropna=False, sort=False).transform("first")
+
+
+def column_problems(names: Iterable[object], rule: str, remedy: str) -> list[Problem]:
+    """Return a problem for each column that is named."""
+    return [Problem(column=str(name), rule=rule, remedy=remedy) for name in names]
+
+
+def _cell(value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 _SHOWN = 20  # a terminal page; the report's table holds them all

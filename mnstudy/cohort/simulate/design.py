@@ -5,6 +5,7 @@ What is usual by scar type and severity is exact: nothing is drawn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from math import comb
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnstudy.cohort.simulate.truth import Floats
+from mnstudy.packaged import packaged
 
 SEVERITIES = np.arange(1, 5)
 MAX_SESSIONS = 6
@@ -25,10 +27,6 @@ INTERVALS = {2: 0.10, 3: 0.15, 4: 0.40, 6: 0.25, 8: 0.10}
 CLINICS = np.array([0.26, 0.21, 0.18, 0.14, 0.12, 0.09])
 SHALLOW_AT_HOME = 0.9
 SHALLOW_MM = 0.25
-EVERYTHING = frozenset(
-    {"all types", "shallow needles", "home", "intervals", "late visits", "adjuncts", "biopsies"}
-    | {"other treatments", "clinics"}
-)
 LEAVING_SLOPE = -0.35
 LATE_SHARE = 0.55
 
@@ -70,10 +68,12 @@ TYPES = tuple(SCAR_TYPES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedDesign:
-    """What a simulated study does.
+    """What a simulated study does; an entry of ``designs.toml``.
 
     Attributes
     ----------
+    title, primary : str, list of str
+        What the study is called, and the primary claims of its plan.
     has : frozenset of str
         What it can show (see ``Truth.needs``); without "all types" it enrols acne scars only.
     controls : float
@@ -93,6 +93,8 @@ class SimulatedDesign:
     """
 
     name: str
+    title: str
+    primary: Sequence[str]
     randomised: bool = False
     assessor: str = "unblinded"
     has: frozenset[str] = frozenset()
@@ -107,32 +109,8 @@ class SimulatedDesign:
 
 
 DESIGNS = {
-    design.name: design
-    for design in (
-        SimulatedDesign(name="single_arm", has=frozenset({"shallow needles", "late visits"})),
-        SimulatedDesign(
-            name="parallel",
-            randomised=True,
-            assessor="blinded",
-            has=frozenset({"late visits"}),
-            controls=0.5,
-            sessions=4,
-        ),
-        SimulatedDesign(
-            name="split_body",
-            randomised=True,
-            assessor="blinded",
-            has=frozenset({"adjuncts"}),
-            second_site=1.0,
-            sessions=4,
-            leaving=-3.7,
-            unknown=0.02,
-            sd_patient=12.0,
-            sd_residual=6.0,
-            defaults={"topical-adjunct": 8.0},
-        ),
-        SimulatedDesign(name="registry", has=EVERYTHING, controls=0.26, second_site=0.09),
-    )
+    name: SimulatedDesign(name=name, **{**raw, "has": frozenset(raw["has"])})
+    for name, raw in packaged("cohort/simulate/designs.toml").items()
 }
 
 

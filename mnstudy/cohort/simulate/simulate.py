@@ -26,29 +26,6 @@ from mnstudy.cohort.study.study import Limit, Study
 from mnstudy.cohort.table import Cohort, Provenance
 
 MISSING_DEPTH = 0.015
-PRIMARY = {
-    "registry": (
-        "reduces-scarring",
-        "treats-acne-scars",
-        "scar-type-matters",
-        "more-sessions",
-        "deeper-needling",
-        "topical-adjunct",
-        "rf-combination",
-        "rare-pih",
-        "little-pain",
-        "results-last",
-    ),
-    "split_body": ("topical-adjunct",),
-    "parallel": ("reduces-scarring",),
-    "single_arm": ("reduces-scarring",),
-}
-TITLES = {
-    "registry": "SYNTHETIC registry of microneedling in six clinics",
-    "split_body": "SYNTHETIC randomised split-face trial of needling with and without PRP",
-    "parallel": "SYNTHETIC randomised trial of needling against no treatment",
-    "single_arm": "SYNTHETIC single-arm study of needling of acne scars",
-}
 INVENTED = (
     "Invented data: every patient and every number was drawn by a computer. They show how the "
     "analyses work and are never evidence about microneedling."
@@ -156,7 +133,7 @@ def _study(drawn: SimulatedStudy, seed: Any) -> Study:
     design, n = drawn.design, len(drawn.patients.type)
     how = f"rng={seed}" if isinstance(seed, int | np.integer) else "a generator passed in"
     return Study(
-        title=TITLES[design.name],
+        title=design.title,
         design=design.name,
         design_declared=True,
         randomised=design.randomised,
@@ -164,7 +141,7 @@ def _study(drawn: SimulatedStudy, seed: Any) -> Study:
         synthetic=True,
         licence="CC0-1.0",
         source=f"Invented by mnstudy.simulate({n}, design={design.name!r}) with {how}.",
-        plan=Plan(primary=PRIMARY[design.name]),
+        plan=Plan(primary=tuple(design.primary)),
         limits=(Limit(scope="all", says=INVENTED),),
         truth=truth_table(drawn.effects, design.has),
     )

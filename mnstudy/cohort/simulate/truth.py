@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from mnstudy.packaged import packaged
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,10 +62,8 @@ def type_effects() -> dict[str, float]:
     return {name: float(points) for name, points in _file()["type_effects"].items()}
 
 
-@cache
 def _file() -> dict[str, Any]:
-    text = resources.files("mnstudy.cohort.simulate").joinpath("truth.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    return packaged("cohort/simulate/truth.toml")
 
 
 def check_given(given: Mapping[str, float], has: Collection[str], design: str) -> None:

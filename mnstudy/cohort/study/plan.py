@@ -102,16 +102,14 @@ def plan_problems(raw: Any) -> list[Problem]:
 
 def _disagreements(raw: Mapping[str, Any]) -> list[Problem]:
     problems = []
-    if "alpha" in raw and abs(raw.get("confidence_level", 1 - raw["alpha"]) + raw["alpha"] - 1) > (
-        1e-9
-    ):
+    alpha = raw.get("alpha", 0.0)
+    if "alpha" in raw and abs(raw.get("confidence_level", 1 - alpha) + alpha - 1) > 1e-9:
         rule = "1 - confidence_level; give one of the two"
-        problems.append(key_problem("plan.alpha", raw["alpha"], rule))
+        problems.append(key_problem("plan.alpha", alpha, rule))
     strangers = [x for x in raw.get("family", []) if x not in raw.get("primary", [])]
     if strangers:
-        problems.append(
-            key_problem("plan.family", ", ".join(strangers), "claims named under primary")
-        )
+        rule = "claims named under primary"
+        problems.append(key_problem("plan.family", ", ".join(strangers), rule))
     for key in ("primary", "family"):
         twice = sorted({x for x in raw.get(key, []) if raw[key].count(x) > 1})
         if twice:

@@ -30,25 +30,12 @@ _MEASURE_NAME = re.compile(r"(?!needle_depth_)[a-z][a-z0-9_]*(?<!_not)")
 DESIGNS = ("single_arm", "parallel", "split_body", "registry")
 ASSESSORS = ("blinded", "unblinded", "self", "unclear")
 _PLAIN = {
-    "title": str,
-    "design": str,
-    "randomised": bool,
-    "randomised_by": list,
-    "assessor": str,
-    "synthetic": bool,
-    "licence": str,
-    "source": str,
-    "file": str,
-    "delimiter": str,
-    "cluster": str,
-    "columns": dict,
-    "levels": dict,
-    "units": dict,
-    "selection": dict,
-    "claims": dict,
-    "specifications": dict,
-    "truth": dict,
-}
+    "title": str, "design": str, "randomised": bool, "randomised_by": list, "assessor": str,
+    "synthetic": bool, "licence": str, "source": str, "file": str, "delimiter": str,
+    "cluster": str, "columns": dict, "levels": dict, "units": dict, "selection": dict,
+    "claims": dict, "specifications": dict, "truth": dict,
+}  # fmt: skip
+_KINDS = {str: "text in quotes", bool: "true or false", dict: "a [table]", list: "a [list]"}
 _WORDS = {"design": DESIGNS, "assessor": ASSESSORS, "cluster": ("patient_id", "clinic_id")}
 
 
@@ -174,10 +161,7 @@ def _wrong_values(raw: Mapping[str, Any]) -> list[Problem]:
     problems = []
     for key, kind in _PLAIN.items():
         if key in raw and not isinstance(raw[key], kind):
-            names = {
-                str: "text in quotes", bool: "true or false", dict: "a [table]", list: "a [list]"
-            }  # fmt: skip
-            problems.append(key_problem(key, raw[key], names[kind]))
+            problems.append(key_problem(key, raw[key], _KINDS[kind]))
         elif key in _WORDS and raw.get(key, _WORDS[key][0]) not in _WORDS[key]:
             problems.append(key_problem(key, raw[key], "one of " + ", ".join(_WORDS[key])))
     return [*problems, *_blinding_problems(raw), *_chance_problems(raw)]
@@ -237,9 +221,8 @@ def _wrong_measure(name: str, entry: Any) -> list[Problem]:
     problems = []
     if not _MEASURE_NAME.fullmatch(name):
         rule = "lower-case letters, digits and _, not ending in _not"
-        problems.append(
-            key_problem(key, name, rule, "choose another name, and map it under [columns]")
-        )
+        remedy = "choose another name, and map it under [columns]"
+        problems.append(key_problem(key, name, rule, remedy))
     if not isinstance(entry, dict):
         return [*problems, key_problem(key, entry, "a table with " + ", ".join(_MEASURE_KEYS))]
     problems += [
@@ -275,9 +258,8 @@ def _wrong_range(key: str, kind: str, entry: Mapping[str, Any]) -> list[Problem]
         if not _is_number(entry.get(end))
     ]
     if not problems and entry["low"] >= entry["high"]:
-        problems.append(
-            key_problem(f"{key}.high", entry["high"], f"more than low ({entry['low']:g})")
-        )
+        rule = f"more than low ({entry['low']:g})"
+        problems.append(key_problem(f"{key}.high", entry["high"], rule))
     return problems
 
 

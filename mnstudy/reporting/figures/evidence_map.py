@@ -1,29 +1,44 @@
-"""The map of the published evidence: claims by designs, bubbles by patients; and its numbers."""
+"""The published evidence as a whole: claims by designs, articles, and what rests on assumptions.
+
+The map of claims by the design of their studies; the share of each article's claims that the trials
+support; and three estimates a group of studies, one for each assumed value of the correlation
+within the person, which nobody prints.
+"""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from seaborn.utils import relative_luminance
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.published.tables import Published, load_published
-from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.charts.chart import MARGIN, Chart, Head, mark, sheet
-from mnstudy.reporting.figures.style import (
-    Picture,
-    inch_axes,
-    inch_text,
-    line_height,
-    text_width,
-    wrap,
+from mnstudy.reporting.figures import intervals, style
+from mnstudy.reporting.figures.chart import (
+    Chart,
+    Panel,
+    Plan,
+    Rows,
+    draw_plan,
+    numbers,
+    sample,
+    verdict_marks,
+    verdict_sample,
 )
-from mnstudy.verdicts.claims.registry import GROUPS, Claim
+from mnstudy.reporting.figures.style import Look, Palette, Picture, Width, wrap
+from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, Claim
+from mnstudy.verdicts.evidence.effects import R_GRID
 from mnstudy.verdicts.evidence.trials import Trials, gather_trials
+from mnstudy.verdicts.finding.finding import VERDICTS, Finding
+from mnstudy.words.units import is_ratio
 
 DESIGNS = {
     "rct_split_body": "randomised, split body",
@@ -34,30 +49,27 @@ DESIGNS = {
     "case_series": "one arm or looking back",
 }
 MAP_COLUMNS = (*dict.fromkeys(DESIGNS.values()), "directions only")
-POINTS = (
-    "most point towards the claim",
-    "no clear direction",
-    "most point against it",
-    "no direction printed",
-)
-
-# The colours of the verdicts; the marks differ too.
-_FOR, _OPEN, _AGAINST, _NONE = (
-    style.VERDICT_STYLES[word]
-    for word in ("supported", "inconclusive", "contradicted", "not testable")
-)
-LOOKS: tuple[dict[str, Any], ...] = (
-    {"marker": "o", "color": _FOR.colour},
-    {"marker": "D", "color": _OPEN.colour, "markeredgecolor": _OPEN.edge},
-    {"marker": "X", "color": _AGAINST.colour},
-    {"marker": "o", "color": style.PAPER, "markeredgecolor": _NONE.edge},
-)
-POINTING = dict(zip(POINTS, LOOKS, strict=True))
-LARGEST = (0.2, 0.15)  # inches across, the bubble of the most patients: wide and narrow
+POINTS = {  # where directions point, and the verdict whose colour and mark says so
+    "most point towards the claim": "supported",
+    "no clear direction": "inconclusive",
+    "most point against it": "contradicted",
+    "no direction printed": "not testable",
+}
+LARGEST = (0.15, 0.2)  # inches across, the bubble of the most patients: narrow and wide
 SMALLEST = 0.05
 EQUAL_AREA = {"D": math.sqrt(math.pi / 4), "X": 1.13}  # as large as a circle of this size
-ROW = 0.06  # inches beneath and above the words of a row
-NOTHING = "nothing found"
+
+ENDS = ("estimate", "ci_low", "ci_high")
+# Light to dark and a mark of its own for each correlation.
+LOOKS = {0.3: (style.SKY, "o"), 0.5: (style.PART, "s"), 0.7: (style.INK, "D")}
+STEP = 0.095  # inches between the intervals of a group
+RATIOS = (1e-3, 1e4)  # beyond these a ratio tells nothing; its interval runs off in an arrow
+COLUMNS = ["claim", "title", "endpoint", "controlled", "k", "people", "unit", "correlation",
+           *ENDS, "decides"]  # fmt: skip
+
+BAR = 0.24  # inches
+DARK = 0.18  # luminance; on darker colours letters are white
+SHARE_COLUMNS = ["article", "title", "claims", "verdict", "count", "share"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,33 +113,49 @@ class EvidenceMap(Chart):
         """Return one row a bubble."""
         return self.table
 
-    def draw(self, width: float, size: float) -> Picture:
-        """Draw on a picture of this width in inches, letters in points."""
-        return _draw(self, width, size)
+    def plan(self, look: Look) -> Plan:
+        """Return what is drawn with this look."""
+        shown: list[tuple[str, str]] = []  # of each row claim and words; no claim in a heading
+        for group, title in GROUPS.items():
+            own = [(c.id, c.title) for c in self.claims if c.group == group]
+            shown += [("", title), *own] if own else []
+        labels = [(words, not claim) for claim, words in shown]
+        rows = Rows(labels, look, room=(0.36 if look.wide else 0.4) * look.width, pad=0.06)
+        draw = partial(_draw_map, self.table, rows, [claim for claim, _ in shown])
+        return Plan(
+            title="The published evidence",
+            words=["bubbles: patients (area), studies (number)"],
+            panels=[Panel(draw=draw, height=rows.height)],
+            key=[(verdict_sample(look, verdict, 5), name) for name, verdict in POINTS.items()],
+            alt=self.alt,
+        )
 
 
 def evidence_map(
-    *, data: str | os.PathLike[str] | Published | None = None, width: str = "full"
-) -> Picture:
+    *, data: str | os.PathLike[str] | Published | None = None, width: Width = None,
+    palette: Palette = None, ax: Axes | None = None, title: str | None = None,
+) -> Axes | Picture:  # fmt: skip
     """Draw the published evidence at a glance: every claim by the design of its studies.
 
     Parameters
     ----------
     data : path or Published, optional
         A folder with your own extraction in the same tables; the shipped one when left out.
-    width : str
-        ``full`` (180 mm, both columns of a journal) or ``column`` (85 mm).
+    width, palette, title
+        See ``mnstudy.plot``; colours of verdicts tell which way the directions point.
+    ax : Axes, optional
+        The map is drawn on it; on a figure of its own when left out.
 
     Returns
     -------
-    Picture
+    Axes or Picture
         A bubble a claim and design, its area by patients, its colour and mark by the directions
-        of effect. ``picture.alt`` describes it.
+        of effect: the Axes that was given, else a matplotlib figure. ``picture.alt`` describes it.
 
     Raises
     ------
     ValueError
-        For a width that is none.
+        For a width or palette that does not exist.
     DataError
         The tables break their contract.
 
@@ -139,13 +167,12 @@ def evidence_map(
     Examples
     --------
     >>> import mnstudy as mn
-    >>> from mnstudy.reporting.figures.evidence_map import evidence_map
-    >>> evidence_map().alt[:40]
+    >>> mn.evidence_map().alt[:40]
     'Bubbles in a table of 43 claims by desig'
     """
-    style.check_width(width)
     published = data if isinstance(data, Published) else load_published(data)
-    return style.at_width(whole_map(gather_trials(published)).draw, width)
+    plan = whole_map(gather_trials(published)).plan
+    return draw_plan(plan, ax=ax, width=width, palette=palette, title=title)
 
 
 def whole_map(trials: Trials) -> EvidenceMap:
@@ -172,16 +199,13 @@ def map_table(trials: Trials) -> pd.DataFrame:
 def _cells(trials: Trials, claim: Claim) -> list[dict[str, Any]]:
     own, tests = trials.behind(claim.id), trials.tests(claim.id)
     with_number = _people(own, "people") if len(own) else {}
-    beside = tests[~tests["study_id"].isin(list(with_number))]
-    only = _people(beside, "n")
+    only = _people(tests[~tests["study_id"].isin(list(with_number))], "n")
     design = dict(zip(own["study_id"], own["design"], strict=True)) if len(own) else {}
     found = []
     for column in MAP_COLUMNS:
-        if column == "directions only":
-            people, rows = only, beside
-        else:
-            people = {i: n for i, n in with_number.items() if DESIGNS.get(design[i]) == column}
-            rows = tests[tests["study_id"].isin(list(people))]
+        of_design = {i: n for i, n in with_number.items() if DESIGNS.get(design[i]) == column}
+        people = only if column == "directions only" else of_design
+        rows = tests[tests["study_id"].isin(list(people))]
         if people:
             found.append({"design": column, "studies": len(people), **_pointing(people, rows)})
     return found
@@ -196,126 +220,232 @@ def _people(rows: pd.DataFrame, name: str) -> dict[str, float]:
 def _pointing(people: dict[str, float], rows: pd.DataFrame) -> dict[str, Any]:
     favour = int(rows["counts_as"].eq("favours_claim").sum())
     against = int(rows["counts_as"].eq("against_claim").sum())
-    undecided = len(rows) - favour - against
-    words = list(POINTS)
-    if not len(rows):
-        points = words[3]
-    elif 2 * favour > len(rows):
-        points = words[0]
-    else:
-        points = words[2] if 2 * against > len(rows) else words[1]
+    towards, unclear, opposed, nothing = POINTS
+    most = towards if 2 * favour > len(rows) else opposed if 2 * against > len(rows) else unclear
     return {
-        "people": int(sum(people.values())),
-        "in_favour": favour,
-        "against": against,
-        "undecided": undecided,
-        "points": points,
-    }
+        "people": int(sum(people.values())), "in_favour": favour, "against": against,
+        "undecided": len(rows) - favour - against, "points": most if len(rows) else nothing,
+    }  # fmt: skip
 
 
-def _draw(chart: EvidenceMap, width: float, size: float) -> Picture:
-    words = "bubbles: patients (area), studies (number)"
-    marks = tuple(mark(name, markersize=5, **look) for name, look in POINTING.items())
-    head = Head(width=width, size=size, title="The published evidence", words=words, marks=marks)
-    plan = _Plan(chart, width, size)
-    with style.themed():
-        picture, top = sheet(head, plan.height, chart.alt)
-        _draw_heads(picture, plan, top)
-        at = top + plan.heads
-        for kind, item, lines, height in plan.rows:
-            _draw_words(picture, plan, kind, lines, at, height)
-            if kind == "claim":
-                _draw_row(picture, chart, plan, item, at, height)
-            at += height
-    return picture
+def _draw_map(table: pd.DataFrame, rows: Rows, claims: list[str], ax: Axes, look: Look) -> None:
+    where = dict(zip(claims, rows.middles, strict=True))
+    across = _diameters(table, look)
+    drawn = table.assign(x=table["design"].map(MAP_COLUMNS.index), y=table["claim"].map(where),
+                         verdict=table["points"].map(POINTS), right=across / 2 + look.pt(2)
+                         )  # fmt: skip
+    equal = {v: EQUAL_AREA.get(kept.marker, 1.0) for v, kept in look.verdicts.items()}
+    size = drawn["verdict"].map(equal).astype(float) * across
+    verdict_marks(ax, drawn, look, x="x", y="y", s=size**2)
+    small: dict[str, Any] = {"fontsize": look.letters - 1, "color": style.MUTED, "va": "center"}
+    for x, y, n, right in drawn[["x", "y", "studies", "right"]].itertuples(index=False):
+        ax.annotate(f"{n}", (x, y), xytext=(right, 0), textcoords="offset points", in_layout=False,
+                    **small)  # fmt: skip
+    ends = -0.45, len(MAP_COLUMNS) - 0.45
+    for claim in (c for c in claims if c and c not in set(table["claim"])):
+        ax.text(ends[0], where[claim], "nothing found", **small)
+    under = [y for y, claim in zip(rows.edges[1:], claims, strict=True) if claim]
+    ax.hlines(under, *ends, colors=style.RULE, linewidths=look.pt(0.5), clip_on=False)
+    rows.draw(ax)
+    ax.spines["bottom"].set_visible(False)
+    step = (look.width - rows.width) / len(MAP_COLUMNS) - 0.06
+    names = ["\n".join(wrap(x, step, look.letters - 1)) for x in MAP_COLUMNS]
+    ax.xaxis.tick_top()
+    ax.set_xticks(range(len(names)), names if look.wide else MAP_COLUMNS)
+    ax.tick_params(axis="x", length=0, labelsize=look.letters - 1, labelcolor=style.MUTED,
+                   labelrotation=0 if look.wide else 90)  # fmt: skip
+    ax.set(xlim=ends, xlabel="", ylabel="")
 
 
-class _Plan:
-    """Where rows and columns lie, in inches."""
+def _diameters(table: pd.DataFrame, look: Look) -> pd.Series:
+    """Return how wide bubbles are in points, their area in proportion to the people."""
+    share = table["people"].astype(float) / max(1, table["people"].max())
+    return look.pt(72) * (LARGEST[look.wide] * np.sqrt(share)).clip(lower=SMALLEST)
 
-    def __init__(self, chart: EvidenceMap, width: float, size: float) -> None:
-        self.width, self.size = width, size
-        self.wide = width > 5
-        self.label = 0.36 * (width - 2 * MARGIN) if self.wide else 0.4 * (width - 2 * MARGIN)
-        self.step = (width - 2 * MARGIN - self.label - 0.08) / len(MAP_COLUMNS)
-        self.largest = max(int(chart.table["people"].max()) if len(chart.table) else 1, 1)
-        self.rows = list(self._rows(chart))
-        small = size - 1
-        longest = max(text_width(c, small) for c in MAP_COLUMNS)
-        self.columns = [wrap(c, self.step - 0.06, small) for c in MAP_COLUMNS]
-        lines = max(map(len, self.columns))
-        self.heads = (lines * line_height(small) if self.wide else longest) + 0.08
 
-    def _rows(self, chart: EvidenceMap) -> Any:
-        for key, title in GROUPS.items():
-            own = [c for c in chart.claims if c.group == key]
-            if not own:
-                continue
-            yield "group", key, [title], line_height(self.size) + 2.5 * ROW
-            for claim in own:
-                lines = wrap(claim.title, self.label, self.size - 0.5)
-                height = max(len(lines) * line_height(self.size - 0.5), 0.13) + ROW
-                yield "claim", claim, lines, height
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Correlations(Chart):
+    """Groups with paired contrasts under each assumed correlation; one row a group and r."""
+
+    table: pd.DataFrame
 
     @property
-    def height(self) -> float:
-        return self.heads + sum(height for _, _, _, height in self.rows) + 0.05
+    def key(self) -> str:
+        """Name among the files."""
+        return "correlations"
 
-    def middle(self, column: int) -> float:
-        return MARGIN + self.label + 0.08 + (column + 0.42) * self.step
+    @property
+    def caption(self) -> str:
+        """What is shown, of how many, by which method."""
+        n = len(self.table) // len(R_GRID)
+        sizes = ", ".join(fmt.as_entered(r) for r in R_GRID)
+        return (
+            f"The published groups with paired contrasts ({fmt.count(n, 'group')}) under a "
+            f"correlation within the person of {sizes}; no publication prints it. Random effects "
+            "(REML) with Knapp-Hartung intervals, as in the forest plots, which assume 0.5. "
+            "Controlled and uncontrolled groups are named and never mixed."
+        )
 
-    def across(self, people: float) -> float:
-        """Return the diameter of a bubble in points, its area in proportion to the people."""
-        return 72 * max(SMALLEST, LARGEST[not self.wide] * math.sqrt(people / self.largest))
+    @property
+    def alt(self) -> str:
+        """Description for those who do not see it."""
+        n = len(self.table) // len(R_GRID)
+        return (
+            f"Intervals on an axis. {fmt.count(n, 'group')} of published studies with paired "
+            "contrasts, three estimates each, for correlations of 0.3, 0.5 and 0.7."
+        )
+
+    def data(self) -> pd.DataFrame:
+        """Return one row a group and correlation."""
+        return self.table
+
+    def plan(self, look: Look) -> Plan:
+        """Return what is drawn with this look."""
+        return Plan(
+            title="The correlation nobody prints",
+            words=["published groups with paired contrasts; r: correlation within the person"],
+            panels=[_unit_panel(own, look) for _, own in self.table.groupby("unit", sort=False)],
+            key=[(sample(look, marker=marker, markersize=4.5, color=colour),
+                  f"r = {fmt.as_entered(r)}") for r, (colour, marker) in LOOKS.items()],
+            alt=self.alt,
+            aligned=True,
+        )  # fmt: skip
 
 
-def _draw_heads(picture: Picture, plan: _Plan, top: float) -> None:
-    small = plan.size - 1
-    look: dict[str, Any] = {"fontsize": small, "color": style.MUTED}
-    full_width, full_height = picture.get_size_inches()
-    for i, (name, lines) in enumerate(zip(MAP_COLUMNS, plan.columns, strict=True)):
-        if plan.wide:
-            first = top + plan.heads - 0.06 - len(lines) * line_height(small)
-            for k, line in enumerate(lines):
-                at = first + k * line_height(small)
-                inch_text(picture, plan.middle(i), at, line, ha="center", **look)
-        else:
-            place = (plan.middle(i) / full_width, 1 - (top + plan.heads - 0.05) / full_height)
-            picture.text(*place, name, rotation=90, ha="center", va="bottom", **look)
+def correlations(trials: Trials) -> Correlations | None:
+    """Return the chart of all groups with paired contrasts; None where there is none."""
+    rows = []
+    for row in trials.table.to_dict("records"):
+        if pd.isna(row[f"r{round(100 * R_GRID[0]):03d}_estimate"]):
+            continue
+        same = {name: row[name] for name in COLUMNS if name in row and name not in ENDS}
+        for r, name in ((r, f"r{round(100 * r):03d}") for r in R_GRID):
+            rows.append(same | {"correlation": r} | {end: row[f"{name}_{end}"] for end in ENDS})
+    return Correlations(table=pd.DataFrame(rows, columns=COLUMNS)) if rows else None
 
 
-def _draw_words(
-    picture: Picture, plan: _Plan, kind: str, lines: Sequence[str], top: float, height: float
-) -> None:
-    if kind == "group":
-        bold: dict[str, Any] = {"fontsize": plan.size, "fontweight": "bold"}
-        inch_text(picture, MARGIN, top + 1.5 * ROW, lines[0], **bold)
-        return
-    step = line_height(plan.size - 0.5)
-    at = top + (height - len(lines) * step) / 2
-    for line in lines:
-        inch_text(picture, MARGIN, at, line, fontsize=plan.size - 0.5)
-        at += step
+def _unit_panel(own: pd.DataFrame, look: Look) -> Panel:
+    """Return the groups of one unit on one axis."""
+    room = 0.46 * look.width
+    labels = [(_group_words(row), False) for row in own[:: len(R_GRID)].to_dict("records")]
+    rows = Rows(labels, look, room=room, least=len(R_GRID) * STEP, pad=0.08)
+    rows.width = room + look.pt(0.1)  # labels of all units begin at the same place
+    return Panel(draw=partial(_draw_unit, own, rows), height=rows.height)
 
 
-def _draw_row(
-    picture: Picture, chart: EvidenceMap, plan: _Plan, claim: Claim, top: float, height: float
-) -> None:
-    axes = inch_axes(picture, 0, top, plan.width, height)
-    axes.set_axis_off()
-    axes.set_xlim(0, plan.width)
-    axes.set_ylim(-1, 1)
-    left = MARGIN + plan.label + 0.08
-    axes.plot([left, plan.width - MARGIN], [-1, -1], color=style.RULE, linewidth=0.5, clip_on=False)
-    small = plan.size - 1
-    words = top + height / 2 - line_height(small) / 2
-    own = chart.table[chart.table["claim"] == claim.id]
-    if own.empty:
-        inch_text(picture, left, words, NOTHING, fontsize=small, color=style.MUTED)
-    for cell in own.to_dict("records"):
-        at, across = plan.middle(MAP_COLUMNS.index(cell["design"])), plan.across(cell["people"])
-        look: dict[str, Any] = {"markeredgewidth": 0.7, **POINTING[cell["points"]]}
-        area = EQUAL_AREA.get(look["marker"], 1.0)
-        axes.plot([at], [0], markersize=area * across, clip_on=False, zorder=3, **look)
-        text, beside = f"{cell['studies']}", at + across / 144 + 0.03
-        inch_text(picture, beside, words, text, fontsize=small, color=style.MUTED)
+def _group_words(row: dict[Any, Any]) -> str:
+    control = "controlled" if row["controlled"] else "uncontrolled"
+    endpoint = str(row["endpoint"]).replace("_", " ")
+    studies = fmt.unbroken(fmt.count(int(row["k"]), "study", "studies"))
+    return f"{row['title']}: {endpoint} ({control}, {studies})"
+
+
+def _draw_unit(own: pd.DataFrame, rows: Rows, ax: Axes, look: Look) -> None:
+    unit = str(own["unit"].iloc[0])
+    drawn = tuple(
+        intervals.IntervalRow(label="", value=value, low=low, high=high, marker=LOOKS[r][1],
+                              colour=LOOKS[r][0], edge=LOOKS[r][0], size=3.4)
+        for r, value, low, high in own[["correlation", *ENDS]].itertuples(index=False)
+    )  # fmt: skip
+    ratio = is_ratio(unit)
+    null = 1.0 if ratio else 0.0
+    ends = intervals.extent(intervals.IntervalTable(
+        title="", rows=drawn, headers=(), axis_label="", log=ratio, null=null
+    ))  # fmt: skip
+    if ratio:
+        ends = max(ends[0], RATIOS[0]), min(ends[1], RATIOS[1])
+        ax.set_xscale("log")
+        intervals.log_numbers(ax.xaxis, ends, 5)
+    else:
+        numbers(ax, y=False, count=5)
+    rows.draw(ax)
+    ax.set(xlim=ends, xlabel=unit)
+    ax.axvline(null, color=style.LINE, linewidth=look.pt(0.8), zorder=1)
+    for i, row in enumerate(drawn):
+        group, k = divmod(i, len(R_GRID))
+        y = rows.middles[group] + look.pt(STEP) * (k - 1)
+        intervals.draw_interval(ax, row, y, ends, look)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ArticleShares(Chart):
+    """Claims of each article by verdict of the published evidence; one row a verdict."""
+
+    table: pd.DataFrame
+
+    @property
+    def key(self) -> str:
+        """Name among the files."""
+        return "article-shares"
+
+    @property
+    def caption(self) -> str:
+        """What is shown, of how many, by which method."""
+        return (
+            "How many claims of each article the published trials support: "
+            f"{'; '.join(self._said())}. An article makes a claim where the register of claims "
+            "says so; articles share claims. Not testable: no usable number was found, or none "
+            "that tests the claim, which is no evidence against it."
+        )
+
+    @property
+    def alt(self) -> str:
+        """Description for those who do not see it."""
+        return f"Stacked bars, one an article. {'; '.join(self._said())}."
+
+    def _said(self) -> list[str]:
+        said = []
+        for article, own in self.table.groupby("article", sort=False):
+            counts = dict(zip(own["verdict"], own["count"], strict=True))
+            some = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+            said.append(f"{article}, {fmt.count(int(own['claims'].iloc[0]), 'claim')}: {some}")
+        return said
+
+    def data(self) -> pd.DataFrame:
+        """Return one row an article and verdict."""
+        return self.table
+
+    def plan(self, look: Look) -> Plan:
+        """Return what is drawn with this look."""
+        drawn = self.table[self.table["count"] > 0]
+        names = drawn.groupby("article", sort=False)["title"].first()
+        labels = [(f"{article}: {title}", False) for article, title in names.items()]
+        rows = Rows(labels, look, room=0.36 * look.width, least=BAR, pad=0.12)
+        words = [v for v in VERDICTS if drawn["verdict"].eq(v).any()]
+        faces = {v: (look.verdicts[v].colour, look.verdicts[v].edge) for v in words}
+        return Plan(
+            title="What the trials say of each article",
+            words=["claims by verdict of the published trials; number: claims"],
+            panels=[Panel(draw=partial(_draw_shares, drawn, rows), height=rows.height)],
+            key=[(sample(look, fill=face, edge=edge), v) for v, (face, edge) in faces.items()],
+            alt=self.alt,
+        )
+
+
+def article_shares(findings: Iterable[Finding]) -> ArticleShares | None:
+    """Count the verdicts of each article's claims; None where no claim is of an article."""
+    found = list(findings)
+    rows = []
+    for article, title in ARTICLES.items():
+        words = [f.verdict for f in found if article in f.claim.articles]
+        for verdict in VERDICTS if words else ():
+            n = words.count(verdict)
+            cells = (article, title, len(words), verdict, n, n / len(words))
+            rows.append(dict(zip(SHARE_COLUMNS, cells, strict=True)))
+    return ArticleShares(table=pd.DataFrame(rows, columns=SHARE_COLUMNS)) if rows else None
+
+
+def _draw_shares(drawn: pd.DataFrame, rows: Rows, ax: Axes, look: Look) -> None:
+    rows.draw(ax)
+    wide = 100 * drawn["share"]
+    left = wide.groupby(drawn["article"]).cumsum() - wide
+    middle = dict(zip(drawn["article"].unique(), rows.middles, strict=True))
+    faces = [look.verdicts[v].colour for v in drawn["verdict"]]
+    edges = [style.INK if x == style.PAPER else style.PAPER for x in faces]
+    bars = ax.barh(drawn["article"].map(middle), wide, left=left, height=look.pt(BAR),
+                   color=faces, edgecolor=edges, linewidth=look.pt(0.8))  # fmt: skip
+    counts = ax.bar_label(bars, list(map(str, drawn["count"])), label_type="center",
+                          fontweight="bold", fontsize=look.letters)  # fmt: skip
+    for text, face in zip(counts, faces, strict=True):
+        text.set_color(style.INK if relative_luminance(face) > DARK else style.PAPER)
+    ax.set(xlim=(0, 100), xlabel="claims of the article (percent)")

@@ -1,50 +1,222 @@
-"""Forest plots, and the course over sessions beside the gain of each.
+"""What the figure of a finding shows: its estimate, further numbers, studies and sessions.
 
-Every study stands with its weight, the pooled value and what a further study would show. Controlled
-and uncontrolled studies, and different endpoints, stand apart and are never mixed.
+In a forest plot every study stands with its weight, the pooled value and what a further study would
+show. Controlled and uncontrolled studies, and different endpoints, stand apart and are never mixed.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import shown_count
-from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.drawing import draw_panel
+from mnstudy.reporting.figures.chart import Panel, numbers, numbers_at_risk
 from mnstudy.reporting.figures.intervals import (
     IntervalRow,
-    Panel,
-    PanelLayout,
-    common_digits,
-    is_estimate,
+    IntervalTable,
+    draw_interval,
+    extent,
     judged_axis,
-    lay_out,
-    write_interval,
 )
-from mnstudy.reporting.figures.style import Picture, inch_axes, inch_text, line_height, text_width
-from mnstudy.reporting.words import design_cells
+from mnstudy.reporting.figures.style import Look
+from mnstudy.reporting.words import design_cells, verdict_axis
 from mnstudy.verdicts.finding.finding import Finding, Part
 from mnstudy.words.units import is_ratio
 
+HEADERS = ("estimate (interval)", "n")
+TITLES = {
+    "arm": "mean of each arm",
+    "level": "mean of each group",
+    "gain": "gain over the session before",
+    "slope": "slope",
+    "contrast": "other comparisons",
+    "share": "share of patients",
+    "expected": "change to expect without any treatment",
+}
+# "together" is the estimate again, with the interval that holds for the whole family of the plan.
+BESIDE_THE_ESTIMATE = ("together", "contrast", "slope", "expected")
+DIFFERENCES = ("gain", "slope", "contrast", "expected")
+UNJUDGED = ("expected",)  # drawn for comparison: the margin does not apply to it
+
 KINDS = ("study", "pooled", "prediction")
 DESIGN = ("design", "blinded")
-HEADERS = ("estimate (interval)", "n", "weight")
+STUDY_HEADERS = ("estimate (interval)", "n", "weight")
 NAMES = {"pooled": "pooled", "prediction": "a further study"}
 
-SIDE_BY_SIDE = 5.0  # inches of room from which the two panels stand beside each other
-BETWEEN = 0.3
-PLOT_HEIGHT = 1.7
+PLOT_HEIGHT = 1.7  # inches
 
 
-def forest_panels(finding: Finding) -> list[Panel]:
-    """Return a panel for the studies behind the estimate, then panels for the others.
+def estimate_table(finding: Finding) -> IntervalTable:
+    """Return the main panel: the estimate against margin and null, like numbers beneath it."""
+    panel = _table([finding], [_own_label(finding)], _beside(finding))
+    study = next((p for p in finding.parts if p.kind == "study" and is_estimate(finding, p)), None)
+    return panel if study is None else _of_one_study(panel, study)
+
+
+def comparison_tables(findings: Sequence[Finding]) -> list[IntervalTable]:
+    """Return a table for each unit; findings that are judged alike share margin and zone."""
+    groups: dict[tuple[str, bool], list[Finding]] = {}
+    for finding in findings:
+        assert finding.estimate is not None
+        groups.setdefault((finding.estimate.unit, verdict_axis(finding).log), []).append(finding)
+    datasets, claims = ({f.dataset for f in findings}, {f.claim.id for f in findings})
+
+    def label(finding: Finding) -> str:
+        names = (finding.claim.title, finding.dataset)
+        return ": ".join(x for x, n in zip(names, (claims, datasets), strict=True) if len(n) > 1)
+
+    return [_table(own, [label(f) or f.dataset for f in own]) for own in groups.values()]
+
+
+def _table(
+    findings: Sequence[Finding], labels: Sequence[str], extra: Sequence[Part] = ()
+) -> IntervalTable:
+    """Return the estimates of findings of one unit; each with its own margin where they differ."""
+    first = findings[0]
+    assert first.estimate is not None
+    estimate = first.estimate
+    digits = fmt.decimals_for(estimate.value, estimate.ci_low, estimate.ci_high)
+    alone = len(findings) == 1
+    rows = [_estimate_row(f, x, bold=alone) for f, x in zip(findings, labels, strict=True)]
+    rows += [_beside_row(first, p, digits) for p in extra]
+    axis, label = judged_axis(first), estimate.unit
+    if len({verdict_axis(f) for f in findings}) > 1:
+        margins = [verdict_axis(f).margin for f in findings]
+        rows = [replace(r, margin=m) for r, m in zip(rows, margins, strict=True)]
+        alike = len({verdict_axis(f).null for f in findings}) == 1
+        shared = ("log", "null", "null_label") if alike else ("log",)
+        axis = {name: axis[name] for name in shared} | {"keep": (*axis["keep"], *margins)}
+        label = f"{estimate.unit} · dashed: the margin of each"
+    return IntervalTable(title="", rows=tuple(rows), headers=HEADERS, axis_label=label, **axis)
+
+
+def part_tables(finding: Finding) -> list[IntervalTable]:
+    """Return a panel for every kind and unit of the parts that are neither studies nor sessions."""
+    shown = set(map(id, _beside(finding)))
+    rest = [p for p in finding.parts if id(p) not in shown and not is_estimate(finding, p)]
+    rest = [p for p in rest if p.kind not in ("study", "pooled", "prediction", "session")]
+    keys = list(dict.fromkeys((p.kind, p.unit) for p in rest))
+    return [_part_table(finding, [p for p in rest if (p.kind, p.unit) == key]) for key in keys]
+
+
+def _of_one_study(panel: IntervalTable, study: Part) -> IntervalTable:
+    """Name the endpoint above the only study, and its design beside it."""
+    first, *rest = panel.rows
+    cells = (*design_cells(study), *first.cells)
+    rows = (replace(first, cells=cells), *(replace(r, cells=("", "", *r.cells)) for r in rest))
+    return replace(panel, title=study.group, rows=rows, headers=("design", "blinded", *HEADERS))
+
+
+def _part_table(finding: Finding, parts: Sequence[Part]) -> IntervalTable:
+    kind, unit = parts[0].kind, parts[0].unit
+    difference = kind in DIFFERENCES
+    log = is_ratio(unit)
+    return IntervalTable(
+        kind=kind,
+        title=TITLES.get(kind, kind),
+        rows=tuple(part_row(finding, p, common_digits(parts)) for p in parts),
+        headers=HEADERS,
+        axis_label=unit,
+        null=(1.0 if log else 0.0) if difference else None,
+        null_label="no change" if kind == "expected" else "no effect" if difference else "",
+        log=log,
+    )
+
+
+def _beside(finding: Finding) -> list[Part]:
+    """Return the parts that can be read on the axis of the estimate, unjudged ones last."""
+    if finding.estimate is None:
+        return []
+    kinds: tuple[str, ...] = BESIDE_THE_ESTIMATE
+    if finding.comparison in ("rate", "uncontrolled"):
+        kinds = (*kinds, "arm", "level")
+    same = [p for p in finding.parts if p.kind in kinds and p.unit == finding.estimate.unit]
+    beside = [p for p in same if not is_estimate(finding, p)]
+    return sorted(beside, key=lambda p: (p.kind in UNJUDGED, p.kind != "together"))
+
+
+def _beside_row(finding: Finding, part: Part, digits: int) -> IntervalRow:
+    """Return the row of a number beside the estimate; the family's interval has its colours."""
+    row = part_row(finding, part, digits, judged=part.kind not in UNJUDGED)
+    if part.kind != "together":
+        return row
+    cells = (row.cells[0], size_cell(finding))
+    return replace(row, verdict=finding.verdict, cells=cells, whole=True)
+
+
+def is_estimate(finding: Finding, part: Part) -> bool:
+    """Tell whether a part repeats the estimate under its own name: a slope, or the only study."""
+    estimate = finding.estimate
+    if estimate is None or part.unit != estimate.unit:
+        return False
+    named = part.kind == "slope" or (part.kind == "study" and finding.n_studies == 1)
+    ends = (estimate.value, estimate.ci_low, estimate.ci_high)
+    return named and (part.value, part.ci_low, part.ci_high) == ends
+
+
+def _own_label(finding: Finding) -> str:
+    same = next((p.label for p in finding.parts if is_estimate(finding, p)), None)
+    return same or ("pooled" if (finding.n_studies or 0) > 1 else "estimate")
+
+
+def _estimate_row(finding: Finding, label: str, *, bold: bool) -> IntervalRow:
+    estimate = finding.estimate
+    assert estimate is not None
+    return IntervalRow(
+        label=label,
+        value=estimate.value,
+        low=estimate.ci_low,
+        high=estimate.ci_high,
+        cells=(fmt.interval(estimate), size_cell(finding)),
+        verdict=finding.verdict,
+        size=6.5,
+        bold=bold,
+        whole=True,
+        judged=True,
+    )
+
+
+def size_cell(finding: Finding) -> str:
+    """Write the number behind an estimate: patients, else studies."""
+    if finding.n_patients:
+        return shown_count(finding, finding.n_patients)
+    return "" if finding.n_studies is None else fmt.count(finding.n_studies, "study", "studies")
+
+
+def common_digits(parts: Sequence[Part]) -> int:
+    """Return the decimals that suit all these numbers."""
+    return fmt.decimals_for(*(part.value for part in parts))
+
+
+def write_interval(part: Part, digits: int) -> str:
+    """Write value and interval of a further number."""
+    value, low, high = (fmt.number(x, digits) for x in (part.value, part.ci_low, part.ci_high))
+    if math.isnan(part.ci_low) and math.isnan(part.ci_high):
+        return f"{value} (no interval)"
+    return f"{value} ({low} to {high})"
+
+
+def part_row(finding: Finding, part: Part, digits: int, *, judged: bool = False) -> IntervalRow:
+    """Return the row of a further number; a withheld one says so in place of its value."""
+    text = "not shown" if math.isnan(part.value) else write_interval(part, digits)
+    return IntervalRow(
+        label=part.label,
+        value=part.value,
+        low=part.ci_low,
+        high=part.ci_high,
+        cells=(text, shown_count(finding, part.n)),
+        judged=judged,
+    )
+
+
+def forest_tables(finding: Finding) -> list[IntervalTable]:
+    """Return a table for the studies behind the estimate, then tables for the others.
 
     Studies with a control and without one never share a panel, nor do different units.
     """
@@ -53,8 +225,8 @@ def forest_panels(finding: Finding) -> list[Panel]:
     first = [p for p in parts if p.group == deciding]
     rest = [p for p in parts if p.group != deciding]
     keys = list(dict.fromkeys(_apart(p) for p in rest))
-    panels = [_deciding_panel(finding, first)] if first else []
-    return panels + [_other_panel(finding, [p for p in rest if _apart(p) == k]) for k in keys]
+    tables = [_deciding_table(finding, first)] if first else []
+    return tables + [_other_table(finding, [p for p in rest if _apart(p) == k]) for k in keys]
 
 
 def _apart(part: Part) -> tuple[str, str]:
@@ -68,8 +240,8 @@ def deciding_group(finding: Finding) -> str | None:
     return studies[0].group if studies and finding.estimate is not None else None
 
 
-def _deciding_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
-    return Panel(
+def _deciding_table(finding: Finding, parts: Sequence[Part]) -> IntervalTable:
+    return IntervalTable(
         title=parts[0].group,
         rows=_rows(finding, parts, judged=True),
         headers=_headers(parts),
@@ -78,7 +250,7 @@ def _deciding_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
     )
 
 
-def _other_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
+def _other_table(finding: Finding, parts: Sequence[Part]) -> IntervalTable:
     unit, groups = parts[0].unit, list(dict.fromkeys(p.group for p in parts))
     rows: list[IntervalRow] = []
     for group in groups:
@@ -87,7 +259,7 @@ def _other_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
         own = [p for p in parts if p.group == group]
         rows += _rows(finding, own, judged=False, designs=_with_designs(parts))
     nulls = [p.null for p in parts if not math.isnan(p.null)]
-    return Panel(
+    return IntervalTable(
         title=_title(finding, parts) if len(groups) > 1 else groups[0],
         rows=tuple(rows),
         headers=_headers(parts),
@@ -121,7 +293,7 @@ def _with_designs(parts: Sequence[Part]) -> bool:
 
 
 def _headers(parts: Sequence[Part]) -> tuple[str, ...]:
-    return (*DESIGN, *HEADERS) if _with_designs(parts) else HEADERS
+    return (*DESIGN, *STUDY_HEADERS) if _with_designs(parts) else STUDY_HEADERS
 
 
 def _row(
@@ -129,7 +301,6 @@ def _row(
 ) -> IntervalRow:
     if part.kind == "study":
         return _study_row(finding, part, group, digits, judged=judged)
-    look = style.VERDICT_STYLES[finding.verdict]
     pooled = part.kind == "pooled"
     ends = f"{fmt.number(part.ci_low, digits)} to {fmt.number(part.ci_high, digits)}"
     n = shown_count(finding, part.n) if pooled else ""
@@ -140,8 +311,7 @@ def _row(
         high=part.ci_high,
         cells=("", "", write_interval(part, digits) if pooled else ends, n, ""),
         mark="diamond" if pooled else "bar",
-        colour=look.colour if judged else style.PART,
-        edge=look.edge if judged else style.PART,
+        verdict=finding.verdict if judged else "",
         bold=pooled,
         whole=pooled,
         judged=judged,
@@ -182,119 +352,27 @@ def _size(weight: float, weights: Sequence[float]) -> float:
     return max(2.2, 6.5 * math.sqrt(weight / max(weights)))
 
 
-@dataclass(frozen=True, slots=True)
-class SessionMeans:
-    """Means by session and, where there are any, the gains."""
-
-    finding: Finding
-    sessions: tuple[Part, ...]
-    gains: Panel | None
-    left: float
-    width: float
-    size: float
-
-    @property
-    def beside(self) -> bool:
-        """True where the gains stand beside the course, not beneath it."""
-        return self.gains is not None and self.width >= SIDE_BY_SIDE
-
-    @property
-    def course_width(self) -> float:
-        """Width of the course in inches."""
-        return 0.46 * self.width if self.beside else self.width
-
-    @property
-    def course_height(self) -> float:
-        """Height of the course in inches."""
-        return line_height(self.size + 0.5) + 0.08 + PLOT_HEIGHT + 3.4 * line_height(self.size)
-
-    @property
-    def height(self) -> float:
-        """Height of everything in inches."""
-        layout = self._gains_layout()
-        if layout is None:
-            return self.course_height
-        if self.beside:
-            return max(self.course_height, layout.height)
-        return self.course_height + BETWEEN + layout.height
-
-    def _gains_layout(self) -> PanelLayout | None:
-        if self.gains is None:
-            return None
-        room = self.width - self.course_width - BETWEEN if self.beside else self.width
-        return lay_out(self.gains, room, self.size)
-
-    def draw(self, picture: Picture, top: float) -> None:
-        """Draw both at this height."""
-        _draw_course(self, picture, top)
-        layout = self._gains_layout()
-        if self.gains is None or layout is None:
-            return
-        if self.beside:
-            left = self.left + self.course_width + BETWEEN
-            draw_panel(picture, self.gains, layout, left, top)
-        else:
-            draw_panel(picture, self.gains, layout, self.left, top + self.course_height + BETWEEN)
+def sessions_panel(finding: Finding, sessions: Sequence[Part], look: Look) -> Panel:
+    """Return the means after each session, with their intervals and numbers of patients."""
+    known = [p for p in sessions if not math.isnan(p.value)]
+    return Panel(draw=partial(_draw_sessions, finding, known), height=PLOT_HEIGHT)
 
 
-def _draw_course(block: SessionMeans, picture: Picture, top: float) -> None:
-    sessions = [p for p in block.sessions if not math.isnan(p.value)]
-    size = block.size
-    title: dict[str, Any] = {"fontsize": size + 0.5, "fontweight": "bold"}
-    inch_text(picture, block.left, top, "mean after each session", **title)
-    plot_top = top + line_height(size + 0.5) + 0.08
-    room = 0.55
-    axes = inch_axes(
-        picture, block.left + room, plot_top, block.course_width - room - 0.1, PLOT_HEIGHT
-    )
-    axes.spines["left"].set_visible(True)
-    low, high = _extent(sessions)
-    axes.set_ylim(low, high)
+def _draw_sessions(finding: Finding, sessions: Sequence[Part], ax: Axes, look: Look) -> None:
+    colour = look.groups[0]
+    rows = [replace(part_row(finding, p, 0), colour=colour, edge=colour) for p in sessions]
+    ends = extent(IntervalTable(title="", rows=tuple(rows), headers=(), axis_label=""))
     xs = [p.x for p in sessions]
     pad = 0.5 if len(xs) < 2 else 0.06 * (max(xs) - min(xs)) + 0.2
-    axes.set_xlim(min(xs, default=0) - pad, max(xs, default=1) + pad)
-    _draw_means(axes, sessions, (low, high))
-    _label(axes, block, sessions)
-
-
-def _draw_means(axes: Axes, sessions: Sequence[Part], ends: tuple[float, float]) -> None:
-    line: dict[str, Any] = {"color": style.PART, "zorder": 2}
-    axes.plot([p.x for p in sessions], [p.value for p in sessions], linewidth=1.0, **line)
-    for part in sessions:
-        low, high = (
-            min(max(part.value if math.isnan(x) else x, ends[0]), ends[1])
-            for x in (part.ci_low, part.ci_high)
-        )
-        axes.plot([part.x, part.x], [low, high], linewidth=1.1, **line)
-        axes.plot([part.x], [part.value], marker="s", markersize=4.5, **line)
-        for end, beyond, marker in (
-            (ends[0], part.ci_low < ends[0], 6),
-            (ends[1], part.ci_high > ends[1], 7),
-        ):
-            if beyond:
-                axes.plot([part.x], [end], marker=marker, markersize=4.5, clip_on=False, **line)
-
-
-def _label(axes: Axes, block: SessionMeans, sessions: Sequence[Part]) -> None:
-    size = block.size
-    counts = [shown_count(block.finding, p.n) for p in sessions]
-    widest = max((text_width(c, size - 0.5) for c in counts), default=0.1) + 0.06
-    room = block.course_width - 0.65
-    step = max(1, math.ceil(len(sessions) * widest / room))
-    shown = list(zip(sessions, counts, strict=True))[::step]
-    axes.set_xticks([p.x for p, _ in shown], [f"{p.label}\n{c}" for p, c in shown])
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: fmt.as_entered(float(y))))
-    axes.tick_params(labelsize=size - 0.5)
-    axes.set_xlabel("sessions; beneath: number of patients", fontsize=size - 0.5, labelpad=2)
-    axes.set_ylabel(sessions[0].unit if sessions else "", fontsize=size, labelpad=2)
-
-
-def _extent(sessions: Sequence[Part]) -> tuple[float, float]:
-    values = [p.value for p in sessions] or [0.0, 1.0]
-    ends = [x for p in sessions for x in (p.ci_low, p.ci_high) if math.isfinite(x)]
-    span = (max(values) - min(values)) or max(abs(values[0]), 1.0)
-    low = max(min([*values, *ends]), min(values) - 1.5 * span)
-    high = min(max([*values, *ends]), max(values) + 1.5 * span)
-    pad = 0.08 * (high - low or 1.0)
-    return low - pad, high + pad
+    ax.set_xlim(min(xs, default=0) - pad, max(xs, default=1) + pad)
+    ax.set_ylim(*ends)
+    sns.lineplot(
+        x=xs, y=[p.value for p in sessions], ax=ax, linewidth=look.pt(1), color=colour, zorder=2
+    )
+    for x, row in zip(xs, rows, strict=True):
+        draw_interval(ax, row, x, ends, look, upright=True)
+    numbers(ax, x=False, count=5)
+    numbers_at_risk(ax, [(p.x, shown_count(finding, p.n)) for p in sessions], look)
+    ax.set_xlabel("sessions; beneath: number of patients")
+    ax.set_ylabel(sessions[0].unit if sessions else "")
+    ax.set_title("mean after each session")

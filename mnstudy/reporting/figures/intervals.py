@@ -1,56 +1,54 @@
-"""Rows of numbers on an axis: the panels of a finding, and where all of it lies in inches.
+"""Rows of numbers on an axis: a label, a dot with its interval, and the numbers as text.
 
-A row is a label, a dot with its interval against the lines of the panel, and the numbers as text.
+The rows of a finding, and how they are drawn: against margin and no effect, with numbers beside the
+axis, or beneath the labels where the figure is narrow.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import shown_count
+from mnstudy.disclosure import shown_size
 from mnstudy.formatting import NBSP
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.style import line_height, text_width, widest, wrap
-from mnstudy.reporting.words import VerdictAxis, design_cells, verdict_axis
-from mnstudy.verdicts.finding.finding import Finding, Part
-from mnstudy.words.units import is_ratio
+from mnstudy.reporting.figures.chart import Entry, Panel, numbers, sample, verdict_sample
+from mnstudy.reporting.figures.style import Look, line_height, text_width, wrap
+from mnstudy.reporting.words import (
+    SYNTHETIC_WORDS,
+    family_words,
+    verdict_axis,
+)
+from mnstudy.verdicts.finding.finding import Estimate, Finding
 
 GAP = 0.14  # inches between columns
 MIN_PLOT = 1.1  # inches; below it the numbers go under the labels
 ROW_PAD = 0.075
+HALF_DIAMOND = 0.058  # inches
 
 ROOM = 6.0  # spans by which a whole interval may widen an axis; fewer on a log axis
 LOG_ROOM = 1.2
 
-HEADERS = ("estimate (interval)", "n")
-TITLES = {
-    "arm": "mean of each arm",
-    "level": "mean of each group",
-    "gain": "gain over the session before",
-    "slope": "slope",
-    "contrast": "other comparisons",
-    "share": "share of patients",
-    "expected": "change to expect without any treatment",
-}
-# "together" is the estimate again, with the interval that holds for the whole family of the plan.
-BESIDE_THE_ESTIMATE = ("together", "contrast", "slope", "expected")
-DIFFERENCES = ("gain", "slope", "contrast", "expected")
-UNJUDGED = ("expected",)  # drawn for comparison: the margin does not apply to it
-
 ZONE_LABEL = "shaded: where the claim would hold"
+Ends = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalRow:
-    """One line of a panel.
+    """One row of a table of intervals.
 
-    ``mark`` is how it is drawn: dot, diamond, bar, heading or nothing. ``whole`` keeps the whole
-    interval inside the axis; other intervals may run off and end in an arrow. ``judged`` tells
-    that the margin of the panel applies to it.
+    ``mark`` is how it is drawn: dot, diamond, bar, heading or nothing. ``verdict`` gives it the
+    colours of a verdict; ``margin`` is its own, where those of the rows differ. ``whole`` keeps the
+    whole interval inside the axis; other intervals may run off and end in an arrow. ``judged``
+    tells that the margin of the table applies to it.
     """
 
     label: str
@@ -62,18 +60,20 @@ class IntervalRow:
     marker: str = "s"
     colour: str = style.PART
     edge: str = style.PART
+    verdict: str = ""
     size: float = 4.5
     bold: bool = False
     whole: bool = False
     judged: bool = False
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
-    """Rows on a common axis, with the lines they are held against.
+class IntervalTable:
+    """Rows that share an axis.
 
     ``keep`` are further values that the axis has to show; ``kind`` is that of the parts, where all
-    are of one.
+    are of one; ``ends`` are those of the axis where something else decides them.
     """
 
     title: str
@@ -90,193 +90,299 @@ class Panel:
     log: bool = False
     keep: tuple[float, ...] = ()
     kind: str = ""
+    ends: Ends | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PanelLayout:
-    """Where the columns and rows of a panel lie, in inches."""
+def intervals_panel(table: IntervalTable, look: Look, room: float | None = None) -> Panel:
+    """Return the panel of a table of intervals.
 
-    width: float
-    size: float
-    label_width: float
-    plot_left: float
-    plot_width: float
-    cell_rights: tuple[float, ...]
-    labels: tuple[tuple[str, ...], ...]
-    under: tuple[tuple[str, ...], ...]
-    row_heights: tuple[float, ...]
-    title: tuple[str, ...]
-    lines: bool
-    axis_lines: tuple[str, ...]
-
-    @property
-    def head_height(self) -> float:
-        """Height of title and column heads; the heads stand beside a short title."""
-        title = len(self.title) * line_height(self.size + 0.5)
-        if not self.cell_rights:
-            return title
-        return (
-            max(title, line_height(self.size)) if self.heads_beside else title + self.heads_height
-        )
-
-    @property
-    def heads_height(self) -> float:
-        """Height of the column heads."""
-        return line_height(self.size)
-
-    @property
-    def heads_beside(self) -> bool:
-        """True where title and column heads fit on one line."""
-        end = widest(list(self.title), self.size + 0.5, bold=True)
-        return len(self.title) < 2 and end < self.plot_left + self.plot_width
-
-    @property
-    def strip_height(self) -> float:
-        """Height of the strip that names the lines."""
-        return line_height(self.size - 1) + 0.02 if self.lines else 0.06
-
-    @property
-    def plot_height(self) -> float:
-        """Height of the rows together."""
-        return sum(self.row_heights)
-
-    @property
-    def axis_height(self) -> float:
-        """Height of tick labels and axis label."""
-        return 0.06 + line_height(self.size - 0.5) + len(self.axis_lines) * line_height(self.size)
-
-    @property
-    def height(self) -> float:
-        """Height of everything."""
-        return self.head_height + self.strip_height + self.plot_height + self.axis_height
+    Parameters
+    ----------
+    table : IntervalTable
+    look : Look
+    room : float, optional
+        Inches for labels, axis and numbers together; the width of the figure when left out.
+    """
+    layout = _Layout(table, look, look.width - 0.15 if room is None else room)
+    return Panel(draw=layout.draw, height=layout.tops[-1] / look.scale)
 
 
-def estimate_panel(finding: Finding) -> Panel:
-    """Return the main panel: the estimate against margin and null, like numbers beneath it."""
-    panel = comparison_panel([finding], labels=[_own_label(finding)], extra=_beside(finding))
-    study = next((p for p in finding.parts if p.kind == "study" and is_estimate(finding, p)), None)
-    return panel if study is None else _of_one_study(panel, study)
+class _Layout:
+    """The rows of a table fitted into a width; the upright axis runs down in inches."""
+
+    def __init__(self, table: IntervalTable, look: Look, room: float) -> None:
+        self.table, self.look, self.room, self.size = table, look, room, look.letters
+        widths = self._cell_widths()
+        beside = sum(widths) + GAP * len(widths)
+        own = [r for r in table.rows if r.mark != "heading"]
+        needed = max((text_width(r.label, self.size, bold=r.bold) for r in own), default=0.0)
+        label = min(needed, 0.34 * room)
+        least = look.pt(MIN_PLOT)
+        if room - label - beside - GAP < least:
+            label = max(min(label, room - beside - GAP - least), 0.24 * room)
+        self.stacked = bool(widths) and room - min(label, needed) - beside - GAP < least
+        if self.stacked:
+            joined = [text_width(self._joined(r), self.size) for r in own]
+            label, widths = min(max([needed, *joined]), 0.5 * room), []
+        self.label = min(label, max([needed, *([label] if self.stacked else [])])) + 0.02
+        self.rights = list(accumulate(GAP + w for w in widths))
+        self.lines = [self._lines(r) for r in table.rows]
+        heights = [look.pt(ROW_PAD) + len(x) * line_height(self.size) for x in self.lines]
+        self.title = wrap(table.title, room, self.size, bold=True) if table.title else []
+        self.plot = max(room - self.label - GAP - (self.rights or [0.0])[-1], look.pt(0.8))
+        self.ends = table.ends or extent(table)
+        self.names = self._line_names()
+        strip = max([line + 1 for *_, line in self.names], default=1 if self.rights else 0)
+        self.head = (len(self.title) + strip) * line_height(self.size) + look.pt(0.03)
+        self.tops = [self.head, *accumulate(heights, initial=self.head)][1:]
+
+    def _cell_widths(self) -> list[float]:
+        widths = []
+        for i, header in enumerate(self.table.headers):
+            cells = [(r.cells[i], r.bold) for r in self.table.rows if len(r.cells) > i]
+            needed = [text_width(text, self.size, bold=bold) for text, bold in cells]
+            widths.append(max([text_width(header, self.size - 0.5), *needed]))
+        return widths
+
+    def _joined(self, row: IntervalRow) -> str:
+        named = zip(self.table.headers, row.cells, strict=False)
+        texts = (f"{h}{NBSP}{c}" if h in ("n", "weight", "blinded") else c for h, c in named if c)
+        return ", ".join(texts)
+
+    def _lines(self, row: IntervalRow) -> list[str]:
+        if row.mark == "heading":
+            return wrap(row.label, self.room, self.size, bold=row.bold)
+        lines = wrap(row.label, self.label, self.size, bold=row.bold)
+        if self.stacked and any(row.cells):
+            lines += wrap(self._joined(row), self.label, self.size, bold=row.bold)
+        return lines
+
+    def draw(self, ax: Axes, look: Look) -> None:
+        """Draw everything on an axes."""
+        table, ends = self.table, self.ends
+        if table.log:
+            ax.set_xscale("log")
+        ax.set_xlim(*ends)
+        ax.set_ylim(self.tops[-1], 0)
+        ax.spines["left"].set_visible(False)
+        _axis_lines(ax, table, self.tops, look)
+        self._write_labels(ax)
+        self._write_strip(ax)
+        for row, top, bottom in zip(table.rows, self.tops, self.tops[1:], strict=False):
+            middle = (top + bottom) / 2
+            self._write_cells(ax, middle, row.cells, bold=row.bold)
+            draw_interval(ax, row, middle, ends, look)
+        self._name_axis(ax)
+
+    def _write_labels(self, ax: Axes) -> None:
+        """Write the labels as those of the upright axis, flush left."""
+        middles = [(a + b) / 2 for a, b in zip(self.tops, self.tops[1:], strict=False)]
+        texts = ["\n".join(lines) for lines in self.lines]
+        title = ["\n".join(self.title)] if self.title else []
+        at = [len(self.title) * line_height(self.size) / 2] if self.title else []
+        ax.set_yticks([*at, *middles], [*title, *texts])
+        ax.tick_params(axis="y", length=0, pad=72 * (self.label + GAP), labelsize=self.size)
+        bold = [True for _ in title] + [row.bold for row in self.table.rows]
+        for label, heavy in zip(ax.get_yticklabels(), bold, strict=True):
+            label.set(ha="left", va="center", fontweight="bold" if heavy else "normal")
+
+    def _line_names(self) -> list[tuple[float, str, str, int]]:
+        """Return place, text, side and line of each name; two lines where they would touch."""
+        found: list[tuple[float, str, str, int]] = []
+        taken = -math.inf
+        for x, text in _named_lines(self.table):
+            share = _share(x, self.ends, log=self.table.log)
+            side = "left" if share < 0.3 else "right" if share > 0.7 else "center"
+            width = text_width(text, self.size - 0.5)
+            start = share * self.plot - {"left": 0, "center": 0.5, "right": 1}[side] * width
+            above = bool(found) and found[-1][3] == 1
+            line = int(start + width > self.plot or (start < taken + 0.1 and not above))
+            taken = start + width
+            found.append((x, text, side, line))
+        return found
+
+    def _write_strip(self, ax: Axes) -> None:
+        """Name the lines above the rows, and head the columns of numbers."""
+        step = line_height(self.size)
+        for x, text, side, line in self.names:
+            y = self.head - (line + 0.5) * step
+            ax.text(x, y, text, fontsize=self.size - 0.5, color=style.MUTED, ha=side, va="center")
+        self._write_cells(ax, self.head - 0.5 * step, self.table.headers, color=style.MUTED)
+
+    def _write_cells(
+        self,
+        ax: Axes,
+        y: float,
+        cells: Sequence[str],
+        *,
+        bold: bool = False,
+        color: str = style.INK,
+    ) -> None:
+        for right, text in zip(self.rights, cells, strict=False):
+            ax.annotate(
+                text, (1, y), xycoords=("axes fraction", "data"), xytext=(72 * right, 0),
+                textcoords="offset points", ha="right", va="center", color=color,
+                fontsize=self.size, fontweight="bold" if bold else "normal", annotation_clip=False,
+            )  # fmt: skip
+
+    def _name_axis(self, ax: Axes) -> None:
+        count = max(2, min(7, int(self.plot / self.look.pt(0.5))))
+        if self.table.log:
+            log_numbers(ax.xaxis, self.ends, count)
+        else:
+            numbers(ax, y=False, count=count)
+        label = " · ".join(x for x in (self.table.axis_label, self.table.zone_label) if x)
+        fits = text_width(label, self.size) < self.plot
+        lines = wrap(label, self.label + GAP + self.plot, self.size)
+        ax.set_xlabel("\n".join(lines), loc="center" if fits else "right")
 
 
-def comparison_panel(
-    findings: Sequence[Finding], *, labels: Sequence[str], extra: Sequence[Part] = ()
-) -> Panel:
-    """Return a panel with the estimates of several findings that share unit and margin."""
-    first = findings[0]
-    assert first.estimate is not None
-    estimate = first.estimate
-    digits = fmt.decimals_for(estimate.value, estimate.ci_low, estimate.ci_high)
-    rows = [_estimate_row(f, label) for f, label in zip(findings, labels, strict=True)]
-    return Panel(
-        title="",
-        rows=(*rows, *(_beside_row(first, p, digits) for p in extra)),
-        headers=HEADERS,
-        axis_label=estimate.unit,
-        **judged_axis(first),
+def log_numbers(axis: Axis, ends: Ends, count: int) -> None:
+    """Put ticks on a logarithmic axis: 1, 2 and 5 of each decade where there is room."""
+    subs = (1.0, 2.0, 5.0) if math.log10(ends[1] / ends[0]) * 3 <= count + 1 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=count))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda x, _: fmt.log_tick(float(x))))
+
+
+def _named_lines(table: IntervalTable) -> list[tuple[float, str]]:
+    lines = []
+    if table.margin is not None:
+        lines.append((table.margin, table.margin_label))
+    if table.null is not None and table.null != table.margin:
+        lines.append((table.null, table.null_label))
+    return sorted((x, text) for x, text in lines if text)
+
+
+def _share(x: float, ends: Ends, *, log: bool) -> float:
+    low, high = ends
+    if log:
+        low, high, x = math.log(low), math.log(high), math.log(x)
+    return (x - low) / (high - low)
+
+
+def _axis_lines(ax: Axes, table: IntervalTable, tops: Sequence[float], look: Look) -> None:
+    """Draw no effect beside every row, margin and zone beside those that are judged."""
+    low, high = ax.get_xlim()
+    thin = look.pt(0.8)
+    if table.null is not None:
+        for row, *span in zip(table.rows, tops, tops[1:], strict=False):
+            if row.mark != "heading":
+                ax.plot([table.null] * 2, span, color=style.LINE, linewidth=thin, zorder=1)
+    for row, *span in zip(table.rows, tops, tops[1:], strict=False):
+        if row.margin is not None:
+            ax.plot([row.margin] * 2, span, color=style.INK, linewidth=thin,
+                    linestyle=style.DASHED, zorder=1.5)  # fmt: skip
+    judged = [i for i, row in enumerate(table.rows) if row.judged]
+    span = [tops[judged[0]], tops[judged[-1] + 1]] if judged else [tops[0], tops[-1]]
+    sides = ((table.margin, table.favours_lower), (table.other_margin, not table.favours_lower))
+    for margin, lower in sides:
+        if margin is None:
+            continue
+        ends = (low, margin) if lower else (margin, high)
+        ax.fill_betweenx(span, *ends, color=style.ZONE, linewidth=0, zorder=-5)
+        ax.plot([margin] * 2, span, color=style.INK, linewidth=thin, linestyle=style.DASHED,
+                zorder=1.5)  # fmt: skip
+
+
+def draw_interval(
+    ax: Axes, row: IntervalRow, y: float, ends: Ends, look: Look, *, upright: bool = False
+) -> None:
+    """Draw one interval at height y, or upright at that place; one that runs off gets an arrow."""
+    if row.mark == "heading" or math.isnan(row.value):
+        return
+
+    def plot(along: Sequence[float], **line: Any) -> None:
+        across = [y] * len(along)
+        ax.plot(*((across, along) if upright else (along, across)), **line)
+
+    low, high = (min(max(row.value if math.isnan(x) else x, ends[0]), ends[1])
+                 for x in (row.low, row.high))  # fmt: skip
+    kept = look.verdicts[row.verdict] if row.verdict else None
+    colour, edge = (kept.colour, kept.edge) if kept else (row.colour, row.edge)
+    if row.mark == "diamond":
+        half = look.pt(HALF_DIAMOND)
+        ax.fill(
+            [low, row.value, high, row.value], [y, y - half, y, y + half],
+            facecolor=colour, edgecolor=edge, linewidth=look.pt(0.8), zorder=3,
+        )  # fmt: skip
+    else:
+        thick = 3.2 if row.mark == "bar" else 1.6 if row.bold else 1.1
+        faint = 0.55 if row.mark == "bar" else 1.0
+        plot([low, high], color=edge, linewidth=look.pt(thick), zorder=2, alpha=faint)
+    if row.mark == "dot" and ends[0] <= row.value <= ends[1]:
+        plot(
+            [row.value], marker=kept.marker if kept else row.marker, color=colour, zorder=4,
+            markersize=look.pt(row.size), markeredgecolor=edge, markeredgewidth=look.pt(0.8),
+            clip_on=False,
+        )  # fmt: skip
+    arrows = (7, 6) if upright else (4, 5)
+    for end, beyond, marker in zip(ends, (row.low < ends[0], row.high > ends[1]), arrows,
+                                   strict=True):  # fmt: skip
+        if beyond:
+            plot([end], marker=marker, markersize=look.pt(4.5), color=edge, zorder=3,
+                 clip_on=False)  # fmt: skip
+
+
+def effect_table(finding: Finding, label: str, ends: Ends | None = None) -> IntervalTable:
+    """Return the estimate, and with the interval of the family, for the panel beside patients.
+
+    Parameters
+    ----------
+    finding : Finding
+    label : str
+        What the estimate is, beneath its axis: difference, mean, largest difference.
+    ends : tuple of two float, optional
+        Ends of the axis where it shares the scale of something else.
+    """
+    assert finding.estimate is not None
+    rows = [_effect_row(finding.estimate, verdict=finding.verdict, size=6.0, bold=True)]
+    if finding.simultaneous is not None:
+        rows.append(_effect_row(finding.simultaneous, marker="d", size=4.0))
+    return IntervalTable(
+        title="", rows=tuple(rows), headers=(), axis_label=f"{label}, {finding.estimate.unit}",
+        ends=ends, **judged_axis(finding) | {"zone_label": ""},
+    )  # fmt: skip
+
+
+def _effect_row(estimate: Estimate, **more: Any) -> IntervalRow:
+    return IntervalRow(
+        label="", value=estimate.value, low=estimate.ci_low, high=estimate.ci_high, **more
     )
 
 
-def part_panels(finding: Finding) -> list[Panel]:
-    """Return a panel for every kind and unit of the parts that are neither studies nor sessions."""
-    shown = set(map(id, _beside(finding)))
-    rest = [p for p in finding.parts if id(p) not in shown and not is_estimate(finding, p)]
-    rest = [p for p in rest if p.kind not in ("study", "pooled", "prediction", "session")]
-    keys = list(dict.fromkeys((p.kind, p.unit) for p in rest))
-    return [_part_panel(finding, [p for p in rest if (p.kind, p.unit) == key]) for key in keys]
+def estimate_words(finding: Finding) -> str:
+    """Write the estimate, its interval, the verdict and whose it is, for the head of a chart."""
+    estimate = finding.estimate
+    assert estimate is not None
+    found = f"{fmt.interval(estimate)} {estimate.unit}, {fmt.level(estimate.confidence_level)}"
+    return f"{found} interval; {finding.verdict} · {finding.dataset}, {shown_size(finding)}"
 
 
-def lay_out(panel: Panel, width: float, size: float) -> PanelLayout:
-    """Fit a panel into a width: labels wrapped, numbers beside the plot or under the labels."""
-    columns = _cell_widths(panel, size)
-    beside = sum(columns) + GAP * len(columns)
-    label = _label_width(panel, size, 0.34 * width)
-    for share, room in ((0.3, max(MIN_PLOT, 0.3 * width)), (0.24, MIN_PLOT)):
-        if width - label - GAP - beside < room:
-            label = max(min(label, share * width), 0.9)
-    if width - label - GAP - beside < MIN_PLOT:
-        return _stacked(panel, width, size)
-    plot_left = label + GAP
-    plot_width = width - plot_left - beside
-    rights, at = [], plot_left + plot_width
-    for column in columns:
-        at += GAP + column
-        rights.append(at)
-    return _layout(panel, width, size, label, plot_left, plot_width, tuple(rights))
-
-
-def _stacked(panel: Panel, width: float, size: float) -> PanelLayout:
-    texts = [_joined(panel, row) for row in panel.rows]
-    label = max(
-        _label_width(panel, size, 0.46 * width), widest(texts, size - 0.5) if texts else 0.0
-    )
-    label = min(label, 0.52 * width)
-    return _layout(panel, width, size, label, label + GAP, width - label - GAP - 0.06, ())
-
-
-def _layout(
-    panel: Panel,
-    width: float,
-    size: float,
-    label: float,
-    plot_left: float,
-    plot_width: float,
-    rights: tuple[float, ...],
-) -> PanelLayout:
-    stacked = not rights
-    labels = [_lines(row, width if row.mark == "heading" else label, size) for row in panel.rows]
-    under = [
-        tuple(wrap(_joined(panel, row), label, size - 0.5)) if stacked and row.cells else ()
-        for row in panel.rows
-    ]
-    heights = [
-        ROW_PAD + len(a) * line_height(size) + len(b) * line_height(size - 0.5)
-        for a, b in zip(labels, under, strict=True)
-    ]
-    axis = " · ".join(x for x in (panel.axis_label, panel.zone_label) if x)
-    room = 2 * min(plot_left + plot_width / 2, width - plot_left - plot_width / 2)
-    return PanelLayout(
-        width=width,
-        size=size,
-        label_width=label,
-        plot_left=plot_left,
-        plot_width=plot_width,
-        cell_rights=rights,
-        labels=tuple(labels),
-        under=tuple(under),
-        row_heights=tuple(heights),
-        title=tuple(wrap(panel.title, width, size + 0.5, bold=True)) if panel.title else (),
-        lines=panel.null is not None or panel.margin is not None,
-        axis_lines=tuple(wrap(axis, room, size)) if axis else (),
+def source_words(finding: Finding) -> str:
+    """Write where the data come from and how the estimate was made, for a caption."""
+    estimate = finding.estimate
+    assert estimate is not None
+    mark_of_data = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
+    level = fmt.level(estimate.confidence_level)
+    return (
+        f"Data: {finding.dataset}, {shown_size(finding)}.{mark_of_data} Estimate: "
+        f"{fmt.interval(estimate)} {estimate.unit}, {level} interval, against "
+        f"{verdict_axis(finding).margin_label}; {estimate.method}.{family_words(finding)}"
     )
 
 
-def _lines(row: IntervalRow, width: float, size: float) -> tuple[str, ...]:
-    return tuple(wrap(row.label, width, size, bold=row.bold))
+def estimate_key(finding: Finding, look: Look) -> tuple[Entry, ...]:
+    """Return the entries of a key that the axis of an estimate needs."""
+    found: list[Entry] = [(verdict_sample(look, finding.verdict, 5.5), "estimate")]
+    if finding.simultaneous is not None:
+        name = f"with the {finding.family} primary claims"
+        found.append((sample(look, marker="d", markersize=4, color=style.PART), name))
+    zone = sample(look, fill=style.ZONE, edge=style.RULE)
+    return (*found, (zone, "where the claim would hold"))
 
 
-def _joined(panel: Panel, row: IntervalRow) -> str:
-    named = zip(panel.headers, row.cells, strict=False)
-    return ", ".join(
-        f"{h}{NBSP}{c}" if h in ("n", "weight", "blinded") else c for h, c in named if c
-    )
-
-
-def _label_width(panel: Panel, size: float, limit: float) -> float:
-    own = [row for row in panel.rows if row.mark != "heading"]
-    needed = max((text_width(r.label, size, bold=r.bold) for r in own), default=0.0)
-    return min(needed + 0.02, limit)
-
-
-def _cell_widths(panel: Panel, size: float) -> list[float]:
-    widths = []
-    for i, header in enumerate(panel.headers):
-        cells = [(r.cells[i], r.bold) for r in panel.rows if len(r.cells) > i]
-        needed = [text_width(text, size, bold=bold) for text, bold in cells]
-        widths.append(max([text_width(header, size - 0.5), *needed]))
-    return widths
-
-
-def extent(panel: Panel) -> tuple[float, float]:
+def extent(panel: IntervalTable) -> tuple[float, float]:
     """Return the ends of the axis: every value, margin and null lie inside.
 
     Whole intervals may widen it by some spans of these; other intervals by one span, or one and a
@@ -315,14 +421,6 @@ def _drawable(x: float, *, log: bool) -> bool:
     return math.isfinite(x) and (x > 0 or not log)
 
 
-def _of_one_study(panel: Panel, study: Part) -> Panel:
-    """Name the endpoint above the only study, and its design beside it."""
-    first, *rest = panel.rows
-    cells = (*design_cells(study), *first.cells)
-    rows = (replace(first, cells=cells), *(replace(r, cells=("", "", *r.cells)) for r in rest))
-    return replace(panel, title=study.group, rows=rows, headers=("design", "blinded", *HEADERS))
-
-
 def judged_axis(finding: Finding) -> dict[str, Any]:
     """Return the fields of a panel on whose axis the finding is judged: margin, null and zone."""
     axis = verdict_axis(finding)
@@ -337,120 +435,3 @@ def judged_axis(finding: Finding) -> dict[str, Any]:
         "log": axis.log,
         "keep": () if axis.log else (0.0,),
     }
-
-
-def _part_panel(finding: Finding, parts: Sequence[Part]) -> Panel:
-    kind, unit = parts[0].kind, parts[0].unit
-    difference = kind in DIFFERENCES
-    log = is_ratio(unit)
-    return Panel(
-        kind=kind,
-        title=TITLES.get(kind, kind),
-        rows=tuple(part_row(finding, p, common_digits(parts)) for p in parts),
-        headers=HEADERS,
-        axis_label=unit,
-        null=(1.0 if log else 0.0) if difference else None,
-        null_label="no change" if kind == "expected" else "no effect" if difference else "",
-        log=log,
-    )
-
-
-def _beside(finding: Finding) -> list[Part]:
-    """Return the parts that can be read on the axis of the estimate, unjudged ones last."""
-    if finding.estimate is None:
-        return []
-    kinds: tuple[str, ...] = BESIDE_THE_ESTIMATE
-    if finding.comparison in ("rate", "uncontrolled"):
-        kinds = (*kinds, "arm", "level")
-    same = [p for p in finding.parts if p.kind in kinds and p.unit == finding.estimate.unit]
-    beside = [p for p in same if not is_estimate(finding, p)]
-    return sorted(beside, key=lambda p: (p.kind in UNJUDGED, p.kind != "together"))
-
-
-def _beside_row(finding: Finding, part: Part, digits: int) -> IntervalRow:
-    """Return the row of a number beside the estimate; the family's interval has its colours."""
-    row = part_row(finding, part, digits, judged=part.kind not in UNJUDGED)
-    if part.kind != "together":
-        return row
-    look = style.VERDICT_STYLES[finding.verdict]
-    cells = (row.cells[0], size_cell(finding))
-    marked = replace(row, marker=look.marker, colour=look.colour, edge=look.edge)
-    return replace(marked, cells=cells, whole=True)
-
-
-def is_estimate(finding: Finding, part: Part) -> bool:
-    """Tell whether a part repeats the estimate under its own name: a slope, or the only study."""
-    estimate = finding.estimate
-    if estimate is None or part.unit != estimate.unit:
-        return False
-    named = part.kind == "slope" or (part.kind == "study" and finding.n_studies == 1)
-    ends = (estimate.value, estimate.ci_low, estimate.ci_high)
-    return named and (part.value, part.ci_low, part.ci_high) == ends
-
-
-def _own_label(finding: Finding) -> str:
-    same = next((p.label for p in finding.parts if is_estimate(finding, p)), None)
-    return same or ("pooled" if (finding.n_studies or 0) > 1 else "estimate")
-
-
-def _estimate_row(finding: Finding, label: str) -> IntervalRow:
-    estimate = finding.estimate
-    assert estimate is not None
-    look = style.VERDICT_STYLES[finding.verdict]
-    return IntervalRow(
-        label=label,
-        value=estimate.value,
-        low=estimate.ci_low,
-        high=estimate.ci_high,
-        cells=(fmt.interval(estimate), size_cell(finding)),
-        marker=look.marker,
-        colour=look.colour,
-        edge=look.edge,
-        size=6.5,
-        bold=True,
-        whole=True,
-        judged=True,
-    )
-
-
-def size_cell(finding: Finding) -> str:
-    """Write the number behind an estimate: patients, else studies."""
-    if finding.n_patients:
-        return shown_count(finding, finding.n_patients)
-    return "" if finding.n_studies is None else fmt.count(finding.n_studies, "study", "studies")
-
-
-def common_digits(parts: Sequence[Part]) -> int:
-    """Return the decimals that suit all these numbers."""
-    return fmt.decimals_for(*(part.value for part in parts))
-
-
-def write_interval(part: Part, digits: int) -> str:
-    """Write value and interval of a further number."""
-    value, low, high = (fmt.number(x, digits) for x in (part.value, part.ci_low, part.ci_high))
-    if math.isnan(part.ci_low) and math.isnan(part.ci_high):
-        return f"{value} (no interval)"
-    return f"{value} ({low} to {high})"
-
-
-def part_row(finding: Finding, part: Part, digits: int, *, judged: bool = False) -> IntervalRow:
-    """Return the row of a further number; a withheld one says so in place of its value."""
-    text = "not shown" if math.isnan(part.value) else write_interval(part, digits)
-    return IntervalRow(
-        label=part.label,
-        value=part.value,
-        low=part.ci_low,
-        high=part.ci_high,
-        cells=(text, shown_count(finding, part.n)),
-        judged=judged,
-    )
-
-
-def same_axis(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Group findings that can share an axis: same unit, same margin, same side."""
-    groups: dict[tuple[str, VerdictAxis], list[Finding]] = {}
-    for finding in findings:
-        if finding.estimate is not None:
-            key = (finding.estimate.unit, verdict_axis(finding))
-            groups.setdefault(key, []).append(finding)
-    return list(groups.values())

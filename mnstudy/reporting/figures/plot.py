@@ -6,37 +6,33 @@ Figures compute nothing: they draw what a finding holds. No patient is ever draw
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
-from mnstudy.cache import cached
+from matplotlib.axes import Axes
+
 from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure import guarded_finding, shown_size
 from mnstudy.disclosure.displays import guarded_display
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.charts.chart import Chart
-from mnstudy.reporting.figures.charts.curves import DosePlot, ResponderPlot, WaitingPlot
-from mnstudy.reporting.figures.charts.grades import GradeChart
-from mnstudy.reporting.figures.charts.harms import HarmsPlot
-from mnstudy.reporting.figures.charts.pairs import PairPlot, TrajectoryPlot
-from mnstudy.reporting.figures.charts.points import PointPlot
-from mnstudy.reporting.figures.correlations import article_shares, correlations
-from mnstudy.reporting.figures.drawing import draw_mark, draw_panel
-from mnstudy.reporting.figures.evidence_map import whole_map
-from mnstudy.reporting.figures.forest import SessionMeans, forest_panels
-from mnstudy.reporting.figures.intervals import (
-    Panel,
-    comparison_panel,
-    estimate_panel,
-    lay_out,
-    part_panels,
-    same_axis,
+from mnstudy.reporting.figures.chart import Chart, Entry, Panel, Plan, draw_plan, verdict_sample
+from mnstudy.reporting.figures.curves import DosePlot, ResponderPlot, WaitingPlot
+from mnstudy.reporting.figures.evidence_map import article_shares, correlations, whole_map
+from mnstudy.reporting.figures.forest import (
+    comparison_tables,
+    estimate_table,
+    forest_tables,
+    part_tables,
+    sessions_panel,
 )
+from mnstudy.reporting.figures.grades import GradeChart
+from mnstudy.reporting.figures.harms import HarmsPlot
+from mnstudy.reporting.figures.intervals import intervals_panel
+from mnstudy.reporting.figures.patients import PairPlot, PointPlot, TrajectoryPlot
 from mnstudy.reporting.figures.published import albatross, funnel, harvest_plot
-from mnstudy.reporting.figures.specification import plot_curve
-from mnstudy.reporting.figures.style import Picture, inch_text, line_height, wrap
+from mnstudy.reporting.figures.specification import curve_plan
+from mnstudy.reporting.figures.style import Look, Palette, Picture, Width
 from mnstudy.reporting.words import alt_text
 from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.displays.dose import dose_curve
@@ -51,44 +47,77 @@ from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.evidence.directions import Directions
 from mnstudy.verdicts.evidence.groups import StudyGroup
 from mnstudy.verdicts.evidence.trials import Trials
-from mnstudy.verdicts.finding.cache_keys import cohort_basis, finding_basis
-from mnstudy.verdicts.finding.finding import Finding
+from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
 
-MARGIN = 0.12  # inches around everything
-BETWEEN = 0.16
+Drawable = Finding | Sequence[Finding] | SpecificationCurve | Chart
+
+
+@overload
+def plot(
+    finding: Drawable,
+    *,
+    ax: None = None,
+    width: Width = None,
+    palette: Palette = None,
+    title: str | None = None,
+) -> Picture: ...
+
+
+@overload
+def plot(
+    finding: Drawable, *, ax: Axes, palette: Palette = None, title: str | None = None
+) -> Axes: ...
 
 
 def plot(
-    finding: Finding | Sequence[Finding] | SpecificationCurve | Chart, *, width: str = "full"
-) -> Picture:
-    """Draw a finding, what several bodies of data say about one claim, or a specification curve.
+    finding: Drawable,
+    *,
+    ax: Axes | None = None,
+    width: Width = None,
+    palette: Palette = None,
+    title: str | None = None,
+) -> Axes | Picture:
+    """Draw a finding, several findings, a specification curve or a chart.
 
     Parameters
     ----------
     finding : Finding, sequence of Finding, SpecificationCurve or Chart
-        One finding; findings about the same claim, drawn beneath each other; or a claim under all
-        combinations of choices, see ``mnstudy.specification_curve``; or a chart of the published
-        evidence.
-    width : str
-        ``full`` (180 mm, both columns of a journal), ``column`` (85 mm) or ``slide`` (10 inches,
-        letters of 14 points).
+        One finding with its further numbers; several, one beneath the other, those of one unit on
+        one axis; a claim under all combinations of choices, see ``mnstudy.specification_curve``;
+        or one of ``mnstudy.charts``.
+    ax : Axes, optional
+        The main panel is drawn on it: of a finding its estimate and what can be read on the same
+        axis. A figure of its own, with every panel, when left out.
+    width : str or float, optional
+        Of the figure: ``full`` (180 mm, both columns of a journal; the default), ``column``
+        (85 mm), ``slide`` (254 mm, letters of 14 points) or millimetres from 60 to 500.
+    palette : str, sequence of colours or mapping, optional
+        A palette of seaborn by its name, colours, or a colour for some verdicts; colours stand for
+        the verdicts (supported, partly supported, inconclusive, contradicted, not testable) and
+        for groups, each in their order. Markers stay.
+    title : str, optional
+        In place of the title of the claim; an empty one for none. On an Axes of yours no title is
+        written unless you give one.
 
     Returns
     -------
-    Picture
-        A matplotlib figure; ``picture.savefig(path)`` writes it, ``picture.alt`` describes it.
+    Axes or Picture
+        The Axes that was given, else a matplotlib figure; both can be drawn on.
+        ``picture.savefig(path)`` writes it, ``picture.alt`` describes it.
 
     Raises
     ------
     ValueError
-        No finding was given, or findings about several claims; an unknown width.
+        No finding was given; a width or palette that does not exist; findings of several units, or
+        a width, for one Axes.
     TypeError
         Something else was given, such as the id of a claim; the nearest is offered.
 
     Notes
     -----
-    Of a claim that is not testable the figure says why, and draws what further numbers there are.
+    Figures compute nothing. Of a claim that is not testable the figure says why, and draws what
+    further numbers there are. The same call gives the same bytes.
 
     Examples
     --------
@@ -97,12 +126,24 @@ def plot(
     >>> mn.plot(findings["topical-adjunct"]).alt[:44]
     'Intervals on an axis. Needling with a serum '
     """
-    if isinstance(finding, Chart):
-        return style.at_width(finding.draw, width)
-    if isinstance(finding, SpecificationCurve):
-        return style.at_width(partial(plot_curve, finding), width)
-    findings = [guarded_finding(f) for f in _findings(finding)]
-    return style.at_width(partial(_plot_findings, _drawable(findings)), width)
+    plan = _plan_of(finding, one_unit=ax is not None)
+    return draw_plan(plan, ax=ax, width=width, palette=palette, title=title)
+
+
+def _plan_of(given: Drawable, *, one_unit: bool) -> Callable[[Look], Plan]:
+    """Return what lays out the thing given; ``one_unit`` refuses findings of several."""
+    if isinstance(given, Chart):
+        return given.plan
+    if isinstance(given, SpecificationCurve):
+        return partial(curve_plan, given)
+    shown = _drawable([guarded_finding(f) for f in _findings(given)])
+    units = {f.estimate.unit for f in shown if f.estimate is not None}
+    if one_unit and len(units) > 1:
+        raise ValueError(
+            f"these findings are in {' and in '.join(sorted(units))}: an Axes has one unit; draw "
+            "them apart, or leave ax out"
+        )
+    return partial(_findings_plan, shown)
 
 
 def _findings(given: Any) -> list[Finding]:
@@ -117,128 +158,60 @@ def _findings(given: Any) -> list[Finding]:
     for one in findings:
         if not isinstance(one, Finding):
             raise TypeError(
-                f"plot takes a finding, a chart, a specification curve or findings about one "
-                f"claim, not {type(one).__name__}"
+                f"plot takes findings, a chart or a specification curve, not {type(one).__name__}"
             )
     return findings
-
-
-def _plot_findings(shown: Sequence[Finding], width: float, size: float) -> Picture:
-    canvas = _Canvas(width, size)
-    head = _head(shown, canvas)
-    blocks = _blocks(shown, canvas)
-    height = sum(b.height for b in blocks) + BETWEEN * len(blocks) + head.height + 2 * MARGIN
-    with style.themed():
-        picture = style.new_picture(canvas.width, height, _alt(shown))
-        if any(f.synthetic for f in shown):
-            style.watermark(picture)
-        top = MARGIN
-        for block in (head, *blocks):
-            block.draw(picture, top)
-            top += block.height + BETWEEN
-    return picture
 
 
 def _drawable(findings: Sequence[Finding]) -> list[Finding]:
     if not findings:
         raise ValueError("there is nothing to draw: no finding was given")
-    if len({f.claim.id for f in findings}) > 1:
-        raise ValueError(
-            "these findings answer different claims: draw them one by one, or use the scorecard"
-        )
     return [f for f in findings if f.estimate is not None] or list(findings[:1])
 
 
-def _alt(findings: Sequence[Finding]) -> str:
-    return " ".join(alt_text(f) for f in findings)
+def _findings_plan(shown: Sequence[Finding], look: Look) -> Plan:
+    first = shown[0]
+    if len(shown) == 1:
+        panels = _finding_panels(first, look)
+    else:
+        panels = [intervals_panel(table, look) for table in comparison_tables(shown)]
+    one_claim = len({f.claim.id for f in shown}) == 1
+    return Plan(
+        title=first.claim.title if one_claim else "",
+        words=_words(shown, look) if one_claim else [],
+        panels=panels,
+        key=[] if one_claim else _verdict_key(shown, look),
+        alt=" ".join(alt_text(f) for f in shown),
+        synthetic=any(f.synthetic for f in shown),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Canvas:
-    width: float
-    size: float
-
-    @property
-    def inner(self) -> float:
-        return self.width - 2 * MARGIN
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """Title, estimand and, for each finding, data and verdict."""
-
-    canvas: _Canvas
-    lines: tuple[tuple[str, float, str, str], ...]
-    marks: tuple[tuple[int, str], ...]
-
-    @property
-    def height(self) -> float:
-        return sum(line_height(size) for _, size, _, _ in self.lines)
-
-    def draw(self, picture: Picture, top: float) -> None:
-        marks, at = dict(self.marks), top
-        for i, (text, size, colour, weight) in enumerate(self.lines):
-            indent = 0.0 if colour != style.INK or weight == "bold" else 0.16
-            look: dict[str, Any] = {"fontsize": size, "color": colour, "fontweight": weight}
-            inch_text(picture, MARGIN + indent, at, text, **look)
-            if i in marks:
-                draw_mark(picture, MARGIN + 0.05, at + line_height(size) / 2, marks[i])
-            at += line_height(size)
-
-
-def _head(findings: Sequence[Finding], canvas: _Canvas) -> _Head:
-    claim, size = findings[0].claim, canvas.size
-    lines = [(t, size + 2, style.INK, "bold") for t in _wrapped(claim.title, canvas, 2, bold=True)]
-    lines += [
-        (t, size - 0.5, style.MUTED, "normal") for t in _wrapped(claim.estimand, canvas, -0.5)
-    ]
-    marks = []
-    for finding in findings:
+def _words(shown: Sequence[Finding], look: Look) -> list[str | Entry]:
+    """Return the estimand and, for each finding, data and verdict."""
+    words: list[str | Entry] = [shown[0].claim.estimand]
+    for finding in shown:
         mark = " · SYNTHETIC DATA" if finding.synthetic else ""
-        source = " · ".join(x for x in (finding.dataset + mark, shown_size(finding)) if x)
-        lines += [(t, size - 0.5, style.MUTED, "normal") for t in _wrapped(source, canvas, -0.5)]
-        marks.append((len(lines), finding.verdict))
-        words = wrap(f"{finding.verdict}: {finding.reason}", canvas.inner - 0.16, size)
-        lines += [(t, size, style.INK, "normal") for t in words]
-    return _Head(canvas, tuple(lines), tuple(marks))
+        words.append(" · ".join(x for x in (finding.dataset + mark, shown_size(finding)) if x))
+        handle = verdict_sample(look, finding.verdict)
+        words.append((handle, f"{finding.verdict}: {finding.reason}"))
+    return words
 
 
-def _wrapped(text: str, canvas: _Canvas, larger: float, *, bold: bool = False) -> list[str]:
-    return wrap(text, canvas.inner, canvas.size + larger, bold=bold)
+def _verdict_key(shown: Sequence[Finding], look: Look) -> list[Entry]:
+    found = {f.verdict for f in shown}
+    return [(verdict_sample(look, v), v) for v in VERDICTS if v in found]
 
 
-@dataclass(frozen=True, slots=True)
-class _RowBlock:
-    panel: Panel
-    canvas: _Canvas
-
-    @property
-    def height(self) -> float:
-        return lay_out(self.panel, self.canvas.inner, self.canvas.size).height
-
-    def draw(self, picture: Picture, top: float) -> None:
-        layout = lay_out(self.panel, self.canvas.inner, self.canvas.size)
-        draw_panel(picture, self.panel, layout, MARGIN, top)
-
-
-def _blocks(findings: Sequence[Finding], canvas: _Canvas) -> list[_RowBlock | SessionMeans]:
-    if len(findings) > 1:
-        panels = [comparison_panel(g, labels=[f.dataset for f in g]) for g in same_axis(findings)]
-        return [_RowBlock(panel, canvas) for panel in panels]
-    finding = findings[0]
-    forest = forest_panels(finding)
+def _finding_panels(finding: Finding, look: Look) -> list[Panel]:
+    """Return the estimate, the studies behind it, the course over sessions and further parts."""
+    forest = forest_tables(finding)
     untold = finding.estimate is not None and not _forest_says_it(finding)
-    main = [estimate_panel(finding)] if untold else []
+    main = [estimate_table(finding)] if untold else []
+    panels = [intervals_panel(table, look) for table in (*main, *forest)]
     sessions = [p for p in finding.parts if p.kind == "session"]
-    blocks: list[_RowBlock | SessionMeans] = [_RowBlock(p, canvas) for p in (*main, *forest)]
-    parts = part_panels(finding)
     if sessions:
-        gains = next((p for p in parts if p.kind == "gain"), None)
-        blocks.append(
-            SessionMeans(finding, tuple(sessions), gains, MARGIN, canvas.inner, canvas.size)
-        )
-        parts = [p for p in parts if p is not gains]
-    return [*blocks, *(_RowBlock(p, canvas) for p in parts)]
+        panels.append(sessions_panel(finding, sessions, look))
+    return [*panels, *(intervals_panel(table, look) for table in part_tables(finding))]
 
 
 def _forest_says_it(finding: Finding) -> bool:
@@ -262,39 +235,6 @@ def overview_charts(trials: Trials, findings: Iterable[Finding]) -> list[Chart]:
     return [chart for chart in charts if chart is not None]
 
 
-def course_charts(cohort: Cohort, finding: Finding) -> list[Chart]:
-    """Return the charts of one finding of a cohort: dose curve, responders, time to response.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        The data that the finding is about.
-    finding : Finding
-
-    Returns
-    -------
-    list of Chart
-        Often empty: a claim that is not testable, or asks neither of a dose, nor of improvement,
-        nor of a time, has none.
-
-    Examples
-    --------
-    >>> import mnstudy as mn
-    >>> cohort = mn.load("demo_split_face")
-    >>> found = mn.evaluate(cohort, ["more-sessions", "topical-adjunct", "rare-pih"])
-    >>> [chart.key for f in found for chart in course_charts(cohort, f)]
-    ['dose/more-sessions', 'responders/topical-adjunct']
-    """
-    charts: list[Chart] = []
-    if (dose := guarded_display(dose_curve(cohort, finding))) is not None:
-        charts.append(DosePlot(curve=dose))
-    if (responders := guarded_display(responder_curve(cohort, finding))) is not None:
-        charts.append(ResponderPlot(curve=responders))
-    if (times := guarded_display(waiting(cohort, finding))) is not None:
-        charts.append(WaitingPlot(waiting=times))
-    return charts
-
-
 def harms_chart(cohort: Cohort, confidence_level: float | None = None) -> Chart | None:
     """Return the chart of the adverse events of a cohort; None where none is recorded.
 
@@ -315,50 +255,40 @@ def harms_chart(cohort: Cohort, confidence_level: float | None = None) -> Chart 
     return HarmsPlot(harms=found) if found is not None and len(found.rows) else None
 
 
-def effect_charts(cohort: Cohort, finding: Finding) -> list[Chart]:
-    """Return the charts that fit a finding of this cohort.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        The one that the finding speaks of.
-    finding : Finding
-        What ``mnstudy.evaluate`` found; a claim that is not testable has no charts.
-
-    Returns
-    -------
-    list of Chart
-        An estimation plot for groups and for changes of one group, paired slopes for a split
-        body, trajectories for a slope over sessions, a grade flow where grades are known. Often
-        none. ``mnstudy.plot`` draws each.
-
-    Notes
-    -----
-    Nothing of the finding is computed again: the charts hold its estimate. What they show of a
-    real cohort rests on five patients or more, dot by dot and line by line.
-
-    Examples
-    --------
-    >>> import mnstudy as mn
-    >>> cohort = mn.load("demo_split_face")
-    >>> finding = mn.evaluate(cohort, claims="topical-adjunct")["topical-adjunct"]
-    >>> [chart.key for chart in effect_charts(cohort, finding)]
-    ['pairs/topical-adjunct']
-    """
-    charts: list[Chart] = []
-    if (shown := guarded_display(points(cohort, finding))) is not None:
-        charts.append(PointPlot(points=shown))
-    if (both := guarded_display(pairs(cohort, finding))) is not None:
-        charts.append(PairPlot(pairs=both))
-    if (course := guarded_display(trajectories(cohort, finding))) is not None:
-        charts.append(TrajectoryPlot(course=course))
-    if (flow := guarded_display(grade_flow(cohort, finding))) is not None:
-        charts.append(GradeChart(flow=flow))
-    return charts
+# Every chart of a claim: its kind, how its numbers are gathered, and what draws them.
+CHARTS: Mapping[str, tuple[Callable[[Cohort, Finding], Any], Callable[[Any], Chart]]] = {
+    "points": (points, lambda x: PointPlot(points=x)),
+    "pairs": (pairs, lambda x: PairPlot(pairs=x)),
+    "course": (trajectories, lambda x: TrajectoryPlot(course=x)),
+    "grades": (grade_flow, lambda x: GradeChart(flow=x)),
+    "dose": (dose_curve, lambda x: DosePlot(curve=x)),
+    "responders": (responder_curve, lambda x: ResponderPlot(curve=x)),
+    "waiting": (waiting, lambda x: WaitingPlot(waiting=x)),
+}
 
 
-def charts(cohort: Cohort, claim: str) -> list[Chart]:
-    """Return the further figures of a claim: points, pairs, courses, dose, responders, waiting.
+def charts_of(cohort: Cohort, finding: Finding) -> list[Chart]:
+    """Return the further figures of a finding of this cohort; none where it is not testable."""
+    if finding.estimate is None:
+        return []
+    found = []
+    for gather, chart in CHARTS.values():
+        if (shown := guarded_display(gather(cohort, finding))) is not None:
+            found.append(chart(shown))
+    return found
+
+
+def charts(
+    cohort: Cohort,
+    claim: str,
+    kind: str | None = None,
+    ax: Axes | None = None,
+    *,
+    width: Width = None,
+    palette: Palette = None,
+    title: str | None = None,
+) -> list[Chart] | Axes | Picture:
+    """Return the further figures of a claim, or draw one of them.
 
     Parameters
     ----------
@@ -366,19 +296,30 @@ def charts(cohort: Cohort, claim: str) -> list[Chart]:
         See ``mnstudy.load``.
     claim : str
         Claim id.
+    kind : {"points", "pairs", "course", "grades", "dose", "responders", "waiting"}, optional
+        Draw this one. Points: an estimation plot of groups, or of the changes of one; pairs: both
+        sides of each person; course: improvement over sessions; grades: transitions; dose: the
+        outcome by dose; responders: the share at every threshold; waiting: the time to a response.
+    ax : Axes, optional
+        Draw its main panel there; the only kind there is needs no name.
+    width, palette, title
+        See ``mnstudy.plot``.
 
     Returns
     -------
-    list of Chart
-        Those that fit the claim and the data, none where it is not testable. ``mnstudy.plot``
-        draws each of them; ``chart.data()`` has every number drawn, ``chart.caption`` says how
-        many are behind it. Of a real cohort nobody is drawn singly: a dot or a line is the mean of
-        five people or more.
+    list of Chart, or Axes, or Picture
+        Without ``kind`` and ``ax`` the charts that fit the claim and the data, none where it is not
+        testable: ``chart.draw(ax=None)`` draws one, ``chart.data()`` has every number drawn, safe
+        to show, ``chart.caption`` says how many are behind it. Otherwise the Axes that was given,
+        else a matplotlib figure; both can be drawn on. Of a real cohort nobody is drawn singly: a
+        dot or a line is the mean of five people or more.
 
     Raises
     ------
     KeyError
         An unknown claim id; the nearest are offered.
+    ValueError
+        A kind that does not exist, or that does not fit; the message names those that do.
 
     Notes
     -----
@@ -388,17 +329,25 @@ def charts(cohort: Cohort, claim: str) -> list[Chart]:
     Examples
     --------
     >>> import mnstudy as mn
-    >>> [chart.key for chart in mn.charts(mn.load("demo_split_face"), "topical-adjunct")]
+    >>> trial = mn.load("demo_split_face")
+    >>> [chart.key for chart in mn.charts(trial, "topical-adjunct")]
     ['pairs/topical-adjunct', 'responders/topical-adjunct']
+    >>> picture = mn.charts(trial, "topical-adjunct", kind="pairs", width="column")
     """
-    return charts_of(cohort, evaluate(cohort, claim)[0])
-
-
-def charts_of(cohort: Cohort, finding: Finding) -> list[Chart]:
-    """Return the further figures of a finding of this cohort."""
-    if finding.estimate is None:
-        return []
-    inputs = (*cohort_basis(cohort), finding_basis(finding))
-    return cached(
-        "charts", inputs, lambda: [*effect_charts(cohort, finding), *course_charts(cohort, finding)]
-    )
+    if kind is not None:
+        style.refuse_unknown([kind], CHARTS, "kind", "chart")
+    found = charts_of(cohort, evaluate(cohort, claim)[0])
+    if kind is None and ax is None:
+        own = {"width": width, "palette": palette, "title": title}
+        idle = [name for name, value in own.items() if value is not None]
+        if idle:
+            raise ValueError(f"{' and '.join(idle)} do nothing without a kind: name one to draw")
+        return found
+    fits = {chart.key.partition("/")[0]: chart for chart in found}
+    if kind is None and len(fits) == 1:
+        (kind,) = fits
+    if kind not in fits:
+        which = ", ".join(map(repr, fits)) or "none fits these data"
+        raise ValueError(f"{claim} has no chart {kind!r} here: {which}" if kind else
+                         f"name the kind of chart to draw: {which}")  # fmt: skip
+    return fits[kind].draw(ax, width=width, palette=palette, title=title)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
@@ -30,7 +29,9 @@ from mnstudy.reporting.page.scorecard import scorecard_entry
 from mnstudy.reporting.tables.baseline import dropouts_table, flow_table
 from mnstudy.reporting.tables.sensitivity import groups, summary
 from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts
+from mnstudy.verdicts.analyses.question import Layout
 from mnstudy.verdicts.claims.registry import claim
+from mnstudy.verdicts.displays.rows import layout_of, question_of
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
@@ -59,6 +60,7 @@ KINDS = {
     "responders": "who responded at every threshold",
     "waiting": "the time to a response",
 }
+NO_MIXED_MODEL = "No mixed model stands behind this answer here: there is nothing to fit again."
 NO_HARMS = "These data record no harm as yes or no."
 
 
@@ -288,25 +290,39 @@ def chart(cohort: Cohort, finding: Finding, *kinds: str) -> Picture | Sentence:
     return Sentence(f"These data have nothing to draw for: {wanted}.")
 
 
+def model_behind(cohort: Cohort, finding: Finding) -> Layout | None:
+    """Return the mixed model behind an estimate: outcome, columns, patients, which column answers.
+
+    None where the claim is not testable here, or was answered otherwise.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> clinic = mn.load("demo_clinic")
+    >>> model = model_behind(clinic, mn.evaluate(clinic, "more-sessions")[0])
+    >>> model.tested, list(model.design)
+    ('within', ['intercept', 'within', 'between'])
+    """
+    question = question_of(cohort, finding)
+    layout = None if question is None else layout_of(question, finding)
+    return layout if layout is not None and layout.ratio > 0 else None
+
+
+def beside(finding: Finding, model: Layout | None, fitted: Any) -> pd.DataFrame | Sentence:
+    """Return the estimate of a finding beside that of the same model fitted by statsmodels."""
+    estimate = guarded_finding(finding).estimate
+    if model is None or estimate is None:
+        return Sentence(NO_MIXED_MODEL)
+    rows = {
+        "mnstudy": (estimate.value, estimate.std_error, estimate.df),
+        "statsmodels": (fitted.params[model.tested], fitted.bse[model.tested], float("nan")),
+    }
+    columns = ["estimate", "standard error", "degrees of freedom"]
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(2)
+    return found.astype("str").replace("nan", "none")
+
+
 def harms(cohort: Cohort) -> Picture | Sentence:
     """Draw every harm with its exact limits; a sentence where none was recorded."""
     chart = harms_chart(cohort)
     return Sentence(NO_HARMS) if chart is None else draw(chart)
-
-
-_EARLIER = {
-    "asked": claims_table,
-    "answers": results_table,
-    "figure_or_reason": plot,
-    "other_choices": sensitivity_table,
-    "behind": chart,
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Hand out what had another name, with a warning."""
-    if name not in _EARLIER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    now = _EARLIER[name]
-    warnings.warn(f"show.{name} is show.{now.__name__}", DeprecationWarning, stacklevel=2)
-    return now

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import pandas as pd
 
+from mnstudy.packaged import packaged
+from mnstudy.reporting.page import sections
 from mnstudy.reporting.page.claims import answer_anchor
-from mnstudy.reporting.page.sections import (
-    SECTIONS,
-    choices_anchor,
-    has_section,
-    other_choices,
-    patient_flow_anchor,
-    section_id,
-)
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.tables.evidence import doi_link
 from mnstudy.verdicts.claims.registry import GROUPS
@@ -131,8 +123,7 @@ def checklist_frame(sources: Sequence[EvidenceSource]) -> pd.DataFrame:
 
 @cache
 def _raw() -> list[dict[str, Any]]:
-    text = resources.files("mnstudy.reporting.page").joinpath("checklists.toml").read_text("utf-8")
-    content: list[dict[str, Any]] = tomllib.loads(text)["checklist"]
+    content: list[dict[str, Any]] = packaged("reporting/page/checklists.toml")["checklist"]
     return content
 
 
@@ -165,7 +156,7 @@ def _is_study(source: EvidenceSource) -> bool:
 
 
 def _has_harms(source: EvidenceSource) -> bool:
-    return has_section("harms", source) or any(
+    return sections.has_section("harms", source) or any(
         f.claim.group == "safety" for f in with_estimate(source)
     )
 
@@ -216,14 +207,14 @@ def _named(place: Locator, source: EvidenceSource, *, many: bool) -> Locator:
 
 def _section(key: str, name: str) -> Callable[[EvidenceSource], list[Locator]]:
     def place(source: EvidenceSource) -> list[Locator]:
-        there = has_section(key, source)
-        return [Locator(name=name, anchor=section_id(key, source))] if there else []
+        there = sections.has_section(key, source)
+        return [Locator(name=name, anchor=sections.section_id(key, source))] if there else []
 
     return place
 
 
 def _lost(source: EvidenceSource) -> list[Locator]:
-    anchor = patient_flow_anchor(source)
+    anchor = sections.patient_flow_anchor(source)
     return [Locator(name="who was lost", anchor=anchor)] if anchor else []
 
 
@@ -236,16 +227,18 @@ def _primary(source: EvidenceSource) -> list[Locator]:
 
 
 def _choices(source: EvidenceSource) -> list[Locator]:
-    first = next((f for f in with_estimate(source) if other_choices(source, f)), None)
+    first = next((f for f in with_estimate(source) if sections.other_choices(source, f)), None)
     if first is None:
         return []
     name = f"other choices, as under “{first.claim.title}”"
-    return [Locator(name=name, anchor=choices_anchor(answer_anchor(first.claim.id, source)))]
+    return [
+        Locator(name=name, anchor=sections.choices_anchor(answer_anchor(first.claim.id, source)))
+    ]
 
 
 _OF_A_COHORT: Mapping[str, Callable[[EvidenceSource], list[Locator]]] = {
     "data": lambda source: [Locator(name="the data", anchor=f"data-{source.key}")],
-    **{key: _section(key, title) for key, title, _ in SECTIONS},
+    **{key: _section(key, title) for key, title in sections.SECTIONS.items()},
     "lost": _lost,
     "primary": _primary,
     "choices": _choices,

@@ -11,17 +11,11 @@ from typing import Any
 
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import guarded_finding, shown_count, shown_size
-from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.figures.chart import Chart
+from mnstudy.reporting.page import sections
 from mnstudy.reporting.page.methods import RULES, may_be_said
 from mnstudy.reporting.page.scorecard import ScorecardEntry, articles, scorecard_entry
-from mnstudy.reporting.page.sections import (
-    Pictures,
-    curve_figure,
-    drawn_charts,
-    other_choices,
-    other_notes,
-    trials_beside,
-)
+from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.words import alt_text, caption
 from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, Claim
@@ -35,11 +29,6 @@ SORTS = (
     ("beyond", "margin", "distance beyond the margin in", "descending", "nearest or short of it "
      "first", "farthest beyond it first"),
 )  # fmt: skip
-ABOUT = (
-    "Filters and order act on this table alone; the sections below stay. Buttons sort by verdict, "
-    "by the printed number in whatever unit, or by how far it lies beyond its margin, as drawn; "
-    "claims without a number come last. A print shows the rows that are left, and says which."
-)
 
 
 def grouped(
@@ -83,12 +72,12 @@ def _entry(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dict
         "synthetic": source.synthetic,
         "tested": finding.estimate is not None,
         "reason": finding.reason,
-        "notes": finding.notes if source.trials is None else other_notes(finding),
-        "trials": trials_beside(source, finding, pictures),
+        "notes": finding.notes if source.trials is None else sections.other_notes(finding),
+        "trials": sections.trials_beside(source, finding, pictures),
         "picture": pictures.get((source.key, finding.claim.id)),
         "alt": alt_text(finding),
         "caption": caption(finding),
-        "charts": drawn_charts(source, _own_charts(source, finding), pictures),
+        "charts": sections.drawn_charts(source, _own_charts(source, finding), pictures),
     }
     return entry | _answer(source, finding, pictures) if finding.estimate else entry
 
@@ -114,8 +103,8 @@ def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dic
         "method": estimate.method,
         "plan": plan if finding.n_studies is None else "",
         "family": _family(finding),
-        "checks": other_choices(source, finding),
-        "curve": curve_figure(source, finding, pictures),
+        "checks": sections.other_choices(source, finding),
+        "curve": sections.curve_figure(source, finding, pictures),
     }
 
 
@@ -151,7 +140,6 @@ def controls(
         "bodies": [(str(i), source.heading) for i, source in enumerate(sources)],
         "groups": [(group["key"], group["title"]) for group in groups],
         "sorts": SORTS,
-        "about": ABOUT,
     }  # fmt: skip
 
 

@@ -9,19 +9,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mnstudy import formatting as fmt
+from mnstudy.disclosure import THRESHOLD
+from mnstudy.reporting.page import sections
 from mnstudy.reporting.page.checklists import checklists
 from mnstudy.reporting.page.claims import controls, grouped
 from mnstudy.reporting.page.downloads import Download
-from mnstudy.reporting.page.methods import MEANINGS, paragraphs, what_ran
+from mnstudy.reporting.page.methods import methods
 from mnstudy.reporting.page.scorecard import HELP, claims_of
-from mnstudy.reporting.page.sections import (
-    Pictures,
-    cohort_sections,
-    doubts_section,
-    other_tables,
-    overview,
-    patient_flow,
-)
+from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import HASH_OF_DATA, HASH_OF_PLAN, EvidenceSource
 from mnstudy.verdicts.claims.registry import ARTICLES, OWN, Claim
 from mnstudy.verdicts.finding.finding import VERDICTS
@@ -75,15 +70,15 @@ def render(
             bodies=[_body(b) for b in sources],
             controls=controls(claims, sources, groups),
             trials=any(b.trials is not None for b in sources),
-            charts=overview(sources, pictures),
-            cohorts=cohort_sections(sources, pictures),
-            trials_tables=other_tables(sources),
-            doubts=doubts_section(sources),
-            lost=[found for b in sources if (found := patient_flow(b))],
+            charts=sections.overview(sources, pictures),
+            cohorts=sections.cohort_sections(sources, pictures),
+            trials_tables=sections.other_tables(sources),
+            doubts=sections.doubts_section(sources),
+            lost=[found for b in sources if (found := sections.patient_flow(b))],
             groups=groups,
-            meanings=MEANINGS,
             help=HELP,
-            methods={"paragraphs": paragraphs(sources), "ran": [what_ran(b) for b in sources]},
+            methods=methods(sources),
+            threshold=THRESHOLD,
             articles=list(ARTICLES.items()),
             checklists=checklists(sources),
             downloads=_by_group(downloads),

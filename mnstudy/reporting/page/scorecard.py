@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import guarded_finding, shown_count
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.style import Picture, inch_axes, line_height, text_width, wrap
+from mnstudy.reporting.figures.style import Look, Picture, line_height, text_width, wrap
 from mnstudy.reporting.words import verdict_axis
 from mnstudy.verdicts.claims.registry import GROUPS, OWN, Claim, registry
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding, format_estimate
@@ -88,9 +88,11 @@ def scorecard(columns: Columns) -> Picture:
     if not claims:
         raise ValueError("there is nothing to draw: give at least one heading with its findings")
     plan = ScorecardPlan(columns, claims)
-    with style.themed():
-        picture = style.new_picture(plan.width, plan.height, alt_text(columns))
-        axes = inch_axes(picture, 0, 0, plan.width, plan.height)
+    look = Look(width=plan.width, letters=SIZE)
+    with look.theme():
+        picture = style.new_picture(look, plan.height, alt_text(columns))
+        picture.set_layout_engine("none")
+        axes = picture.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         axes.set_xlim(0, plan.width)
         axes.set_ylim(plan.height, 0)

@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import THRESHOLD
-from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.figures.specification import curve_alt, curve_caption, is_a_curve
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.tables.baseline import dropouts_table, flow_table
@@ -20,39 +19,9 @@ from mnstudy.reporting.tables.sensitivity import groups, summary
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.words.notes import sentences
 
-# Key of a section, its title, and what it shows.
-SECTIONS = (
-    (
-        "table1",
-        "Table 1",
-        "Who the patients are and what they received. No p-values: chance differences at the "
-        "start are no findings.",
-    ),
-    (
-        "outcomes",
-        "Outcomes",
-        "For every outcome and arm: who was analysed, who had data, the result, and the effect "
-        "with its interval; for yes-or-no outcomes absolute and relative.",
-    ),
-    (
-        "harms",
-        "Harms",
-        "Every harm that was recorded, with its denominator and exact limits, also where none "
-        "was seen.",
-    ),
-)
-QUESTION = "Would another choice change the verdict?"
-NOT_COMPARED = (
-    f"Completers and drop-outs are not compared: one of the two groups has fewer than {THRESHOLD} "
-    "patients with a known value."
-)
+SECTIONS = {"table1": "Table 1", "outcomes": "Outcomes", "harms": "Harms"}
 APART = ("directions_of_effect", "certainty_rated")  # notes that stand apart on the page
 STEPS = {-1: "1 step lower", 0: "no change"}
-ABOUT_DOUBTS = (
-    "Printed numbers that do not agree with one another. A doubt is a question, not an "
-    "accusation: most figures were read in an abstract, and the reading, the rounding or a test "
-    "that was not named may be the cause. Nothing was dropped or corrected for it."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +44,10 @@ Pictures = Mapping[tuple[str, str], PageFigure]  # by the keys of the body and t
 def cohort_sections(sources: Sequence[EvidenceSource], pictures: Pictures) -> list[dict[str, Any]]:
     """Return the sections that have something to show, each cohort in them."""
     sections = []
-    for key, title, about in SECTIONS:
+    for key, title in SECTIONS.items():
         cohorts = [_cohort(key, b, pictures) for b in sources if has_section(key, b)]
         if cohorts:
-            sections.append({"key": key, "title": title, "about": about, "cohorts": cohorts})
+            sections.append({"key": key, "title": title, "cohorts": cohorts})
     return sections
 
 
@@ -130,11 +99,7 @@ def drawn_charts(
     """
     found = ((chart, pictures.get((source.key, chart.key))) for chart in charts)
     return [
-        {
-            "picture": drawn,
-            "alt": drawn.alt or chart.alt,
-            "caption": drawn.caption or chart.caption,
-        }
+        {"picture": drawn, "alt": drawn.alt or chart.alt, "caption": drawn.caption or chart.caption}
         for chart, drawn in found
         if drawn is not None
     ]
@@ -154,7 +119,7 @@ def other_choices(source: EvidenceSource, finding: Finding) -> dict[str, Any]:
         return {}
     rows = rows.astype(object)  # small tables: twice as fast as columns of text
     said = " ".join(summary(finding, rows))
-    return {"question": QUESTION, "summary": said, "groups": groups(finding, rows)} if said else {}
+    return {"summary": said, "groups": groups(finding, rows)} if said else {}
 
 
 def choices_anchor(answer: str) -> str:
@@ -195,7 +160,6 @@ def patient_flow(source: EvidenceSource) -> dict[str, Any]:
         "synthetic": source.synthetic,
         "flow": flow_table(counts),
         "dropouts": dropouts_table(checked.dropouts),
-        "not_compared": NOT_COMPARED,
         "hidden": not source.synthetic and bool(counts["shown"].ne("").any()),
     }
 
@@ -252,15 +216,14 @@ def citations(studies: pd.DataFrame) -> list[dict[str, str]]:
     return found
 
 
-def doubts_section(sources: Sequence[EvidenceSource]) -> dict[str, Any]:
+def doubts_section(sources: Sequence[EvidenceSource]) -> list[dict[str, Any]] | None:
     """Return the table of doubts about printed numbers; empty without published evidence."""
     trials = next((b.trials for b in sources if b.trials is not None), None)
     if trials is None:
-        return {}
+        return None
     titles = {c.id: c.title for c in trials.claims}
     shown = {f.claim.id for b in sources for f in b.findings}
-    rows = [_doubt(row, titles, shown) for row in trials.doubts.to_dict("records")]
-    return {"about": ABOUT_DOUBTS, "rows": rows}
+    return [_doubt(row, titles, shown) for row in trials.doubts.to_dict("records")]
 
 
 def _doubt(row: dict[Any, Any], titles: Mapping[str, str], shown: set[str]) -> dict[str, Any]:

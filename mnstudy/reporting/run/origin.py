@@ -1,57 +1,101 @@
-"""What a report is made from: when none of it changed, there is nothing to make."""
+"""What a report is made from: when none of it changed, there is nothing to make.
+
+What is named on the command line is told by its files alone, before anything is loaded. A margin
+belongs to one claim: changing it leaves what is known about the other claims.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib import metadata, resources
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnstudy import cache
-from mnstudy.cohort.loading.shipped import MANIFEST, data_dir
-from mnstudy.cohort.table import Cohort
+from mnstudy.cohort.loading.shipped import data_dir, data_files
+from mnstudy.errors import DataError
+from mnstudy.reporting.run import cache
 from mnstudy.reporting.run.folder import sha256_of
-from mnstudy.verdicts.finding.cache_keys import cohort_basis
 
+if TYPE_CHECKING:
+    from mnstudy.cohort.table import Cohort
+    from mnstudy.verdicts.claims.registry import Claim
+    from mnstudy.verdicts.finding.finding import Finding
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a report was asked for.
-
-    Attributes
-    ----------
-    claims : tuple of str
-        Ids of the claims asked, in the order of the register; empty for all.
-    formats : tuple of str
-        Formats of the figures.
-    notebooks : bool
-        Whether the notebooks are run.
-    profile : str
-        Number format of the tables.
-    """
-
-    claims: tuple[str, ...] = ()
-    formats: tuple[str, ...] = ()
-    notebooks: bool = False
-    profile: str = "default"
+PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def report_fingerprint(
-    cohorts: Sequence[Cohort], options: Options, notebooks: Sequence[Path]
+    data: Cohort | str | os.PathLike[str] | None,
+    *,
+    claims: str | Sequence[str] | None,
+    formats: str | Sequence[str],
+    profile: str,
+    notebooks: bool,
 ) -> str:
-    """Return the fingerprint of everything the bytes of a report depend on."""
-    return cache.fingerprint(
-        cache.code_fingerprint(),
-        register_sha256(),
-        shipped_sha256(),
-        [(*cohort_basis(c), c.study) for c in cohorts],
-        options,
-        [path.read_bytes() for path in notebooks],
-    )
+    """Return the fingerprint of everything the bytes of a report depend on.
+
+    Parameters
+    ----------
+    data : Cohort, str, path or None
+        A cohort in memory; a name or place as ``mnstudy.load`` takes it, whose files are read; or
+        None for the shipped data.
+    claims, formats, profile, notebooks
+        As ``mnstudy.report`` takes them.
+    """
+    options = [x and sorted([x] if isinstance(x, str) else set(x)) for x in (claims, formats)]
+    files = [*shipped_notebooks(), *data_files(data_dir())]
+    given: list[object] = []
+    if isinstance(data, str | os.PathLike):
+        place = Path(data).resolve()
+        given = [place.parent.name if place.name == "study.toml" else place.name]
+        files += _own_files(place)
+    elif data is not None:
+        given = [cohort_basis(data), data.study, bool(data.provenance.location)]
+    hashes = [(path.name, sha256_of(path)) for path in files]
+    how = (options, profile, notebooks)
+    return cache.fingerprint(cache.code_fingerprint(), register_sha256(), hashes, given, how)
 
 
-def origin(sources: Sequence[Any], options: Options, made_from: str) -> Mapping[str, Any]:
+def _own_files(path: Path) -> Iterator[Path]:
+    """Give the files that loading somebody's data reads: the sheet, and the study beside it."""
+    folder = path if path.is_dir() else path.parent
+    if path.is_file():
+        yield path
+    elif not path.is_dir():
+        return
+    for study in sorted(folder.glob("*.toml")):
+        yield study
+        try:
+            named = tomllib.loads(study.read_text(encoding="utf-8")).get("file")
+        except ValueError:  # not a study file, or one to mend: loading says so
+            continue
+        if isinstance(named, str) and (folder / named).is_file():
+            yield folder / named
+
+
+def cohort_basis(cohort: Cohort) -> tuple[object, ...]:
+    """Return what every answer of a cohort rests on: its table, and its study but single claims."""
+    plan = replace(cohort.study.plan, margins={}, thresholds={})
+    study = replace(cohort.study, plan=plan, claims={})
+    about = (cohort.name, cohort.provenance.sha256, cohort.synthetic)
+    return (cache.fingerprint(cohort.data, about, cohort.notes, study),)
+
+
+def claim_basis(cohort: Cohort, claim: Claim) -> tuple[object, ...]:
+    """Return what the answer to one claim rests on besides: the claim and its part of the plan."""
+    plan = cohort.study.plan
+    return claim, plan.margins.get(claim.id), plan.thresholds.get(claim.id)
+
+
+def finding_basis(finding: Finding) -> Finding:
+    """Return a finding as what is done with it depends on it: without the plan of other claims."""
+    return replace(finding, plan_sha256="")
+
+
+def origin(sources: Sequence[Any], claims: Sequence[str], made_from: str) -> Mapping[str, Any]:
     """Return what the manifest of a report says of its origin."""
     data = [{"name": b.heading, "sha256": b.sha256, "synthetic": b.synthetic} for b in sources]
     return {
@@ -59,7 +103,7 @@ def origin(sources: Sequence[Any], options: Options, made_from: str) -> Mapping[
         "program": cache.code_fingerprint(),
         "register_sha256": register_sha256(),
         "data": data,
-        "claims": list(options.claims),
+        "claims": list(claims),
         "made_from": made_from,
     }
 
@@ -73,9 +117,12 @@ def versions() -> dict[str, str]:
 
 def register_sha256() -> str:
     """Return the fingerprint of the register of claims."""
-    return sha256_of(resources.files("mnstudy.verdicts.claims").joinpath(cache.REGISTER))
+    return sha256_of(PACKAGE / "verdicts" / "claims" / cache.REGISTER)
 
 
-def shipped_sha256() -> str:
-    """Return the fingerprint of the shipped data, which are held against their manifest."""
-    return sha256_of(data_dir() / MANIFEST)
+def shipped_notebooks() -> list[Path]:
+    """Return the shipped notebooks in reading order: of an installed package, or the checkout."""
+    for place in (PACKAGE / "_notebooks", PACKAGE.parent / "notebooks"):
+        if place.is_dir():
+            return sorted(place.glob("[0-9]*.ipynb"))
+    raise DataError("the notebooks were not found: install mnstudy again")

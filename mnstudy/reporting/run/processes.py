@@ -1,40 +1,49 @@
 """Independent pieces of a report, worked out side by side; what is kept is not worked out again.
 
-The results do not depend on how many processes there are. These, and the kernels of notebooks, are
-forked from one that has imported everything already, see ``prepared``.
+The results do not depend on how many processes there are.
 """
 
 from __future__ import annotations
 
-import json
+import gc
+import multiprocessing
 import os
-import pickle
-import subprocess
+import signal
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Client, Connection, Listener
+from functools import partial
+from multiprocessing import connection, forkserver
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Lock
+from threading import Thread
+from types import ModuleType
 from typing import Any
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count
 
-from mnstudy import cache
+from mnstudy.reporting.run import cache
 
-PROGRAM = [sys.executable, "-m", "mnstudy.reporting.run.prepared"]
+METHODS = multiprocessing.get_all_start_methods()
+CONTEXT = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
+# Imported once, by the process that workers are forked from.
+HEAVY = [
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "mnstudy.reporting.pictures",
+]
 # The matrices here are small: threads of a library would take the processors from each other.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
-ENDED = "a process that worked on the report has ended: run it again"
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
+ENDED = "a process that worked on the report has ended (for lack of memory?): run it again"
 Done = Callable[[int, int], None]  # told how many are done, and how many there are
 Progress = Callable[[str, int, int], None]  # likewise, with the name of the stage in front
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,207 +53,123 @@ class CachedCall:
     name: str
     inputs: tuple[object, ...]
     function: Callable[..., Any]
-    given: tuple[object, ...]
+    args: tuple[object, ...]
 
 
-def run_cached(
-    pieces: Sequence[CachedCall],
-    *,
-    workers: Workers | None = None,
-    done: Done,
-) -> list[Any]:
-    """Return the result of every piece, in their order.
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Processes that work on calls, and the folder where the results are kept.
 
-    Parameters
+    Attributes
     ----------
-    pieces : sequence of CachedCall
-    workers : Workers, optional
-        Who works on them; the results do not depend on it. One after another when left out.
-    done : callable
-        Called with how many are done and how many there are.
+    pool : ProcessPoolExecutor, optional
+        Without one everything is done in the process that asks, when it takes a result.
+    folder : Path, optional
+        Without one nothing is kept.
     """
-    done(0, len(pieces))
-    # Where nothing of that name is kept yet, the keys are left to those who work on the pieces.
-    known = {name for name in {p.name for p in pieces} if cache.holds_any(name)}
-    found = {
-        i: x
-        for i, p in enumerate(pieces)
-        if p.name in known
-        for x in cache.cached_result(p.name, p.inputs)
-    }
-    if found:
-        done(len(found), len(pieces))
-    missing = [i for i in range(len(pieces)) if i not in found]
-    place = cache.folder()
-    calls = [(_in_a_worker, (place, pieces[i])) for i in missing]
-    for i, result in zip(missing, (workers or Workers()).map_in_order(calls), strict=True):
-        found[i] = result
-        done(len(found), len(pieces))
-    return [found[i] for i in range(len(pieces))]
+
+    pool: ProcessPoolExecutor | None = None
+    folder: Path | None = None
+
+    def results(
+        self, calls: Sequence[CachedCall], done: Done = lambda done, total: None
+    ) -> Iterator[Any]:
+        """Begin all calls; give their results in order, or raise the error of the first that fails.
+
+        ``done`` is told how many results were taken, and how many there are.
+        """
+        return _in_order([self._begun(call) for call in calls], done)
+
+    def _begun(self, call: CachedCall) -> Callable[[], Any]:
+        path = self.folder and cache.place_of(self.folder, call.name, call.inputs)
+        for found in cache.kept(path) if path else ():
+            return lambda: found
+        if self.pool is None:
+            return partial(_work, call, path)
+        with _starting():
+            return self.pool.submit(_work, call, path).result
 
 
-def _in_a_worker(place: Path | None, piece: CachedCall) -> Any:
-    """Work on a piece in a process that may know nothing of where results are kept."""
-    with cache.cache_folder(place):
-        return cache.cached(piece.name, piece.inputs, lambda: piece.function(*piece.given))
+def _in_order(begun: Sequence[Callable[[], Any]], done: Done) -> Iterator[Any]:
+    done(0, len(begun))
+    for i, result in enumerate(begun, 1):
+        found = result()
+        done(i, len(begun))
+        yield found
+
+
+def _work(call: CachedCall, path: Path | None) -> Any:
+    result = call.function(*call.args)
+    if path:
+        cache.keep(path, result)
+    return result
+
+
+ALONE = Workers()
 
 
 @contextmanager
-def workers(n_jobs: int | None = None) -> Iterator[Workers]:
-    """Give so many processes inside the context; the processors of the machine for None."""
+def workers(n_jobs: int | None = None, *, folder: Path | None = None) -> Iterator[Workers]:
+    """Give so many processes inside the context; the processors of the machine for None.
+
+    Raises
+    ------
+    ChildProcessError
+        One of the processes has ended before its work.
+    """
     jobs = n_jobs or cpu_count()
     if jobs < 2:
-        yield Workers()
+        yield Workers(folder=folder)
         return
-    with prepared_server() as server:
-        some = Workers(jobs, server)
-        try:
-            yield some
-        finally:
-            some.close()
-
-
-class Workers:
-    """So many processes; with one, everything is done in the process that asks.
-
-    Parameters
-    ----------
-    n_jobs : int
-        Calls at a time.
-    server : Server, optional
-        What they are forked from; without one joblib starts them.
-    """
-
-    def __init__(self, n_jobs: int = 1, server: Server | None = None) -> None:
-        self.n_jobs = n_jobs
-        self._server = server
-        self._idle: SimpleQueue[Connection] = SimpleQueue()
-        self._lines: list[Connection] = []
-
-    def map_in_order(self, calls: Sequence[Call]) -> Iterator[Any]:
-        """Give what each call returns, in their order; an error of a call is raised here."""
-        if min(self.n_jobs, len(calls)) < 2:
-            yield from (function(*given) for function, given in calls)
-        elif self._server is None:
-            jobs = Parallel(n_jobs=self.n_jobs, return_as="generator")
-            yield from jobs(delayed(function)(*given) for function, given in calls)
-        else:
-            self._start(self._server)
-            yield from self._sent(calls)
-
-    def close(self) -> None:
-        """Let the processes end."""
-        while self._lines:
-            self._lines.pop().close()
-
-    def _start(self, server: Server) -> None:
-        if self._lines:
-            return
-        with tempfile.TemporaryDirectory() as private:
-            address = str(Path(private) / "line")
-            with Listener(address, "AF_UNIX") as listener:
-                for _ in range(self.n_jobs):
-                    server.ask(do="work", address=address, path=sys.path)
-                    self._lines.append(listener.accept())
-        for line in self._lines:
-            self._idle.put(line)
-
-    def _sent(self, calls: Sequence[Call]) -> Iterator[Any]:
-        # One thread waits for each process, and pickles while the others are at work.
-        pool = ThreadPoolExecutor(self.n_jobs)
-        try:
-            yield from pool.map(self._send, calls)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def _send(self, call: Call) -> Any:
-        line = self._idle.get()
-        try:
-            line.send(call)
-            done, result = line.recv()
-        except (EOFError, OSError) as error:
-            raise RuntimeError(ENDED) from error
-        finally:
-            self._idle.put(line)  # also a dead one: whoever takes it is told the same
-        if not done:
-            raise result
-        return result
-
-
-def serve(address: str) -> None:
-    """Call what is sent, until nobody is there any more who could send something."""
-    with Client(address) as line:
-        while True:
-            try:
-                call = line.recv_bytes()
-            except EOFError:
-                return
-            line.send_bytes(_outcome(call))
-
-
-def _outcome(call: bytes) -> bytes:
-    """Return, pickled as the call is, whether it was done, and the result or the error."""
+    prepare()
+    end_read, end = CONTEXT.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, CONTEXT, initializer=_begin, initargs=(end_read,))
     try:
-        function, given = pickle.loads(call)
-        return pickle.dumps((True, function(*given)), protocol=5)
-    except Exception as error:
-        error.add_note(traceback.format_exc())
-        return pickle.dumps((False, error), protocol=5)
+        yield Workers(pool, folder)
+    except BrokenProcessPool as error:
+        raise ChildProcessError(ENDED) from error
+    finally:
+        end.close()  # the processes end, whatever they do
+        pool.shutdown(cancel_futures=True)
 
 
-_begun: list[Server] = []
+def _begin(end: connection.Connection) -> None:
+    """Let a process end with the one that asks, to which it leaves Ctrl-C; it lives for seconds."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel, end])
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
+
+
+def prepare() -> None:
+    """Let the process that workers are forked from begin to import; where there is none, nothing.
+
+    It imports while its user does something else: prepare early.
+    """
+    if CONTEXT.get_start_method() == "forkserver":
+        CONTEXT.set_forkserver_preload(HEAVY)
+        with _starting():
+            forkserver.ensure_running()
 
 
 @contextmanager
-def prepared_server() -> Iterator[Server | None]:
-    """Give a server inside the context; None where processes cannot be forked.
-
-    It imports while its user does something else: open it early. Inside the context another one
-    gives the same server.
-    """
-    if not hasattr(os, "fork"):
-        yield None
-    elif _begun:
-        yield _begun[0]
-    else:
-        _begun.append(Server())
-        try:
-            yield _begun[0]
-        finally:
-            _begun.pop().close()
-
-
-class Server:
-    """The process that others are forked from, and how to ask it."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            PROGRAM,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **ONE_THREAD},
-        )
-        self._lock = Lock()
-
-    def ask(self, **order: Any) -> Any:
-        """Send one order and wait for its answer."""
-        orders, answers = self._process.stdin, self._process.stdout
-        assert orders is not None
-        assert answers is not None
-        with self._lock:
-            orders.write(json.dumps(order) + "\n")
-            orders.flush()
-            line = answers.readline()
-        if not line:
-            raise RuntimeError("the process that starts kernels and workers has ended")
-        return json.loads(line)
-
-    def close(self) -> None:
-        """End it, and with it everything that was forked from it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with suppress(BrokenPipeError):  # it has ended by itself
-            self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+def _starting() -> Iterator[None]:
+    """Start processes of one thread, which do not run again the script that asks for a report."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    script, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    os.environ.update(ONE_THREAD)
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value

@@ -6,14 +6,14 @@ directions and doubts: pieces that are worked out side by side.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from mnstudy import cache
 from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.flow import flow
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
@@ -25,17 +25,18 @@ from mnstudy.disclosure.tables import (
     shown_notes,
     shown_number,
 )
-from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.figures.plot import charts_of, claim_charts, harms_chart, overview_charts
-from mnstudy.reporting.run.processes import CachedCall, Done, Progress, Workers, run_cached
+from mnstudy.reporting.run.origin import claim_basis, cohort_basis, finding_basis
+from mnstudy.reporting.run.processes import ALONE, CachedCall, Done, Progress, Workers, quiet
 from mnstudy.reporting.tables.printed_table import PrintedTable, slug
 from mnstudy.reporting.tables.write import cohort_tables, trials_tables
 from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts
-from mnstudy.verdicts.claims.own_claims import check_study, own_claims
+from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import Claim, registry, select
 from mnstudy.verdicts.doubts.doubts import doubts
-from mnstudy.verdicts.evaluate import evaluate, find_all
-from mnstudy.verdicts.evidence.evidence import claim_evidence, evidence, finding_of
+from mnstudy.verdicts.evaluate import asked_and_needed, find_all, put_together
+from mnstudy.verdicts.evidence.evidence import claim_evidence, finding_of
 from mnstudy.verdicts.evidence.trials import (
     LEVEL,
     ClaimTrials,
@@ -43,9 +44,9 @@ from mnstudy.verdicts.evidence.trials import (
     assemble_trials,
     claim_trials,
 )
-from mnstudy.verdicts.finding.cache_keys import cohort_basis, finding_basis
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
+from mnstudy.verdicts.robustness.missing import Lost, impute_lost
 from mnstudy.verdicts.robustness.specification import SpecificationCurve, specification_curve
 
 CURVES = 10  # primary claims with a specification curve, at most
@@ -142,7 +143,7 @@ def collect_evidence(
     *,
     claims: Sequence[str] = (),
     profile: str = "default",
-    workers: Workers | None = None,
+    workers: Workers = ALONE,
 ) -> list[EvidenceSource]:
     """Put the claims to each body of data, and each answer to other choices.
 
@@ -160,9 +161,10 @@ def collect_evidence(
         Who works on the pieces; what is gathered does not depend on it.
     """
     published = load_published()
-    found = _findings(cohorts, claims, workers or Workers(), progress)
-    shown = collect_trials(published, workers=workers, progress=progress)
-    found_trials = evidence([c for c in claims if c in registry()] or None, data=published)
+    found = _findings(cohorts, claims, workers, progress)
+    shown, found_trials = collect_trials(published, workers=workers, progress=progress)
+    if any(c in registry() for c in claims):
+        found_trials = Findings([f for f in found_trials if f.claim.id in claims])
     trials = published_source(published, found_trials, shown)
     asked: list[tuple[Cohort | None, Findings]] = [
         (cohorts[0], found[0]), (None, found_trials), *zip(cohorts[1:], found[1:], strict=True)
@@ -173,7 +175,7 @@ def collect_evidence(
         trials,
         profile=profile,
         workers=workers,
-        done=lambda i, n: progress("charts", i, n),
+        done=partial(progress, "charts"),
     )
     pairs = zip([sources[0], trials, *sources[1:]], checked, strict=True)
     return with_unique_keys([replace(source, checked=done) for source, done in pairs])
@@ -182,30 +184,24 @@ def collect_evidence(
 def _findings(
     cohorts: Sequence[Cohort], claims: Sequence[str], workers: Workers, progress: Progress
 ) -> list[Findings]:
-    progress("findings", 0, len(cohorts))
-    place, found = cache.folder(), []
-    if place is not None and workers.n_jobs > 1:
-        shares = [(_work_out, (place, *x)) for x in _shares(cohorts, claims, SHARES)]
-        list(workers.map_in_order(shares))
-    for i, one in enumerate(cohorts):
-        found.append(evaluate(one, _asked_of(one, claims)))
-        progress("findings", i + 1, len(cohorts))
+    """Deal the claims of every cohort out in shares, and put together what they give."""
+    asked = [asked_and_needed(cohort, _asked_of(cohort, claims)) for cohort in cohorts]
+    pieces = [
+        x for one, (_, needed) in zip(cohorts, asked, strict=True) for x in _shares(one, needed)
+    ]
+    shares = list(workers.results(pieces, partial(progress, "findings")))
+    found = []
+    for k, (cohort, (some, _)) in enumerate(zip(cohorts, asked, strict=True)):
+        own = dict(ChainMap(*shares[SHARES * k : SHARES * (k + 1)]))
+        found.append(put_together(cohort, some, own, cohort.study.plan.confidence_level))
     return found
 
 
-def _shares(
-    cohorts: Sequence[Cohort], claims: Sequence[str], count: int
-) -> Iterator[tuple[Cohort, list[Claim]]]:
-    """Deal the claims out in so many shares a cohort."""
-    for cohort in cohorts:
-        asked = select(_asked_of(cohort, claims), check_study(cohort.study))
-        yield from ((cohort, asked[i::count]) for i in range(count))
-
-
-def _work_out(place: Path, cohort: Cohort, claims: Sequence[Claim]) -> None:
-    """Work findings out, for ``evaluate`` to find them kept."""
-    with cache.cache_folder(place):
-        find_all(cohort, claims, cohort.study.plan.confidence_level)
+def _shares(cohort: Cohort, claims: Sequence[Claim]) -> Iterator[CachedCall]:
+    basis, level = cohort_basis(cohort), cohort.study.plan.confidence_level
+    for share in (claims[i::SHARES] for i in range(SHARES)):
+        inputs = (*basis, [claim_basis(cohort, c) for c in share])
+        yield CachedCall("findings", inputs, find_all, (cohort, share, level))
 
 
 def _asked_of(cohort: Cohort, claims: Sequence[str]) -> list[str] | None:
@@ -215,33 +211,30 @@ def _asked_of(cohort: Cohort, claims: Sequence[str]) -> list[str] | None:
 
 
 def collect_trials(
-    published: Published, *, workers: Workers | None = None, progress: Progress | None = None
-) -> Trials:
-    """Collect what the published trials say, the claims side by side."""
-    tell = progress or (lambda stage, done, total: None)
+    published: Published, *, workers: Workers = ALONE, progress: Progress = quiet
+) -> tuple[Trials, Findings]:
+    """Collect what the published trials say, the claims side by side, and the findings on them."""
     frame = contrast_frame(published)
     pieces = [
         CachedCall(
             "trials",
-            (claim, published.sha256, LEVEL),
+            (claim, published.sha256, published.changed, LEVEL),
             _claim_trials,
             (claim, published, frame[frame["claim_id"] == claim.id]),
         )
         for claim in select(None)
     ]
     pieces.append(CachedCall("doubts", (published.sha256,), doubts, (published,)))
-    *found, doubted = run_cached(
-        pieces, workers=workers, done=lambda i, n: tell("published trials", i, n)
-    )
-    return assemble_trials(published, found, doubted)
+    *found, doubted = workers.results(pieces, partial(progress, "published trials"))
+    trials = assemble_trials(published, [one for one, _ in found], doubted)
+    return trials, Findings([finding for _, finding in found])
 
 
-def _claim_trials(claim: Claim, published: Published, own: pd.DataFrame) -> ClaimTrials:
-    """Gather one claim; its finding is worked out too, and found by ``mnstudy.evidence``."""
+def _claim_trials(
+    claim: Claim, published: Published, own: pd.DataFrame
+) -> tuple[ClaimTrials, Finding]:
     found = claim_evidence(claim, own, published, LEVEL)
-    if cache.folder() is not None:
-        finding_of(claim, lambda: found, published, LEVEL)
-    return claim_trials(found)
+    return claim_trials(found), finding_of(found)
 
 
 def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
@@ -346,7 +339,7 @@ def with_unique_keys(sources: list[EvidenceSource]) -> list[EvidenceSource]:
 def check_all(
     sources: Sequence[tuple[Cohort | None, Findings]],
     *,
-    workers: Workers | None = None,
+    workers: Workers = ALONE,
     progress: Progress,
 ) -> list[Checked]:
     """Put every tested claim to the sensitivity checks, and primary claims to all choices.
@@ -369,18 +362,18 @@ def check_all(
     planned = [_planned(cohort, some) for (cohort, _), some in zip(sources, tested, strict=True)]
     pieces: list[CachedCall] = []
     for (cohort, found), some, primary in zip(sources, tested, planned, strict=True):
+        lost = _lost(cohort, workers) if some else None
         basis = () if cohort is None else cohort_basis(cohort)
         rests_on = {f.claim.id: (*basis, finding_basis(f)) for f in some}
         pieces += [CachedCall("curve", rests_on[f.claim.id], _curve, (cohort, f)) for f in primary]
         pieces += [
-            CachedCall("checks", rests_on[f.claim.id], Findings.checked, (_alone(found, f),))
+            CachedCall("checks", rests_on[f.claim.id], _checks, (_alone(found, f), lost))
             for f in some
         ]
-    results = run_cached(pieces, workers=workers, done=lambda i, n: progress("sensitivity", i, n))
-    done = iter(results)
+    done = workers.results(pieces, partial(progress, "sensitivity"))
     checked = []
     for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):
-        curves = tuple(next(done) for _ in primary)
+        curves = tuple(_as_planned(next(done), f) for f in primary)
         rows = {f.claim.id: guarded_sensitivity(f, next(done)) for f in some}
         checked.append(
             Checked(
@@ -391,6 +384,23 @@ def check_all(
             )
         )
     return checked
+
+
+def _lost(cohort: Cohort | None, workers: Workers) -> Lost | None:
+    if cohort is None:
+        return None
+    impute = partial(impute_lost, rng=0)
+    call = CachedCall("lost", cohort_basis(cohort), impute, (cohort.in_order(),))
+    return next(workers.results([call]))
+
+
+def _checks(findings: Findings, lost: Lost | None) -> pd.DataFrame:
+    return findings.checked(lost=lost)
+
+
+def _as_planned(curve: SpecificationCurve, finding: Finding) -> SpecificationCurve:
+    """Return a curve under the plan of today: that of other claims may have been another one."""
+    return replace(curve, finding=replace(curve.finding, plan_sha256=finding.plan_sha256))
 
 
 def _planned(cohort: Cohort | None, tested: Sequence[Finding]) -> list[Finding]:
@@ -424,8 +434,8 @@ def build_sources(
     published: EvidenceSource,
     *,
     profile: str,
-    workers: Workers | None,
-    done: Done,
+    workers: Workers = ALONE,
+    done: Done = lambda done, total: None,
 ) -> tuple[list[EvidenceSource], EvidenceSource]:
     """Return the bodies of the cohorts and that of the trials, each with its charts and tables.
 
@@ -436,25 +446,37 @@ def build_sources(
         That of the published evidence.
     profile : str
         Number format of the tables.
-    workers : Workers or None
+    workers : Workers, optional
         Who works on them; the result does not depend on it.
-    done : callable
+    done : callable, optional
         Called with how many pieces are done and how many there are.
     """
-    pieces = _trials_pieces(published, profile)
+    pieces = {("trials", *key): p for key, p in _trials_pieces(published, profile).items()}
     for i, (cohort, found) in enumerate(own):
         pieces |= {(i, *key): p for key, p in _cohort_pieces(cohort, found, profile).items()}
     # Whole tables take longest: begun first, none is waited for.
     pieces = dict(sorted(pieces.items(), key=lambda x: "tables" not in x[0]))
-    results = run_cached(list(pieces.values()), workers=workers, done=done)
-    made = dict(zip(pieces, results, strict=True))
-    sources = [_whole_cohort(i, cohort, found, made) for i, (cohort, found) in enumerate(own)]
-    return sources, _whole_trials(published, made)
+    made = dict(zip(pieces, workers.results(list(pieces.values()), done), strict=True))
+    sources = [_with(cohort_source(*one), i, made) for i, one in enumerate(own)]
+    return sources, _with(published, "trials", made)
+
+
+def _with(source: EvidenceSource, whose: str | int, made: Mapping[Key, Any]) -> EvidenceSource:
+    """Return a body of data with what was made of it, each under the name of its field."""
+    own = {
+        key[1:]: tuple(x) if isinstance(x, list) else x
+        for key, x in made.items()
+        if key[0] == whose
+    }
+    charts = {str(key[1]): x for key, x in own.items() if key[0] == "charts"}
+    rest: dict[str, Any] = {str(key[0]): x for key, x in own.items() if key[0] != "charts"}
+    return replace(source, charts=charts, **rest)
 
 
 def _cohort_pieces(cohort: Cohort, found: Findings, profile: str) -> dict[Key, CachedCall]:
     basis = cohort_basis(cohort)
     whole = (*basis, [finding_basis(f) for f in found], profile)
+    tables = partial(cohort_tables, profile=profile)
     charts: dict[Key, CachedCall] = {
         ("charts", f.claim.id): CachedCall(
             "charts", (*basis, finding_basis(f)), charts_of, (cohort, f)
@@ -463,37 +485,19 @@ def _cohort_pieces(cohort: Cohort, found: Findings, profile: str) -> dict[Key, C
         if f.estimate is not None
     }
     return {
-        ("tables",): CachedCall("tables", whole, _tables, (cohort, found, profile)),
+        ("tables",): CachedCall("tables", whole, tables, (cohort, found)),
         ("harms",): CachedCall("harms", basis, harms_chart, (cohort,)),
         **charts,
     }
-
-
-def _tables(cohort: Cohort, found: Findings, profile: str) -> tuple[PrintedTable, ...]:
-    return tuple(cohort_tables(cohort, found, profile=profile))
-
-
-def _whole_cohort(
-    i: int, cohort: Cohort, found: Findings, made: Mapping[Key, Any]
-) -> EvidenceSource:
-    return replace(
-        cohort_source(cohort, found),
-        charts={
-            f.claim.id: tuple(made[i, "charts", f.claim.id])
-            for f in found
-            if f.estimate is not None
-        },
-        harms=made[i, "harms"],
-        tables=made[i, "tables"],
-    )
 
 
 def _trials_pieces(source: EvidenceSource, profile: str) -> dict[Key, CachedCall]:
     trials = source.trials
     assert trials is not None
     told = (source.sha256, select(None), [finding_basis(f) for f in source.findings])
+    tables = partial(trials_tables, profile=profile)
     charts: dict[Key, CachedCall] = {
-        ("trials", f.claim.id): CachedCall(
+        ("charts", f.claim.id): CachedCall(
             "charts of trials",
             (f.claim, source.sha256),
             claim_charts,
@@ -502,24 +506,7 @@ def _trials_pieces(source: EvidenceSource, profile: str) -> dict[Key, CachedCall
         for f in source.findings
     }
     return {
-        ("trials", "tables"): CachedCall(
-            "tables of trials", (*told, profile), _trials_tables, (trials.table, profile)
-        ),
-        ("trials", "overview"): CachedCall(
-            "overview", told, overview_charts, (trials, source.findings)
-        ),
+        ("tables",): CachedCall("tables of trials", (*told, profile), tables, (trials.table,)),
+        ("overview",): CachedCall("overview", told, overview_charts, (trials, source.findings)),
         **charts,
     }
-
-
-def _trials_tables(table: pd.DataFrame, profile: str) -> tuple[PrintedTable, ...]:
-    return tuple(trials_tables(table, profile=profile))
-
-
-def _whole_trials(source: EvidenceSource, made: Mapping[Key, Any]) -> EvidenceSource:
-    return replace(
-        source,
-        charts={f.claim.id: tuple(made["trials", f.claim.id]) for f in source.findings},
-        overview=tuple(made["trials", "overview"]),
-        tables=made["trials", "tables"],
-    )

@@ -14,6 +14,7 @@ from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN
 from mnstudy.disclosure.tables import shown_table_one
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
+from mnstudy.words.notes import note, sentences
 from mnstudy.words.units import short
 
 MOST_ARMS = 6  # columns beside everybody that a page can hold
@@ -24,12 +25,6 @@ MEASURES = {
     "baseline_severity": "severity at baseline (Goodman-Baron)",
 }
 ABBREVIATIONS = ("rf", "prp", "tca")
-NOT_TESTED = (
-    "differences between groups at baseline are not tested: where patients were randomised they "
-    "are known to be chance (CONSORT 2025, item 25)"
-)
-SMALL = "<5: fewer than five; not shown: it would tell a count of fewer than five"
-
 DROPOUT_MEASURES = {
     "baseline_severity": "severity at baseline",
     "session_count": "sessions completed",
@@ -78,7 +73,12 @@ def baseline_table(
         RowGroup(title=_unit(str(unit), cohort), rows=tuple(_rows(own, arms, style)))
         for unit, own in found.groupby("unit", sort=False)
     ]
-    spans = _counted_twice(found, arms)
+    notes = {
+        "baseline_counts": True,
+        "baseline_counted_twice": _counted_twice(found, arms),
+        "baseline_not_tested": True,
+        "baseline_few": found["n"].isna().any() and not cohort.synthetic,
+    }
     return PrintedTable(
         key=f"baseline_{cohort.name}",
         section="table1",
@@ -88,12 +88,7 @@ def baseline_table(
         synthetic=cohort.synthetic,
         columns=(Column(head="Characteristic"), *(Column(head=n, align="right") for n in names)),
         groups=tuple(groups),
-        notes=(
-            "n (%) unless said otherwise; percentages are of all in the group, those not known too",
-            *spans,
-            NOT_TESTED,
-            *([SMALL] if found["n"].isna().any() and not cohort.synthetic else []),
-        ),
+        notes=sentences(note(kind) for kind, holds in notes.items() if holds),
         profile=style.name,
     )
 
@@ -121,12 +116,10 @@ def _unit(unit: str, cohort: Cohort) -> str:
     return f"{cohort.person.capitalize()}s" if unit == "patients" else "Treated sites"
 
 
-def _counted_twice(found: pd.DataFrame, arms: list[str]) -> list[str]:
+def _counted_twice(found: pd.DataFrame, arms: list[str]) -> bool:
     """Say so where people are in several groups; never how many where a count is withheld."""
     own = found[found["unit"].eq("patients") & found["level"].eq(ENROLLED)].set_index("arm")["n"]
-    if len(arms) < 2 or own.isna().any() or own[arms[1:]].sum() == own[ALL]:
-        return []
-    return ["a person with sites in several groups counts in each of them, once in all"]
+    return len(arms) > 1 and bool(own.notna().all() and own[arms[1:]].sum() != own[ALL])
 
 
 def _rows(own: pd.DataFrame, arms: list[str], style: Profile) -> list[Row]:

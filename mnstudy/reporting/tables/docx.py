@@ -15,10 +15,7 @@ FONT, POINTS, NOTE_POINTS = "Times New Roman", 9, 8
 PAGE_MM, MARGIN_MM = (210, 297), 20
 INDENT_MM = 4
 MARK = f"{SYNTHETIC} DATA: invented, never evidence"
-XML_ILLEGAL = {i: None for i in range(0x20) if chr(i) not in "\t\n\r"} | {
-    0xFFFE: None,
-    0xFFFF: None,
-}
+XML_ILLEGAL = dict.fromkeys([i for i in (*range(0x20), 0xFFFE, 0xFFFF) if chr(i) not in "\t\n\r"])
 
 
 def to_docx(table: PrintedTable) -> bytes:
@@ -41,9 +38,8 @@ def to_docx(table: PrintedTable) -> bytes:
     document = Document()
     _page(document, table)
     _properties(document, table)
-    _paragraph(
-        document, table.caption, POINTS + 1, bold=True
-    ).paragraph_format.keep_with_next = True
+    caption = _paragraph(document, table.caption, POINTS + 1, bold=True)
+    caption.paragraph_format.keep_with_next = True
     _table(document, table)
     for letter, text in table.lettered:
         _paragraph(document, sentence(text), NOTE_POINTS, mark=letter)
@@ -127,7 +123,8 @@ def _table(document: Any, table: PrintedTable) -> None:
     at = heads
     for group in table.groups:
         if group.title:
-            _group_title(rows[at][1], group.title)
+            cells = rows[at][1]
+            _fill(cells[0].merge(cells[-1]), group.title, "left", bold=True, above=True)
             at += 1
         for row in group.rows:
             _body(rows[at][1], row, table)
@@ -160,10 +157,6 @@ def _head(table: PrintedTable, rows: list[tuple[Any, list[Any]]]) -> None:
             _rule(cell, top=12)
     for cell in rows[-1][1]:
         _rule(cell, bottom=6)
-
-
-def _group_title(cells: list[Any], title: str) -> None:
-    _fill(cells[0].merge(cells[-1]), title, "left", bold=True, above=True)
 
 
 def _body(cells: list[Any], row: Row, table: PrintedTable) -> None:

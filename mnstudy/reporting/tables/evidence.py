@@ -17,6 +17,7 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
+from mnstudy.words.notes import note, sentences
 from mnstudy.words.units import short
 
 MEASURES = {
@@ -33,15 +34,7 @@ WORDS = {"pih": "hyperpigmentation", "vas": "visual analogue scale", "0 10": "0 
 BEYOND = 10_000  # a ratio or an end of it larger than this says nothing but "not known"
 DATASET = "published trials"
 DECIDES = "this group decides the verdict on the claim; the others are shown beside it"
-NOTES = (
-    "controlled and uncontrolled studies are never pooled, nor are different endpoints; k: number "
-    "of studies",
-    "prediction: where the result of a further study may lie; missing where one study, or counts "
-    "added up, allow none",
-    "certainty is computed from the tables by fixed thresholds in the manner of GRADE; nobody "
-    "rated it",
-)
-
+NOTES = ("evidence_apart", "evidence_prediction", "evidence_certainty")
 READ_IN = {
     "abstract_or_paper": "figures read from an abstract or table page",
     "secondary": "figures read from a news, register or regulator page",
@@ -109,7 +102,7 @@ def evidence_printed(
         ),
         groups=tuple(groups),
         lettered=letters.notes,
-        notes=NOTES,
+        notes=sentences(map(note, NOTES)),
         profile=style.name,
     )
 

@@ -11,25 +11,11 @@ from mnstudy.disclosure.displays import guarded_display
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.displays.harms import Harms, harms
-from mnstudy.words.notes import sentences
-
-COLLECTED = (
-    "how harms were defined and asked for is not in the sheet: say whether patients were asked at "
-    "every visit or told by themselves (CONSORT Harms 2022, doi 10.1136/bmj-2022-073725)"
-)
-ZERO = "none seen is not none: where no patient had it, the upper limit says how many may"
-GUARD = (
-    "<5: fewer than five people; its upper limit is that of four, a lower limit that of all but "
-    "four; not shown: it would tell such a count"
-)
-SESSIONS = "sessions: after how many of the sessions recorded it was seen; they are not independent"
+from mnstudy.words.notes import note, sentences
 
 
 def harms_table(
-    cohort: Cohort,
-    *,
-    confidence_level: float | None = None,
-    profile: str | Profile = "default",
+    cohort: Cohort, *, confidence_level: float | None = None, profile: str | Profile = "default"
 ) -> PrintedTable | None:
     """Print the adverse events of a cohort: patients with the event of those at risk, by group.
 
@@ -83,19 +69,16 @@ def harms_table(
 
 
 def _notes(found: Harms) -> list[str]:
-    notes = []
-    if found.rows["events"].eq(0).any():
-        notes.append(ZERO)
-    if found.rows["sessions"].gt(0).any():
-        notes.append(SESSIONS)
+    first = [note("harms_zero")] if found.rows["events"].eq(0).any() else []
+    first += [note("harms_sessions")] if found.rows["sessions"].gt(0).any() else []
+    difference = f"no difference is given: {found.no_difference}"
     if len(found.differences):
         shown = [m for m in found.differences["method"].unique() if m]
         pair = f"{found.arms[0]} minus {found.arms[1]}"
-        notes.append("; ".join([f"difference: percentage points, {pair}", *shown]))
-    else:
-        notes.append(f"no difference is given: {found.no_difference}")
-    guard = [GUARD] if found.guarded and found.rows["withheld"].ne("").any() else []
-    return [*notes, *sentences(found.notes), COLLECTED, *guard]
+        difference = "; ".join([f"difference: percentage points, {pair}", *shown])
+    hidden = found.guarded and found.rows["withheld"].ne("").any()
+    last = [note("harms_collected"), *([note("harms_hidden")] if hidden else [])]
+    return [*sentences(first), difference, *sentences([*found.notes, *last])]
 
 
 def _rows(found: Harms, style: Profile, level: float) -> list[Row]:
@@ -108,17 +91,17 @@ def _rows(found: Harms, style: Profile, level: float) -> list[Row]:
         label = str(own["label"].iloc[0])
         counts = [_count(cell, style) for cell in cells]
         rows.append(Row(cells=(label[:1].upper() + label[1:], *counts, *extra), strong=True))
-        limits = [_limits(cell) for cell in cells]
-        if any(limits):
-            name = f"exact {style.level(level)} limits, %"
-            rows.append(Row(cells=(name, *limits, *empty), indent=1))
-        sessions = [_sessions(cell, style) for cell in cells]
-        if any(sessions):
-            rows.append(Row(cells=("sessions", *sessions, *empty), indent=1))
         unknown = [str(cell["shown_unknown"]) for cell in cells]
-        if any(u != "0" for u in unknown):
-            name = f"{found.person}s without a record"
-            rows.append(Row(cells=(name, *unknown, *empty), indent=1))
+        further = {
+            f"exact {style.level(level)} limits, %": [_limits(cell) for cell in cells],
+            "sessions": [_sessions(cell, style) for cell in cells],
+            f"{found.person}s without a record": unknown if set(unknown) != {"0"} else [],
+        }
+        rows += [
+            Row(cells=(name, *shown, *empty), indent=1)
+            for name, shown in further.items()
+            if any(shown)
+        ]
     return rows
 
 

@@ -68,7 +68,10 @@ def to_latex(table: PrintedTable) -> str:
         r"\setlength{\LTcapwidth}{\linewidth}",
         rf"\begin{{longtable}}{{{_columns(table)}}}",
         *_head(table),
-        *_foot(),
+        r"\bottomrule",
+        r"\endfoot",
+        r"\bottomrule",
+        r"\endlastfoot",
         *(line for group in table.groups for line in _group(table, group)),
         r"\end{longtable}",
         *_notes(table),
@@ -121,10 +124,6 @@ def _head(table: PrintedTable) -> list[str]:
         rf"\caption{{{escape(table.caption)}}}\label{{tab:{key}}} \\",
         r"\toprule", *rows, r"\endfirsthead", again, r"\toprule", *rows, r"\endhead",
     ]  # fmt: skip
-
-
-def _foot() -> list[str]:
-    return [r"\bottomrule", r"\endfoot", r"\bottomrule", r"\endlastfoot"]
 
 
 def _over(table: PrintedTable) -> list[str]:

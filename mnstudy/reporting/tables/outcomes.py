@@ -17,22 +17,11 @@ from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.displays.outcomes import CLAIMED, outcomes
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part, format_estimate
+from mnstudy.words.notes import note, sentences
 
 PLANNED, POST_HOC = "Primary claims of the plan", "Other claims (post hoc)"
 NO_PLAN = "All claims (post hoc: the plan declares no primary claim)"
-EFFECTS = (
-    "effect: the difference of the groups, first minus second; with one group the level or share "
-    "itself, with several the largest difference, without any the slope, all in the unit named; "
-    "its method is that of the letter"
-)
-RESULTS = (
-    "result: mean (SD) of the patients, sites of a patient averaged, not adjusted, or patients "
-    "with the event of all (%)"
-)
-P_NULL = (
-    "P is two-sided against no effect; for a level, rate or ratio against the margin of the claim"
-)
-RATIOS = "ratio: risk ratio, first group over second, with its interval; for shares only"
+NOTES = ("outcome_results", "outcome_effects", "outcome_ratios", "outcome_p")
 COMPARISONS = {
     "randomised": "groups by chance",
     "observational": "groups not by chance: a difference need not come from the treatment",
@@ -44,10 +33,6 @@ OF_MODEL = {
     "adjusted mean": "adjusted mean of the model with its interval",
     "geometric mean": "geometric mean with its interval",
 }
-GUARD = (
-    f"{FEW}: fewer than five people; >n: n plus one to four; {NOT_SHOWN}, at most, at least: the "
-    "number itself would tell such a count"
-)
 
 
 def outcome_table(
@@ -100,6 +85,8 @@ def outcome_table(
         if len(own)
     ]
     level = _level(found, style)
+    notes = [note(kind) for kind in NOTES]
+    notes += [] if cohort.synthetic else [note("outcome_few", few=FEW, hidden=NOT_SHOWN)]
     return PrintedTable(
         key=f"outcomes_{cohort.name}",
         section="outcomes",
@@ -116,7 +103,7 @@ def outcome_table(
         ),
         groups=tuple(groups),
         lettered=letters.notes,
-        notes=(RESULTS, EFFECTS, RATIOS, P_NULL, *([] if cohort.synthetic else [GUARD])),
+        notes=sentences(notes),
         profile=style.name,
     )
 
@@ -151,7 +138,8 @@ def _effect(
 ) -> Row:
     """Write the effect of the safe finding, so that no more is shown here than elsewhere."""
     claimed = row["reading"] == CLAIMED
-    number = finding.estimate if claimed else _part(finding, row["label"])
+    part = next((p for p in finding.parts if p.label == row["label"]), None)
+    number = finding.estimate if claimed else part
     assert number is not None
     gone = math.isnan(number.value)
     marks = [(3, letters(_method(row)))]
@@ -159,7 +147,8 @@ def _effect(
     if ratio and (withheld or gone):
         ratio = NOT_SHOWN
     elif ratio:
-        marks.append((4, letters("; ".join(x for x in _about_ratio(row) if x))))
+        about = (row["ratio_method"], row["ratio_note"])
+        marks.append((4, letters("; ".join(filter(None, about)))))
     p = style.p_cell(row["p_value"]) if claimed and not gone else ""
     name = f"{row['label']}, {row['unit']}"
     return Row(
@@ -170,10 +159,6 @@ def _effect(
     )
 
 
-def _part(finding: Finding, label: str) -> Part:
-    return next(p for p in finding.parts if p.label == label)
-
-
 def _written(number: Estimate | Part) -> str:
     """Write value and interval; of a withheld value the limit that may be said."""
     return format_estimate(number, unit="").strip()
@@ -182,10 +167,6 @@ def _written(number: Estimate | Part) -> str:
 def _method(row: Mapping[Any, Any]) -> str:
     kind = COMPARISONS.get(row["comparison"], row["comparison"])
     return f"{row['method']}; {kind}" if kind else str(row["method"])
-
-
-def _about_ratio(row: Mapping[Any, Any]) -> tuple[str, str]:
-    return row["ratio_method"], row["ratio_note"]
 
 
 def _ratio(row: Mapping[Any, Any]) -> str:

@@ -163,34 +163,16 @@ def write_tables(
     paths = []
     for table in found:
         for ending in wanted:
-            path = place / f"{table.file}.{ending}"
-            FORMATS[ending](table, path)
-            paths.append(path)
+            paths.append(place / f"{table.file}.{ending}")
+            paths[-1].write_bytes(FORMATS[ending](table))
     return paths
 
 
-def to_csv(table: PrintedTable, path: str | os.PathLike[str]) -> None:
-    """Write the cells as they are shown; text that a spreadsheet would run is disarmed."""
-    write_csv(table.to_frame(), path)
-
-
-def _html(table: PrintedTable, path: Path) -> None:
-    path.write_text(to_html(table, standalone=True), encoding="utf-8", newline="\n")
-
-
-def _latex(table: PrintedTable, path: Path) -> None:
-    path.write_text(to_latex(table), encoding="utf-8", newline="\n")
-
-
-def _docx(table: PrintedTable, path: Path) -> None:
-    path.write_bytes(to_docx(table))
-
-
-FORMATS: dict[str, Callable[[PrintedTable, Path], None]] = {
-    "csv": to_csv,
-    "html": _html,
-    "tex": _latex,
-    "docx": _docx,
+FORMATS: dict[str, Callable[[PrintedTable], bytes]] = {
+    "csv": lambda table: csv_bytes(table.to_frame()),
+    "html": lambda table: to_html(table, standalone=True).encode("utf-8"),
+    "tex": lambda table: to_latex(table).encode("utf-8"),
+    "docx": to_docx,
 }
 
 
@@ -204,10 +186,10 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    table_to_write = table.copy()
-    for column in table_to_write.columns:
-        if not pd.api.types.is_numeric_dtype(table_to_write[column]):
-            table_to_write[column] = table_to_write[column].map(
-                lambda cell: disarmed(cell) if isinstance(cell, str) else cell
-            )
-    return table_to_write.to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+    def safe(cell: object) -> object:
+        return disarmed(cell) if isinstance(cell, str) else cell
+
+    text = [c for c in table if not pd.api.types.is_numeric_dtype(table[c])]
+    safe_table = table.assign(**{str(c): table[c].map(safe) for c in text})
+    return safe_table.to_csv(index=False, lineterminator="\n").encode("utf-8")

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from scipy import special
+from scipy.stats import binom
+from statsmodels.stats.proportion import proportion_confint
 
 from mnstudy.stats.result import (
     ALTERNATIVES,
@@ -61,8 +62,6 @@ class Proportion(SmallResult):
         >>> round(proportion(3, 40).p_against(0.01), 4)
         0.015
         """
-        from scipy.stats import binom
-
         if not 0.0 <= rate <= 1.0:
             raise ValueError(f"rate must lie between 0 and 1, not {rate:g}")
         lower = float(binom.cdf(self.events, self.n, rate))
@@ -108,18 +107,26 @@ def proportion(
     -----
     Clopper-Pearson: :math:`p_L = B(\alpha/2; e, n-e+1)`, :math:`p_U = B(1-\alpha/2; e+1, n-e)`
     with quantiles B of the beta distribution. Wilson, with the normal quantile z:
-    :math:`\{p + z^2/2n \pm z\sqrt{p(1-p)/n + z^2/4n^2}\}/(1 + z^2/n)`.
+    :math:`\{p + z^2/2n \pm z\sqrt{p(1-p)/n + z^2/4n^2}\}/(1 + z^2/n)`. Computed by
+    ``statsmodels.stats.proportion.proportion_confint``.
+
+    Without any event ``alternative="less"`` gives the upper limit :math:`1 - (1 - c)^{1/n}` for
+    confidence c, close to the "rule of three" 3/n at 95 %. Of sessions it takes all as
+    independent, and is too low when some patients are more prone than others.
 
     References
     ----------
     Clopper & Pearson (1934), doi 10.1093/biomet/26.4.404. Wilson (1927),
-    doi 10.1080/01621459.1927.10502953.
+    doi 10.1080/01621459.1927.10502953. Rule of three: Hanley & Lippman-Hand (1983),
+    doi 10.1001/jama.1983.03330370053031.
 
     Examples
     --------
     >>> proportion(3, 40)
     0.075 (95 % CI 0.01574 to 0.2039)
       3 of 40 (7.5 %): with 95 % confidence the true rate is 1.5 % to 20.4 % (two-sided, exact)
+    >>> proportion(0, 40, alternative="less", unit="patients").sentence
+    '0 of 40 patients: with 95 % confidence the true rate is below 7.3 % (one-sided, exact)'
     """
     check_option("method", method, tuple(LIMITS))
     check_option("alternative", alternative, ALTERNATIVES)
@@ -139,27 +146,6 @@ def proportion(
         alternative=alternative,
         unit=unit,
     )
-
-
-def zero_event_limit(
-    n: int, *, confidence_level: float = 0.95, unit: str = "patients"
-) -> Proportion:
-    r"""Give the exact upper limit of a rate when none of n units had the event.
-
-    The limit is one-sided: :math:`1 - (1 - c)^{1/n}` for confidence c, close to the "rule of
-    three" 3/n at 95 %. For sessions give the number of sessions and ``unit="sessions"``; that
-    limit takes the sessions as independent and is too low when some patients are more prone.
-
-    References
-    ----------
-    Hanley & Lippman-Hand (1983), doi 10.1001/jama.1983.03330370053031.
-
-    Examples
-    --------
-    >>> zero_event_limit(40).sentence
-    '0 of 40 patients: with 95 % confidence the true rate is below 7.3 % (one-sided, exact)'
-    """
-    return proportion(0, n, alternative="less", confidence_level=confidence_level, unit=unit)
 
 
 def _outwards(share: float, *, up: bool) -> str:
@@ -292,24 +278,16 @@ def _number(value: float) -> str:
 
 
 def exact_limits(events: int, n: int, tail: float) -> tuple[float, float]:
-    """Clopper-Pearson limits with probability ``tail`` outside on each side.
-
-    From the beta quantiles, which keep their relative precision for rare events in large samples.
-    """
-    low = special.betaincinv(events, n - events + 1, tail) if events else 0.0
-    high = special.betainccinv(events + 1, n - events, tail) if events < n else 1.0
-    return float(low), float(high)
+    """Clopper-Pearson limits with probability ``tail`` outside on each side."""
+    low, high = proportion_confint(events, n, alpha=2 * tail, method="beta")
+    return low, high
 
 
 def wilson_limits(events: int, n: int, tail: float) -> tuple[float, float]:
     """Score limits without continuity correction, ``tail`` outside on each side."""
-    z = -float(special.ndtri(tail))
-    share = events / n
-    centre = share + z**2 / (2 * n)
-    reach = z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
-    scale = 1 + z**2 / n
-    low = 0.0 if events == 0 else (centre - reach) / scale
-    return low, 1.0 if events == n else (centre + reach) / scale
+    low, high = proportion_confint(events, n, alpha=2 * tail, method="wilson")
+    # Rounding can leave next to nothing where the limit is 0 or 1 itself.
+    return 0.0 if events == 0 else low, 1.0 if events == n else high
 
 
 LIMITS = {"clopper-pearson": exact_limits, "wilson": wilson_limits}

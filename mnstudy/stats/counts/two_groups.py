@@ -1,30 +1,32 @@
-"""Difference and ratio of two proportions, of separate groups or of the same patients."""
+"""Difference and ratio of two proportions, of separate groups or of the same patients.
+
+Pairs, two sides of a patient or one patient before and after, are counted as
+``[[both, only first], [only second, neither]]``.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from scipy import special
 from scipy.optimize import brentq
 from scipy.stats import fisher_exact
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import confint_proportions_2indep
 
-from mnstudy.stats.counts.pairs import (
-    Pairs,
-    given_pairs,
-    mcnemar_p,
-    pair_correlation,
-    require_groups,
-    tango_limits,
-)
-from mnstudy.stats.counts.proportions import check_counts, wilson_limits
+from mnstudy.stats.counts.proportions import check_counts, whole_number, wilson_limits
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval
 
 Method = Literal["newcombe", "tango"]
+Limits = tuple[float, float]
+# Pairs: both, only first, only second, neither. Groups: events and size of the first, the second.
+Counts = tuple[int, int, int, int]
 REACH = 80.0  # of the logarithm of a ratio: no counts have a limit beyond it
 BOTH_ZERO = "no event in either group: the counts say nothing about a ratio"
+SHAPE = "table=[[both, only first], [only second, neither]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -45,9 +47,7 @@ class RiskDifference(SmallResult):
 
     def _lines(self) -> list[str]:
         main = interval(self.estimate, self.ci_low, self.ci_high, self.confidence_level)
-        n = f"{self.n1} pairs" if self.paired else f"n = {self.n1} and {self.n0}"
-        risks = f"{self.risk1:.4g} against {self.risk0:.4g}, {n}"
-        return [f"{main}, p = {self.p_value:.3g}", risks, self.method]
+        return [f"{main}, p = {self.p_value:.3g}", _risks(self), self.method]
 
 
 def risk_difference(
@@ -85,11 +85,13 @@ def risk_difference(
     -----
     With Wilson limits :math:`(l_j, u_j)` of :math:`p_j`, Newcombe's lower limit is
     :math:`D - \{(p_1-l_1)^2 - 2\phi(p_1-l_1)(u_0-p_0) + (u_0-p_0)^2\}^{1/2}`, the upper one its
-    mirror. :math:`\phi` is 0 for separate groups; for pairs with counts a, b, c, d it is
+    mirror. :math:`\phi` is 0 for separate groups (computed by statsmodels'
+    ``confint_proportions_2indep``); for pairs with counts a, b, c, d it is
     :math:`(ad-bc)/\sqrt{(a+b)(c+d)(a+c)(b+d)}`, with ad - bc replaced by
     :math:`\max(ad-bc-n/2, 0)` where positive. Tango's limits solve
     :math:`(b-c-n\Delta)/\sqrt{n(2\tilde q + \Delta(1-\Delta))} = \pm z`, where
     :math:`\tilde q` is the maximum likelihood estimate of P(only second) under :math:`\Delta`.
+    p-values are those of ``scipy.stats.fisher_exact`` and, for pairs, statsmodels' ``mcnemar``.
 
     References
     ----------
@@ -110,70 +112,70 @@ def risk_difference(
     """
     check_option("method", method, ("newcombe", "tango"))
     tail = (1.0 - check_level(confidence_level)) / 2.0
-    counts = (events1, n1, events0, n0)
+    counts = _counts((events1, n1, events0, n0), table, paired)
+    if method == "tango" and not paired:
+        raise ValueError('method="tango" is for pairs; use "newcombe" for separate groups')
+    e1, n1, e0, n0 = _margins(counts) if paired else counts
     if paired:
-        fields = _difference_of_pairs(given_pairs(table, counts), method, tail)
+        both, first, second, neither = counts
+        p = mcnemar([[both, first], [second, neither]], exact=True).pvalue
+        tango = tango_limits(first, second, n1, tail) if method == "tango" else None
+        low, high = tango or _paired_newcombe(counts, tail)
+        how = f"pairs, {'Tango score' if tango else 'Newcombe'} interval, exact McNemar p"
     else:
-        require_groups(table, counts)
-        if method == "tango":
-            raise ValueError('method="tango" is for pairs; use "newcombe" for separate groups')
-        fields = _difference_of_groups(
-            *check_counts("events1", events1, "n1", n1),
-            *check_counts("events0", events0, "n0", n0),
-            tail,
-        )
-    return RiskDifference(**fields, confidence_level=confidence_level, paired=paired)
+        p = fisher_exact([[e1, n1 - e1], [e0, n0 - e0]])[1]
+        low, high = confint_proportions_2indep(e1, n1, e0, n0, method="newcomb", alpha=2 * tail)
+        how = "separate groups, Newcombe interval, Fisher's exact p"
+    return RiskDifference(
+        estimate=e1 / n1 - e0 / n0,
+        ci_low=float(low),
+        ci_high=float(high),
+        confidence_level=confidence_level,
+        p_value=float(p),
+        risk1=e1 / n1,
+        risk0=e0 / n0,
+        n1=n1,
+        n0=n0,
+        paired=paired,
+        method=how,
+    )
 
 
-def _difference_of_groups(e1: int, n1: int, e0: int, n0: int, tail: float) -> dict[str, Any]:
-    low, high = _square_and_add(e1, n1, e0, n0, 0.0, tail)
-    return {
-        "estimate": e1 / n1 - e0 / n0,
-        "ci_low": low,
-        "ci_high": high,
-        "p_value": float(fisher_exact([[e1, n1 - e1], [e0, n0 - e0]])[1]),
-        "risk1": e1 / n1,
-        "risk0": e0 / n0,
-        "n1": n1,
-        "n0": n0,
-        "method": "separate groups, Newcombe interval, Fisher's exact p",
-    }
-
-
-def _difference_of_pairs(pairs: Pairs, method: Method, tail: float) -> dict[str, Any]:
-    both, first, second, _ = pairs
-    n = sum(pairs)
-    if method == "tango":
-        low, high = tango_limits(first, second, n, tail)
-    else:
-        low, high = _square_and_add(
-            both + first, n, both + second, n, pair_correlation(pairs), tail
-        )
-    name = "Tango score" if method == "tango" else "Newcombe"
-    return {
-        "estimate": (first - second) / n,
-        "ci_low": low,
-        "ci_high": high,
-        "p_value": mcnemar_p(first, second),
-        "risk1": (both + first) / n,
-        "risk0": (both + second) / n,
-        "n1": n,
-        "n0": n,
-        "method": f"pairs, {name} interval, exact McNemar p",
-    }
-
-
-def _square_and_add(
-    e1: int, n1: int, e0: int, n0: int, phi: float, tail: float
-) -> tuple[float, float]:
-    """Limits of the difference from the Wilson limits of the two proportions."""
-    p1, p0 = e1 / n1, e0 / n0
-    (l1, u1), (l0, u0) = wilson_limits(e1, n1, tail), wilson_limits(e0, n0, tail)
+def _paired_newcombe(pairs: Counts, tail: float) -> Limits:
+    """Limits of the difference from the Wilson limits of two correlated proportions."""
+    a, b, c, d = pairs
+    e1, n, e0, _ = _margins(pairs)
+    cross, product = a * d - b * c, (a + b) * (c + d) * (a + c) * (b + d)
+    # a positive correlation is corrected for continuity
+    shared = max(cross - n / 2, 0.0) if cross > 0 else cross
+    phi = shared / math.sqrt(product) if product else 0.0
+    p1, p0 = e1 / n, e0 / n
+    (l1, u1), (l0, u0) = wilson_limits(e1, n, tail), wilson_limits(e0, n, tail)
 
     def reach(one: float, other: float) -> float:
         return math.sqrt(one**2 - 2 * phi * one * other + other**2)
 
     return p1 - p0 - reach(p1 - l1, u0 - p0), p1 - p0 + reach(u1 - p1, p0 - l0)
+
+
+def tango_limits(first: int, second: int, n: int, tail: float) -> Limits:
+    """Score limits of the difference from the pairs that differ and the number of all pairs."""
+    z = -float(special.ndtri(tail))
+    estimate = (first - second) / n
+
+    def score(delta: float) -> float:
+        linear = (2 * n - first + second) * delta - first - second
+        # At -1 and 1 the square and the variance are zero up to rounding, the score infinite.
+        root = math.sqrt(max(linear**2 + 8 * n * second * delta * (1 - delta), 0.0))
+        variance = n * ((root - linear) / (2 * n) + delta * (1 - delta))
+        return (first - second - n * delta) / math.sqrt(max(variance, 1e-300))
+
+    low = high = estimate
+    if estimate > -1:
+        low = float(brentq(lambda delta: score(delta) - z, -1.0, estimate, xtol=1e-14))
+    if estimate < 1:
+        high = float(brentq(lambda delta: score(delta) + z, estimate, 1.0, xtol=1e-14))
+    return low, high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -194,9 +196,7 @@ class RiskRatio(SmallResult):
 
     def _lines(self) -> list[str]:
         main = interval(self.estimate, self.ci_low, self.ci_high, self.confidence_level)
-        n = f"{self.n1} pairs" if self.paired else f"n = {self.n1} and {self.n0}"
-        risks = f"{self.risk1:.4g} against {self.risk0:.4g}, {n}"
-        return [main, risks, self.method, *(f"note: {note}" for note in self.notes)]
+        return [main, _risks(self), self.method]
 
 
 def risk_ratio(
@@ -242,7 +242,8 @@ def risk_ratio(
     :math:`z\,A/(B_1+B_0)` with :math:`A^2 = (b+c+2)/\{(e_1+1)(e_0+1)\}` and
     :math:`B_j^2 = \{1-(e_j+1)/(n^*+2)\}/(e_j+1)`; b and c are the pairs that differ. No cell is
     corrected: without an event in the second group the upper limit is infinite, without one in
-    the first the lower limit is 0.
+    the first the lower limit is 0. The limits of statsmodels' ``confint_proportions_2indep`` are
+    the same, except that they fail where a group has no event, or nothing but events.
 
     References
     ----------
@@ -260,76 +261,56 @@ def risk_ratio(
       pairs, Bonett-Price hybrid Wilson interval
     """
     z = -float(special.ndtri((1.0 - check_level(confidence_level)) / 2.0))
-    counts = (events1, n1, events0, n0)
-    if paired:
-        fields = _ratio_of_pairs(given_pairs(table, counts), z)
-    else:
-        require_groups(table, counts)
-        fields = _ratio_of_groups(
-            *check_counts("events1", events1, "n1", n1),
-            *check_counts("events0", events0, "n0", n0),
-            z,
-        )
-    return RiskRatio(**fields, confidence_level=confidence_level, paired=paired)
-
-
-def _ratio_of_groups(e1: int, n1: int, e0: int, n0: int, z: float) -> dict[str, Any]:
-    low, high = _koopman(e1, n1, e0, n0, z) if e1 or e0 else (0.0, math.inf)
-    method = "separate groups, Koopman score interval"
-    return _ratio_fields(e1 / n1, e0 / n0, low, high) | {"n1": n1, "n0": n0, "method": method}
-
-
-def _ratio_of_pairs(pairs: Pairs, z: float) -> dict[str, Any]:
-    both, first, second, neither = pairs
-    any_event, n = both + first + second, both + first + second + neither
-    e1, e0 = both + first, both + second
+    counts = _counts((events1, n1, events0, n0), table, paired)
+    e1, n1, e0, n0 = _margins(counts) if paired else counts
+    nothing = e1 == e0 == 0
     low, high = 0.0, math.inf
-    if any_event:
-        spread = math.sqrt((first + second + 2) / ((e1 + 1) * (e0 + 1)))
-        parts = [math.sqrt((1 - (e + 1) / (any_event + 2)) / (e + 1)) for e in (e1, e0)]
-        narrow = z * spread / sum(parts)
-        (low1, high1), (low0, high0) = (_wilson(e, any_event, narrow) for e in (e1, e0))
-        low, high = low1 / high0, high1 / low0 if low0 > 0 else math.inf
-    method = "pairs, Bonett-Price hybrid Wilson interval"
-    return _ratio_fields(e1 / n, e0 / n, low, high) | {"n1": n, "n0": n, "method": method}
+    if not nothing:
+        low, high = _bonett_price(counts, z) if paired else _koopman(counts, z)
+    bonett_price, koopman = "pairs, Bonett-Price hybrid Wilson", "separate groups, Koopman score"
+    return RiskRatio(
+        estimate=(e1 / n1) / (e0 / n0) if e0 else math.nan if nothing else math.inf,
+        ci_low=low,
+        ci_high=high,
+        confidence_level=confidence_level,
+        risk1=e1 / n1,
+        risk0=e0 / n0,
+        n1=n1,
+        n0=n0,
+        paired=paired,
+        method=f"{bonett_price if paired else koopman} interval",
+        notes=(BOTH_ZERO,) if nothing else (),
+    )
 
 
-def _ratio_fields(risk1: float, risk0: float, low: float, high: float) -> dict[str, Any]:
-    nothing = risk1 == risk0 == 0
-    estimate = risk1 / risk0 if risk0 else math.nan if nothing else math.inf
-    return {
-        "estimate": estimate,
-        "ci_low": low,
-        "ci_high": high,
-        "risk1": risk1,
-        "risk0": risk0,
-        "notes": (BOTH_ZERO,) if nothing else (),
-    }
+def _bonett_price(pairs: Counts, z: float) -> Limits:
+    both, first, second, _ = pairs
+    any_event = both + first + second
+    events = both + first, both + second
+    spread = math.sqrt((first + second + 2) / ((events[0] + 1) * (events[1] + 1)))
+    parts = [math.sqrt((1 - (e + 1) / (any_event + 2)) / (e + 1)) for e in events]
+    tail = float(special.ndtr(-z * spread / sum(parts)))
+    (low1, high1), (low0, high0) = (wilson_limits(e, any_event, tail) for e in events)
+    return low1 / high0, high1 / low0 if low0 > 0 else math.inf
 
 
-def _wilson(events: int, n: int, z: float) -> tuple[float, float]:
-    """Wilson limits at a normal quantile; exactly 0 and 1 where no event or every event."""
-    reach = z * math.sqrt(z**2 + 4 * events * (1 - events / n))
-    low, high = ((2 * events + z**2 + s * reach) / (2 * (n + z**2)) for s in (-1, 1))
-    return 0.0 if events == 0 else low, 1.0 if events == n else high
-
-
-def _koopman(e1: int, n1: int, e0: int, n0: int, z: float) -> tuple[float, float]:
+def _koopman(counts: Counts, z: float) -> Limits:
     """Ratios at which the score statistic is z and minus z."""
 
     def score(log_ratio: float) -> float:
-        return _score(e1, n1, e0, n0, math.exp(log_ratio))
+        return _score(counts, math.exp(log_ratio))
 
     low, high = 0.0, math.inf
-    if e1:
+    if counts[0]:
         low = math.exp(float(brentq(lambda t: score(t) - z, -REACH, REACH, xtol=1e-13)))
-    if e0:
+    if counts[2]:
         high = math.exp(float(brentq(lambda t: score(t) + z, -REACH, REACH, xtol=1e-13)))
     return low, high
 
 
-def _score(e1: int, n1: int, e0: int, n0: int, ratio: float) -> float:
+def _score(counts: Counts, ratio: float) -> float:
     """Signed root of Pearson's statistic under a ratio: falls as the ratio grows."""
+    e1, n1, e0, n0 = counts
     linear = ratio * (n1 + e0) + e1 + n0
     square = linear**2 - 4 * ratio * (n1 + n0) * (e1 + e0)
     # the smaller root, written so that nothing cancels where the ratio is tiny
@@ -339,3 +320,39 @@ def _score(e1: int, n1: int, e0: int, n0: int, ratio: float) -> float:
         variance = n * p * (1 - p)
         total += (events - n * p) ** 2 / variance if variance > 0 else 0.0
     return math.copysign(math.sqrt(total), e1 * n0 - ratio * e0 * n1)
+
+
+def _risks(found: RiskDifference | RiskRatio) -> str:
+    n = f"{found.n1} pairs" if found.paired else f"n = {found.n1} and {found.n0}"
+    return f"{found.risk1:.4g} against {found.risk0:.4g}, {n}"
+
+
+def _counts(
+    groups: Sequence[int | None], table: Sequence[Sequence[int]] | None, paired: bool
+) -> Counts:
+    """Return the counts of the design asked for; refuse those of the other one, or too few."""
+    if paired:
+        if table is None or any(count is not None for count in groups):
+            raise ValueError(f"paired=True needs {SHAPE} and no other counts")
+        return _pairs(table)
+    if table is not None or any(count is None for count in groups):
+        raise ValueError("separate groups need events1, n1, events0, n0; paired=True is for pairs")
+    e1, n1, e0, n0 = groups
+    return *check_counts("events1", e1, "n1", n1), *check_counts("events0", e0, "n0", n0)
+
+
+def _pairs(table: Sequence[Sequence[int]]) -> Counts:
+    try:
+        (a, b), (c, d) = table
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"pairs are counted as {SHAPE}, not {table!r}") from error
+    both, first, second, neither = (whole_number("a count of the table", x) for x in (a, b, c, d))
+    if min(both, first, second, neither) < 0 or both + first + second + neither < 1:
+        raise ValueError("counts of the table must be 0 or more, with at least one pair")
+    return both, first, second, neither
+
+
+def _margins(pairs: Counts) -> Counts:
+    """Events and number of pairs, of the first member and of the second."""
+    both, first, second, _ = pairs
+    return both + first, sum(pairs), both + second, sum(pairs)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import special
+from scipy.stats import ttest_ind_from_stats
 
 from mnstudy.stats.measurement.consistency import Range, rounding_range
-from mnstudy.stats.meta.pooling import quantile
+from mnstudy.stats.meta.pooling import quantile, two_sided_p
 from mnstudy.stats.result import SmallResult, check_level
 
 # p-values are kept off 0 and 1 where they are turned into normal quantiles
@@ -96,16 +99,9 @@ def p_from_interval(
         raise ValueError(f"limits of a ratio must be above 0, not {ci_low}")
     half_width = quantile(freedom, level)
     ratios = _estimate_per_half_width((estimate, ci_low, ci_high), decimals, ratio)
-    p = [two_sided_p(half_width * x, freedom) for x in ratios]
-    span = [*p[1:], *([1.0] if min(ratios) < 0 < max(ratios) else [])]
+    p = [two_sided_p(half_width * x, 1.0, freedom) for x in ratios]
     law = "normal" if math.isinf(freedom) else f"t with {freedom:g} degrees of freedom"
-    return RecomputedP(
-        p_value=p[0],
-        p_low=min(span),
-        p_high=max(span),
-        df=freedom,
-        method=f"from the {100 * level:g} % interval, {law}",
-    )
+    return _recomputed(p[0], p[1:], ratios, freedom, f"from the {100 * level:g} % interval, {law}")
 
 
 def _estimate_per_half_width(
@@ -170,17 +166,13 @@ def p_from_change(
         raise ValueError(f"r must lie between -1 and 1, the lower end first, not {r}")
     boxes = [*spans((before, after, sd_before, sd_after), decimals), ends]
     t = [_paired_t(m0, m1, s0, s1, x, n) for m0, m1, s0, s1, x in itertools.product(*boxes)]
-    p = [two_sided_p(x, n - 1) for x in t]
-    p += [1.0] if min(t) < 0 < max(t) else []
-    main = _paired_t(before, after, sd_before, sd_after, sum(ends) / 2, n)
-    words = f"r = {ends[0]:g}" + ("" if ends[0] == ends[1] else f" to {ends[1]:g}")
-    return RecomputedP(
-        p_value=two_sided_p(main, n - 1),
-        p_low=min(p),
-        p_high=max(p),
-        df=n - 1.0,
-        method=f"paired t test, {words}, {n - 1} degrees of freedom",
+    p = [two_sided_p(x, 1.0, n - 1.0) for x in t]
+    main = two_sided_p(
+        _paired_t(before, after, sd_before, sd_after, sum(ends) / 2, n), 1.0, n - 1.0
     )
+    words = f"r = {ends[0]:g}" + ("" if ends[0] == ends[1] else f" to {ends[1]:g}")
+    how = f"paired t test, {words}, {n - 1} degrees of freedom"
+    return _recomputed(main, p, t, n - 1.0, how)
 
 
 def _paired_t(before: float, after: float, s0: float, s1: float, r: float, n: int) -> float:
@@ -214,7 +206,8 @@ def p_from_arms(
     Returns
     -------
     RecomputedP
-        ``p_value`` of Welch's t test; the range covers rounding and the test with one variance.
+        ``p_value`` of Welch's t test (``scipy.stats.ttest_ind_from_stats``); the range covers
+        rounding and the test with one variance.
 
     References
     ----------
@@ -228,34 +221,32 @@ def p_from_arms(
     """
     if min(n1, n2) < 2 or min(sd1, sd2) < 0:
         raise ValueError("two arms need 2 people or more each and no negative spread")
-    corners = itertools.product(*spans((mean1, sd1, mean2, sd2), decimals))
-    p: list[float] = []
-    differences: list[float] = []
-    for m1, s1, m2, s2 in corners:
-        p += _two_sample(m1 - m2, max(s1, 0.0), n1, max(s2, 0.0), n2)
-        differences.append(m1 - m2)
-    p += [1.0] if min(differences) < 0 < max(differences) else []
-    main = _two_sample(mean1 - mean2, sd1, n1, sd2, n2)[0]
-    return RecomputedP(
-        p_value=main,
-        p_low=min(p),
-        p_high=max(p),
-        df=n1 + n2 - 2.0,
-        method="two-sample t test, Welch or one variance",
+    printed = (mean1, sd1, mean2, sd2)
+    corners = np.array([printed, *itertools.product(*spans(printed, decimals))]).T
+    p = _two_sample(corners, n1, n2)
+    differences = corners[0] - corners[2]
+    how = "two-sample t test, Welch or one variance"
+    return _recomputed(
+        p[0, 0], p[:, 1:].ravel().tolist(), differences[1:].tolist(), n1 + n2 - 2.0, how
     )
 
 
-def _two_sample(difference: float, s1: float, n1: int, s2: float, n2: int) -> tuple[float, float]:
-    """Return the p-values of Welch's test and of the test with one variance."""
-    v1, v2 = s1**2 / n1, s2**2 / n2
-    if v1 + v2 == 0:
-        same = float(difference == 0)
-        return same, same
-    welch_df = (v1 + v2) ** 2 / (v1**2 / (n1 - 1) + v2**2 / (n2 - 1))
-    pooled = ((n1 - 1) * s1**2 + (n2 - 1) * s2**2) / (n1 + n2 - 2) * (1 / n1 + 1 / n2)
-    return (
-        two_sided_p(difference / math.sqrt(v1 + v2), welch_df),
-        two_sided_p(difference / math.sqrt(pooled), n1 + n2 - 2),
+def _two_sample(figures: NDArray[np.float64], n1: int, n2: int) -> NDArray[np.float64]:
+    """Return the p-values of Welch's test and of the test with one variance, a column a figure."""
+    m1, s1, m2, s2 = figures
+    arms = (m1, np.maximum(s1, 0.0), n1, m2, np.maximum(s2, 0.0), n2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = [ttest_ind_from_stats(*arms, equal_var=same).pvalue for same in (False, True)]
+    return np.nan_to_num(p, nan=1.0)  # nothing spreads, and nothing differs
+
+
+def _recomputed(
+    main: float, within: Sequence[float], statistics: Sequence[float], df: float, method: str
+) -> RecomputedP:
+    """Gather the p-value and those within rounding; 1 is among them where the sign can change."""
+    span = [*within, *([1.0] if min(statistics) < 0 < max(statistics) else [])]
+    return RecomputedP(
+        p_value=float(main), p_low=float(min(span)), p_high=float(max(span)), df=df, method=method
     )
 
 
@@ -282,13 +273,6 @@ def spans(values: Iterable[float], decimals: Iterable[int] | None) -> list[Range
     if decimals is None:
         return [(x, x) for x in values]
     return [rounding_range(x, d) for x, d in zip(values, decimals, strict=True)]
-
-
-def two_sided_p(statistic: float, df: float) -> float:
-    """Two-sided p-value of a t statistic; of a normal one where df is infinite."""
-    size = -abs(statistic)
-    tail = special.ndtr(size) if math.isinf(df) else special.stdtr(df, size)
-    return float(min(2 * tail, 1.0))
 
 
 def normal_size(p: float) -> float:

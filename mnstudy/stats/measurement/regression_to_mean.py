@@ -7,16 +7,15 @@ measured was noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
-from scipy.stats import t as student
+from scipy.stats import truncnorm
 
+from mnstudy.stats.meta.pooling import quantile, two_sided_p
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval
 
 Selected = Literal["above", "below"]
@@ -91,9 +90,11 @@ def expected_regression(
 
     .. math:: E[X_2 - X_1 \mid \text{selected}] = -(1 - \rho)(\bar x_{selected} - \mu),
 
-    which needs only that the second measurement depends linearly on the first. When selection used
-    the mean of several measurements, pass the sd and the reliability of that mean. ``mean`` is the
-    mean of the population that patients were selected from; it is seldom known, so show a range.
+    which needs only that the second measurement depends linearly on the first. The mean beyond a
+    cut-off is that of ``scipy.stats.truncnorm``. When selection used the mean of several
+    measurements, pass the sd and the reliability of that mean. ``mean`` is the mean of the
+    population that patients were selected from; it is seldom known, nor is the reliability, so
+    show a range of both.
 
     References
     ----------
@@ -121,7 +122,7 @@ def expected_regression(
         first, method = float(selected_mean), "mean of the selected given"
     else:
         assert cut_off is not None
-        first, share = _beyond(mean, _check_sd(sd), cut_off, selected)
+        first, share = _beyond(mean, sd, cut_off, selected)
         method = f"selected {selected} {cut_off:g}, both measurements normal"
     change = (1.0 - reliability) * (mean - first)
     return RegressionToMean(
@@ -135,58 +136,18 @@ def expected_regression(
     )
 
 
-def range_over(reliabilities: Iterable[float], **known: Any) -> pd.DataFrame:
-    """List the expected change for several reliabilities, when the true one is not known.
-
-    Parameters
-    ----------
-    reliabilities : iterable of float
-    **known
-        The other arguments of ``expected_regression``.
-
-    Returns
-    -------
-    DataFrame
-        One row per reliability: reliability, expected_change, first_mean, second_mean,
-        share_selected.
-
-    References
-    ----------
-    As for ``expected_regression``: Davis (1976), doi 10.1093/oxfordjournals.aje.a112321.
-
-    Examples
-    --------
-    >>> range_over([0.5, 0.75, 1], mean=50, selected_mean=62)[["reliability", "expected_change"]]
-       reliability  expected_change
-    0         0.50             -6.0
-    1         0.75             -3.0
-    2         1.00              0.0
-    """
-    values = list(reliabilities)
-    if not values:
-        raise ValueError("reliabilities is empty; give at least one, such as [0.6, 0.8]")
-    found = [expected_regression(reliability=value, **known).to_frame() for value in values]
-    columns = ["reliability", "expected_change", "first_mean", "second_mean", "share_selected"]
-    return pd.concat(found, ignore_index=True)[columns]
-
-
-def _beyond(mean: float, sd: float, cut_off: float, selected: Selected) -> tuple[float, float]:
+def _beyond(
+    mean: float, sd: float | None, cut_off: float, selected: Selected
+) -> tuple[float, float]:
     """Mean and share of a normal variable beyond a cut-off."""
-    _check_finite(cut_off=cut_off)
-    z = (cut_off - mean) / sd
-    side = 1.0 if selected == "above" else -1.0
-    # Mill's ratio through logarithms keeps its digits far out in the tail.
-    log_share = float(special.log_ndtr(-side * z))
-    ratio = math.exp(-0.5 * z * z - 0.5 * math.log(2.0 * math.pi) - log_share)
-    return mean + side * sd * ratio, float(np.exp(log_share))
-
-
-def _check_sd(sd: float | None) -> float:
     if sd is None:
         raise ValueError("cut_off needs sd, the standard deviation before selection")
     if not (math.isfinite(sd) and sd > 0):
         raise ValueError(f"sd must be a number above 0, not {sd}")
-    return float(sd)
+    _check_finite(cut_off=cut_off)
+    side = 1.0 if selected == "above" else -1.0
+    z = side * (cut_off - mean) / sd
+    return mean + side * sd * float(truncnorm.mean(z, math.inf)), float(special.ndtr(-z))
 
 
 def _check_finite(**values: float) -> None:
@@ -291,20 +252,20 @@ def mee_chua(
     slope = float((x - centre) @ (y - y.mean())) / spread
     residual = y - y.mean() - slope * (x - centre)
     variance = float(residual @ residual) / (n - 2)
-    quantile = float(student.ppf(0.5 + level / 2, n - 2))
+    t = quantile(n - 2.0, level)
     change, away = float((y - x).mean()), centre - mean
     regression = (slope - 1.0) * away + 0.0
     effect = change - regression
     error = math.sqrt(variance * (1 / n + away**2 / spread))
-    low, high = _means(change, slope, quantile**2 * variance, n, spread)
+    low, high = _means(change, slope, t**2 * variance, n, spread)
     return MeeChua(
         estimate=effect,
-        ci_low=effect - quantile * error,
-        ci_high=effect + quantile * error,
+        ci_low=effect - t * error,
+        ci_high=effect + t * error,
         confidence_level=level,
         std_error=error,
         df=float(n - 2),
-        p_value=_p_value(effect, error, n - 2),
+        p_value=two_sided_p(effect, error, n - 2.0),
         change=change,
         regression=regression,
         slope=slope,
@@ -326,12 +287,6 @@ def _complete(before: ArrayLike, after: ArrayLike) -> tuple[Any, Any]:
             "at least three patients with both values are needed, whose first values differ"
         )
     return x, y
-
-
-def _p_value(effect: float, error: float, df: int) -> float:
-    if error == 0.0:
-        return 0.0 if effect else 1.0
-    return 2.0 * float(student.sf(abs(effect) / error, df))
 
 
 def _means(change: float, slope: float, noise: float, n: int, spread: float) -> tuple[float, float]:

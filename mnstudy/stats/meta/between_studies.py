@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import chdtrc, chdtri
+from statsmodels.stats.meta_analysis import combine_effects
 
 Array = NDArray[np.float64]
 # Points of the search for the REML maximum, in units of the variance of the effects, after 0.
@@ -48,17 +49,23 @@ def i_squared(v: Array, tau2: float) -> float:
 def dersimonian_laird(y: Array, v: Array) -> float:
     r"""Estimate tau² by moments: :math:`(Q - (k-1)) / (\sum w - \sum w^2/\sum w)`, at least 0.
 
+    Computed by ``statsmodels.stats.meta_analysis.combine_effects``.
+
     References
     ----------
     DerSimonian & Laird (1986), doi 10.1016/0197-2456(86)90046-2.
     """
-    w = 1.0 / v
-    scale = w.sum() - w @ w / w.sum()
-    return max(0.0, (q_statistic(y, v) - (len(y) - 1)) / float(scale))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # statsmodels takes Q as a difference of sums, which centred effects keep small
+        found = combine_effects(y - y.mean(), v, method_re="dl")
+    return max(0.0, float(found.tau2))
 
 
 def paule_mandel(y: Array, v: Array) -> float:
     r"""Estimate tau² as the value at which Q equals its expectation, k - 1, or 0.
+
+    statsmodels' iteration (``combine_effects(method_re="pm")``) stops after five digits, and asked
+    for more it can fall to 0 by rounding.
 
     References
     ----------
@@ -67,12 +74,15 @@ def paule_mandel(y: Array, v: Array) -> float:
     return _q_root(y, v, float(len(y) - 1))
 
 
-def reml(y: Array, v: Array) -> float:
+def reml(y: Array, v: Array, x: Array | None = None) -> float:
     r"""Estimate tau² by restricted maximum likelihood, at least 0.
+
+    ``x`` holds the columns of a meta-regression, the intercept among them; without it the effects
+    have one mean.
 
     Notes
     -----
-    Maximises :math:`-\tfrac12\{\sum\log(v_i+\tau^2) + \log\sum w_i + Q(\tau^2)\}`. The highest
+    Maximises :math:`-\tfrac12\{\sum\log(v_i+\tau^2) + \log|X'WX| + Q(\tau^2)\}`. The highest
     point of a grid brackets the maximum and the root of the score is found there, so that no
     start value can lead to a lower local maximum. In log(tau²) each study bends the curve over
     a width of about 2; the grid's step of 0.38 cannot miss one.
@@ -81,13 +91,32 @@ def reml(y: Array, v: Array) -> float:
     ----------
     Viechtbauer (2005), doi 10.3102/10769986030003261.
     """
-    grid = GRID * float(np.var(y))
-    top = int(np.argmax(_restricted_log_likelihood(y, v, grid)))
-    rising = _score(grid[top], y, v) > 0
-    if top == 0 and not rising:
+    # Orthonormal columns change the likelihood by a constant, and keep X'WX well conditioned.
+    basis = np.linalg.qr(np.ones((len(y), 1)) if x is None else x)[0]
+    grid = GRID * float(np.var(y - basis @ (basis.T @ y)))
+    heights, slopes = _restricted_likelihood(grid, y, v, basis)
+    top = int(np.argmax(heights))
+    if top == 0 and slopes[0] <= 0:
         return 0.0
-    low, high = grid[[top, top + 1]] if rising else grid[[top - 1, top]]
-    return float(brentq(_score, low, high, args=(y, v), xtol=_xtol(high), rtol=ROOT_TOLERANCE))
+    low, high = grid[[top, top + 1]] if slopes[top] > 0 else grid[[top - 1, top]]
+
+    def score(tau2: float) -> float:
+        return float(_restricted_likelihood(np.array([tau2]), y, v, basis)[1][0])
+
+    return float(brentq(score, low, high, xtol=_xtol(high), rtol=ROOT_TOLERANCE))
+
+
+def _restricted_likelihood(tau2: Array, y: Array, v: Array, basis: Array) -> tuple[Array, Array]:
+    """Restricted log-likelihood at each tau², and twice its slope."""
+    w = 1.0 / (v + tau2[:, None])
+    weighted = w[:, :, None] * basis
+    cross = basis.T @ weighted
+    b = np.linalg.solve(cross, (weighted * y[:, None]).sum(axis=1)[:, :, None])
+    rest = y - (basis @ b)[:, :, 0]
+    height = np.log(w).sum(axis=1) - np.linalg.slogdet(cross)[1] - (w * rest**2).sum(axis=1)
+    squares = np.swapaxes(weighted, 1, 2) @ weighted
+    trace = np.trace(np.linalg.solve(cross, squares), axis1=1, axis2=2)
+    return 0.5 * height, ((w * rest) ** 2).sum(axis=1) - w.sum(axis=1) + trace
 
 
 def tau2_interval(y: Array, v: Array, confidence_level: float) -> tuple[float, float]:
@@ -133,20 +162,3 @@ def _q_root(y: Array, v: Array, target: float) -> float:
 
 def _xtol(high: float) -> float:
     return max(high * 1e-14, float(np.finfo(float).tiny))
-
-
-def _restricted_log_likelihood(y: Array, v: Array, tau2: Array) -> Array:
-    w = 1.0 / (v + tau2[:, None])
-    total = w.sum(axis=1)
-    rest = y - (w @ y / total)[:, None]
-    quadratic = (w * rest**2).sum(axis=1)
-    return 0.5 * (np.log(w).sum(axis=1) - np.log(total) - quadratic)
-
-
-def _score(tau2: float, y: Array, v: Array) -> float:
-    """Twice the slope of the restricted log-likelihood by tau²."""
-    w = 1.0 / (v + tau2)
-    total = w.sum()
-    squares = w @ w
-    rest = w * (y - w @ y / total)
-    return float(rest @ rest - total + squares / total)

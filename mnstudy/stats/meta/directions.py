@@ -1,4 +1,4 @@
-"""Studies that print only which way they point, or only a p-value: their share, their joint p.
+"""Studies that print only which way they point, or only a p-value.
 
 ``contour_n`` gives the contours of an albatross plot: how many people give this p if the effect
 has this size.
@@ -13,15 +13,13 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
-from scipy.stats import combine_pvalues
+from scipy.stats import binomtest
 
-from mnstudy.stats.counts.pairs import mcnemar_p
 from mnstudy.stats.counts.proportions import LIMITS, whole_number
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval
 
 Measure = Literal["two groups", "one group", "correlation"]
 _WORDS = {"clopper-pearson": "Clopper-Pearson", "wilson": "Wilson"}
-NO_EFFECT_ANYWHERE = "no effect in any study"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -60,7 +58,6 @@ class DirectionShare(SmallResult):
             f"{main} of the studies with a direction point in favour, p = {self.p_value:.3g}",
             f"{self.favouring} in favour, {self.against} against; {undecided} (not tested)",
             f"exact sign test against one half, {_WORDS[self.method]} limits",
-            *(f"note: {note}" for note in self.notes),
         ]
 
 
@@ -99,9 +96,9 @@ def direction_share(
 
     Notes
     -----
-    Two-sided binomial test that a study with a direction is as likely to point either way. It
-    answers whether there is evidence of an effect in one direction; it says nothing about size and
-    weighs a study of 5 people like one of 120.
+    Two-sided binomial test (``scipy.stats.binomtest``) that a study with a direction is as likely
+    to point either way. It answers whether there is evidence of an effect in one direction; it
+    says nothing about size and weighs a study of 5 people like one of 120.
 
     References
     ----------
@@ -128,7 +125,7 @@ def direction_share(
         ci_low=low,
         ci_high=high,
         confidence_level=level,
-        p_value=mcnemar_p(towards, counts["against"]),
+        p_value=float(binomtest(towards, k).pvalue) if k else 1.0,
         method=method,
         notes=() if k else ("no study has a direction: the share has no estimate",),
         **counts,
@@ -140,99 +137,6 @@ def _count(name: str, value: int) -> int:
     if count < 0:
         raise ValueError(f"{name} must be 0 or more studies, not {count}")
     return count
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class CombinedP(SmallResult):
-    """One-sided p-values of several studies taken together; there is no estimate of size."""
-
-    fisher_p: float
-    fisher_statistic: float
-    stouffer_p: float
-    stouffer_z: float
-    k: int
-    notes: tuple[str, ...] = ()
-
-    @property
-    def sentence(self) -> str:
-        """What was tested, in words."""
-        return (
-            f"{self.k} one-sided p-values against the statement that there is "
-            f"{NO_EFFECT_ANYWHERE}: a small p says that at least one study has an effect, not "
-            "which, not how large, and not that most have one"
-        )
-
-    def _lines(self) -> list[str]:
-        return [
-            f"Fisher p = {self.fisher_p:.3g}, Stouffer p = {self.stouffer_p:.3g}, k = {self.k}",
-            self.sentence,
-            *(f"note: {note}" for note in self.notes),
-        ]
-
-
-def combine_one_sided(p_values: ArrayLike, *, weights: ArrayLike | None = None) -> CombinedP:
-    r"""Combine exact one-sided p-values by Fisher's and by Stouffer's method.
-
-    Parameters
-    ----------
-    p_values : array of shape (k,)
-        One exact p a study, all one-sided in the same direction, strictly between 0 and 1: half of
-        a two-sided p where the study points in favour, one minus half where it points against.
-    weights : array of shape (k,), optional
-        Weights of Stouffer's method, such as the root of the sample sizes; equal when left out.
-        Fisher's takes none.
-
-    Returns
-    -------
-    CombinedP
-
-    Raises
-    ------
-    ValueError
-        For fewer than two p-values, one that is missing, 0 or 1, or a weight not above 0.
-
-    Notes
-    -----
-    The null of both is no effect in any study. Fisher: :math:`-2\sum\ln p_i`, chi-squared with
-    2k df; one very small p can carry it. Stouffer: :math:`\sum w_i z_i/\sqrt{\sum w_i^2}`, which
-    a study against the claim pulls back. Printed p-values are selected: significant ones are more
-    often printed, so a small combined p must not raise anybody's confidence by itself.
-
-    References
-    ----------
-    McKenzie & Brennan, Cochrane Handbook for Systematic Reviews of Interventions, chapter 12
-    (combining p-values), https://training.cochrane.org/handbook/current/chapter-12. Computed by
-    ``scipy.stats.combine_pvalues``.
-
-    Examples
-    --------
-    >>> found = combine_one_sided([0.005, 0.0975, 0.765])
-    >>> round(found.fisher_p, 4), round(found.stouffer_p, 4)
-    (0.0149, 0.0345)
-    """
-    p = np.asarray(p_values, dtype=float)
-    if p.ndim != 1 or len(p) < 2:
-        raise ValueError("p_values must be a list of at least two p-values")
-    _inside(p, (p > 0) & (p < 1), "p_values must lie between 0 and 1")
-    w = np.ones_like(p) if weights is None else np.asarray(weights, dtype=float)
-    if w.shape != p.shape:
-        raise ValueError(f"weights must be as many as p_values, {len(p)}, not {w.size}")
-    _inside(w, (w > 0) & np.isfinite(w), "weights must be above 0")
-    fisher = combine_pvalues(p, method="fisher")
-    stouffer = combine_pvalues(p, method="stouffer", weights=w)
-    return CombinedP(
-        fisher_p=float(fisher.pvalue),
-        fisher_statistic=float(fisher.statistic),
-        stouffer_p=float(stouffer.pvalue),
-        stouffer_z=float(stouffer.statistic),
-        k=len(p),
-    )
-
-
-def _inside(values: NDArray[np.float64], fine: NDArray[np.bool_], rule: str) -> None:
-    if not fine.all():
-        place = int(np.flatnonzero(~fine)[0])
-        raise ValueError(f"{rule}; number {place + 1} is {values[place]:g}")
 
 
 def contour_n(

@@ -6,8 +6,6 @@ notes of the result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
@@ -66,17 +64,16 @@ def log_odds_ratio(
     1.253 (SE 0.668)
       log odds ratio of separate groups
     """
-    tables = _two_groups(events1, n1, events0, n0, correction, r)
-    require(tables.no_zero, "events1", tables.events1, ZERO_CELL)
-    e1, f1, e0, f0 = tables.events1, tables.rest1, tables.events0, tables.rest0
+    (e1, f1, e0, f0), correlation, notes = _two_groups(events1, n1, events0, n0, correction, r)
+    require(_no_zero_cell(e1, f1, e0, f0), "events1", e1, ZERO_CELL)
     size1, size0 = e1 + f1, e0 + f0
-    shared = 2 * tables.correlation * np.sqrt(size1 / (e1 * f1)) * np.sqrt(size0 / (e0 * f0))
+    shared = 2 * correlation * np.sqrt(size1 / (e1 * f1)) * np.sqrt(size0 / (e0 * f0))
     return EffectSizes(
         effect=np.log(e1 / f1) - np.log(e0 / f0),
         variance=1 / e1 + 1 / f1 + 1 / e0 + 1 / f0 - shared,
-        measure="MPORM" if tables.paired else "OR",
-        method=f"log odds ratio of {tables.whose}",
-        notes=tables.notes,
+        measure="OR" if r is None else "MPORM",
+        method=f"log odds ratio of {_whose(r)}",
+        notes=notes,
     )
 
 
@@ -119,18 +116,17 @@ def risk_difference_effect(
     0.3 (SE 0.15)
       risk difference of separate groups
     """
-    tables = _two_groups(events1, n1, events0, n0, correction, r)
-    e1, f1, e0, f0 = tables.events1, tables.rest1, tables.events0, tables.rest0
+    (e1, f1, e0, f0), correlation, notes = _two_groups(events1, n1, events0, n0, correction, r)
     size1, size0 = e1 + f1, e0 + f0
     v1, v0 = e1 * f1 / size1**3, e0 * f0 / size0**3
-    variance = v1 + v0 - 2 * tables.correlation * np.sqrt(v1 * v0)
+    variance = v1 + v0 - 2 * correlation * np.sqrt(v1 * v0)
     require(variance > 0, "variance", variance, "above 0, which needs correction=0.5 here")
     return EffectSizes(
         effect=e1 / size1 - e0 / size0,
         variance=variance,
-        measure="MPRD" if tables.paired else "RD",
-        method=f"risk difference of {tables.whose}",
-        notes=tables.notes,
+        measure="RD" if r is None else "MPRD",
+        method=f"risk difference of {_whose(r)}",
+        notes=notes,
     )
 
 
@@ -259,27 +255,8 @@ def proportion_from_arcsine(values: ArrayLike, *, n: ArrayLike | None = None) ->
     return 0.5 * (1 - np.sign(np.cos(2 * x)) * np.sqrt(np.clip(inner, 0, 1)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Tables:
-    """Events and non-events of two groups per study, zero cells corrected where asked."""
-
-    events1: Array
-    rest1: Array
-    events0: Array
-    rest0: Array
-    correlation: Array
-    paired: bool
-    notes: tuple[str, ...]
-
-    @property
-    def no_zero(self) -> Mask:
-        """True for the studies without a zero cell."""
-        return _no_zero_cell(self.events1, self.rest1, self.events0, self.rest0)
-
-    @property
-    def whose(self) -> str:
-        """Whose events were counted, in words."""
-        return "the same patients" if self.paired else "separate groups"
+def _whose(r: ArrayLike | None) -> str:
+    return "separate groups" if r is None else "the same patients"
 
 
 def _two_groups(
@@ -289,8 +266,11 @@ def _two_groups(
     n0: ArrayLike,
     correction: float,
     r: ArrayLike | None,
-) -> _Tables:
-    """Check the counts of two groups and correct the tables with a zero cell."""
+) -> tuple[list[Array], Array, tuple[str, ...]]:
+    """Events and others of the first and the second group, zero cells corrected where asked.
+
+    With them the correlation within patients, and notes on what was corrected.
+    """
     e1, size1, e0, size0, correlation = study_columns(
         events1=events1, n1=n1, events0=events0, n0=n0, r=0.0 if r is None else r
     )
@@ -300,15 +280,7 @@ def _two_groups(
     if r is not None:
         require(size1 == size0, "n0", size0, "equal to n1 when r is given (the same patients)")
     cells, notes = _corrected([e1, size1 - e1, e0, size0 - e0], correction)
-    return _Tables(
-        events1=cells[0],
-        rest1=cells[1],
-        events0=cells[2],
-        rest0=cells[3],
-        correlation=correlation,
-        paired=r is not None,
-        notes=notes,
-    )
+    return cells, correlation, notes
 
 
 def _require_counts(events: Array, size: Array, events_name: str, size_name: str) -> None:

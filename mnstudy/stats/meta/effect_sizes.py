@@ -70,7 +70,7 @@ class EffectSizes(SmallResult):
     def _lines(self) -> list[str]:
         pairs = zip(self.effect, self.std_error, strict=True)
         shown = ", ".join(f"{effect:.4g} (SE {error:.3g})" for effect, error in pairs)
-        return [shown, self.method, *(f"note: {note}" for note in self.notes)]
+        return [shown, self.method]
 
 
 def standardised_mean_change(

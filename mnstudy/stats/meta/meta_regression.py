@@ -14,10 +14,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 from scipy.special import chdtrc, fdtrc
 
-from mnstudy.stats.meta.between_studies import GRID, ROOT_TOLERANCE, reml
+from mnstudy.stats.meta.between_studies import reml
 from mnstudy.stats.meta.effect_sizes import Array, require, study_columns
 from mnstudy.stats.meta.pooling import ADJUSTMENTS, quantile, two_sided_p
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval
@@ -106,7 +105,7 @@ class MetaRegression(SmallResult):
         left = f"between studies: tau² {self.tau2:.4g}{share}, k = {self.k}"
         law = "normal" if math.isinf(self.df) else f"t with {self.df:g} df"
         method = f"random effects (REML), {ADJUSTMENTS[self.knapp_hartung]} intervals, {law}"
-        return [*lines, left, method, *(f"note: {note}" for note in self.notes)]
+        return [*lines, left, method]
 
 
 def regress_effects(
@@ -173,8 +172,7 @@ def regress_effects(
     table, columns = _moderators(moderators, names, len(y))
     x = _with_intercept(table)
     _require_room(x, columns)
-    tau2 = _reml(y, v, x)
-    total = reml(y, v)
+    tau2, total = reml(y, v, x), reml(y, v)
     b, covariance, factor = _fit(y, v, x, tau2, knapp_hartung)
     k, p = x.shape
     df = math.inf if knapp_hartung is False else float(k - p)
@@ -270,37 +268,6 @@ def _fit(
     inverse = np.linalg.inv(r)
     used = 1.0 if adjusted is False else max(factor, 1.0) if adjusted == "adhoc" else factor
     return b, used * inverse @ inverse.T, factor
-
-
-def _reml(y: Array, v: Array, x: Array) -> float:
-    """Estimate tau² given moderators, as ``reml`` does without them."""
-    start = np.linalg.lstsq(x, y, rcond=None)[0]
-    grid = GRID * float(np.var(y - x @ start))
-    top = int(np.argmax([_restricted_log_likelihood(t, y, v, x) for t in grid]))
-    rising = _score(grid[top], y, v, x) > 0
-    if top == 0 and not rising:
-        return 0.0
-    low, high = grid[[top, top + 1]] if rising else grid[[top - 1, top]]
-    xtol = max(high * 1e-14, float(np.finfo(float).tiny))
-    return float(brentq(_score, low, high, args=(y, v, x), xtol=xtol, rtol=ROOT_TOLERANCE))
-
-
-def _restricted_log_likelihood(tau2: float, y: Array, v: Array, x: Array) -> float:
-    root = 1.0 / np.sqrt(v + tau2)
-    q, r = np.linalg.qr(x * root[:, None])
-    scaled = y * root
-    rest = scaled - q @ (q.T @ scaled)
-    return float(np.log(root).sum() - np.log(np.abs(np.diag(r))).sum() - 0.5 * rest @ rest)
-
-
-def _score(tau2: float, y: Array, v: Array, x: Array) -> float:
-    """Twice the slope of the restricted log-likelihood by tau²."""
-    root = 1.0 / np.sqrt(v + tau2)
-    q = np.linalg.qr(x * root[:, None])[0]
-    scaled = y * root
-    rest = root * (scaled - q @ (q.T @ scaled))
-    w = root**2
-    return float(rest @ rest - w.sum() + w @ (q**2).sum(axis=1))
 
 
 def _heterogeneity(y: Array, v: Array, x: Array, tau2: float) -> dict[str, float]:

@@ -95,7 +95,7 @@ class Pooled(SmallResult):
             scale = f"{self.tau2:.4g} ({self.tau2_ci_low:.4g} to {self.tau2_ci_high:.4g})"
             test = f"Q = {self.q:.4g}, p = {self.q_p_value:.3g}"
             lines.append(f"between studies: tau² {scale}, I² {self.i2:.3g} %, {test}")
-        return [*lines, self.description, *(f"note: {note}" for note in self.notes)]
+        return [*lines, self.description]
 
 
 def pool(
@@ -216,11 +216,8 @@ def leave_one_out(
     y, v, names = _studies(effects, variances, labels)
     if len(y) < 2:
         raise ValueError("leave_one_out needs at least 2 studies; there is 1")
-    rows = []
-    for index, name in enumerate(names):
-        kept = np.arange(len(y)) != index
-        rows.append(pool(y[kept], v[kept], **options).to_frame().assign(left_out=name))
-    return _first("left_out", pd.concat(rows, ignore_index=True))
+    rest = [pool(np.delete(y, i), np.delete(v, i), **options) for i in range(len(y))]
+    return _one_row_each(rest, "left_out", names)
 
 
 def correlation_grid(
@@ -258,18 +255,15 @@ def correlation_grid(
     """
     if not len(rs):
         raise ValueError("rs must hold at least one correlation, such as (0.3, 0.5, 0.7)")
-    rows = []
-    for r in rs:
-        found = effects_at(r)
-        pooled = (
-            found if isinstance(found, Pooled) else pool(found.effect, found.variance, **options)
-        )
-        rows.append(pooled.to_frame().assign(r=float(r)))
-    return _first("r", pd.concat(rows, ignore_index=True))
+    found = [effects_at(r) for r in rs]
+    pooled = [x if isinstance(x, Pooled) else pool(x.effect, x.variance, **options) for x in found]
+    return _one_row_each(pooled, "r", [float(r) for r in rs])
 
 
-def _first(column: str, frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[[column, *frame.columns.drop(column)]]
+def _one_row_each(found: Sequence[Pooled], column: str, keys: Sequence[Any]) -> pd.DataFrame:
+    frame = pd.concat([pooled.to_frame() for pooled in found], ignore_index=True)
+    frame.insert(0, column, list(keys))
+    return frame
 
 
 def _studies(

@@ -47,7 +47,6 @@ class Egger(SmallResult):
             f"{slope} per unit of standard error, p = {self.p_value:.3g}, k = {self.k}",
             f"effect without error: {limit}",
             f"Egger's regression, t with {self.df:g} df",
-            *(f"note: {note}" for note in self.notes),
         ]
 
 

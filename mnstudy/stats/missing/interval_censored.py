@@ -109,10 +109,7 @@ def turnbull(left: ArrayLike, right: ArrayLike) -> TurnbullFit:
     >>> turnbull([0, 0, 4, 8], [4, 8, 8, float("inf")]).quantile(0.5)
     (4.0, 8.0)
     """
-    low, high = _bounds(left, right)
-    inner_left, inner_right, holds = _innermost(low, high)
-    mass = _maximise(holds)
-    return TurnbullFit(left=inner_left, right=inner_right, mass=mass, n=len(low))
+    return _fit(*_bounds(left, right))[0]
 
 
 def share_by(
@@ -155,11 +152,9 @@ def share_by(
     codes, labels = pd.factorize(np.asarray(groups), sort=True)
     if len(codes) != len(low):
         raise ValueError("groups must have one label for each time")
-    inner_left, inner_right, holds = _innermost(low, high)
-    covered = _covered(inner_left, inner_right, time)
-    mass = _maximise(holds)
-    fit = TurnbullFit(left=inner_left, right=inner_right, mass=mass, n=len(low))
-    estimate = float(np.clip(mass @ covered, 0, 1))
+    fit, holds = _fit(low, high)
+    covered = _covered(fit.left, fit.right, time)
+    estimate = float(np.clip(fit.mass @ covered, 0, 1))
     count, n_groups = np.random.default_rng(rng), len(labels)
     drawn = count.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_resamples)
     shares = _resampled_shares(holds, drawn[:, codes].astype("float64"), covered)
@@ -193,15 +188,15 @@ def _bounds(left: ArrayLike, right: ArrayLike) -> tuple[Array, Array]:
     return low, high
 
 
-def _innermost(low: Array, high: Array) -> tuple[Array, Array, Array]:
-    """Find the intervals that can hold mass, and which observation holds which of them."""
+def _fit(low: Array, high: Array) -> tuple[TurnbullFit, Array]:
+    """Put mass on the intervals that can hold it; tell which observation holds which of them."""
     lefts, rights = np.unique(low), np.unique(high)
     # a left end directly followed by a right end, with no other left end between them
     next_right = rights[np.searchsorted(rights, lefts, side="right")]
     last_left = np.append(lefts[1:], np.inf) >= next_right
-    inner_left, inner_right = lefts[last_left], next_right[last_left]
-    holds = (low[:, None] <= inner_left) & (inner_right <= high[:, None])
-    return inner_left, inner_right, holds.astype("float64")
+    left, right = lefts[last_left], next_right[last_left]
+    holds = ((low[:, None] <= left) & (right <= high[:, None])).astype("float64")
+    return TurnbullFit(left=left, right=right, mass=_maximise(holds), n=len(low)), holds
 
 
 def _maximise(holds: Array) -> Array:

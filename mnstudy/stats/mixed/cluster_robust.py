@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed.design import Array, Mask, ModelRows, as_float, read
-from mnstudy.stats.mixed.fit import Contrast, rounded, t_inference, weight_rows
+from mnstudy.stats.mixed.design import Array, Mask, ModelRows, read_one
+from mnstudy.stats.mixed.fit import LinearFit, t_inference
 from mnstudy.stats.mixed.solve import CONSTANT
 from mnstudy.stats.mixed.sums import BasisSums, basis_sums
 from mnstudy.stats.result import check_level
@@ -39,7 +39,7 @@ EVEN = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class RobustFit:
+class RobustFit(LinearFit):
     """Ordinary least squares with CR2 standard errors and Satterthwaite degrees of freedom.
 
     ``without_error`` names columns whose standard error cannot be estimated: a single group
@@ -47,78 +47,18 @@ class RobustFit:
     ``coefficients``, and a contrast that rests on them is refused.
     """
 
-    coefficients: pd.DataFrame
-    covariance: Array
-    n_obs: int
-    n_groups: int
-    n_missing: int
-    confidence_level: float
     without_error: tuple[str, ...]
     _beta: Array
     _blocks: Blocks
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns, in order."""
-        return tuple(self.coefficients.index)
-
-    def contrast(
-        self,
-        weights: Any,
-        *,
-        name: str = "contrast",
-        confidence_level: float | None = None,
-    ) -> Contrast:
-        """Estimate a weighted sum of coefficients.
-
-        Parameters
-        ----------
-        weights : array of shape (p,), mapping of column name to weight, or column name
-        name : what the contrast is called in the result
-        confidence_level : float, optional
-            The fit's own when not given.
-
-        Raises
-        ------
-        ValueError
-            A single group determines the weighted sum, or all groups agree on it.
-        """
-        level = self.confidence_level if confidence_level is None else confidence_level
-        rows = weight_rows(weights, self.names)
-        if len(rows) != 1:
-            raise ValueError("contrast() takes one row of weights; use contrasts() for several")
+    def _refuse(self, rows: Array, name: str) -> None:
         if self._blocks.rests_on_one(rows)[0]:
             raise ValueError(ONE_CLUSTER_DECIDES.format(what=repr(name)))
         if self._blocks.too_even(rows)[0]:
             raise ValueError(EVEN.format(what=repr(name)))
-        values = _inference(self._blocks, self._beta, rows, level)
-        single = {column: float(array[0]) for column, array in values.items()}
-        return Contrast(**single, confidence_level=level, name=name)
 
-    def contrasts(
-        self,
-        weights: Any,
-        *,
-        names: Sequence[str] | None = None,
-        confidence_level: float | None = None,
-    ) -> pd.DataFrame:
-        """Estimate several weighted sums; nan where a standard error cannot be estimated."""
-        level = self.confidence_level if confidence_level is None else confidence_level
-        rows = weight_rows(weights, self.names)
-        frame = pd.DataFrame(_inference(self._blocks, self._beta, rows, level))
-        if names is not None:
-            frame.index = pd.Index(list(names), name="name")
-        return frame
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the coefficients, nothing rounded."""
-        return self.coefficients.copy()
-
-    def __repr__(self) -> str:
-        return f"{rounded(self.coefficients).to_string()}\n" + "\n".join(self._footer())
-
-    def _repr_html_(self) -> str:
-        return f"{rounded(self.coefficients).to_html()}<p>{'<br>'.join(self._footer())}</p>"
+    def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
+        return _inference(self._blocks, self._beta, rows, confidence_level)
 
     def _footer(self) -> list[str]:
         lines = [
@@ -198,10 +138,7 @@ def cluster_robust(
     >>> print(fit.contrast("treated", name="treated"))
     treated: 1.25 (95% CI 0.2229 to 2.277), t = 3.87, df = 3, p = 0.0305
     """
-    y_array = as_float(y, "y")
-    if y_array.ndim != 1:
-        raise ValueError("y must be one-dimensional, one outcome per row of X")
-    design = read(y_array, X, groups, names)
+    design = read_one(y, X, groups, names)
     if len(design.sizes) < 2:
         raise ValueError(
             "all rows belong to one group, so differences between groups cannot be estimated; "

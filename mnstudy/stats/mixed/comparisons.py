@@ -1,27 +1,34 @@
 """The comparisons outcome studies ask for, each a contrast of one random-intercept model.
 
 Paired and unpaired forms are separate functions: the caller's declared design chooses, and a
-design that contradicts the function raises instead of switching form. ``confidence_level``, ``df``
-and ``variance`` are those of `random_intercept` throughout.
+design that contradicts the function raises instead of switching form. ``options`` are those of
+`random_intercept` throughout: ``confidence_level``, ``df`` and ``variance``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
 
 from mnstudy.errors import DesignError
-from mnstudy.stats.mixed.design import Array, Codes, factorize
+from mnstudy.stats.mixed.design import Array, Codes, as_float, column_names, factorize
 from mnstudy.stats.mixed.fit import Contrast, FTest, MixedFit
 from mnstudy.stats.mixed.model import random_intercept
-from mnstudy.stats.mixed.rows import CompleteRows, complete, group_means, indicator, varies_within
 from mnstudy.stats.mixed.solve import Df, Variance
 
 NAME = "treated - control"
+
+
+class FitOptions(TypedDict, total=False):
+    """Options that every comparison hands on to `random_intercept`."""
+
+    confidence_level: float
+    df: Df
+    variance: Variance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,10 +61,7 @@ def arm_difference(
     treated: Any,
     groups: Any = None,
     covariates: Any = None,
-    *,
-    confidence_level: float = 0.95,
-    df: Df = "satterthwaite",
-    variance: Variance = "bounded",
+    **options: Unpack[FitOptions],
 ) -> MeanDifference:
     """Compare two arms of different patients, adjusted for covariates.
 
@@ -68,19 +72,21 @@ def arm_difference(
     groups : sequence of length n, optional
         Patient of each row; None when each row is a patient of its own (two-sample t-test).
     covariates : array or frame of n rows, optional
+    **options
+        Of `random_intercept`: ``confidence_level``, ``df``, ``variance``.
 
     Raises
     ------
     DesignError
         A patient is in both arms; that is `paired_difference`.
     """
-    rows = complete(y, {"treated": treated}, groups, covariates)
-    arm = indicator(rows.columns[0])
-    if varies_within(arm, rows.codes):
+    rows = _complete(y, {"treated": treated}, groups, covariates)
+    arm = _indicator(rows.columns[0])
+    if _varies_within(arm, rows.codes):
         raise DesignError(
             "some patients have treated and control rows; use paired_difference for this design"
         )
-    fit = rows.fit({"control": np.ones(len(arm)), NAME: arm}, confidence_level, df, variance)
+    fit = rows.fit({"control": np.ones(len(arm)), NAME: arm}, **options)
     return _read_off(rows, arm, fit, "two arms" + _adjusted(rows))
 
 
@@ -93,10 +99,7 @@ def paired_difference(
     y: Any,
     treated: Any,
     groups: Any,
-    *,
-    confidence_level: float = 0.95,
-    df: Df = "satterthwaite",
-    variance: Variance = "bounded",
+    **options: Unpack[FitOptions],
 ) -> MeanDifference:
     """Compare treated and control sides of the same patients.
 
@@ -106,6 +109,8 @@ def paired_difference(
         Outcome, and 1/0 or true/false for the side.
     groups : sequence of length n
         Patient of each row.
+    **options
+        Of `random_intercept`: ``confidence_level``, ``df``, ``variance``.
 
     Notes
     -----
@@ -126,8 +131,8 @@ def paired_difference(
     treated - control: 1.25 (95% CI 0.2229 to 2.277), t = 3.87, df = 3, p = 0.0305
     paired t-test; 4 treated and 4 control rows of 4 groups, 0 left out (missing)
     """
-    rows = complete(y, {"treated": treated}, groups)
-    side = indicator(rows.columns[0])
+    rows = _complete(y, {"treated": treated}, groups)
+    side = _indicator(rows.columns[0])
     means, arm, codes = _side_means(rows, side)
     both = np.bincount(codes) == 2
     if not both.any():
@@ -143,42 +148,33 @@ def paired_difference(
     )
     columns = {"control": np.ones(len(arm)), NAME: arm}
     if both.all():
-        return _paired_t(sides, side, confidence_level, df, variance)
+        return _paired_t(sides, side, **options)
     method = (
         f"random-intercept model of side means: {both.sum()} patients with both sides, "
         f"{(~both).sum()} with one"
     )
-    fit = sides.fit(columns, confidence_level, df, variance)
+    fit = sides.fit(columns, **options)
     return _read_off(sides, side, fit, method)
 
 
 def _side_means(rows: CompleteRows, side: Array) -> tuple[Array, Array, Codes]:
     """Mean per patient and side, control rows before treated rows of each patient."""
     cell, inverse = np.unique(2 * rows.codes + side.astype(int), return_inverse=True)
-    return group_means(rows.y, inverse), (cell % 2).astype(float), cell // 2
+    return _group_means(rows.y, inverse), (cell % 2).astype(float), cell // 2
 
 
-def _paired_t(
-    sides: CompleteRows, side: Array, confidence_level: float, df: Df, variance: Variance
-) -> MeanDifference:
+def _paired_t(sides: CompleteRows, side: Array, **options: Unpack[FitOptions]) -> MeanDifference:
     """Fit the differences of complete pairs, and each side, by their mean alone."""
 
     def mean(values: Array, name: str) -> MixedFit:
-        return random_intercept(
-            values,
-            np.ones((len(values), 1)),
-            pd.Index(sides.labels),
-            [name],
-            confidence_level=confidence_level,
-            df=df,
-            variance=variance,
-        )
+        ones = np.ones((len(values), 1))
+        return random_intercept(values, ones, pd.Index(sides.labels), [name], **options)
 
     def describe(values: Array, name: str) -> Contrast:
         if np.ptp(values) > 0:
             return mean(values, name).contrast([1.0], name=name)
         unknown = dict.fromkeys(("ci_low", "ci_high", "std_error", "df", "t", "p_value"), np.nan)
-        level = confidence_level
+        level = fit.confidence_level
         return Contrast(estimate=float(values[0]), name=name, confidence_level=level, **unknown)
 
     control, treated = sides.y[0::2], sides.y[1::2]
@@ -201,10 +197,7 @@ def ancova(
     treated: Any,
     baseline: Any,
     groups: Any = None,
-    *,
-    confidence_level: float = 0.95,
-    df: Df = "satterthwaite",
-    variance: Variance = "bounded",
+    **options: Unpack[FitOptions],
 ) -> MeanDifference:
     """Compare final values (or changes) adjusted for baseline; both give the same difference.
 
@@ -213,15 +206,17 @@ def ancova(
     outcome, treated, baseline : arrays of length n
     groups : sequence of length n, optional
         Patient of each row; sides of one patient may be in different arms.
+    **options
+        Of `random_intercept`: ``confidence_level``, ``df``, ``variance``.
 
     References
     ----------
     Vickers & Altman (2001), doi 10.1136/bmj.323.7321.1123.
     """
     frame = pd.DataFrame({"baseline": np.asarray(baseline)})
-    rows = complete(outcome, {"treated": treated}, groups, frame)
-    arm = indicator(rows.columns[0])
-    fit = rows.fit({"control": np.ones(len(arm)), NAME: arm}, confidence_level, df, variance)
+    rows = _complete(outcome, {"treated": treated}, groups, frame)
+    arm = _indicator(rows.columns[0])
+    fit = rows.fit({"control": np.ones(len(arm)), NAME: arm}, **options)
     return _read_off(rows, arm, fit, "analysis of covariance on baseline")
 
 
@@ -243,17 +238,22 @@ def _read_off(rows: CompleteRows, treated: Array, fit: MixedFit, method: str) ->
 def before_after(
     change: Any,
     groups: Any = None,
-    *,
-    confidence_level: float = 0.95,
-    df: Df = "satterthwaite",
-    variance: Variance = "bounded",
+    **options: Unpack[FitOptions],
 ) -> MixedFit:
     """Estimate the mean change from baseline; several sites of a patient share an intercept.
 
     With one row per patient (``groups`` None) this is the one-sample, or paired, t-test.
+
+    Parameters
+    ----------
+    change : array of length n
+    groups : sequence of length n, optional
+        Patient of each row.
+    **options
+        Of `random_intercept`: ``confidence_level``, ``df``, ``variance``.
     """
-    rows = complete(change, {}, groups)
-    return rows.fit({"mean change": np.ones(len(rows.y))}, confidence_level, df, variance)
+    rows = _complete(change, {}, groups)
+    return rows.fit({"mean change": np.ones(len(rows.y))}, **options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -278,10 +278,7 @@ def within_between(
     x: Any,
     groups: Any,
     covariates: Any = None,
-    *,
-    confidence_level: float = 0.95,
-    df: Df = "satterthwaite",
-    variance: Variance = "bounded",
+    **options: Unpack[FitOptions],
 ) -> WithinBetween:
     """Split the slope of y on x into its within-patient and between-patient parts.
 
@@ -295,6 +292,8 @@ def within_between(
     groups : sequence of length n
         Patient of each row.
     covariates : array or frame of n rows, optional
+    **options
+        Of `random_intercept`: ``confidence_level``, ``df``, ``variance``.
 
     Raises
     ------
@@ -310,15 +309,15 @@ def within_between(
     ----------
     Mundlak (1978), doi 10.2307/1913646. Neuhaus & Kalbfleisch (1998), doi 10.2307/3109770.
     """
-    rows = complete(y, {"x": x}, groups, covariates)
+    rows = _complete(y, {"x": x}, groups, covariates)
     values = rows.columns[0] - rows.columns[0].mean()
-    mean = group_means(values, rows.codes)[rows.codes]
-    if not varies_within(values, rows.codes):
+    mean = _group_means(values, rows.codes)[rows.codes]
+    if not _varies_within(values, rows.codes):
         raise DesignError("x does not vary within any patient; only between-patient slopes exist")
     if np.ptp(mean) <= 1e-9 * np.ptp(values):
         raise DesignError("patients do not differ in their mean x; only a within slope exists")
     columns = {"mean": np.ones(len(values)), "within": values - mean, "between": mean}
-    fit = rows.fit(columns, confidence_level, df, variance)
+    fit = rows.fit(columns, **options)
     return WithinBetween(
         within=fit.contrast(["within"], name="within"),
         between=fit.contrast(["between"], name="between"),
@@ -352,10 +351,7 @@ def heterogeneity(
     level: Any,
     groups: Any = None,
     covariates: Any = None,
-    *,
-    confidence_level: float = 0.95,
-    df: Df = "satterthwaite",
-    variance: Variance = "bounded",
+    **options: Unpack[FitOptions],
 ) -> Heterogeneity:
     """Test whether the mean differs between levels and estimate every pairwise difference.
 
@@ -368,6 +364,8 @@ def heterogeneity(
         Patient of each row; None when each row is a patient of its own.
     covariates : array or frame of n rows, optional
         Means are adjusted to the average covariate.
+    **options
+        Of `random_intercept`: ``confidence_level``, ``df``, ``variance``.
 
     Returns
     -------
@@ -383,26 +381,25 @@ def heterogeneity(
     """
     codes, labels = _ordered(level)
     position = np.where(codes < 0, np.nan, codes)
-    rows = complete(y, {"level": position}, groups, covariates)
+    rows = _complete(y, {"level": position}, groups, covariates)
     present, index = np.unique(rows.columns[0].astype(int), return_inverse=True)
     names = [str(labels[code]) for code in present]
     q = len(names)
     if q < 2:
         raise ValueError(f"only level {', '.join(names)} has complete rows; two are needed")
     dummies = {name: (index == j).astype(float) for j, name in enumerate(names)}
-    fit = rows.fit(dummies, confidence_level, df, variance)
+    fit = rows.fit(dummies, **options)
     weights = np.eye(q, len(fit.names))
     means = fit.contrasts(weights, names=names)
     means["n_rows"] = np.bincount(index)
-    pairs = _pairs(fit, weights, names, confidence_level)
-    adjusted = f", adjusted for {', '.join(rows.covariate_names)}" if rows.covariate_names else ""
+    pairs = _pairs(fit, weights, names)
     return Heterogeneity(
         test=fit.test(weights[1:] - weights[:1]),
         means=means,
         pairs=pairs,
-        largest=_largest(pairs, confidence_level),
+        largest=_largest(pairs, fit.confidence_level),
         largest_levels=_levels(pairs, names),
-        method=f"{q} levels, {len(pairs)} pairs at the Bonferroni level{adjusted}",
+        method=f"{q} levels, {len(pairs)} pairs at the Bonferroni level{_adjusted(rows)}",
         fit=fit,
     )
 
@@ -419,13 +416,11 @@ def _ordered(level: Any) -> tuple[Codes, pd.Index]:
     return np.where(codes < 0, -1, place[codes] if len(place) else codes), pd.Index(labels)[rank]
 
 
-def _pairs(
-    fit: MixedFit, weights: Array, names: list[str], confidence_level: float
-) -> pd.DataFrame:
+def _pairs(fit: MixedFit, weights: Array, names: list[str]) -> pd.DataFrame:
     chosen = list(combinations(range(len(names)), 2))
     rows = np.array([weights[b] - weights[a] for a, b in chosen])
     labels = [f"{names[b]} - {names[a]}" for a, b in chosen]
-    simultaneous = 1.0 - (1.0 - confidence_level) / len(chosen)
+    simultaneous = 1.0 - (1.0 - fit.confidence_level) / len(chosen)
     pairs = fit.contrasts(rows, names=labels, confidence_level=simultaneous)
     pairs["p_value"] = np.minimum(pairs["p_value"] * len(chosen), 1.0)
     return pairs
@@ -442,3 +437,86 @@ def _largest(pairs: pd.DataFrame, confidence_level: float) -> Contrast:
     row = pairs.iloc[int(np.argmax(np.abs(pairs["estimate"])))]
     values = {str(column): float(value) for column, value in row.items()}
     return Contrast(**values, confidence_level=confidence_level, name=str(row.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CompleteRows:
+    """Complete rows; covariates are centred, so means are adjusted to the average covariate."""
+
+    y: Array
+    columns: tuple[Array, ...]
+    covariates: Array
+    covariate_names: tuple[str, ...]
+    codes: Codes
+    labels: Any
+    n_missing: int
+
+    def fit(self, columns: dict[str, Array], **options: Unpack[FitOptions]) -> MixedFit:
+        """Fit the columns given, by name, and the covariates after them."""
+        return random_intercept(
+            self.y,
+            np.column_stack([*columns.values(), self.covariates]),
+            pd.Categorical.from_codes(self.codes, pd.Index(self.labels)),
+            [*columns, *self.covariate_names],
+            **options,
+        )
+
+
+def _complete(y: Any, columns: dict[str, Any], groups: Any, covariates: Any = None) -> CompleteRows:
+    """Leave out and count rows with a missing value; ``groups`` None makes each row its own."""
+    y_all = as_float(y, "y")
+    codes, labels = factorize(np.arange(len(y_all)) if groups is None else groups)
+    extra, names = _covariates(covariates, len(y_all))
+    used = [as_float(column, name) for name, column in columns.items()]
+    lengths = {len(y_all), len(extra), len(codes), *map(len, used)}
+    if len(lengths) > 1:
+        raise ValueError(f"inputs have different lengths {sorted(lengths)}; give one entry per row")
+    table = np.column_stack([y_all, *used, extra])
+    kept = ~np.isnan(table).any(axis=1) & (codes >= 0)
+    if not kept.any():
+        raise ValueError(f"no complete row among the {len(y_all)} given")
+    table = table[kept]
+    extra = table[:, 1 + len(used) :]
+    present, codes = np.unique(codes[kept], return_inverse=True)
+    return CompleteRows(
+        y=table[:, 0],
+        columns=tuple(table[:, 1 : 1 + len(used)].T),
+        covariates=extra - extra.mean(axis=0),
+        covariate_names=names,
+        codes=codes,
+        labels=labels[present],
+        n_missing=len(y_all) - len(table),
+    )
+
+
+def _covariates(covariates: Any, n: int) -> tuple[Array, tuple[str, ...]]:
+    if covariates is None:
+        return np.empty((n, 0)), ()
+    extra = as_float(covariates, "covariates")
+    extra = extra[:, None] if extra.ndim == 1 else extra
+    if isinstance(covariates, pd.DataFrame):
+        return extra, column_names(covariates, extra.shape[1], None)
+    return extra, tuple(f"covariate {j + 1}" for j in range(extra.shape[1]))
+
+
+def _indicator(treated: Array) -> Array:
+    """Check that a column is 1/0 (or true/false) and that both occur."""
+    values = np.unique(treated)
+    if not np.array_equal(values, [0.0, 1.0]):
+        raise ValueError(
+            "treated must be true/false or 1/0 and both must occur among complete rows; "
+            f"found {', '.join(f'{value:g}' for value in values[:5])}"
+        )
+    return treated
+
+
+def _group_means(values: Array, codes: Codes) -> Array:
+    """Mean of each group."""
+    return np.bincount(codes, weights=values) / np.bincount(codes)
+
+
+def _varies_within(values: Array, codes: Codes) -> bool:
+    """Whether any group holds two different values."""
+    first = np.empty(codes.max() + 1)
+    first[codes] = values
+    return bool(np.any(first[codes] != values))

@@ -92,6 +92,14 @@ def read(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> ModelRows:
     return _keep_complete(y_array, x_array, codes, labels, chosen)
 
 
+def read_one(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> ModelRows:
+    """Read a single outcome with its columns and groups."""
+    outcome = as_float(y, "y")
+    if outcome.ndim != 1:
+        raise ValueError("y must be one-dimensional, one outcome per row of X")
+    return read(outcome, x, groups, names)
+
+
 def _keep_complete(
     y: Array, x: Array, codes: Codes, labels: Any, names: tuple[str, ...]
 ) -> ModelRows:

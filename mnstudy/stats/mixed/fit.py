@@ -26,69 +26,44 @@ COLUMNS = ("estimate", "std_error", "df", "t", "p_value", "ci_low", "ci_high")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class MixedFit:
-    """A linear model with a random intercept per group, fitted by REML.
-
-    ``boundary`` marks a between-group variance held at zero; df are then those of ordinary least
-    squares. An unbounded fit is never marked; its ``variance_between`` may be negative, which says
-    that rows of one group are less alike than rows of different groups. When every group has one
-    row the two variances cannot be told apart: ``variance_between`` is nan, ``variance_within``
-    holds their sum and ``df_method`` is "residual". ``variance_subgroups`` and ``n_subgroups``
-    belong to nested intercepts (sites of a patient) and are None without them. The fit refers to
-    the arrays it was given, uncopied.
-    """
+class LinearFit:
+    """Coefficients with t-intervals, one row each, and what can be asked of them."""
 
     coefficients: pd.DataFrame
     covariance: Array
-    variance_between: float
-    variance_within: float
-    log_likelihood: float
-    boundary: bool
     n_obs: int
     n_groups: int
     n_missing: int
     confidence_level: float
-    df_method: DfMethod
-    variance_subgroups: float | None = None
-    n_subgroups: int | None = None
-    _precision: Precision
-    _beta: Array
-    _intercepts: Intercepts
-    _design: ModelRows
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
-        return self._design.names
-
-    @property
-    def icc(self) -> float:
-        """Share of the variance that lies between groups; correlation of two rows of one group."""
-        rest = self.variance_within + (self.variance_subgroups or 0.0)
-        return self.variance_between / (self.variance_between + rest)
+        return tuple(self.coefficients.index)
 
     def contrast(
-        self,
-        weights: Any,
-        *,
-        name: str = "contrast",
-        confidence_level: float | None = None,
+        self, weights: Any, *, name: str = "contrast", confidence_level: float | None = None
     ) -> Contrast:
         """Estimate a weighted sum of coefficients.
 
         Parameters
         ----------
-        weights : array of shape (p,) or mapping of column name to weight
+        weights : array of shape (p,), mapping of column name to weight, or column name
         name : what the contrast is called in the result
         confidence_level : float, optional
             The fit's own when not given.
+
+        Raises
+        ------
+        ValueError
+            Weights for other columns, or a sum whose standard error cannot be estimated.
         """
-        level = self.confidence_level if confidence_level is None else confidence_level
         rows = weight_rows(weights, self.names)
         if len(rows) != 1:
             raise ValueError("contrast() takes one row of weights; use contrasts() for several")
-        values = inference(self._precision, self._beta, rows, level)
-        single = {column: float(array[0, 0]) for column, array in values.items()}
+        self._refuse(rows, name)
+        level = self.confidence_level if confidence_level is None else confidence_level
+        single = {column: float(values[0]) for column, values in self._infer(rows, level).items()}
         return Contrast(**single, confidence_level=level, name=name)
 
     def contrasts(
@@ -100,11 +75,70 @@ class MixedFit:
     ) -> pd.DataFrame:
         """Estimate several weighted sums; one row each, with the columns of ``coefficients``."""
         level = self.confidence_level if confidence_level is None else confidence_level
-        values = inference(self._precision, self._beta, weight_rows(weights, self.names), level)
-        frame = pd.DataFrame({column: array[0] for column, array in values.items()})
+        frame = pd.DataFrame(self._infer(weight_rows(weights, self.names), level))
         if names is not None:
             frame.index = pd.Index(list(names), name="name")
         return frame
+
+    def _refuse(self, rows: Array, name: str) -> None:
+        """Refuse a contrast without a standard error."""
+
+    def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
+        """Estimate, error, df, t, p and interval of every row of weights: arrays (q,)."""
+        raise NotImplementedError
+
+    def _footer(self) -> list[str]:
+        raise NotImplementedError
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the coefficients, nothing rounded."""
+        return self.coefficients.copy()
+
+    def _rounded(self) -> pd.DataFrame:
+        first = ["estimate", "ci_low", "ci_high", "std_error", "df", "t", "p_value"]
+        return self.coefficients[first].map(lambda value: f"{value:.4g}")
+
+    def __repr__(self) -> str:
+        return "\n".join([self._rounded().to_string(), *self._footer()])
+
+    def _repr_html_(self) -> str:
+        return f"{self._rounded().to_html()}<p>{'<br>'.join(self._footer())}</p>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MixedFit(LinearFit):
+    """A linear model with a random intercept per group, fitted by REML.
+
+    ``boundary`` marks a between-group variance held at zero; df are then those of ordinary least
+    squares. An unbounded fit is never marked; its ``variance_between`` may be negative, which says
+    that rows of one group are less alike than rows of different groups. When every group has one
+    row the two variances cannot be told apart: ``variance_between`` is nan, ``variance_within``
+    holds their sum and ``df_method`` is "residual". ``variance_subgroups`` and ``n_subgroups``
+    belong to nested intercepts (sites of a patient) and are None without them. The fit refers to
+    the arrays it was given, uncopied.
+    """
+
+    variance_between: float
+    variance_within: float
+    log_likelihood: float
+    boundary: bool
+    df_method: DfMethod
+    variance_subgroups: float | None = None
+    n_subgroups: int | None = None
+    _precision: Precision
+    _beta: Array
+    _intercepts: Intercepts
+    _design: ModelRows
+
+    @property
+    def icc(self) -> float:
+        """Share of the variance that lies between groups; correlation of two rows of one group."""
+        rest = self.variance_within + (self.variance_subgroups or 0.0)
+        return self.variance_between / (self.variance_between + rest)
+
+    def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
+        found = inference(self._precision, self._beta, rows, confidence_level)
+        return {column: array[0] for column, array in found.items()}
 
     def test(self, weights: Any) -> FTest:
         """Test that every weighted sum is zero, with a Satterthwaite or Kenward-Roger F.
@@ -150,17 +184,6 @@ class MixedFit:
         full = np.full(len(self._design.kept), np.nan)
         full[self._design.kept] = values
         return full
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the coefficients, nothing rounded."""
-        return self.coefficients.copy()
-
-    def __repr__(self) -> str:
-        return f"{rounded(self.coefficients).to_string()}\n" + "\n".join(self._footer())
-
-    def _repr_html_(self) -> str:
-        footer = "<br>".join(self._footer())
-        return f"{rounded(self.coefficients).to_html()}<p>{footer}</p>"
 
     def _footer(self) -> list[str]:
         between = "between groups not separable"
@@ -319,9 +342,3 @@ def single_fit(
         _design=design,
         **values,
     )
-
-
-def rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Coefficients as text, as a fit prints them."""
-    first = ["estimate", "ci_low", "ci_high", "std_error", "df", "t", "p_value"]
-    return frame[first].map(lambda value: f"{value:.4g}")

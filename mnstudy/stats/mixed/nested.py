@@ -22,7 +22,7 @@ from mnstudy.stats.mixed.degrees_of_freedom import (
     from_information,
     on_columns,
 )
-from mnstudy.stats.mixed.design import Array, Codes, ModelRows, as_float, factorize, read
+from mnstudy.stats.mixed.design import Array, Codes, ModelRows, factorize, read_one
 from mnstudy.stats.mixed.fit import Intercepts, MixedFit, single_fit
 from mnstudy.stats.mixed.solve import (
     CONSTANT,
@@ -120,14 +120,12 @@ def _read(
     y: Any, x: Any, groups: Any, subgroups: Any, names: Sequence[str] | None
 ) -> tuple[ModelRows, Codes, Any]:
     """Read rows by site; give the patient of each site and the patients' labels."""
-    if as_float(y, "y").ndim != 1:
-        raise ValueError("y must be one-dimensional")
     (outer, labels), (inner, kinds) = factorize(groups), factorize(subgroups)
     if len(outer) != len(inner):
         raise ValueError(f"groups has {len(outer)} rows and subgroups has {len(inner)}")
     missing = (outer < 0) | (inner < 0)
     pair = np.where(missing, np.nan, outer * max(len(kinds), 1) + inner)
-    design = read(y, x, pair, names)
+    design = read_one(y, x, pair, names)
     parent, patients = factorize(np.asarray(design.labels) // max(len(kinds), 1))
     if len(patients) < 2:
         raise ValueError("all rows belong to one group; pass the patient of each row as groups")

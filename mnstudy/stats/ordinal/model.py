@@ -76,7 +76,6 @@ class ProportionalOdds(SmallResult):
             self.method,
             f"{len(self.levels)} levels, {self.n_obs} rows{groups}, {self.n_missing} missing; "
             f"log-likelihood {self.log_likelihood:.6g}",
-            *(f"note: {note}" for note in self.notes),
         ]
 
 

@@ -54,7 +54,6 @@ class Proportionality(SmallResult):
         return [
             *rows,
             f"{self.method}; {self.n_obs} rows{groups}, {self.n_missing} missing",
-            *(f"note: {note}" for note in self.notes),
         ]
 
 

@@ -44,7 +44,7 @@ class HodgesLehmann(SmallResult):
         main = interval(self.estimate, self.ci_low, self.ci_high, self.confidence_level)
         n = f"n = {self.n1}" + (f" and {self.n0}" if self.n0 else "")
         level = f"achieved level {percent(round(self.achieved_level, 4))}"
-        return [f"{main}, {n}", f"{self.method}; {level}", *(f"note: {x}" for x in self.notes)]
+        return [f"{main}, {n}", f"{self.method}; {level}"]
 
 
 def hodges_lehmann(

@@ -50,7 +50,6 @@ class SignedRank(SmallResult):
         return [
             f"{main}, p = {self.p_value:.3g} ({self.alternative})",
             f"{self.method}; {counts}",
-            *(f"note: {note}" for note in self.notes),
         ]
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 from scipy.optimize import brentq
-from scipy.stats import rankdata
+from statsmodels.stats.nonparametric import rank_compare_2indep
 
-from mnstudy.stats.counts.pairs import tango_limits
-from mnstudy.stats.ranks.signed_rank import Array, differences, sample
+from mnstudy.stats.counts.two_groups import tango_limits
+from mnstudy.stats.ranks.signed_rank import differences, sample
 from mnstudy.stats.result import (
     ALTERNATIVES,
     Alternative,
@@ -21,6 +21,9 @@ from mnstudy.stats.result import (
     check_option,
     interval,
 )
+
+# statsmodels' words for scipy's.
+_SIDES = {"two-sided": "two-sided", "less": "smaller", "greater": "larger"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -46,7 +49,6 @@ class BrunnerMunzel(SmallResult):
         return [
             f"P(better) {main}, p = {self.p_value:.3g} ({self.alternative})",
             f"{test}, n = {self.n1} and {self.n0}",
-            *(f"note: {note}" for note in self.notes),
         ]
 
 
@@ -89,10 +91,10 @@ def brunner_munzel(
     Notes
     -----
     Each x has the share :math:`s_i` of y below it (ties half), each y the share :math:`t_j` of x.
-    :math:`\hat p = \bar s`, :math:`se^2 = S_s^2/n_1 + S_t^2/n_0`, t with Satterthwaite's df. The
-    p-value is that of ``scipy.stats.brunnermunzel``. The interval is cut at 0 and 1. Groups that
-    do not overlap have no variance: p and limits are nan then; ``probability_of_superiority``
-    has limits still.
+    :math:`\hat p = \bar s`, :math:`se^2 = S_s^2/n_1 + S_t^2/n_0`, t with Satterthwaite's df, as in
+    ``statsmodels.stats.nonparametric.rank_compare_2indep``, which computes it. The interval is cut
+    at 0 and 1. Groups that do not overlap have no variance: p and limits are nan then;
+    ``probability_of_superiority`` has limits still.
 
     References
     ----------
@@ -107,20 +109,14 @@ def brunner_munzel(
     check_option("alternative", alternative, ALTERNATIVES)
     level = check_level(confidence_level)
     first, second = sample("x", x, least=2), sample("y", y, least=2)
-    above_y, above_x = _shares(first, second)
-    estimate = float(above_y.mean())
-    v1 = float(above_y.var(ddof=1)) / len(first)
-    v0 = float(above_x.var(ddof=1)) / len(second)
-    error = math.sqrt(v1 + v0)
-    t = df = p = low = high = math.nan
-    if error > 0:
-        t = (estimate - 0.5) / error
-        df = (v1 + v0) ** 2 / (v1**2 / (len(first) - 1) + v0**2 / (len(second) - 1))
-        p = _p_value(t, df, alternative)
-        reach = float(special.stdtrit(df, (1.0 + level) / 2.0)) * error
-        low, high = max(0.0, estimate - reach), min(1.0, estimate + reach)
+    with np.errstate(divide="ignore", invalid="ignore"):  # groups apart have no variance
+        found = rank_compare_2indep(first, second)
+        test = found.test_prob_superior(alternative=_SIDES[alternative])
+        low, high = np.clip(found.conf_int(alpha=1.0 - level), 0.0, 1.0)
+    error, values = math.sqrt(found.var_prob), (found.df, test.statistic, test.pvalue, low, high)
+    df, t, p, low, high = (float(x) if error > 0 else math.nan for x in values)
     return BrunnerMunzel(
-        estimate=estimate,
+        estimate=float(found.prob1),
         ci_low=low,
         ci_high=high,
         confidence_level=level,
@@ -183,7 +179,8 @@ def probability_of_superiority(
     else:
         first, second = sample("x", x), sample("y", y)
         n1, n0 = len(first), len(second)
-        estimate = float(_shares(first, second)[0].mean())
+        with np.errstate(divide="ignore", invalid="ignore"):
+            estimate = float(rank_compare_2indep(first, second).prob1)
         low = _lower_limit(estimate, n1, n0, z)
         high = 1.0 - _lower_limit(1.0 - estimate, n1, n0, z)
     return Superiority(
@@ -196,20 +193,6 @@ def probability_of_superiority(
         n1=n1,
         n0=n0,
     )
-
-
-def _shares(first: Array, second: Array) -> tuple[Array, Array]:
-    """For each value the share of the other group that lies below it, ties half."""
-    together = rankdata(np.concatenate([first, second]))
-    below_first = together[: len(first)] - rankdata(first)
-    below_second = together[len(first) :] - rankdata(second)
-    return below_first / len(second), below_second / len(first)
-
-
-def _p_value(t: float, df: float, alternative: Alternative) -> float:
-    if alternative == "two-sided":
-        return float(2.0 * special.stdtr(df, -abs(t)))
-    return float(special.stdtr(df, t if alternative == "less" else -t))
 
 
 def _lower_limit(estimate: float, n1: int, n0: int, z: float) -> float:

@@ -1,1 +1,1 @@
-"""Bootstrap, permutation and sign flips by cluster."""
+"""Sign flips of whole patients."""

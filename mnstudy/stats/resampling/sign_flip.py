@@ -1,7 +1,7 @@
 """Many specifications of one question tested together, by flipping patients' signs.
 
 One specification (outcome, rows, covariates) gives one column of what each patient contributes to
-its coefficient (``patient_scores``); ``joint_sign_flip`` tests many such columns.
+its coefficient (``score_parts``); ``joint_sign_flip`` tests many such columns.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed.design import Array, Codes, ModelRows, as_float, read
+from mnstudy.stats.mixed.design import Array, Codes, ModelRows, as_float, read_one
 from mnstudy.stats.mixed.sums import basis_sums
-from mnstudy.stats.resampling.clusters import Rng, check_resamples, generator
 from mnstudy.stats.result import ALTERNATIVES, Alternative, SmallResult, check_option
 
+Rng = int | np.random.Generator
 # Flips held at a time: keeps the memory flat, and draws the same whatever is tested.
 BLOCK = 1024
 # Statistics equal up to rounding are equal; they are at most the root of the number of patients.
@@ -78,7 +78,7 @@ def joint_sign_flip(
     Parameters
     ----------
     scores : array or DataFrame of shape (n_patients, n_specifications)
-        A column of `patient_scores` for each specification, patients in the same order.
+        ``score_parts(...).scores`` of each specification, patients in the same order.
     rng : int or numpy.random.Generator or None
         Needed when flips are drawn; None will do when all are counted.
     n_resamples : int
@@ -128,7 +128,8 @@ def joint_sign_flip(
       signs of 6 patients flipped, all 64 flips
     """
     check_option("alternative", alternative, ALTERNATIVES)
-    check_resamples(n_resamples)
+    if not isinstance(n_resamples, int | np.integer) or n_resamples < 1:
+        raise ValueError(f"n_resamples must be a whole number from 1 up, not {n_resamples}")
     table, names = _table(scores)
     pulls = _pulls(nuisance, table)
     moving = table.any(axis=1)
@@ -140,13 +141,13 @@ def joint_sign_flip(
     exhaustive = n < 63 and 2**n <= n_resamples
     drawn = None if exhaustive else generator(rng, f"{n_resamples} random sign flips")
     total = 2**n if exhaustive else n_resamples + 1
-    counts = _counts(_signs(n, total, drawn), unit, pulls, alternative)
+    each, adjusted, strongest, median = _counts(_signs(n, total, drawn), unit, pulls, alternative)
     return JointTest(
-        p_global=counts.together / total,
-        p_median=counts.median / total,
+        p_global=strongest / total,
+        p_median=median / total,
         t=unit.sum(axis=0),
-        p_values=counts.each / total,
-        p_adjusted=counts.adjusted / total,
+        p_values=each / total,
+        p_adjusted=adjusted / total,
         names=names,
         alternative=alternative,
         n_patients=len(table),
@@ -157,19 +158,20 @@ def joint_sign_flip(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Counts:
-    """Flips at least as extreme as the observed signs."""
-
-    each: Array  # (m,)
-    adjusted: Array  # (m,)
-    together: float
-    median: float
+def generator(rng: Rng | None, why: str) -> np.random.Generator:
+    """Return a generator; none given is an error, since nobody could repeat the result."""
+    if rng is None:
+        raise ValueError(f"rng is needed for {why}: give a seed such as rng=1, or a Generator")
+    return np.random.default_rng(rng)
 
 
 def _counts(
     blocks: Iterator[Array], unit: Array, pulls: Sequence[Array], alternative: Alternative
-) -> _Counts:
+) -> tuple[Array, Array, float, float]:
+    """Count the flips at least as extreme as the observed signs.
+
+    By specification, by specification with step-down, of the strongest, and of the median.
+    """
     slack = SAME * np.sqrt(len(unit))
     m = unit.shape[1]
     each, steps, median = np.zeros(m), np.zeros(m), 0.0
@@ -186,7 +188,7 @@ def _counts(
         median += float((middle >= first[1] - slack).sum())
     adjusted = np.empty(m)
     adjusted[order] = np.maximum.accumulate(steps[::-1])[::-1]
-    return _Counts(each=each, adjusted=adjusted, together=float(steps[-1]), median=median)
+    return each, adjusted, float(steps[-1]), median
 
 
 def _statistics(
@@ -265,7 +267,7 @@ class ScoreParts:
     nuisance: Array  # (n_patients, number of nuisance columns)
 
 
-def patient_scores(
+def score_parts(
     y: Any,
     X: Any,
     groups: Any,
@@ -274,7 +276,7 @@ def patient_scores(
     ratio: float = 0.0,
     null: float = 0.0,
     everyone: Sequence[Any],
-) -> Array:
+) -> ScoreParts:
     r"""Effective score contributions of patients for one coefficient of a linear model.
 
     Parameters
@@ -297,8 +299,9 @@ def patient_scores(
 
     Returns
     -------
-    array of shape (n_patients,)
-        They sum to the score; patients without a complete row here contribute 0.
+    ScoreParts
+        ``scores`` sum to the score, and ``nuisance`` is what standardising their flips needs;
+        patients without a complete row here contribute 0.
 
     Raises
     ------
@@ -318,28 +321,6 @@ def patient_scores(
 
     Examples
     --------
-    >>> X = np.column_stack([np.ones(6), [1, 0, 1, 0, 1, 0]])
-    >>> y, patient = [5.0, 3.0, 4.0, 4.5, 6.0, 2.0], ["a", "a", "b", "b", "c", "c"]
-    >>> patient_scores(y, X, patient, 1, everyone=["a", "b", "c", "d"]).round(3)
-    array([ 1.  , -0.25,  2.  ,  0.  ])
-    """
-    return score_parts(y, X, groups, column, ratio=ratio, null=null, everyone=everyone).scores
-
-
-def score_parts(
-    y: Any,
-    X: Any,
-    groups: Any,
-    column: str | int,
-    *,
-    ratio: float = 0.0,
-    null: float = 0.0,
-    everyone: Sequence[Any],
-) -> ScoreParts:
-    """Contributions as in `patient_scores`, with what standardising their flips needs.
-
-    Examples
-    --------
     >>> X = np.column_stack([np.ones(4), [1, 1, 0, 0]])
     >>> parts = score_parts([5.0, 3.0, 4.0, 2.0], X, list("abcd"), 1, everyone=list("abcd"))
     >>> parts.scores
@@ -347,10 +328,7 @@ def score_parts(
     >>> abs(parts.nuisance.ravel()).round(3)
     array([0.25, 0.25, 0.25, 0.25])
     """
-    y_array = as_float(y, "y")
-    if y_array.ndim != 1:
-        raise ValueError("y must be one-dimensional, one outcome per row of X")
-    design = read(y_array, X, groups, None)
+    design = read_one(y, X, groups, None)
     place, seats = _place(column, design.names), _seats(design.labels, everyone)
     design = _whitened(design, ratio)
     basis_sums(design)  # refuses collinear columns by name

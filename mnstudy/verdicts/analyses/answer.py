@@ -10,7 +10,7 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import ANALYSES, Answer, NotTestable, Question
 from mnstudy.verdicts.analyses.dropouts import dropout_notes
 from mnstudy.verdicts.analyses.question import unknown_arm
-from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
+from mnstudy.verdicts.finding.finding import Estimate, Finding, Part, interval_of
 from mnstudy.verdicts.finding.judge import judge
 from mnstudy.words.notes import Note, as_given, note
 
@@ -145,10 +145,8 @@ def _family_part(finding: Finding, family_interval: Estimate) -> Part:
     return Part(
         kind="together",
         label=f"together with the {finding.family} primary claims",
-        value=family_interval.value,
-        ci_low=family_interval.ci_low,
-        ci_high=family_interval.ci_high,
         unit=family_interval.unit,
+        **interval_of(family_interval),
     )
 
 

@@ -23,13 +23,12 @@ from mnstudy.verdicts.analyses.question import (
     Question,
     complete_rows,
     n_patients,
-    n_sites,
     require_patients,
     select_arm,
 )
 from mnstudy.verdicts.analyses.rates import difference_of_risks
 from mnstudy.verdicts.claims.registry import claim
-from mnstudy.verdicts.finding.finding import Part
+from mnstudy.verdicts.finding.finding import Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
 SCORE = "improvement_score"
@@ -48,7 +47,7 @@ def arm_contrast(question: Question) -> Answer:
     arm = np.repeat([1.0, 0.0], [len(treated), len(reference)])
     answer = contrast(question, both, arm, SCORE, [])
     named = () if question.brief else ((treated, "treated"), (reference, "reference"))
-    means = tuple(arm_mean(question, frame, SCORE, label) for frame, label in named)
+    means = tuple(group_mean(question, frame, SCORE, label) for frame, label in named)
     return replace(
         answer,
         n_missing=gone + lost,
@@ -79,20 +78,8 @@ def contrast(
     remarks += [*reached, *_left_out(frame, names, used)]
     if paired and question.cohort.study.design == "split_body":
         remarks += sides(frame, base["treated"], outcome)
-    return Answer(
-        estimate=model.estimate(
-            model.pick(fitted, {"treated": 1.0}),
-            unit=question.claim.unit,
-            how=model.describe(question, fitted.result, [*used, *baseline]),
-            adjusted=[*used, *baseline],
-        ),
-        comparison=question.comparison,
-        n_patients=n_patients(frame),
-        n_sites=n_sites(frame),
-        layout=fitted.layout("treated"),
-        parts=parts,
-        remarks=tuple(remarks),
-    )
+    answer = model.answer(question, fitted, frame, "treated", adjusted=[*used, *baseline])
+    return replace(answer, parts=parts, remarks=tuple(remarks))
 
 
 def _left_out(frame: pd.DataFrame, names: Sequence[str], used: Sequence[str]) -> list[Note]:
@@ -106,16 +93,13 @@ def _pairs(frame: pd.DataFrame, arm: pd.Series) -> int:
     return len(np.intersect1d(*(codes[arm.to_numpy() == side] for side in (0, 1))))
 
 
-def arm_mean(question: Question, frame: pd.DataFrame, outcome: str, label: str) -> Part:
+def group_mean(
+    question: Question, frame: pd.DataFrame, outcome: str, label: str, kind: str = "arm"
+) -> Part:
     """Return the mean of one arm as a further number of the finding."""
-    fitted = model.mean(question, frame, frame[outcome])
-    return model.part(
-        "arm",
-        label,
-        model.pick(fitted, {"mean": 1.0}),
-        n=n_patients(frame),
-        unit=question.claim.unit,
-    )
+    mean = model.pick(model.mean(question, frame, frame[outcome]), {"mean": 1.0})
+    unit, n = question.claim.unit, n_patients(frame)
+    return Part(kind=kind, label=label, n=n, unit=unit, **interval_of(mean))
 
 
 def by_level(
@@ -124,18 +108,12 @@ def by_level(
     """Return the mean of every level of a factor with enough patients, in clinical order."""
     if question.brief or factor not in frame or frame[factor].nunique() < 2:
         return ()
-    parts = []
-    for level in frame[factor].cat.categories:
-        group = frame[frame[factor] == level]
-        if n_patients(group) < MIN_PATIENTS or group[outcome].nunique() < 2:
-            continue
-        fitted = model.mean(question, group, group[outcome])
-        mean = model.pick(fitted, {"mean": 1.0})
-        label = str(level).replace("_", " ")
-        parts.append(
-            model.part("level", label, mean, n=n_patients(group), unit=question.claim.unit)
-        )
-    return tuple(parts)
+    groups = [(str(level), own) for level, own in frame.groupby(factor, observed=False)]
+    return tuple(
+        group_mean(question, own, outcome, level.replace("_", " "), "level")
+        for level, own in groups
+        if n_patients(own) >= MIN_PATIENTS and own[outcome].nunique() > 1
+    )
 
 
 def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome: str) -> Secondary:
@@ -162,11 +140,9 @@ def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome:
     part = Part(
         kind="contrast",
         label=f"share with {fmt.as_entered(least)} points or more",
-        value=100 * found.estimate,
-        ci_low=100 * found.ci_low,
-        ci_high=100 * found.ci_high,
         n=len(reached[0].index.union(reached[1].index)),
         unit="percentage points",
+        **interval_of(found, 100),
     )
     treated, reference = (Count(n=int(r.sum()), of=len(r), noun="patient") for r in reached)
     said = note(
@@ -252,11 +228,9 @@ def grades(question: Question, treated: pd.DataFrame, control: pd.DataFrame) -> 
     part = Part(
         kind="contrast",
         label="chance of gaining more grades than untreated",
-        value=chance.estimate,
-        ci_low=chance.ci_low,
-        ci_high=chance.ci_high,
         n=len(gained[0]) + len(gained[1]),
         unit="chance, 0.5 is no difference",
+        **interval_of(chance),
     )
     return (part,), (*remarks, _odds(question, rows))
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.stats.mixed.fit import Contrast
 from mnstudy.verdicts.analyses import contrasts, model
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
@@ -19,12 +18,11 @@ from mnstudy.verdicts.analyses.question import (
     Question,
     complete_rows,
     n_patients,
-    n_sites,
     raw_pairs,
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.finding.finding import Part
+from mnstudy.verdicts.finding.finding import Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
 
@@ -50,18 +48,12 @@ def session_slope(question: Question) -> Answer:
     remarks.append(note("sessions_pass_with_time"))
     between = () if flat else (_slope(fitted, "between", "between patients", n_patients(visits)),)
     within = _slope(fitted, "within", "within patients", n_patients(visits[repeated]))
-    return Answer(
-        estimate=model.estimate(
-            model.pick(fitted, {"within": 1.0}),
-            unit=question.claim.unit,
-            how=note("slope_within_patients", model=model.describe(question, fitted.result)),
-        ),
+    answer = model.answer(question, fitted, visits[repeated], "within", "slope_within_patients")
+    return replace(
+        answer,
         comparison="within",
-        n_patients=n_patients(visits[repeated]),
-        n_sites=n_sites(visits[repeated]),
         n_missing=missing,
         parts=(within, *between, *sessions),
-        layout=fitted.layout("within"),
         remarks=tuple(remarks),
     )
 
@@ -77,23 +69,10 @@ def slope(question: Question) -> Answer:
     require_patients(rows, note("needled_with_both", x=x, y=y))
     if rows[x].nunique() < 2:
         raise NotTestable(note("same_in_all", column=x))
-    fitted, found, used = adjusted_slope(question, rows, x, y)
+    fitted, used = adjusted_slope(question, rows, x, y)
     parts, remarks = _uncoupled(question) if x == "baseline_severity" else ((), question.indication)
-    return Answer(
-        estimate=model.estimate(
-            found,
-            unit=question.claim.unit,
-            how=note("slope", model=model.describe(question, fitted.result, used)),
-            adjusted=used,
-        ),
-        comparison=question.comparison,
-        n_patients=n_patients(rows),
-        n_sites=n_sites(rows),
-        n_missing=missing,
-        parts=parts,
-        layout=fitted.layout("slope"),
-        remarks=remarks,
-    )
+    answer = model.answer(question, fitted, rows, "slope", "slope", adjusted=used)
+    return replace(answer, n_missing=missing, parts=parts, remarks=remarks)
 
 
 def _uncoupled(question: Question) -> tuple[tuple[Part, ...], tuple[Note, ...]]:
@@ -113,26 +92,22 @@ def _uncoupled(question: Question) -> tuple[tuple[Part, ...], tuple[Note, ...]]:
         return (), (coupled,)
     design = pd.DataFrame({"intercept": 1.0, "slope": rows["middle"]})
     fitted = model.fit(question, rows, rows["gain"], design)
-    part = model.part(
-        "slope",
-        "Oldham: raw change on the mean of before and after",
-        model.pick(fitted, {"slope": 1.0}),
-        n=n_patients(rows),
-        unit=f"points per point of {scale.name}",
-    )
+    label = "Oldham: raw change on the mean of before and after"
+    unit = f"points per point of {scale.name}"
+    part = _slope(fitted, "slope", label, n_patients(rows), unit)
     worse = "higher" if scale.better == "lower" else "lower"
     return (part,), (coupled, note("oldham", slope=fmt.ends(part), unit=part.unit, worse=worse))
 
 
 def adjusted_slope(
     question: Question, rows: pd.DataFrame, x: str, y: str
-) -> tuple[model.Fitted, Contrast, list[str]]:
+) -> tuple[model.Fitted, list[str]]:
     """Fit the slope of y on x; return the model, the slope and what it is adjusted for."""
     base = pd.DataFrame({"intercept": 1.0, "slope": rows[x].astype("float64")})
     names = [n for n in question.adjust_for(model.ADJUST_FOR) if n != x]
     extra, used = model.covariates(rows, names, beside=base)
     fitted = model.fit(question, rows, rows[y], pd.concat([base, extra], axis=1))
-    return fitted, model.pick(fitted, {"slope": 1.0}), used
+    return fitted, used
 
 
 def _rows(question: Question, x: str, y: str) -> tuple[pd.DataFrame, int]:
@@ -164,18 +139,17 @@ def session_design(visits: pd.DataFrame) -> pd.DataFrame:
     return design if mean.nunique() > 1 else design.drop(columns="between")
 
 
-def _slope(fitted: model.Fitted, name: str, label: str, n: int) -> Part:
-    slope = model.pick(fitted, {name: 1.0})
-    return model.part("slope", label, slope, n=n, unit="points per session")
+def _slope(
+    fitted: model.Fitted, name: str, label: str, n: int, unit: str = "points per session"
+) -> Part:
+    found = interval_of(model.pick(fitted, {name: 1.0}))
+    return Part(kind="slope", label=label, n=n, unit=unit, **found)
 
 
 def _between_note(fitted: model.Fitted) -> Note:
     between = model.pick(fitted, {"between": 1.0})
     return note(
-        "slope_between_patients",
-        slope=between.estimate,
-        low=between.ci_low,
-        high=between.ci_high,
+        "slope_between_patients", slope=between.estimate, low=between.ci_low, high=between.ci_high
     )
 
 
@@ -188,21 +162,16 @@ def _session_parts(question: Question, visits: pd.DataFrame) -> tuple[Part, ...]
         return ()
     columns = {f"s{s:g}": rows["session_count"].eq(s).astype("float64") for s in levels}
     fitted = model.fit(question, rows, rows["improvement_score"], pd.DataFrame(columns))
-    means = [
-        model.part(
-            "session", f"{s:g}", model.pick(fitted, {f"s{s:g}": 1.0}), n=int(counts[s]), x=s,
-            unit="points",
-        )
-        for s in levels
-    ]  # fmt: skip
-    gains = [
-        model.part(
-            "gain", f"session {b:g}", model.pick(fitted, {f"s{b:g}": 1.0, f"s{a:g}": -1.0}),
-            n=int(counts[b]), x=b, unit="points",
-        )
+    wanted = [("session", f"{s:g}", s, {f"s{s:g}": 1.0}) for s in levels]
+    wanted += [
+        ("gain", f"session {b:g}", b, {f"s{b:g}": 1.0, f"s{a:g}": -1.0})
         for a, b in pairwise(levels)
-    ]  # fmt: skip
-    return (*means, *gains)
+    ]
+    return tuple(
+        Part(kind=kind, label=label, n=int(counts[s]), x=s, unit="points",
+             **interval_of(model.pick(fitted, weights)))
+        for kind, label, s, weights in wanted
+    )  # fmt: skip
 
 
 def _level_off(parts: tuple[Part, ...]) -> Note:
@@ -228,8 +197,8 @@ def depth_contrast(question: Question) -> Answer:
     if question.brief:
         return replace(answer, n_missing=missing)
     crude = _crude(question, rows, arm)
-    _, per_mm, _ = adjusted_slope(question, rows, "needle_depth_mm", "improvement_score")
-    slope = model.part("slope", "per mm", per_mm, n=n_patients(rows), unit="points per mm")
+    fitted, _ = adjusted_slope(question, rows, "needle_depth_mm", "improvement_score")
+    slope = _slope(fitted, "slope", "per mm", n_patients(rows), "points per mm")
     within, apart = _within_patients(question, rows)
     return replace(
         answer,
@@ -263,8 +232,7 @@ def _within_patients(question: Question, rows: pd.DataFrame) -> tuple[tuple[Part
     if mean.round(9).nunique() > 1:  # where everybody had the same depths there is nothing between
         design["between"] = mean
     fitted = model.fit(question, rows, rows["improvement_score"], design)
-    within = model.pick(fitted, {"within": 1.0})
-    found = model.part("slope", "per mm, within patients", within, n=several, unit="points per mm")
+    found = _slope(fitted, "within", "per mm, within patients", several, "points per mm")
     patients = Count(n=several, noun="patient")
     return (found,), note("slope_on_depth_within", patients=patients, slope=fmt.ends(found))
 
@@ -272,8 +240,8 @@ def _within_patients(question: Question, rows: pd.DataFrame) -> tuple[tuple[Part
 def _crude(question: Question, rows: pd.DataFrame, arm: object) -> Part:
     design = pd.DataFrame({"shallow": 1.0, "deep": arm}, index=rows.index)
     fitted = model.fit(question, rows, rows["improvement_score"], design)
-    crude = model.pick(fitted, {"deep": 1.0})
-    return model.part("contrast", "not adjusted", crude, n=n_patients(rows), unit="points")
+    crude, n = interval_of(model.pick(fitted, {"deep": 1.0})), n_patients(rows)
+    return Part(kind="contrast", label="not adjusted", n=n, unit="points", **crude)
 
 
 def _depth_arms(
@@ -281,5 +249,5 @@ def _depth_arms(
 ) -> tuple[Part, ...]:
     named = ((rows[deep], f"over {threshold:g} mm"), (rows[~deep], f"up to {threshold:g} mm"))  # type: ignore[operator]
     return tuple(
-        contrasts.arm_mean(question, frame, "improvement_score", label) for frame, label in named
+        contrasts.group_mean(question, frame, "improvement_score", label) for frame, label in named
     )

@@ -20,14 +20,13 @@ from mnstudy.verdicts.analyses.question import (
     complete_rows,
     missing_note,
     n_patients,
-    n_sites,
     raw_pairs,
     require_patients,
     scar_type_filter,
     select_arm,
 )
 from mnstudy.verdicts.analyses.regression import regression_expected
-from mnstudy.verdicts.finding.finding import Part
+from mnstudy.verdicts.finding.finding import Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
 
@@ -70,21 +69,14 @@ def _uncontrolled(question: Question, treated: pd.DataFrame, outcome: str, missi
     if studies.applies(question, outcome):
         return studies.two_stage(question, treated, missing)
     fitted = model.mean(question, treated, treated[outcome])
-    estimate = model.estimate(
-        model.pick(fitted, {"mean": 1.0}),
-        unit=question.claim.unit,
-        how=note("mean_change", model=model.describe(question, fitted.result)),
-    )
-    expected, remarks = regression_expected(question, treated, outcome, estimate)
+    answer = model.answer(question, fitted, treated, "mean", "mean_change")
+    expected, remarks = regression_expected(question, treated, outcome, answer.estimate)
     remarks += [*_cluster_note(question, treated), *_interval_note(treated, outcome)]
-    return Answer(
-        estimate=estimate,
+    return replace(
+        answer,
         comparison="uncontrolled",
-        n_patients=n_patients(treated),
-        n_sites=n_sites(treated),
         n_missing=missing,
         parts=(*expected, *contrasts.by_level(question, treated, outcome, "scar_type")),
-        layout=fitted.layout("mean"),
         remarks=(*remarks, *missing_note(missing)),
     )
 
@@ -103,7 +95,7 @@ def _controlled(
     both = both.reset_index(drop=True)
     answer = contrasts.contrast(question, both, arm.to_numpy(), outcome, baseline)
     arms = () if question.brief else ((treated, "needling alone"), (control, "untreated"))
-    means = [contrasts.arm_mean(question, frame, outcome, label) for frame, label in arms]
+    means = [contrasts.group_mean(question, frame, outcome, label) for frame, label in arms]
     raw, remarks = raw_contrast(question, both, arm.to_numpy(), outcome)
     graded, in_grades = contrasts.grades(question, treated, control)
     return replace(
@@ -146,15 +138,12 @@ def raw_contrast(
         answer = contrasts.contrast(question, both, both["arm"].to_numpy(), "now", ["before"])
     except NotTestable:
         return (), []
-    estimate = answer.estimate
     part = Part(
         kind="contrast",
         label="raw scale, adjusted for baseline (ANCOVA)",
-        value=estimate.value,
-        ci_low=estimate.ci_low,
-        ci_high=estimate.ci_high,
         n=answer.n_patients,
         unit=f"points of {scale.name}",
+        **interval_of(answer.estimate),
     )
     return (part,), [note("raw_contrast", difference=fmt.ends(part), unit=part.unit)]
 

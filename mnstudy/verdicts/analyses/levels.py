@@ -20,7 +20,7 @@ from mnstudy.verdicts.analyses.question import (
     n_sites,
     select_arm,
 )
-from mnstudy.verdicts.finding.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
 
@@ -114,11 +114,9 @@ def _means(
         Part(
             kind="level",
             label=str(level).replace("_", " "),
-            value=float(row["estimate"]),
-            ci_low=float(row["ci_low"]),
-            ci_high=float(row["ci_high"]),
             n=int(counts[level]),
             unit="points",
+            **interval_of(row),
         )
         for level, row in found.means.iterrows()
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mnstudy.stats.missing.imputation import PooledImputations
 from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust
 from mnstudy.stats.mixed.fit import Contrast, MixedFit
 from mnstudy.stats.mixed.model import random_intercept
@@ -16,13 +17,14 @@ from mnstudy.stats.mixed.nested import nested_intercepts
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     UNIT,
+    Answer,
     Layout,
     NotTestable,
     Question,
     n_patients,
     n_sites,
 )
-from mnstudy.verdicts.finding.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, interval_of
 from mnstudy.words.notes import Note, note
 
 PATIENTS_PER_COVARIATE = 10  # fewer overfit: Harrell 2015, doi 10.1007/978-3-319-19425-7
@@ -212,17 +214,22 @@ def independent(kept: pd.DataFrame | np.ndarray, new: pd.DataFrame) -> list[str]
 
 
 def estimate(
-    contrast: Contrast, *, unit: str, how: Note, adjusted: Sequence[str] = (), null: float = 0.0
+    contrast: Contrast | PooledImputations,
+    *,
+    unit: str,
+    how: Note,
+    adjusted: Sequence[str] = (),
+    null: float = 0.0,
 ) -> Estimate:
     """Turn a contrast of the engine into an estimate; p is two-sided against ``null``."""
     from scipy.stats import t as student
 
-    distance = (contrast.estimate - null) / contrast.std_error
-    p = contrast.p_value if null == 0 else 2 * float(student.sf(abs(distance), contrast.df))
+    p = contrast.p_value
+    if null != 0:
+        distance = (contrast.estimate - null) / contrast.std_error
+        p = 2 * float(student.sf(abs(distance), contrast.df))
     return Estimate(
-        value=contrast.estimate,
-        ci_low=contrast.ci_low,
-        ci_high=contrast.ci_high,
+        **interval_of(contrast),
         confidence_level=contrast.confidence_level,
         std_error=contrast.std_error,
         df=contrast.df,
@@ -233,15 +240,33 @@ def estimate(
     )
 
 
-def part(kind: str, label: str, contrast: Contrast, **more: object) -> Part:
-    """Turn a contrast of the engine into a further number of a finding."""
-    return Part(
-        kind=kind,
-        label=label,
-        value=contrast.estimate,
-        ci_low=contrast.ci_low,
-        ci_high=contrast.ci_high,
-        **more,  # type: ignore[arg-type]
+def answer(
+    question: Question,
+    fitted: Fitted,
+    frame: pd.DataFrame,
+    tested: str,
+    how: str = "",
+    *,
+    adjusted: Sequence[str] = (),
+    null: float = 0.0,
+) -> Answer:
+    """Answer with one coefficient of a fitted model, for the patients and sites of ``frame``.
+
+    ``how`` is the note that says what of the model is meant.
+    """
+    used = describe(question, fitted.result, adjusted)
+    return Answer(
+        estimate=estimate(
+            pick(fitted, {tested: 1.0}),
+            unit=question.claim.unit,
+            how=note(how, model=used) if how else used,
+            adjusted=adjusted,
+            null=null,
+        ),
+        comparison=question.comparison,
+        n_patients=n_patients(frame),
+        n_sites=n_sites(frame),
+        layout=fitted.layout(tested),
     )
 
 

@@ -256,9 +256,7 @@ def unknown_arm(question: Question) -> tuple[Note, ...]:
     if "improvement_score" in question.claim.columns:
         sites = sites[sites["improvement_score"].notna()]
     found = [_unknown(sites, arm) for arm in _arms(question)]
-    columns = list(
-        dict.fromkeys(c for unknown in found for c in unknown.columns if unknown[c].any())
-    )
+    columns = {c: None for unknown in found for c in unknown.columns if unknown[c].any()}
     if not columns:
         return ()
     n = n_sites(sites[pd.concat(found, axis=1).any(axis=1)])
@@ -273,10 +271,9 @@ def _arms(question: Question) -> list[Arm]:
         return [params["treated"], params["reference"]]
     if question.claim.analysis in _NO_ARM:
         return []
-    needled = question.needled if question.claim.analysis in _ALONE else NEEDLED
-    return (
-        [needled, UNTREATED] if question.claim.analysis in ("improvement", "change") else [needled]
-    )
+    needled: Arm = question.needled if question.claim.analysis in _ALONE else NEEDLED
+    controlled = question.claim.analysis in ("improvement", "change")
+    return [needled, UNTREATED] if controlled else [needled]
 
 
 def _unknown(sites: pd.DataFrame, arm: Arm) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.finding.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
 
@@ -35,11 +35,8 @@ def event_rate(question: Question) -> Answer:
     treated = after_a_session(select_arm(question.cohort.data, NEEDLED))
     seen = treated[treated[events].notna().any(axis=1)]
     require_patients(seen, note("needled_with_event_recorded"))
-    happened = seen[events].fillna(False).any(axis=1)
-    by_patient = happened.groupby(seen["patient_id"]).any()
-    rate = proportion(
-        int(by_patient.sum()), len(by_patient), confidence_level=question.confidence_level
-    )
+    by_patient = had_event(seen, events)
+    rate = rate_of(by_patient, question.confidence_level)
     answer = Answer(
         estimate=_percent(question, rate, note("exact_patient_limits")),
         comparison="rate",
@@ -49,10 +46,7 @@ def event_rate(question: Question) -> Answer:
     )
     if question.brief:
         return answer
-    by_session = happened.groupby(session_keys(seen)).any()
-    sessions = proportion(
-        int(by_session.sum()), len(by_session), confidence_level=question.confidence_level
-    )
+    sessions = rate_of(had_event(seen, events, by_session=True), question.confidence_level)
     return replace(
         answer,
         parts=(_percent_part("per session", sessions, n=len(by_patient)),),
@@ -69,13 +63,6 @@ def _half_recorded(seen: pd.DataFrame, events: Sequence[str]) -> list[Note]:
     return [note("half_recorded", patients=Count(n=n, noun="patient"))] if n else []
 
 
-def session_keys(seen: pd.DataFrame) -> list[pd.Series]:
-    """Return what tells sessions apart; assessments of an unknown session count one by one."""
-    unknown = seen["session_count"].isna()
-    row = pd.Series(range(len(seen)), index=seen.index).where(unknown, -1)
-    return [*(seen[c] for c in UNIT), seen["session_count"].fillna(0), row]
-
-
 def _rate_notes(rate: Proportion, sessions: Proportion) -> tuple[Note, ...]:
     patients = Count(n=rate.events, of=rate.n, noun="patient")
     of_sessions = Count(n=sessions.events, of=sessions.n, noun="session")
@@ -90,9 +77,7 @@ def _rate_notes(rate: Proportion, sessions: Proportion) -> tuple[Note, ...]:
 
 def _percent(question: Question, rate: Proportion, how: Note) -> Estimate:
     return Estimate(
-        value=100 * rate.estimate,
-        ci_low=100 * rate.ci_low,
-        ci_high=100 * rate.ci_high,
+        **interval_of(rate, 100),
         confidence_level=rate.confidence_level,
         p_value=rate.p_against(question.margin(question.claim) / 100),
         unit="percent",
@@ -101,15 +86,7 @@ def _percent(question: Question, rate: Proportion, how: Note) -> Estimate:
 
 
 def _percent_part(label: str, rate: Proportion, *, n: int) -> Part:
-    return Part(
-        kind="arm",
-        label=label,
-        value=100 * rate.estimate,
-        ci_low=100 * rate.ci_low,
-        ci_high=100 * rate.ci_high,
-        n=n,
-        unit="percent",
-    )
+    return Part(kind="arm", label=label, n=n, unit="percent", **interval_of(rate, 100))
 
 
 def share(question: Question) -> Answer:
@@ -118,7 +95,7 @@ def share(question: Question) -> Answer:
     sites, missing = complete_rows(select_arm(question.sites, NEEDLED), [outcome])
     require_patients(sites, note("needled_with", outcome=outcome))
     reached = sites.groupby("patient_id")[outcome].mean() >= least
-    rate = proportion(int(reached.sum()), len(reached), confidence_level=question.confidence_level)
+    rate = rate_of(reached, question.confidence_level)
     return Answer(
         estimate=_percent(question, rate, note("share_with", least=least)),
         comparison="rate",
@@ -139,18 +116,10 @@ def level(question: Question) -> Answer:
     fitted = model.mean(question, rows, values)
     before_after = bool(question.params.get("before_after"))
     null = 0.0 if before_after else question.margin(question.claim)
-    return Answer(
-        estimate=model.estimate(
-            model.pick(fitted, {"mean": 1.0}),
-            unit=question.claim.unit,
-            how=note("mean_of_patients", model=model.describe(question, fitted.result)),
-            null=null,
-        ),
+    return replace(
+        model.answer(question, fitted, rows, "mean", "mean_of_patients", null=null),
         comparison="uncontrolled" if before_after else "rate",
-        n_patients=n_patients(rows),
-        n_sites=n_sites(rows),
         n_missing=n_patients(treated) - n_patients(rows),
-        layout=fitted.layout("mean"),
         remarks=_measured_note(n_patients(rows), n_patients(treated)),
     )
 
@@ -162,23 +131,15 @@ def ratio(question: Question) -> Answer:
     rows = rows[rows[outcome] > 0]
     require_patients(rows, note("with_positive", outcome=outcome))
     fitted = model.mean(question, rows, np.log(rows[outcome]))
-    log = model.estimate(
-        model.pick(fitted, {"mean": 1.0}),
-        unit=question.claim.unit,
-        how=note("geometric_mean", model=model.describe(question, fitted.result)),
-        null=float(np.log(question.margin(question.claim))),
-    )
-    return Answer(
-        estimate=replace(
-            log,
-            value=float(np.exp(log.value)),
-            ci_low=float(np.exp(log.ci_low)),
-            ci_high=float(np.exp(log.ci_high)),
-            std_error=float("nan"),  # that of the logarithm would be read in the wrong unit
-        ),
+    null = float(np.log(question.margin(question.claim)))
+    logs = model.answer(question, fitted, rows, "mean", "geometric_mean", null=null)
+    ends: dict[str, Any] = {k: float(np.exp(v)) for k, v in interval_of(logs.estimate).items()}
+    # the error of the logarithm would be read in the wrong unit, its rows as those of the mean
+    return replace(
+        logs,
         comparison="rate",
-        n_patients=n_patients(rows),
-        n_sites=n_sites(rows),
+        estimate=replace(logs.estimate, **ends, std_error=float("nan")),
+        layout=None,
         remarks=_measured_note(n_patients(rows), n_patients(question.cohort.data)),
     )
 
@@ -247,11 +208,23 @@ def group_of(seen: pd.DataFrame, arm: Mapping[str, Any]) -> pd.DataFrame:
     return group
 
 
-def had_event(rows: pd.DataFrame, events: Sequence[str]) -> pd.Series:
-    """Tell for each patient with any of the events recorded whether one happened."""
+def had_event(rows: pd.DataFrame, events: Sequence[str], *, by_session: bool = False) -> pd.Series:
+    """Tell for each patient, or session, with any of the events recorded whether one happened.
+
+    Assessments of an unknown session count one by one.
+    """
     seen = rows[rows[list(events)].notna().any(axis=1)]
     happened = seen[list(events)].fillna(False).any(axis=1).astype(bool)
-    return happened.groupby(seen["patient_id"]).any()
+    if not by_session:
+        return happened.groupby(seen["patient_id"]).any()
+    session = seen["session_count"]
+    alone = pd.Series(range(len(seen)), index=seen.index).where(session.isna(), -1)
+    return happened.groupby([*(seen[c] for c in UNIT), session.fillna(0), alone]).any()
+
+
+def rate_of(had: pd.Series, confidence_level: float) -> Proportion:
+    """Return the share that is true, with exact limits."""
+    return proportion(int(had.sum()), len(had), confidence_level=confidence_level)
 
 
 def pair_table(treated: pd.Series, reference: pd.Series) -> list[list[int]]:
@@ -277,9 +250,7 @@ def difference_of_risks(
 
 def _estimate(question: Question, found: RiskDifference) -> Estimate:
     return Estimate(
-        value=100 * found.estimate,
-        ci_low=100 * found.ci_low,
-        ci_high=100 * found.ci_high,
+        **interval_of(found, 100),
         confidence_level=found.confidence_level,
         p_value=found.p_value,
         unit=question.claim.unit,
@@ -288,9 +259,7 @@ def _estimate(question: Question, found: RiskDifference) -> Estimate:
 
 
 def _part(label: str, group: pd.Series, question: Question) -> Part:
-    level = question.confidence_level
-    rate = proportion(int(group.sum()), len(group), confidence_level=level)
-    return _percent_part(label, rate, n=len(group))
+    return _percent_part(label, rate_of(group, question.confidence_level), n=len(group))
 
 
 def _remarks(

@@ -60,29 +60,35 @@ def regression_expected(
     chosen = selection_measure(question, selection, treated)
     if isinstance(chosen, Note):
         return (), [_not_separated(why=chosen)]
-    population = population_of(selection, chosen)
-    remarks = _beyond(question, selection, chosen)
+    population = population_of(chosen)
+    remarks = _beyond(question, chosen)
     if isinstance(population, Note):
         missing = ["reliability"] if selection.reliability is None else []
         missing.append("mean" if selection.cut_off is not None else "mean or cut_off")
         return (), [_not_separated(missing, why=population), *remarks]
     if selection.reliability is None:
         return (), [_not_separated(["reliability"]), *remarks]
-    part = _expected(question, selection, chosen, population, outcome)
-    size = _size_notes(question, selection, chosen, population, part, estimate)
+    part = _expected(question, chosen, population, outcome)
+    size = _size_notes(question, chosen, population, part, estimate)
     return (part,), [*size, *remarks, note("natural_course")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionMeasure:
-    """The measure by which patients were chosen, one value a patient."""
+    """The measure by which patients were chosen, one value a patient, and how they were chosen."""
 
+    selection: Selection
     name: str
     unit: str
     lower_is_better: bool
     before: pd.Series
     after: pd.Series
     best: float = float("nan")
+
+    @property
+    def sign(self) -> float:
+        """What turns a change of the measure so that up is better."""
+        return -1.0 if self.lower_is_better else 1.0
 
     @property
     def plain_name(self) -> str:
@@ -112,7 +118,7 @@ def selection_measure(
     if name not in data:
         return note("selection_not_in_data", name=name)
     if name == "baseline_severity":
-        return _grades(treated)
+        return _grades(selection, treated)
     scale = raw_scale(data) if name == "scale_score" else None
     better = scale.better if scale is not None else _better(question, name)
     if not better:
@@ -123,6 +129,7 @@ def selection_measure(
     if len(means) < MIN_PATIENTS:
         return note("selection_known_for_few", name=name, least=MIN_PATIENTS)
     return SelectionMeasure(
+        selection=selection,
         name=name,
         unit=_unit(question, name),
         lower_is_better=better == "lower",
@@ -132,7 +139,7 @@ def selection_measure(
     )
 
 
-def _grades(treated: pd.DataFrame) -> SelectionMeasure | Note:
+def _grades(selection: Selection, treated: pd.DataFrame) -> SelectionMeasure | Note:
     sites = treated[["patient_id"]].assign(before=treated["baseline_severity"].astype("float64"))
     change = treated.get("grade_change", np.nan)
     sites["after"] = sites["before"] - change
@@ -140,6 +147,7 @@ def _grades(treated: pd.DataFrame) -> SelectionMeasure | Note:
     if len(means) < MIN_PATIENTS:
         return note("severity_known_for_few", least=MIN_PATIENTS)
     return SelectionMeasure(
+        selection=selection,
         name="baseline_severity",
         unit="grades",
         lower_is_better=True,
@@ -160,8 +168,9 @@ def _unit(question: Question, name: str) -> str:
     return specs[name].unit
 
 
-def population_of(selection: Selection, chosen: SelectionMeasure) -> Population | Note:
+def population_of(chosen: SelectionMeasure) -> Population | Note:
     """Return the population that patients were chosen from, or why it is not known."""
+    selection = chosen.selection
     if selection.mean is not None:
         m = selection.mean
         return Population(mean=m, low=m, high=m, source=note("mean_declared", mean=m))
@@ -201,17 +210,13 @@ def _not_separated(declare: Sequence[str] = (), *, why: Note | None = None) -> N
 
 
 def _expected(
-    question: Question,
-    selection: Selection,
-    chosen: SelectionMeasure,
-    population: Population,
-    outcome: str,
+    question: Question, chosen: SelectionMeasure, population: Population, outcome: str
 ) -> Part:
-    assert selection.reliability is not None
-    low, high = selection.reliability
+    assert chosen.selection.reliability is not None
+    low, high = chosen.selection.reliability
     first = float(chosen.before.mean())
     factor, unit = _conversion(question, chosen, outcome, first)
-    sign = -1.0 if chosen.lower_is_better else 1.0
+    sign = chosen.sign
 
     def gain(mean: float, reliability: float) -> float:
         if np.isinf(mean):
@@ -249,12 +254,12 @@ def _conversion(
 
 def _size_notes(
     question: Question,
-    selection: Selection,
     chosen: SelectionMeasure,
     population: Population,
     part: Part,
     estimate: Estimate,
 ) -> list[Note]:
+    selection = chosen.selection
     assert selection.reliability is not None
     low, high = selection.reliability
     reliability = note("reliability", low=low)
@@ -302,24 +307,22 @@ def _other_scale(chosen: SelectionMeasure, part: Part) -> Note:
     return note("worked_out_from_grades", said=plain, size=size)
 
 
-def _beyond(question: Question, selection: Selection, chosen: SelectionMeasure) -> list[Note]:
+def _beyond(question: Question, chosen: SelectionMeasure) -> list[Note]:
     """Say what Mee and Chua's test finds, where the measure is known before and after."""
     pairs = pd.DataFrame({"before": chosen.before, "after": chosen.after}).dropna()
     if len(pairs) < MIN_PATIENTS or pairs["before"].nunique() < 2:
         return []
     own = float(pairs["before"].mean())
-    mean = own if selection.mean is None else selection.mean
-    found = mee_chua(
-        pairs["before"], pairs["after"], mean, confidence_level=question.confidence_level
-    )
-    improved = (found.change < 0) == chosen.lower_is_better
-    if not improved:
+    declared, level = chosen.selection.mean, question.confidence_level
+    mean = own if declared is None else declared
+    found = mee_chua(pairs["before"], pairs["after"], mean, confidence_level=level)
+    if (found.change < 0) != chosen.lower_is_better:
         return []
     patients = Count(n=found.n, noun="patient")
-    if selection.mean is None:
-        said = _for_which_means(selection, chosen, found, own)
+    if declared is None:
+        said = _for_which_means(chosen, found, own)
         return [note("by_mee_and_chua", said=said, patients=patients)]
-    sign = -1.0 if chosen.lower_is_better else 1.0
+    sign = chosen.sign
     ends = sorted((sign * found.ci_low, sign * found.ci_high))
     left = in_range(sign * found.estimate, *ends)
     said = note(
@@ -328,14 +331,12 @@ def _beyond(question: Question, selection: Selection, chosen: SelectionMeasure) 
     return [note("by_mee_and_chua", said=said, patients=patients)]
 
 
-def _for_which_means(
-    selection: Selection, chosen: SelectionMeasure, found: MeeChua, own: float
-) -> Note:
+def _for_which_means(chosen: SelectionMeasure, found: MeeChua, own: float) -> Note:
     """Say which population means, on the milder side of the patients' own, leave a change."""
     measure = chosen.plain_name
     if np.isnan(found.mean_low) or not found.mean_low <= own <= found.mean_high:
         return note("never_beyond_regression", measure=measure)
-    above = selection.selected == "above"
+    above = chosen.selection.selected == "above"
     end = found.mean_low if above else found.mean_high
     if np.isinf(end):
         return note("always_beyond_regression", measure=measure)

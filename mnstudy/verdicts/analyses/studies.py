@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.stats.counts.proportions import proportion
 from mnstudy.stats.meta.pooling import pool, quantile, two_sided_p
-from mnstudy.stats.missing.interval_mean import mean_bounds, mean_of_intervals
+from mnstudy.stats.missing import interval_mean
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     Answer,
@@ -32,7 +33,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.analyses.regression import regression_expected
-from mnstudy.verdicts.finding.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
 SCORE = "improvement_score"
@@ -89,9 +90,7 @@ def _estimate(question: Question, studies: Sequence[StudyMean], found: PooledStu
         means = note("likelihood_or_bounds")
     how = note("pooled_study_means" if len(studies) > 1 else "mean_of_one_study", means=means)
     return Estimate(
-        value=found.value,
-        ci_low=found.ci_low,
-        ci_high=found.ci_high,
+        **interval_of(found),
         confidence_level=question.confidence_level,
         std_error=found.std_error,
         df=found.df,
@@ -107,40 +106,16 @@ def _parts(
     """Return every study, the pooled value and what a further one may show; none for one study."""
     if len(studies) == 1:  # it is the estimate
         return ()
-    unit, group = question.claim.unit, "improvement in each study"
+    shared: dict[str, Any] = {"unit": question.claim.unit, "group": "improvement in each study"}
     rows = [
-        Part(
-            kind="study",
-            label=study.label,
-            value=(study.low + study.high) / 2,
-            ci_low=study.ci_low,
-            ci_high=study.ci_high,
-            n=study.n,
-            weight=weight,
-            unit=unit,
-            group=group,
-        )
-        for study, weight in zip(studies, found.weights, strict=True)
+        Part(kind="study", label=s.label, n=s.n, weight=weight, **interval_of(s), **shared)
+        for s, weight in zip(studies, found.weights, strict=True)
     ]
     n = sum(s.n for s in studies)
-    summary = {
-        "pooled": (found.ci_low, found.ci_high),
-        "prediction": (found.prediction_low, found.prediction_high),
-    }
-    rows += [
-        Part(
-            kind=kind,
-            label=kind,
-            value=found.value,
-            ci_low=low,
-            ci_high=high,
-            n=n,
-            unit=unit,
-            group=group,
-        )
-        for kind, (low, high) in summary.items()
-    ]
-    return tuple(rows)
+    pooled = Part(kind="pooled", label="pooled", n=n, **interval_of(found), **shared)
+    low, high = found.prediction_low, found.prediction_high
+    further = replace(pooled, kind="prediction", label="prediction", ci_low=low, ci_high=high)
+    return (*rows, pooled, further)
 
 
 def _about_studies(studies: Sequence[StudyMean], found: PooledStudies) -> list[Note]:
@@ -177,11 +152,9 @@ def _about_small(small: Sequence[str]) -> list[Note]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StudyMean:
-    """One study: its mean improvement, or the bounds of it where ``low`` is below ``high``."""
+class BoundedMean:
+    """A mean improvement, or the bounds of it where ``low`` is below ``high``."""
 
-    label: str
-    n: int
     low: float
     high: float
     std_error: float
@@ -193,26 +166,29 @@ class StudyMean:
         """True where only bounds of the mean are known."""
         return self.low < self.high
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PooledStudies:
-    """Studies taken together: mean between ``low`` and ``high``, interval outside both."""
-
-    low: float
-    high: float
-    ci_low: float
-    ci_high: float
-    prediction_low: float
-    prediction_high: float
-    weights: tuple[float, ...]
-    df: float
-    p_value: float
-    std_error: float
-
     @property
-    def value(self) -> float:
+    def estimate(self) -> float:
         """Middle of the bounds of the mean."""
         return (self.low + self.high) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyMean(BoundedMean):
+    """The mean of one study."""
+
+    label: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PooledStudies(BoundedMean):
+    """Studies taken together: mean between ``low`` and ``high``, interval outside both."""
+
+    df: float
+    p_value: float
+    weights: tuple[float, ...] = (100.0,)
+    prediction_low: float = math.nan
+    prediction_high: float = math.nan
 
 
 def large_enough(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -243,22 +219,13 @@ def study_means(frame: pd.DataFrame, level: float) -> list[StudyMean]:
 
 def _mean(label: str, low: np.ndarray, high: np.ndarray, level: float) -> StudyMean:
     if low.max() > high.min():
-        fitted = mean_of_intervals(low, high, confidence_level=level)
-        ends, limits = (fitted.estimate, fitted.estimate), (fitted.ci_low, fitted.ci_high)
-        error = fitted.std_error
+        fitted: Any = interval_mean.mean_of_intervals(low, high, confidence_level=level)
+        ends = {"low": fitted.estimate, "high": fitted.estimate}
     else:
-        known = mean_bounds(low, high, confidence_level=level)
-        ends, limits = (known.low, known.high), (known.ci_low, known.ci_high)
-        error = known.std_error
-    return StudyMean(
-        label=label,
-        n=len(low),
-        low=ends[0],
-        high=ends[1],
-        std_error=error,
-        ci_low=limits[0],
-        ci_high=limits[1],
-    )
+        fitted = interval_mean.mean_bounds(low, high, confidence_level=level)
+        ends = {"low": fitted.low, "high": fitted.high}
+    limits = {"ci_low": fitted.ci_low, "ci_high": fitted.ci_high}
+    return StudyMean(label=label, n=len(low), std_error=fitted.std_error, **ends, **limits)
 
 
 def _with_spread(study: StudyMean, variance: float, level: float) -> StudyMean:
@@ -328,9 +295,6 @@ def _alone(study: StudyMean) -> PooledStudies:
         high=study.high,
         ci_low=study.ci_low,
         ci_high=study.ci_high,
-        prediction_low=math.nan,
-        prediction_high=math.nan,
-        weights=(100.0,),
         df=study.n - 1.0,
         p_value=two_sided_p(nearest, study.std_error, study.n - 1.0),
         std_error=math.nan if study.bounded else study.std_error,

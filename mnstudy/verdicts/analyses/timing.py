@@ -23,7 +23,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.claims.registry import claim
-from mnstudy.verdicts.finding.finding import Estimate
+from mnstudy.verdicts.finding.finding import Estimate, interval_of
 from mnstudy.words.notes import Count, Note, note
 
 OPEN = 1e-6  # less probability than this is none
@@ -57,14 +57,7 @@ def _share_by_week(
     What happened between two visits is not known: a share interpolated there has no sampling
     error that would show it.
     """
-
-    def at(week: float) -> ShareBy:
-        return share_by(
-            times["left"], times["right"], times["patient_id"], week,
-            confidence_level=question.confidence_level,
-        )  # fmt: skip
-
-    found, fit = at(weeks), turnbull(times["left"], times["right"])
+    found, fit = _share_by(question, times, weeks), turnbull(times["left"], times["right"])
     open_at = (fit.left < weeks) & (weeks < fit.right) & (fit.mass > OPEN)
     if not open_at.any():
         return found, []
@@ -76,8 +69,14 @@ def _share_by_week(
     if low < OPEN and high > 1 - OPEN:
         raise NotTestable(note("no_visit_tells", gap=gap, week=weeks))
     remark = note("share_between", gap=gap, week=weeks, low=100 * low, high=100 * high)
-    most = at(end).ci_high if math.isfinite(end) else 1.0
-    return replace(found, ci_low=at(start).ci_low, ci_high=most), [remark]
+    least = _share_by(question, times, start).ci_low
+    most = _share_by(question, times, end).ci_high if math.isfinite(end) else 1.0
+    return replace(found, ci_low=least, ci_high=most), [remark]
+
+
+def _share_by(question: Question, times: pd.DataFrame, at: float) -> ShareBy:
+    left, right, patients = (times[c] for c in ("left", "right", "patient_id"))
+    return share_by(left, right, patients, at, confidence_level=question.confidence_level)
 
 
 def weeks_to_response(question: Question) -> pd.DataFrame:
@@ -103,10 +102,7 @@ def time_to_clear(question: Question) -> Answer:
     days = float(question.params["days"])
     times = days_to_clear(question)
     require_patients(times, note("with_known_redness"))
-    found = share_by(
-        times["left"], times["right"], times["patient_id"], days,
-        confidence_level=question.confidence_level,
-    )  # fmt: skip
+    found = _share_by(question, times, days)
     unseen = int(times["right"].eq(math.inf).sum())
     sessions = Count(n=len(times), noun="session")
     remarks = [note("redness", median=_span(found.median, "days"), sessions=sessions)]
@@ -139,9 +135,7 @@ def _answer(
 ) -> Answer:
     return Answer(
         estimate=Estimate(
-            value=100 * found.estimate,
-            ci_low=100 * found.ci_low,
-            ci_high=100 * found.ci_high,
+            **interval_of(found, 100),
             confidence_level=found.confidence_level,
             unit=question.claim.unit,
             how=note("turnbull", what=what, method=found.method),
@@ -172,19 +166,9 @@ def durability(question: Question) -> Answer:
     if left_out:
         kept_up = Count(n=left_out, noun="site")
         remarks.append(note("left_out_maintained", sites=kept_up))
-    return Answer(
-        estimate=model.estimate(
-            model.pick(fitted, {"mean": 1.0}),
-            unit=question.claim.unit,
-            how=note("change_within_site", model=model.describe(question, fitted.result)),
-        ),
-        comparison="within",
-        n_patients=n_patients(pairs),
-        n_sites=n_sites(pairs),
-        n_missing=at_end - len(pairs) - left_out,
-        layout=fitted.layout("mean"),
-        remarks=tuple(remarks),
-    )
+    answer = model.answer(question, fitted, pairs, "mean", "change_within_site")
+    missing = at_end - len(pairs) - left_out
+    return replace(answer, comparison="within", n_missing=missing, remarks=tuple(remarks))
 
 
 def maintenance(question: Question) -> Answer:

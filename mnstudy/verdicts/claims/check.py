@@ -182,11 +182,7 @@ def margin_problems(key: str, margin: Any, rule: Any) -> list[Problem]:
 
 
 def _settings(
-    at: str,
-    raw: Mapping[str, Any],
-    base: Claim | None,
-    form: Form,
-    known: Mapping[str, ColumnSpec],
+    at: str, raw: Mapping[str, Any], base: Claim | None, form: Form, known: Mapping[str, ColumnSpec]
 ) -> list[Problem]:
     own = raw.get("params", {})
     if not isinstance(own, Mapping):
@@ -247,14 +243,9 @@ def setting_problems(form: Form, asked: SettingInput) -> list[Problem]:
         An unknown, a missing and a wrong setting each name the key, the value, the rule and the
         remedy.
     """
-    takes = ", ".join(form.settings) or "none"
+    rule = f"a setting of {form.analysis} ({', '.join(form.settings) or 'none'})"
     problems = [
-        bad(
-            f"{asked.at}.{name}",
-            value,
-            f"a setting of {form.analysis} ({takes})",
-            nearest(name, form.settings, "leave it out"),
-        )
+        bad(f"{asked.at}.{name}", value, rule, nearest(name, form.settings, "leave it out"))
         for name, value in asked.params.items()
         if name not in form.settings
     ]
@@ -271,12 +262,12 @@ def setting_problems(form: Form, asked: SettingInput) -> list[Problem]:
 
 def check_setting(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """List what is wrong in the value of one setting."""
-    return _CHECKS[setting.kind](value, setting, asked)
+    return _CHECKS[setting.kind](f"{asked.at}.{setting.name}", value, setting, asked)
 
 
-def number(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
+def number(key: str, value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check a number, in the range of the column it speaks of."""
-    key, spec = f"{asked.at}.{setting.name}", asked.spec(setting.of)
+    spec = asked.spec(setting.of)
     if not is_number(value):
         return [bad(key, value, "a number", "write the number alone, without quotes")]
     return outside(value, spec, key) if spec else []
@@ -290,9 +281,8 @@ def outside(value: float, spec: ColumnSpec, key: str) -> list[Problem]:
     return [bad(key, f"{value:g}", rule, "give a value that can occur")]
 
 
-def column(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
+def column(key: str, value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check the name of one column that has to hold certain kinds of values."""
-    key = f"{asked.at}.{setting.name}"
     if not isinstance(value, str):
         return [bad(key, value, "one column in quotes", 'write it as "pain_score"')]
     return _named_column(value, setting.holds, key, asked.known)
@@ -312,17 +302,16 @@ def _named_column(
     return []
 
 
-def events(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
+def events(key: str, value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check a list of columns that hold true or false."""
-    key = f"{asked.at}.{setting.name}"
     if not is_list_of(value, str):
         return [bad(key, value, "a list of columns in quotes", 'write it as ["infection"]')]
     return [p for name in value for p in _named_column(name, ["boolean"], key, asked.known)]
 
 
-def levels(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
+def levels(key: str, value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check a list of levels of a column."""
-    key, spec = f"{asked.at}.{setting.name}", asked.spec(setting.of)
+    spec = asked.spec(setting.of)
     if not is_list_of(value, str):
         return [bad(key, value, "a list of words in quotes", 'write it as ["acne_rolling"]')]
     if spec is None:
@@ -342,34 +331,33 @@ def strange_words(
     ]
 
 
-def flag(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
+def flag(key: str, value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check that a value is true or false."""
-    key = f"{asked.at}.{setting.name}"
     fine = isinstance(value, bool)
     return [] if fine else [bad(key, value, "true or false", "write it without quotes")]
 
 
-def word(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
+def word(key: str, value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check that a value is one of a few words."""
     rule = "one of " + ", ".join(setting.words)
     remedy = nearest(value, setting.words, "use one of these words")
     fine = value in setting.words
-    return [] if fine else [bad(f"{asked.at}.{setting.name}", value, rule, remedy)]
+    return [] if fine else [bad(key, value, rule, remedy)]
 
 
-def arm(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
+def arm(key: str, value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
     """Check the table of one arm."""
     if not isinstance(value, Mapping) or not value:
         remedy = 'write it as { treatment = ["needling"], adjunct = ["prp"] }'
-        return [bad(f"{asked.at}.{setting.name}", value, "allowed words by column", remedy)]
-    return [p for name, words in value.items() for p in _part(name, words, setting, asked)]
+        return [bad(key, value, "allowed words by column", remedy)]
+    return [p for name, words in value.items() for p in _part(key, name, words, setting, asked)]
 
 
-def _part(name: str, words: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
-    key = f"{asked.at}.{setting.name}.{name}"
+def _part(at: str, name: str, words: Any, setting: Setting, asked: SettingInput) -> list[Problem]:
+    key = f"{at}.{name}"
     if name in DEPTHS and setting.depth:
-        depth = Setting(name=f"{setting.name}.{name}", kind="number", of="needle_depth_mm")
-        return number(words, depth, asked)
+        depth = Setting(name=name, kind="number", of="needle_depth_mm")
+        return number(key, words, depth, asked)
     spec = asked.known.get(column_of(name))
     fitting = [c for c, s in asked.known.items() if s.kind != "number" and c != "patient_id"]
     if name in DEPTHS or spec is None or spec.name not in fitting:
@@ -415,7 +403,7 @@ def _apart(one: Mapping[str, Any], other: Mapping[str, Any], spec: ColumnSpec) -
     return not first & second
 
 
-_CHECKS: dict[str, Callable[[Any, Setting, SettingInput], list[Problem]]] = {
+_CHECKS: dict[str, Callable[[str, Any, Setting, SettingInput], list[Problem]]] = {
     "number": number,
     "column": column,
     "events": events,
@@ -470,8 +458,9 @@ def _thresholds(study: Study, claim_id: str, known: Mapping[str, Claim]) -> list
         if name in numbers:
             problems += check_setting(value, settings[name], asked)
         else:
-            rule = f"a setting that is a number; {takes}"
-            problems.append(
-                bad(f"{at}.{name}", value, rule, nearest(name, numbers, "leave it out"))
+            rule, remedy = (
+                f"a setting that is a number; {takes}",
+                nearest(name, numbers, "leave it out"),
             )
+            problems.append(bad(f"{at}.{name}", value, rule, remedy))
     return problems

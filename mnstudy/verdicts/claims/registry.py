@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from html import escape
-from importlib import resources
 from typing import Any
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.errors import nearest
+from mnstudy.packaged import packaged
 
 RULES = ("superiority", "difference", "noninferiority", "below", "above")
 
@@ -89,8 +88,7 @@ class Claim:
 @cache
 def registry() -> Mapping[str, Claim]:
     """Return every claim by id, in the order of the register."""
-    text = resources.files("mnstudy.verdicts.claims").joinpath("claims.toml").read_text("utf-8")
-    return {key: _claim(key, raw) for key, raw in tomllib.loads(text).items()}
+    return {key: _claim(key, raw) for key, raw in packaged("verdicts/claims/claims.toml").items()}
 
 
 def _claim(key: str, raw: Mapping[str, Any]) -> Claim:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from typing import Any
+
+from mnstudy.packaged import packaged
 
 DEPTHS = {"needle_depth_at_most": "up to", "needle_depth_over": "over"}
 
@@ -64,8 +64,7 @@ def forms() -> Mapping[str, Form]:
     >>> list(forms()["share"].settings)
     ['outcome', 'at_least']
     """
-    place = resources.files("mnstudy.verdicts.claims").joinpath("settings.toml")
-    raw = tomllib.loads(place.read_text("utf-8"))
+    raw = packaged("verdicts/claims/settings.toml")
     return {analysis: _form(analysis, entry) for analysis, entry in raw.items()}
 
 

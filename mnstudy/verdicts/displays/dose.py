@@ -15,7 +15,7 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NEEDLED, complete_rows, select_arm
 from mnstudy.verdicts.displays.rows import by_person, layout_of, people, question_of
-from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
+from mnstudy.verdicts.finding.finding import Estimate, Finding, Part, interval_of
 from mnstudy.words.units import unit
 
 MOST_LEVELS = 8  # more different doses are put together
@@ -159,10 +159,8 @@ def _slopes(finding: Finding) -> list[Part]:
 
 
 def _own_slope(finding: Finding, estimate: Estimate) -> Part:
-    return Part(
-        kind="slope", label="between patients, adjusted", value=estimate.value,
-        ci_low=estimate.ci_low, ci_high=estimate.ci_high, n=finding.n_patients, unit=estimate.unit,
-    )  # fmt: skip
+    found, n = interval_of(estimate), finding.n_patients
+    return Part(kind="slope", label="between patients, adjusted", n=n, unit=estimate.unit, **found)
 
 
 def _rows(question: Question, finding: Finding) -> pd.DataFrame | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -175,12 +176,10 @@ def _table(label: str, rows: Grades, levels: Sequence[int], better: Better) -> G
 def _people(whole: Grades, counts: pd.DataFrame) -> pd.DataFrame:
     """Return the patients in each cell of a table of sites, its totals included."""
     people = counts.copy()
-    for before in counts.index:
-        for after in counts.columns:
-            own = whole
-            own = own if before == "total" else own[own["grade_before"] == before]
-            own = own if after == "total" else own[own["grade_after"] == after]
-            people.loc[before, after] = n_patients(own)
+    for before, after in product(counts.index, counts.columns):
+        own = whole if before == "total" else whole[whole["grade_before"] == before]
+        own = own if after == "total" else own[own["grade_after"] == after]
+        people.loc[before, after] = n_patients(own)
     return people
 
 

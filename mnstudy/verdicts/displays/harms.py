@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import Cohort, is_baseline
-from mnstudy.stats.counts.proportions import proportion
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     UNTREATED,
@@ -18,14 +17,10 @@ from mnstudy.verdicts.analyses.question import (
     after_a_session,
     n_patients,
 )
-from mnstudy.verdicts.analyses.rates import (
-    difference_of_risks,
-    group_of,
-    had_event,
-    session_keys,
-)
+from mnstudy.verdicts.analyses.rates import difference_of_risks, group_of, had_event, rate_of
 from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import Claim, registry
+from mnstudy.verdicts.finding.finding import interval_of
 from mnstudy.words.notes import Count, Note, note, sentence
 
 COMPARES = ("parallel", "split_body")
@@ -111,11 +106,11 @@ class Harms:
     n_patients: int
     events: tuple[str, ...]
     about_groups: tuple[Note, ...]
-    groups: tuple[TreatmentGroup, ...]
-    rows: pd.DataFrame
-    differences: pd.DataFrame
-    no_difference: str
-    notes: tuple[Note, ...]
+    groups: tuple[TreatmentGroup, ...] = ()
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame)
+    differences: pd.DataFrame = field(default_factory=pd.DataFrame)
+    no_difference: str = ""
+    notes: tuple[Note, ...] = ()
     guarded: bool = False
 
     @property
@@ -167,11 +162,6 @@ def harms(cohort: Cohort, *, confidence_level: float = 0.95) -> Harms:
         n_patients=int(cohort.data["patient_id"].nunique()),
         events=events,
         about_groups=notes,
-        groups=(),
-        rows=pd.DataFrame(),
-        differences=pd.DataFrame(),
-        no_difference="",
-        notes=(),
     )
     return among(empty, groups)
 
@@ -227,12 +217,10 @@ def _no_difference(study: Study, groups: Sequence[TreatmentGroup]) -> str:
             return limit.says
     people = [set(group.rows["patient_id"]) for group in groups]
     both = len(people[0] & people[1])
-    for true, kind in (
-        (min(map(len, people)) < MIN_PATIENTS, "harms_few_in_group"),
-        (study.design == "split_body" and both < MIN_PATIENTS, "harms_few_pairs"),
-    ):
-        if true:
-            return sentence(note(kind, least=MIN_PATIENTS))
+    if min(map(len, people)) < MIN_PATIENTS:
+        return sentence(note("harms_few_in_group", least=MIN_PATIENTS))
+    if study.design == "split_body" and both < MIN_PATIENTS:
+        return sentence(note("harms_few_pairs", least=MIN_PATIENTS))
     if study.design == "parallel" and both >= MIN_PATIENTS:
         return sentence(note("harms_not_parallel"))
     return ""
@@ -362,14 +350,6 @@ def _by_topical(rows: pd.DataFrame) -> list[TreatmentGroup]:
     ]
 
 
-def _by_session(rows: pd.DataFrame, events: Sequence[str]) -> pd.Series:
-    """Tell for each session; an assessment of an unknown session counts by itself."""
-    seen = rows[rows[list(events)].notna().any(axis=1)]
-    seen = after_a_session(seen)
-    happened = seen[list(events)].fillna(False).any(axis=1).astype(bool)
-    return happened.groupby(session_keys(seen)).any()
-
-
 def counted(rows: pd.DataFrame, events: Sequence[str], *, level: float) -> dict[str, Any]:
     """Count patients and sessions with any of the events, with exact limits."""
     had = had_event(rows, events)
@@ -377,21 +357,18 @@ def counted(rows: pd.DataFrame, events: Sequence[str], *, level: float) -> dict[
     cell: dict[str, Any] = {"n": n, "unknown": int(rows["patient_id"].nunique()) - n} | BLANK
     if not n:
         return cell
-    e = int(had.sum())
-    rate = proportion(e, n, confidence_level=level)
-    cell |= {"events": e, "share": 100 * rate.estimate}
-    cell |= {"low": 100 * rate.ci_low, "high": 100 * rate.ci_high}
-    return cell | _sessions(rows, events, level)
+    patients = zip(("events", "share", "low", "high"), _shares(had, level), strict=True)
+    sessions = had_event(after_a_session(rows), events, by_session=True)
+    if not len(sessions):
+        return cell | dict(patients)
+    of_sessions = zip(SESSIONS, (len(sessions), *_shares(sessions, level)), strict=True)
+    return cell | dict(patients) | dict(of_sessions)
 
 
-def _sessions(rows: pd.DataFrame, events: Sequence[str], level: float) -> dict[str, Any]:
-    had = _by_session(rows, events)
-    if not len(had):
-        return {}
-    e, n = int(had.sum()), len(had)
-    rate = proportion(e, n, confidence_level=level)
-    shares = (100 * x for x in (rate.estimate, rate.ci_low, rate.ci_high))
-    return dict(zip(SESSIONS, (n, e, *shares), strict=True))
+def _shares(had: pd.Series, level: float) -> tuple[float, ...]:
+    """Return how many had it, and their share with its limits in percent."""
+    rate = rate_of(had, level)
+    return int(had.sum()), *interval_of(rate, 100).values()
 
 
 def difference(
@@ -400,7 +377,7 @@ def difference(
     """Return the difference of two shares in percentage points; pairs with themselves."""
     found = difference_of_risks(treated, reference, paired=paired, confidence_level=level)
     both = treated.index.intersection(reference.index)
-    value, low, high = (100 * x for x in (found.estimate, found.ci_low, found.ci_high))
+    value, low, high = interval_of(found, 100).values()
     return {
         "difference": value, "low": low, "high": high, "p_value": found.p_value,
         "n_pairs": len(both) if paired else NAN, "paired": paired, "method": found.method,

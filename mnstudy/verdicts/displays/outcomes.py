@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -48,9 +48,6 @@ OF_EFFECT = (
     "simultaneous_level", "p_holm", "ratio", "ratio_low", "ratio_high", "ratio_method",
     "ratio_note", "method",
 )  # fmt: skip
-OF_GROUP = ("group", "role", "kind", "n", "in_group", "events", "mean", "sd", "mean_low",
-            "mean_high")  # fmt: skip
-COLUMNS = (*OF_EFFECT, *OF_GROUP, "dataset", "synthetic", "sha256")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +56,23 @@ class OutcomeGroup:
 
     ``n`` patients with the outcome known of ``in_group`` (None where only the outcome tells who is
     in it); ``kind`` says what was seen: events, mean (with ``sd``), adjusted mean or geometric
-    mean (with ``low`` and ``high``), none.
+    mean (with its interval), none.
     """
 
-    name: str
+    group: str
     role: str
-    n: int
     kind: str
+    n: int
     in_group: int | None = None
     events: int | None = None
     mean: float = math.nan
     sd: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
+    mean_low: float = math.nan
+    mean_high: float = math.nan
+
+
+OF_GROUP = tuple(field.name for field in fields(OutcomeGroup))
+COLUMNS = (*OF_EFFECT, *OF_GROUP, "dataset", "synthetic", "sha256")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +177,7 @@ def outcomes(cohort: Cohort, findings: Iterable[Finding]) -> pd.DataFrame:
     cohort = cohort.in_order()
     sites = cohort.sites()
     rows = [
-        _of_effect(finding, outcome) | _of_group(group)
+        _of_effect(finding, outcome) | asdict(group)
         for finding in sorted(tested, key=lambda f: not f.planned)
         for outcome in _outcomes(cohort, sites, finding)
         for group in outcome.groups
@@ -250,6 +251,9 @@ def _ratio(events: EventGroups, level: float) -> tuple[RiskRatio, str]:
     return ratio, SHARED if events.overlap else ""
 
 
+_OF_FINDING = ("planned", "comparison", "dataset", "synthetic", "sha256")
+
+
 def _of_effect(finding: Finding, outcome: Outcome) -> dict[str, object]:
     estimate, together, ratio = finding.estimate, finding.simultaneous, outcome.ratio
     assert estimate is not None
@@ -257,56 +261,33 @@ def _of_effect(finding: Finding, outcome: Outcome) -> dict[str, object]:
     cells: dict[str, object] = {
         "claim": finding.claim.id,
         "title": finding.claim.title,
-        "planned": finding.planned,
         "family": finding.family if claimed else 0,
-        "comparison": finding.comparison,
-        "reading": outcome.reading,
-        "label": outcome.label,
-        "unit": outcome.unit,
         "effect": outcome.effect.value,
         "ci_low": outcome.effect.ci_low,
         "ci_high": outcome.effect.ci_high,
         "confidence_level": estimate.confidence_level,
         "p_value": estimate.p_value if claimed else math.nan,
         "p_holm": finding.p_holm if claimed else math.nan,
-        "ratio_note": outcome.ratio_note,
         "method": estimate.method if claimed else "difference of shares of patients, not adjusted",
+        "ratio_method": ratio.method if ratio else "",
     }
-    for end in ("low", "high", "level"):
-        name = "confidence_level" if end == "level" else f"ci_{end}"
-        cells[f"simultaneous_{end}"] = getattr(together, name) if together and claimed else math.nan
-    named = (("ratio", "estimate"), ("ratio_low", "ci_low"), ("ratio_high", "ci_high"))
-    cells |= {name: getattr(ratio, of) if ratio else math.nan for name, of in named}
-    data = {c: getattr(finding, c) for c in ("dataset", "synthetic", "sha256")}
-    return cells | {"ratio_method": ratio.method if ratio else ""} | data
-
-
-def _of_group(group: OutcomeGroup) -> dict[str, object]:
-    return {
-        "group": group.name,
-        "role": group.role,
-        "kind": group.kind,
-        "n": group.n,
-        "in_group": group.in_group,
-        "events": group.events,
-        "mean": group.mean,
-        "sd": group.sd,
-        "mean_low": group.low,
-        "mean_high": group.high,
-    }
+    cells |= {c: getattr(finding, c) for c in _OF_FINDING}
+    cells |= {c: getattr(outcome, c) for c in ("reading", "label", "unit", "ratio_note")}
+    for name, of in (("low", "ci_low"), ("high", "ci_high"), ("level", "confidence_level")):
+        cells[f"simultaneous_{name}"] = getattr(together, of) if together and claimed else math.nan
+    for name, of in (("ratio", "estimate"), ("ratio_low", "ci_low"), ("ratio_high", "ci_high")):
+        cells[name] = getattr(ratio, of) if ratio else math.nan
+    return cells
 
 
 def two_groups(question: Question, layout: Layout) -> tuple[OutcomeGroup, OutcomeGroup]:
     """Return the two arms behind a difference of means: mean and SD of the patients' means."""
     values = _by_patient(question, layout, layout.design["treated"])
-    named = _arms(question)
-    found = []
-    for role, (name, in_group), code in zip(
-        ("treated", "reference"), named, (1.0, 0.0), strict=True
-    ):
-        own = values.loc[code]
-        found.append(_mean(name, role, own, in_group))
-    return found[0], found[1]
+    (treated, in_treated), (reference, in_reference) = _arms(question)
+    return (
+        _mean(treated, "treated", values.loc[1.0], in_treated),
+        _mean(reference, "reference", values.loc[0.0], in_reference),
+    )
 
 
 def _by_patient(question: Question, layout: Layout, arm: pd.Series) -> pd.Series:
@@ -319,7 +300,7 @@ def _by_patient(question: Question, layout: Layout, arm: pd.Series) -> pd.Series
 
 def _mean(name: str, role: str, values: pd.Series, in_group: int | None) -> OutcomeGroup:
     sd = float(values.std()) if len(values) > 1 else math.nan
-    return OutcomeGroup(name=name, role=role, kind="mean", n=len(values), in_group=in_group,
+    return OutcomeGroup(group=name, role=role, kind="mean", n=len(values), in_group=in_group,
                         mean=float(values.mean()), sd=sd)  # fmt: skip
 
 
@@ -385,7 +366,7 @@ def _event_groups(
         treated, reference = treated[both], reference[both]
         pairs = pair_table(treated, reference)
     groups = [
-        OutcomeGroup(name=name, role=role, kind="events", n=len(own), in_group=in_group,
+        OutcomeGroup(group=name, role=role, kind="events", n=len(own), in_group=in_group,
                      events=int(own.sum()))
         for role, own, (name, in_group) in zip(
             ("treated", "reference"), (treated, reference), named, strict=True
@@ -411,23 +392,27 @@ def one_group(
     if analysis in PROPORTIONS:
         events = round(estimate.value * n / 100)
         return (
-            OutcomeGroup(name=name, role="all", kind="events", n=n, in_group=in_group,
+            OutcomeGroup(group=name, role="all", kind="events", n=n, in_group=in_group,
                          events=events),
         )  # fmt: skip
     if analysis == "ratio":
-        return (
-            OutcomeGroup(name="measured", role="all", kind="geometric mean", n=n, in_group=in_group,
-                         mean=estimate.value, low=estimate.ci_low, high=estimate.ci_high),
-        )  # fmt: skip
+        mean = OutcomeGroup(
+            group="measured", role="all", kind="geometric mean", n=n, in_group=in_group
+        )
+        return (_with_interval(mean, estimate),)
     if layout is not None:
         arm = pd.Series(0.0, index=layout.y.index)
         return (_mean(name, "all", _by_patient(question, layout, arm).loc[0.0], in_group),)
-    return (OutcomeGroup(name=name, role="all", kind="none", n=n, in_group=in_group),)
+    return (OutcomeGroup(group=name, role="all", kind="none", n=n, in_group=in_group),)
 
 
 def _level(part: Part) -> OutcomeGroup:
-    return OutcomeGroup(name=part.label, role="level", kind="adjusted mean", n=part.n or 0,
-                        mean=part.value, low=part.ci_low, high=part.ci_high)  # fmt: skip
+    level = OutcomeGroup(group=part.label, role="level", kind="adjusted mean", n=part.n or 0)
+    return _with_interval(level, part)
+
+
+def _with_interval(group: OutcomeGroup, mean: Estimate | Part) -> OutcomeGroup:
+    return replace(group, mean=mean.value, mean_low=mean.ci_low, mean_high=mean.ci_high)
 
 
 def _in_group(question: Question) -> int | None:

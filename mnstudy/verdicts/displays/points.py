@@ -24,7 +24,7 @@ from mnstudy.verdicts.displays.rows import (
     question_of,
     two_arms,
 )
-from mnstudy.verdicts.finding.finding import Finding, Part
+from mnstudy.verdicts.finding.finding import Finding, Part, interval_of
 
 ANALYSES = ("improvement", "change", "arm_contrast", "depth_contrast", "heterogeneity",
             "durability", "maintenance", "level")  # fmt: skip
@@ -231,4 +231,4 @@ def _mean(question: Question, layout: Layout, persons: pd.Series, side: pd.Serie
     except NotTestable:  # all values are the same
         value = float(y.iloc[0])
         return Part(kind="arm", label="", value=value, ci_low=math.nan, ci_high=math.nan, n=n)
-    return model.part("arm", "", mean, n=n)
+    return Part(kind="arm", label="", n=n, **interval_of(mean))

@@ -23,7 +23,7 @@ from mnstudy.verdicts.displays.rows import (
     question_of,
     two_arms,
 )
-from mnstudy.verdicts.finding.finding import Finding
+from mnstudy.verdicts.finding.finding import Finding, interval_of
 
 ABOUT_THE_SCORE = ("improvement", "arm_contrast", "depth_contrast")
 STEP = 1.0  # points between two thresholds
@@ -171,8 +171,7 @@ def _shares(
         for t in thresholds:
             e, n = int((values >= t).sum()), len(values)
             rate = proportion(e, n, method="wilson", confidence_level=level)
-            ends = (100 * rate.estimate, 100 * rate.ci_low, 100 * rate.ci_high)
-            rows.append((t, label, n, e, *ends))
+            rows.append((t, label, n, e, *interval_of(rate, 100).values()))
     return rows
 
 
@@ -200,4 +199,5 @@ def _difference(
         found = risk_difference(table=table, paired=True, confidence_level=level)
     else:
         found = risk_difference(one, n1, other, n0, confidence_level=level)
-    return 100 * found.estimate, 100 * found.ci_low, 100 * found.ci_high
+    value, low, high = interval_of(found, 100).values()
+    return value, low, high

@@ -10,13 +10,8 @@ from itertools import product
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.scales import Scale, scale_of
-from mnstudy.stats.measurement.consistency import (
-    counts_behind,
-    grim,
-    grimmer,
-    percent_agrees,
-    spread_is_se,
-)
+from mnstudy.stats.measurement import consistency
+from mnstudy.stats.measurement.consistency import counts_behind, percent_agrees
 from mnstudy.verdicts.doubts.printed import (
     REVIEWS,
     Doubt,
@@ -25,6 +20,7 @@ from mnstudy.verdicts.doubts.printed import (
     arm_pairs,
     before_after,
 )
+from mnstudy.words.notes import Note, note
 
 # a percentage that is no share of people, or is itself a sum of rounded ones
 _NO_SHARE = re.compile(r"\bpercent = |SUCRA|more than|approximate|lower bound|share of|ratio", re.I)
@@ -37,25 +33,21 @@ def percentages(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
     """Doubt a percentage that no whole number of people gives, or not the number counted."""
     for outcome in outcomes:
         percent, n = outcome.number("percent"), outcome.n
-        if percent is None or not n or outcome.design in REVIEWS:
-            continue
-        if _NO_SHARE.search(outcome.text["derived"]):
-            continue
-        yield from _percentage(outcome, percent, n)
+        is_share = not _NO_SHARE.search(outcome.text["derived"]) and outcome.design not in REVIEWS
+        if percent is not None and n and is_share:
+            yield from _percentage(outcome, percent, n)
 
 
 def _percentage(outcome: PrintedOutcome, percent: Number, n: int) -> Iterator[Doubt]:
     events = outcome.number("events")
     fits = counts_behind(percent.value, n, decimals=percent.decimals)
+    agrees, shown = bool(fits), f"{percent.text} % of {n}"
     if events is not None:
-        agrees = percent_agrees(percent.value, int(events.value), n, decimals=percent.decimals)
-        if agrees != "no":
-            return
-    elif fits:
-        return
-    shown = f"{percent.text} % of {n}"
-    if events is not None:
+        counted = int(events.value)
+        agrees = percent_agrees(percent.value, counted, n, decimals=percent.decimals) != "no"
         shown = f"{percent.text} %, {events.text} of {n}"
+    if agrees:
+        return
     near = fits or tuple(sorted({int(percent.value * n / 100), int(percent.value * n / 100) + 1}))
     said = " or ".join(
         f"{k} of {n} is {fmt.number(100 * k / n, max(percent.decimals, 1))} %" for k in near
@@ -70,36 +62,21 @@ def _percentage(outcome: PrintedOutcome, percent: Number, n: int) -> Iterator[Do
     )
 
 
-def _why_percent(outcome: PrintedOutcome, percent: Number, fits: tuple[int, ...], n: int) -> str:
+def _why_percent(outcome: PrintedOutcome, percent: Number, fits: tuple[int, ...], n: int) -> Note:
     if fits:
-        return (
-            f"the percentage is that of {' or '.join(map(str, fits))}, not of the count in the "
-            "table: it may have been cut instead of rounded before the count was read off it"
-        )
-    other = [
-        size
-        for size in outcome.sizes
-        if size != n and counts_behind(percent.value, size, decimals=percent.decimals)
-    ]
+        return note("doubt_other_count", fits=tuple(map(str, fits)))
+
+    def given_by(size: int, off: float = 0.0) -> bool:
+        return bool(counts_behind(percent.value + off, size, decimals=percent.decimals))
+
+    other = [size for size in outcome.sizes if size != n and given_by(size)]
     if other:
-        return (
-            f"no whole number out of {n} gives this percentage, out of {other[0]} one does: "
-            "it may rest on another number of people"
-        )
+        return note("doubt_other_size", n=n, other=other[0])
     unit = 10.0**-percent.decimals
-    beside = any(
-        counts_behind(percent.value + step, n, decimals=percent.decimals) for step in (-unit, unit)
-    )
     # in larger groups some count always fits a neighbouring digit
-    if beside and n < 25 / unit:
-        return (
-            "the last digit is off by one: shares may have been adjusted to add up to 100, or a "
-            "rounded number was rounded again"
-        )
-    return (
-        f"no whole number out of {n} gives this percentage, rounded or cut: "
-        "it may rest on another number of people, or a digit is wrong"
-    )
+    if n < 25 / unit and any(given_by(n, off) for off in (-unit, unit)):
+        return note("doubt_last_digit")
+    return note("doubt_no_count", n=n)
 
 
 def spreads(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
@@ -111,8 +88,8 @@ def spreads(outcomes: list[PrintedOutcome]) -> Iterator[Doubt]:
             continue
         # several visits against one baseline are one doubt about the spread of that baseline
         first = told.setdefault(pair[1].ids, doubt)
-        if first is not doubt:
-            told[pair[1].ids] = _joined(first, doubt)
+        also = tuple(dict.fromkeys((*first.also, *doubt.also)))
+        told[pair[1].ids] = replace(first, also=also)
     yield from told.values()
 
 
@@ -127,7 +104,7 @@ def _spread(later: PrintedOutcome, start: PrintedOutcome) -> Doubt | None:
         return None
     scale = scale_of(start.text["instrument"])
     ends = _ends(start, scale)
-    found = spread_is_se(
+    found = consistency.spread_is_se(
         [x.value for x in used], start.n, m1.value - m0.value, low=ends[0], high=ends[1]
     )
     if not found.suspicious:
@@ -139,17 +116,9 @@ def _spread(later: PrintedOutcome, start: PrintedOutcome) -> Doubt | None:
         printed=f"{start.mean_sd} and {later.mean_sd}",
         recomputed=f"effect {fmt.number(abs(found.effect_if_sd), 1)} as SD"
         + (f", {fmt.number(abs(found.effect_if_se), 2)} as SE" if found.se_possible else ""),
-        explanation="an effect of more than 3 standard deviations is rare: the spread may be a "
-        "standard error printed as SD"
-        if found.se_possible
-        else "an effect of more than 3 standard deviations is rare, and as a standard error the "
-        "spread would be wider than the scale: the SD or one of the means may be wrong",
+        explanation=note("doubt_se_as_sd" if found.se_possible else "doubt_wide_spread"),
         also=later.ids,
     )
-
-
-def _joined(first: Doubt, second: Doubt) -> Doubt:
-    return replace(first, also=tuple(dict.fromkeys((*first.also, *second.also))))
 
 
 def _ends(outcome: PrintedOutcome, scale: Scale | None) -> tuple[float | None, float | None]:
@@ -176,7 +145,9 @@ def _granular(outcome: PrintedOutcome, mean: Number, scale: Scale) -> Iterator[D
     change = outcome.text["statistic"] == "mean_change"
     ends = (None, None) if change else (scale.low, scale.high)
     tried = [
-        grim(mean.value, n, decimals=mean.decimals, items=k, low=ends[0], high=ends[1], cut=True)
+        consistency.grim(
+            mean.value, n, decimals=mean.decimals, items=k, low=ends[0], high=ends[1], cut=True
+        )
         for n, k in product(outcome.sizes, _RATERS)
     ]
     if set(tried) == {"inconsistent"}:
@@ -186,7 +157,7 @@ def _granular(outcome: PrintedOutcome, mean: Number, scale: Scale) -> Iterator[D
     if spread is None or outcome.text["sd_is"] != "sd":
         return
     found = [
-        grimmer(
+        consistency.grimmer(
             mean.value,
             spread.value,
             n,
@@ -214,7 +185,5 @@ def _grain(outcome: PrintedOutcome, mean: Number, spread: Number | None) -> Doub
         figure=outcome.named(what),
         printed=outcome.mean_sd,
         recomputed=near if spread is None else "no whole-number scores have both",
-        explanation=f"scores of {n} people in whole or half points cannot have this {what}, nor "
-        "can the mean of two raters: more raters may have been averaged, some people not rated, "
-        "or a digit is wrong",
+        explanation=note("doubt_grain", n=n, what=what),
     )

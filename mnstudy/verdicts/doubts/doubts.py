@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from mnstudy.cache import cached
+from mnstudy.cohort.published.contrast_rules import ENDS
 from mnstudy.cohort.published.tables import Published, load_published
 from mnstudy.verdicts.doubts.counts import granularity, percentages, spreads
 from mnstudy.verdicts.doubts.intervals import changes, intervals, p_values
@@ -17,12 +17,7 @@ COLUMNS = [
     "explanation", "in_primary", "claim_ids",
 ]  # fmt: skip
 CHECKS = ("percent", "interval", "p", "change", "spread", "grim")
-_ENDS = (
-    "treated_outcome_id",
-    "treated_baseline_outcome_id",
-    "reference_outcome_id",
-    "reference_baseline_outcome_id",
-)
+_ENDS = [f"{end}_outcome_id" for end in ENDS]
 
 
 def doubts(published: Published | None = None) -> pd.DataFrame:
@@ -60,10 +55,6 @@ def doubts(published: Published | None = None) -> pd.DataFrame:
     ['grim', 'interval', 'p', 'percent', 'spread']
     """
     tables = load_published() if published is None else published
-    return cached("doubts", (tables.sha256,), lambda: _doubts(tables)).copy()
-
-
-def _doubts(tables: Published) -> pd.DataFrame:
     figures = outcomes(tables)
     found = [
         doubt
@@ -98,7 +89,7 @@ def _row(
     study = studies.loc[doubt.outcome.study_id]
     ids = sorted({*doubt.outcome.ids, *doubt.also})
     behind = set().union(*(rests[x] for x in ids))
-    used = contrasts[contrasts[list(_ENDS)].isin(behind).any(axis=1)]
+    used = contrasts[contrasts[_ENDS].isin(behind).any(axis=1)]
     return [
         doubt.outcome.study_id,
         study["label"],
@@ -108,7 +99,7 @@ def _row(
         doubt.printed,
         doubt.recomputed,
         doubt.check,
-        doubt.explanation,
+        str(doubt.explanation),
         bool(used["primary"].eq("yes").any()),
         ";".join(sorted(used["claim_id"].unique())),
     ]

@@ -6,15 +6,9 @@ import math
 from collections.abc import Iterator
 
 from mnstudy import formatting as fmt
+from mnstudy.stats.measurement import consistency_p
 from mnstudy.stats.measurement.consistency import Range
-from mnstudy.stats.measurement.consistency_p import (
-    RecomputedP,
-    midpoint,
-    normal_size,
-    p_from_arms,
-    p_from_change,
-    p_from_interval,
-)
+from mnstudy.stats.measurement.consistency_p import RecomputedP, midpoint, normal_size
 from mnstudy.verdicts.doubts.printed import (
     REVIEWS,
     Doubt,
@@ -24,6 +18,7 @@ from mnstudy.verdicts.doubts.printed import (
     arm_pairs,
     before_after,
 )
+from mnstudy.words.notes import Note, note
 
 # how far two sound methods (t or normal, adjusted or not) may lie apart, in normal quantiles
 APART = 0.25
@@ -72,7 +67,7 @@ def _middle(
     )
 
 
-def _why_middle(mean: Number, low: Number, high: Number, ratio: bool) -> str:
+def _why_middle(mean: Number, low: Number, high: Number, ratio: bool) -> Note:
     digits = (low.decimals, high.decimals)
     turned = (-low.value, high.value), (low.value, -high.value)
     fits = [
@@ -82,14 +77,8 @@ def _why_middle(mean: Number, low: Number, high: Number, ratio: bool) -> str:
     ]
     if fits:
         a, b = (fmt.number(x, d) for x, d in zip(fits[0], digits, strict=True))
-        return (
-            f"the estimate is not the middle of its interval; it is that of {a} to {b}: "
-            "a dash may have been read as a minus sign, or a minus sign lost"
-        )
-    return (
-        "the estimate is not the middle of its interval: a digit or a sign may be wrong, or the "
-        "interval comes from a method without symmetry, such as a bootstrap or a rank method"
-    )
+        return note("doubt_turned_sign", low=a, high=b)
+    return note("doubt_middle")
 
 
 def _interval_p(
@@ -101,7 +90,7 @@ def _interval_p(
     mean, low, high = figures
     alpha = 1 - level.value / 100
     found = [
-        p_from_interval(
+        consistency_p.p_from_interval(
             mean.value,
             low.value,
             high.value,
@@ -164,20 +153,13 @@ def agrees(
     return False
 
 
-def _why_p(printed: PrintedP, found: RecomputedP, alpha: float) -> str:
+def _why_p(printed: PrintedP, found: RecomputedP, alpha: float) -> Note:
     if found.p_high < alpha <= printed.low:
-        return (
-            "the interval leaves out no effect, the p-value does not: a sign or a digit may be "
-            "wrong, or the p-value was adjusted for several tests and the interval was not"
-        )
+        return note("doubt_interval_alone_tells")
     if printed.high <= alpha < found.p_low:
-        return "the interval includes no effect, yet the result is called significant"
-    if printed.low > found.p_high:
-        return (
-            "the p-value is larger than the interval says: it may have been adjusted for several "
-            "tests while the interval was not, or come from another test"
-        )
-    return "the p-value is smaller than the interval says: it may come from another test"
+        return note("doubt_p_alone_tells")
+    larger = printed.low > found.p_high
+    return note("doubt_p_above_interval" if larger else "doubt_p_below_interval")
 
 
 def overlap(a: Range, b: Range) -> bool:
@@ -233,8 +215,7 @@ def _change(
         figure=outcome.named("mean change"),
         printed=f"{change.text}; {first.text} before, {last.text} after",
         recomputed=fmt.number(first.value - last.value, places),
-        explanation="the change is not the difference of the two means: some people may have one "
-        "visit only, or a digit is wrong",
+        explanation=note("doubt_change"),
         also=(*start.ids, *end.ids),
     )
 
@@ -290,21 +271,18 @@ def _p(one: PrintedOutcome, two: PrintedOutcome, kind: str, paired: bool) -> Rec
         widths = (max(s1.decimals - 1, 0), max(s2.decimals - 1, 0))
     if paired:
         n = min(one.n, two.n)
-        return p_from_change(*means, *spreads, n, r=R_POSSIBLE, decimals=(*digits, *widths))
+        return consistency_p.p_from_change(
+            *means, *spreads, n, r=R_POSSIBLE, decimals=(*digits, *widths)
+        )
     order = (digits[0], widths[0], digits[1], widths[1])
-    return p_from_arms(means[0], spreads[0], one.n, means[1], spreads[1], two.n, decimals=order)
+    return consistency_p.p_from_arms(
+        means[0], spreads[0], one.n, means[1], spreads[1], two.n, decimals=order
+    )
 
 
-def _why(printed: PrintedP, found: RecomputedP, paired: bool, fits: list[str]) -> str:
+def _why(printed: PrintedP, found: RecomputedP, paired: bool, fits: list[str]) -> Note:
     unknown = ", whatever the correlation within the person" if paired else ""
     if fits:
-        return f"the p-value fits only if the spreads are {_SPELT[fits[0]]}{unknown}"
-    if printed.low > found.p_high:
-        return (
-            f"the p-value is larger than means, SDs and n say{unknown}, and reading the spreads as "
-            "standard errors does not mend it: it may be adjusted or of another comparison"
-        )
-    return (
-        f"the p-value is smaller than means, SDs and n say{unknown}: it may be of another "
-        "comparison or test, or count sites instead of people"
-    )
+        return note("doubt_fits_spreads", spreads=_SPELT[fits[0]], unknown=unknown)
+    larger = printed.low > found.p_high
+    return note("doubt_p_above_means" if larger else "doubt_p_below_means", unknown=unknown)

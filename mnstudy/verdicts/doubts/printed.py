@@ -12,6 +12,7 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.cohort.published.tables import Published
 from mnstudy.stats.measurement.consistency import Range, rounding_range
+from mnstudy.words.notes import Note
 
 REVIEWS = ("meta_analysis", "systematic_review")
 _NUMBER = re.compile(r"[-+]?(\d+\.?(\d*)|\.(\d+))")
@@ -116,7 +117,7 @@ class Doubt:
     figure: str
     printed: str
     recomputed: str
-    explanation: str
+    explanation: Note
     also: tuple[str, ...] = ()
 
 

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.verdicts.evidence.checks import (
-    AGAINST_NULL,
-    PooledChecks,
-    favours,
-    harm,
-    line,
-    people_needed,
-    thresholds,
-)
+from mnstudy.packaged import packaged
+from mnstudy.verdicts.evidence import checks
+from mnstudy.verdicts.evidence.checks import PooledChecks
 from mnstudy.verdicts.evidence.groups import StudyGroup, counts_add_up, estimate_group, single
 from mnstudy.verdicts.finding.finding import VERDICTS, Domain
 from mnstudy.words.notes import Count, Note, as_given, note
@@ -52,13 +43,9 @@ class Certainty:
         return pd.DataFrame(cells, columns=["domain", "steps", "reason"])
 
 
-@cache
 def settings() -> Mapping[str, Any]:
     """Return the thresholds of ``certainty.toml``."""
-    text = (
-        resources.files("mnstudy.verdicts.evidence").joinpath("certainty.toml").read_text("utf-8")
-    )
-    return tomllib.loads(text)
+    return packaged("verdicts/evidence/certainty.toml")
 
 
 def certainty(
@@ -137,11 +124,9 @@ def _blinding(group: StudyGroup, found: PooledChecks) -> Domain:
     said = group.rows["assessor_blinded"]
     blinded, unclear = int(said.eq("yes").sum()), int(said.eq("unclear").sum())
     counts = {"blinded": blinded, "studies": group.studies}
-    why = (
-        note("raters_blinded_or_unclear", **counts, unclear=unclear)
-        if unclear
-        else note("raters_blinded", **counts)
-    )
+    why = note("raters_blinded", **counts)
+    if unclear:
+        why = note("raters_blinded_or_unclear", **counts, unclear=unclear)
     enough = blinded / len(group.rows) >= settings()["blinded_share"]
     return _domain("blinding", why, lowered=not enough)
 
@@ -168,12 +153,12 @@ def _inconsistency(group: StudyGroup, found: PooledChecks) -> Domain:
     if counts_add_up(group):
         return _domain(name, note("agreement_none_or_all"), lowered=False)
     low, high = found.prediction_low, found.prediction_high
-    across = low <= line(group) <= high
+    across = low <= checks.line(group) <= high
     considerable = found.i2 >= settings()["i2_considerable"]
     substantial = found.i2 >= settings()["i2_substantial"]
-    apart = across and not _holds(found, line(group))
+    apart = across and not _holds(found, checks.line(group))
     steps = -2 if considerable and across else -1 if substantial or apart else 0
-    null = group.measure.rule in AGAINST_NULL
+    null = group.measure.rule in checks.AGAINST_NULL
     further = note("further_study_no_effect" if null else "further_study_beyond")
     return Domain(
         name=name,
@@ -192,18 +177,18 @@ def _agreement(group: StudyGroup, found: PooledChecks, limit: str) -> Note:
         **ends,
         digits=fmt.decimals_for(*ends.values()),
         unit=group.measure.unit,
-        sides=sum(favours(group, value) for value in alone),
+        sides=sum(checks.favours(group, value) for value in alone),
         studies=group.studies,
         line=limit,
     )
 
 
 def _imprecision(group: StudyGroup, found: PooledChecks) -> Domain:
-    needed = people_needed(group, power=settings()["power"])
-    lines = thresholds(group)
+    needed = checks.people_needed(group, power=settings()["power"])
+    lines = checks.thresholds(group)
     held = tuple(word for word, value in lines.items() if _holds(found, value))
     size = _size(group, needed)
-    both_ways = "the margin" in held and _holds(found, harm(group))
+    both_ways = "the margin" in held and _holds(found, checks.harm(group))
     if both_ways:
         why = note("interval_both_ways", size=size)
     elif held:

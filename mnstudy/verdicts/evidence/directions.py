@@ -106,12 +106,9 @@ class Directions:
         rows = rows[~rows["in_estimate"]] if outside else rows
         counted = (int(rows["counts_as"].eq(word).sum()) for word in DIRECTIONS)
         favouring, none, against, mixed = counted
+        level = self.confidence_level
         return direction_share(
-            favouring,
-            against,
-            no_difference=none,
-            mixed=mixed,
-            confidence_level=self.confidence_level,
+            favouring, against, no_difference=none, mixed=mixed, confidence_level=level
         )
 
     @property
@@ -198,11 +195,9 @@ class Directions:
         if not (many or torn or few):
             return None
         counts = {"favouring": share.favouring, "against": share.against}
-        said = (
-            note("directions_counted_share", **counts, **_percent(share))
-            if share.k
-            else note("directions_counted", **counts)
-        )
+        said = note("directions_counted", **counts)
+        if share.k:
+            said = note("directions_counted_share", **counts, **_percent(share))
         return note(
             "directions_beside", comparison=_KIND_NAMES[kind], said=(said, *_undecided(share))
         )

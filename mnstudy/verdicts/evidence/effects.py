@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mnstudy.stats.meta.effect_counts import (
-    arcsine_proportion,
-    log_odds_ratio,
-    risk_difference_effect,
-)
+from mnstudy.packaged import packaged
+from mnstudy.stats.meta import effect_counts
 from mnstudy.stats.meta.effect_sizes import (
     EffectSizes,
     hedges_g,
@@ -66,10 +60,8 @@ class Measure:
         return value / 100 if self.scale == "percent" else value
 
 
-@cache
 def _settings() -> Mapping[str, Any]:
-    text = resources.files("mnstudy.verdicts.evidence").joinpath("evidence.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    return packaged("verdicts/evidence/evidence.toml")
 
 
 def measure_of(claim: Claim, name: str) -> Measure:
@@ -161,18 +153,6 @@ def _md(ends: Ends, r: float | None) -> EffectSizes:
 _COUNTS = ("treated_events", "treated_n", "reference_events", "reference_n")
 
 
-def _odds_ratio(ends: Ends, r: float | None) -> EffectSizes:
-    return log_odds_ratio(*ends(*_COUNTS), r=r)
-
-
-def _risk_difference(ends: Ends, r: float | None) -> EffectSizes:
-    return risk_difference_effect(*ends(*_COUNTS), r=r)
-
-
-def _proportion(ends: Ends, r: float | None) -> EffectSizes:
-    return arcsine_proportion(*ends("treated_events", "treated_n"), double=False)
-
-
 def _mean(ends: Ends, r: float | None) -> EffectSizes:
     return single_mean(*ends("treated_mean", "treated_sd", "treated_n"))
 
@@ -181,9 +161,11 @@ _EFFECTS: dict[str, Callable[[Ends, float | None], EffectSizes]] = {
     "smc": _smc,
     "smd": _smd,
     "md": _md,
-    "odds_ratio": _odds_ratio,
-    "risk_difference": _risk_difference,
-    "proportion": _proportion,
+    "odds_ratio": lambda ends, r: effect_counts.log_odds_ratio(*ends(*_COUNTS), r=r),
+    "risk_difference": lambda ends, r: effect_counts.risk_difference_effect(*ends(*_COUNTS), r=r),
+    "proportion": lambda ends, r: effect_counts.arcsine_proportion(
+        *ends(*_COUNTS[:2]), double=False
+    ),
     "mean": _mean,
     "percent_change": _mean,
 }

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cache, partial
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cache import cached
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
 from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.evidence.certainty import Certainty, certainty, settings
@@ -84,27 +82,16 @@ def evidence(
     if not 0.5 < confidence_level < 1:
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
     published = data if isinstance(data, Published) else load_published(data)
-    frame = cache(lambda: contrast_frame(published))  # joined only where something is not kept
-    changed = tuple(note("shipped_table_changed", name=name) for name in published.changed)
-
-    def found(claim: Claim) -> ClaimEvidence:
-        return claim_evidence(claim, frame(), published, confidence_level)
-
-    findings = [
-        finding_of(c, partial(found, c), published, confidence_level) for c in select(claims)
-    ]
-    return Findings([replace(f, remarks=(*f.remarks, *changed)) for f in findings])
+    frame = contrast_frame(published)
+    gathered = (claim_evidence(c, frame, published, confidence_level) for c in select(claims))
+    return Findings([finding_of(found) for found in gathered])
 
 
-def finding_of(
-    claim: Claim,
-    found: Callable[[], ClaimEvidence],
-    published: Published,
-    confidence_level: float,
-) -> Finding:
-    """Return the finding on one claim; ``found`` gives what is published on it if needed."""
-    inputs = (claim, published.sha256, confidence_level)
-    return cached("evidence", inputs, lambda: _finding(found()))
+def finding_of(found: ClaimEvidence) -> Finding:
+    """Return the finding on one claim, which says too where a shipped table was changed."""
+    changed = tuple(note("shipped_table_changed", name=name) for name in found.published.changed)
+    finding = _finding(found)
+    return replace(finding, remarks=(*finding.remarks, *changed))
 
 
 def _finding(found: ClaimEvidence) -> Finding:

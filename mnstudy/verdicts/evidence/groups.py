@@ -12,7 +12,7 @@ from mnstudy.stats.counts.proportions import proportion
 from mnstudy.stats.meta.pooling import Pooled, pool
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.verdicts.evidence.effects import R_SHOWN, Measure, effects, measure_of
-from mnstudy.verdicts.finding.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
 from mnstudy.words.notes import Count, note
 
 # Contrasts that differ in any of these are never in one estimate.
@@ -169,11 +169,13 @@ def parts_of(group: StudyGroup) -> list[Part]:
     studies = [_study(one, w) for one, w in zip(single(group), fitted.weights, strict=True)]
     if len(studies) == 1:
         return studies
-    summary = [_summary(group, "pooled", shown.value, shown.ci_low, shown.ci_high)]
-    if not counts_add_up(group):
-        low, high = (group.measure.back(x) for x in (fitted.prediction_low, fitted.prediction_high))
-        summary.append(_summary(group, "prediction", shown.value, low, high))
-    return [*studies, *summary]
+    shared, n = _drawn(group), group.people
+    pooled = Part(kind="pooled", label="pooled", n=n, **interval_of(shown), **shared)
+    if counts_add_up(group):
+        return [*studies, pooled]
+    low, high = (group.measure.back(x) for x in (fitted.prediction_low, fitted.prediction_high))
+    further = replace(pooled, kind="prediction", label="prediction", ci_low=low, ci_high=high)
+    return [*studies, pooled, further]
 
 
 def _study(group: StudyGroup, weight: float) -> Part:
@@ -182,25 +184,11 @@ def _study(group: StudyGroup, weight: float) -> Part:
     return Part(
         kind="study",
         label=str(row["label"]),
-        value=shown.value,
-        ci_low=shown.ci_low,
-        ci_high=shown.ci_high,
+        **interval_of(shown),
         n=group.people,
         weight=float(weight),
         design=str(row["design"]),
         blinded="" if pd.isna(row["assessor_blinded"]) else str(row["assessor_blinded"]),
-        **_drawn(group),
-    )
-
-
-def _summary(group: StudyGroup, kind: str, value: float, low: float, high: float) -> Part:
-    return Part(
-        kind=kind,
-        label=kind,
-        value=value,
-        ci_low=low,
-        ci_high=high,
-        n=group.people,
         **_drawn(group),
     )
 

@@ -106,6 +106,16 @@ class Part:
     null: float = float("nan")
 
 
+def interval_of(found: Any, scale: float = 1) -> dict[str, Any]:
+    """Return value and interval of an estimate, or of a result of ``mnstudy.stats``.
+
+    ``scale`` 100 makes percent of a share.
+    """
+    value = found.value if isinstance(found, Estimate) else found.estimate
+    ends = {"value": value, "ci_low": found.ci_low, "ci_high": found.ci_high}
+    return {name: float(scale * end) for name, end in ends.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     """One reason for more or less certainty: how many steps it lowers it, and why.

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import pandas as pd
 
-from mnstudy.cache import cached
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.verdicts.analyses import Question
-from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis, finding_basis
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.robustness.engines import cluster_robust, ranks, unadjusted
 from mnstudy.verdicts.robustness.missing import Lost, complete_sites, impute_lost, imputed
@@ -50,30 +47,26 @@ class Checks:
     cohort: Cohort
     confidence_level: float
 
-    def rows(self, findings: Iterable[Finding], checks: Sequence[str], *, rng: int) -> list[Row]:
-        """Run the named checks on every tested finding."""
+    def rows(
+        self,
+        findings: Iterable[Finding],
+        checks: Sequence[str],
+        *,
+        rng: int,
+        lost: Lost | None = None,
+    ) -> list[Row]:
+        """Run the named checks on every tested finding; ``lost`` is imputed where it is needed."""
         if self.cohort.study.cluster == "clinic_id":  # what was not printed is not lost
             checks = [name for name in checks if name != "missing"]
-        basis = cohort_basis(self.cohort)
         # the copy holds columns of one type together, which are quicker to cut
         cohort = replace(self.cohort, data=self.cohort.data.copy())
         sites = cohort.sites()
         tested = [self._asked(f, cohort, sites) for f in findings if f.estimate is not None]
 
-        @cache
-        def lost() -> Lost:
-            inputs = (*basis, rng)
-            return cached("imputed", inputs, lambda: impute_lost(self.cohort, rng=rng))
-
-        def rows(asked: CheckContext, name: str) -> list[Row]:
-            rests_on = (claim_basis(self.cohort, asked.finding.claim), finding_basis(asked.finding))
-            level = asked.question.confidence_level
-            given = lost() if name == "missing" else NOTHING_LOST
-            return cached(
-                "check", (*basis, *rests_on, level, rng, name), lambda: CHECKS[name](asked, given)
-            )
-
-        return [row for asked in tested for name in checks for row in rows(asked, name)]
+        if lost is None:
+            needed = "missing" in checks and bool(tested)
+            lost = impute_lost(self.cohort, rng=rng) if needed else NOTHING_LOST
+        return [row for asked in tested for name in checks for row in CHECKS[name](asked, lost)]
 
     def _asked(self, finding: Finding, cohort: Cohort, sites: pd.DataFrame) -> CheckContext:
         level = self.confidence_level

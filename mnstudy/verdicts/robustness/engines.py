@@ -7,44 +7,27 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.ranks.hodges_lehmann import hodges_lehmann
+from mnstudy.stats.ranks.hodges_lehmann import HodgesLehmann, hodges_lehmann
 from mnstudy.stats.ranks.signed_rank import signed_rank
 from mnstudy.stats.ranks.superiority import brunner_munzel
-from mnstudy.verdicts.analyses import NotTestable
 from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Choices, Layout
-from mnstudy.verdicts.finding.finding import Estimate
-from mnstudy.verdicts.robustness.rows import CheckContext, Row, judged_row, one_note, refused_row
+from mnstudy.verdicts.finding.finding import Estimate, interval_of
+from mnstudy.verdicts.robustness.rows import CheckContext, Row, asked_again, judged_row
 from mnstudy.words.notes import Count, Note, note
 
 
 def cluster_robust(asked: CheckContext) -> list[Row]:
     """Estimate again without random intercepts."""
+    question = replace(asked.question, choices=Choices(engine="cluster-robust"))
     choice = note("with_robust_errors")
-    return _again(asked, "cluster-robust", choice, Choices(engine="cluster-robust"))
+    return asked_again(asked, question, check="cluster-robust", choice=choice, other_method=True)
 
 
 def unadjusted(asked: CheckContext) -> list[Row]:
     """Estimate again without covariates."""
-    return _again(asked, "adjustment", note("not_adjusted"), Choices(adjust=()))
-
-
-def _again(asked: CheckContext, check: str, choice: Note, choices: Choices) -> list[Row]:
-    try:
-        found = estimate_claim(replace(asked.question, choices=choices))
-    except NotTestable as refused:
-        reason = one_note(refused.reasons)
-        return [refused_row(asked.finding, check=check, choice=choice, reason=reason)]
-    if asked.finding.estimate and found.estimate.how == asked.finding.estimate.how:
-        return []  # this claim has neither covariates nor random intercepts
-    row = judged_row(
-        asked.finding,
-        check=check,
-        choice=choice,
-        estimate=found.estimate,
-        n_patients=found.n_patients,
-    )
-    return [row]
+    question, choice = replace(asked.question, choices=Choices(adjust=())), note("not_adjusted")
+    return asked_again(asked, question, check="adjustment", choice=choice, other_method=True)
 
 
 def ranks(asked: CheckContext) -> list[Row]:
@@ -68,8 +51,8 @@ def _one_sample(asked: CheckContext, values: pd.Series, what: str) -> list[Row]:
         return []
     level = asked.question.confidence_level
     shift = hodges_lehmann(values.to_numpy(), confidence_level=level)
-    p = _signed_p(values.to_numpy())
-    return [_row(asked, choice, shift.estimate, shift.ci_low, shift.ci_high, p, len(values))]
+    p = signed_rank(values.to_numpy()).p_value if values.any() else float("nan")
+    return [_row(asked, choice, shift, p, len(values))]
 
 
 def _two_arms(asked: CheckContext, layout: Layout) -> list[Row]:
@@ -87,18 +70,12 @@ def _two_arms(asked: CheckContext, layout: Layout) -> list[Row]:
     choice = note("rank_sums")
     if len(both):
         choice = note("without_both_arms", choice=choice, patients=Count(n=len(both)))
-    p = _unlike_p(one, other)
-    n = len(one) + len(other)
-    return [_row(asked, choice, shift.estimate, shift.ci_low, shift.ci_high, p, n)]
+    return [_row(asked, choice, shift, _unlike_p(one, other), len(one) + len(other))]
 
 
-def _row(
-    asked: CheckContext, choice: Note, value: float, low: float, high: float, p: float, n: int
-) -> Row:
+def _row(asked: CheckContext, choice: Note, shift: HodgesLehmann, p: float, n: int) -> Row:
     estimate = Estimate(
-        value=value,
-        ci_low=low,
-        ci_high=high,
+        **interval_of(shift),
         confidence_level=asked.question.confidence_level,
         p_value=p,
         unit=asked.finding.claim.unit,
@@ -118,10 +95,6 @@ def _slopes(layout: Layout) -> pd.Series:
     spread = (xc * xc).groupby(patient).sum()
     together = (xc * y).groupby(patient).sum()
     return (together / spread.where(spread > 0)).dropna().sort_index()
-
-
-def _signed_p(values: np.ndarray) -> float:
-    return float("nan") if not values.any() else signed_rank(values).p_value
 
 
 def _unlike_p(one: np.ndarray, other: np.ndarray) -> float:

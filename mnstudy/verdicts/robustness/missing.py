@@ -11,9 +11,8 @@ import pandas as pd
 
 from mnstudy.cohort.describe.flow import lost_sites
 from mnstudy.cohort.table import OUTCOMES, Cohort, is_baseline
-from mnstudy.stats.missing.imputation import PooledImputations, pool_imputations
-from mnstudy.stats.missing.imputation_draws import impute_clustered
-from mnstudy.stats.mixed.model import BatchFit, random_intercept_batch
+from mnstudy.stats.missing.imputation import impute_clustered, pool_imputations
+from mnstudy.stats.mixed.model import random_intercept_batch
 from mnstudy.verdicts.analyses import Question, model
 from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.question import PLAIN_NEEDLING, UNIT, Layout, select_arm
@@ -94,7 +93,7 @@ def complete_sites(asked: CheckContext, lost: Lost) -> list[Row]:
     sites = asked.question.sites.copy()
     sites[OUTCOME] = sites[OUTCOME].mask(lost.sites.to_numpy())
     question = replace(asked.question, sites=sites)
-    return [asked_again(asked, question, check="missing", choice=choice)]
+    return asked_again(asked, question, check="missing", choice=choice)
 
 
 def imputed(asked: CheckContext, lost: Lost) -> list[Row]:
@@ -113,16 +112,15 @@ def imputed(asked: CheckContext, lost: Lost) -> list[Row]:
     if layout is None or layout.sites is None:
         reason = note("lost_were_averaged")
         return [refused_row(asked.finding, check="missing", choice=choice, reason=reason)]
-    shifted = _shifted(question, asked, lost)
-    estimate = _pooled(question, layout, lost, shifted, 0.0)
-    row = judged_row(
-        asked.finding,
-        check="missing",
-        choice=choice,
-        estimate=estimate,
-        n_patients=layout.patients.nunique(),
+    imputation = _Imputation(
+        asked=asked,
+        question=question,
+        layout=layout,
+        lost=lost,
+        shifted=_shifted(question, asked, lost),
     )
-    return [row, *_tipping(asked, question, layout, lost, shifted, str(row["verdict"]))]
+    row = imputation.row("missing", choice, imputation.pooled(0.0))
+    return [row, *imputation.tipping(str(row["verdict"]))]
 
 
 def _concerned(asked: CheckContext, lost: Lost) -> bool:
@@ -138,108 +136,73 @@ def _shifted(question: Question, asked: CheckContext, lost: Lost) -> set[tuple[s
     return {tuple(k) for k in sites[UNIT].astype("str").to_numpy()} & set(lost.values)
 
 
-def _pooled(
-    question: Question,
-    layout: Layout,
-    lost: Lost,
-    shifted: set[tuple[str, str]],
-    delta: float,
-) -> Estimate:
-    """Fit every imputed data set on one design and pool by Rubin's rules."""
-    fits = _fit_all(question, layout, _outcomes(layout, lost, shifted, delta))
-    place = fits.names.index(layout.tested)
-    fitted = np.isfinite(fits.estimate[:, place])
-    pooled = pool_imputations(
-        fits.estimate[fitted, place],
-        fits.std_error[fitted, place] ** 2,
-        df_complete=fits.df[fitted, place],
-        confidence_level=question.confidence_level,
-    )
-    return _estimate(question, pooled)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Imputation:
+    """A claim with its lost results imputed; those of the sites in ``shifted`` can be moved."""
 
+    asked: CheckContext
+    question: Question
+    layout: Layout
+    lost: Lost
+    shifted: set[tuple[str, str]]
 
-def _outcomes(
-    layout: Layout, lost: Lost, shifted: set[tuple[str, str]], delta: float
-) -> np.ndarray:
-    """Return one column of outcomes for each imputation, those of the shifted sites moved."""
-    assert layout.sites is not None
-    outcomes = np.repeat(layout.y.to_numpy()[:, None], IMPUTATIONS, axis=1)
-    keys = zip(layout.patients.astype("str"), layout.sites.astype("str"), strict=True)
-    for place, key in enumerate(keys):
-        if key in lost.values:
-            outcomes[place] = lost.values[key] + (delta if key in shifted else 0.0)
-    return outcomes
+    def row(self, check: str, choice: Note, estimate: Estimate) -> Row:
+        finding, n = self.asked.finding, self.layout.patients.nunique()
+        return judged_row(finding, check=check, choice=choice, estimate=estimate, n_patients=n)
 
-
-def _fit_all(question: Question, layout: Layout, outcomes: np.ndarray) -> BatchFit:
-    unbounded = question.cohort.study.design == "split_body"
-    return random_intercept_batch(
-        outcomes,
-        layout.design,
-        layout.patients.to_numpy(),
-        confidence_level=question.confidence_level,
-        variance="unbounded" if unbounded else "bounded",
-    )
-
-
-def _estimate(question: Question, pooled: PooledImputations) -> Estimate:
-    return Estimate(
-        value=pooled.estimate,
-        ci_low=pooled.ci_low,
-        ci_high=pooled.ci_high,
-        confidence_level=pooled.confidence_level,
-        std_error=pooled.std_error,
-        df=pooled.df,
-        p_value=pooled.p_value,
-        unit=question.claim.unit,
-        how=note("pooled_imputations", times=pooled.m),
-    )
-
-
-def _tipping(
-    asked: CheckContext,
-    question: Question,
-    layout: Layout,
-    lost: Lost,
-    shifted: set[tuple[str, str]],
-    usual: str,
-) -> list[Row]:
-    """Find how much worse, or better, lost results must have been to change the verdict."""
-    rows = []
-    for sign, word in ((-1.0, "worse"), (1.0, "better")) if shifted else ():
-        estimate = _pooled(question, layout, lost, shifted, sign * FURTHEST)
-        size, turned = FURTHEST, _verdict(asked, estimate) != usual
-        if turned:
-            size, estimate = _first_turn(asked, question, layout, lost, shifted, sign, usual)
-        kind = "lost_turn_verdict" if turned else "lost_turn_nothing"
-        choice = note(kind, points=size, side=word)
-        row = judged_row(
-            asked.finding,
-            check="tipping point",
-            choice=choice,
-            estimate=estimate,
-            n_patients=layout.patients.nunique(),
+    def pooled(self, delta: float) -> Estimate:
+        """Fit every imputed data set on one design and pool by Rubin's rules."""
+        level = self.question.confidence_level
+        unbounded = self.question.cohort.study.design == "split_body"
+        fits = random_intercept_batch(
+            self._outcomes(delta),
+            self.layout.design,
+            self.layout.patients.to_numpy(),
+            confidence_level=level,
+            variance="unbounded" if unbounded else "bounded",
         )
-        rows.append(row)
-    return rows
+        place = fits.names.index(self.layout.tested)
+        fitted = np.isfinite(fits.estimate[:, place])
+        pooled = pool_imputations(
+            fits.estimate[fitted, place],
+            fits.std_error[fitted, place] ** 2,
+            df_complete=fits.df[fitted, place],
+            confidence_level=level,
+        )
+        how = note("pooled_imputations", times=pooled.m)
+        return model.estimate(pooled, unit=self.question.claim.unit, how=how)
 
+    def _outcomes(self, delta: float) -> np.ndarray:
+        """Return one column of outcomes for each imputation, those of the shifted sites moved."""
+        layout, values = self.layout, self.lost.values
+        assert layout.sites is not None
+        outcomes = np.repeat(layout.y.to_numpy()[:, None], IMPUTATIONS, axis=1)
+        keys = zip(layout.patients.astype("str"), layout.sites.astype("str"), strict=True)
+        for place, key in enumerate(keys):
+            if key in values:
+                outcomes[place] = values[key] + (delta if key in self.shifted else 0.0)
+        return outcomes
 
-def _first_turn(
-    asked: CheckContext,
-    question: Question,
-    layout: Layout,
-    lost: Lost,
-    shifted: set[tuple[str, str]],
-    sign: float,
-    usual: str,
-) -> tuple[float, Estimate]:
-    """Return the smallest step at which the verdict is another one; it is at the last."""
-    for size in np.arange(STEP, FURTHEST + STEP / 2, STEP):
-        estimate = _pooled(question, layout, lost, shifted, sign * size)
-        if _verdict(asked, estimate) != usual:
-            break
-    return float(size), estimate
+    def tipping(self, usual: str) -> list[Row]:
+        """Find how much worse, or better, lost results must have been to change the verdict."""
+        rows = []
+        for sign, word in ((-1.0, "worse"), (1.0, "better")) if self.shifted else ():
+            size, estimate = FURTHEST, self.pooled(sign * FURTHEST)
+            turned = self._verdict(estimate) != usual
+            if turned:
+                size, estimate = self._first_turn(sign, usual)
+            kind = "lost_turn_verdict" if turned else "lost_turn_nothing"
+            choice = note(kind, points=size, side=word)
+            rows.append(self.row("tipping point", choice, estimate))
+        return rows
 
+    def _first_turn(self, sign: float, usual: str) -> tuple[float, Estimate]:
+        """Return the smallest step at which the verdict is another one; it is at the last."""
+        for size in np.arange(STEP, FURTHEST + STEP / 2, STEP):
+            estimate = self.pooled(sign * size)
+            if self._verdict(estimate) != usual:
+                break
+        return float(size), estimate
 
-def _verdict(asked: CheckContext, estimate: Estimate) -> str:
-    return verdict_of(asked.finding, estimate, asked.finding.margin).word
+    def _verdict(self, estimate: Estimate) -> str:
+        return verdict_of(self.asked.finding, estimate, self.asked.finding.margin).word

@@ -7,6 +7,7 @@ each scar type alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -34,12 +35,7 @@ class CheckContext:
 
 
 def judged_row(
-    finding: Finding,
-    *,
-    check: str,
-    choice: Note,
-    estimate: Estimate,
-    n_patients: int | None = None,
+    finding: Finding, *, check: str, choice: Note, estimate: Estimate, n_patients: int | None = None
 ) -> Row:
     """Judge another estimate of the same finding."""
     found = verdict_of(finding, estimate, finding.margin)
@@ -56,20 +52,23 @@ def judged_row(
     }
 
 
-def asked_again(asked: CheckContext, question: Question, *, check: str, choice: Note) -> Row:
-    """Ask another question for the same finding: the estimate judged, or why there is none."""
+def asked_again(
+    asked: CheckContext, question: Question, *, check: str, choice: Note, other_method: bool = False
+) -> list[Row]:
+    """Ask another question for the same finding: the estimate judged, or why there is none.
+
+    Where another method was asked for, nothing if the claim came by its estimate in this way.
+    """
+    named: dict[str, Any] = {"check": check, "choice": choice}
     try:
         found = estimate_claim(question)
     except NotTestable as refused:
-        reason = one_note(refused.reasons)
-        return refused_row(asked.finding, check=check, choice=choice, reason=reason)
-    return judged_row(
-        asked.finding,
-        check=check,
-        choice=choice,
-        estimate=found.estimate,
-        n_patients=found.n_patients,
-    )
+        return [refused_row(asked.finding, reason=one_note(refused.reasons), **named)]
+    usual = asked.finding.estimate
+    if other_method and usual and found.estimate.how == usual.how:
+        return []
+    n = found.n_patients
+    return [judged_row(asked.finding, estimate=found.estimate, n_patients=n, **named)]
 
 
 def refused_row(finding: Finding, *, check: str, choice: Note, reason: Note) -> Row:
@@ -85,11 +84,7 @@ def one_note(reasons: tuple[Note, ...]) -> Note:
 def verdict_of(finding: Finding, estimate: Estimate, margin: float) -> Verdict:
     """Judge an estimate as the finding was judged, against this margin."""
     return judge(
-        estimate,
-        rule=finding.rule,
-        margin=margin,
-        comparison=finding.comparison,
-        null=finding.null,
+        estimate, rule=finding.rule, margin=margin, comparison=finding.comparison, null=finding.null
     )
 
 
@@ -154,9 +149,9 @@ def _one(asked: CheckContext, column: str, level: str, check: str, keep: bool) -
     word = str(level).replace("_", " ")
     choice = note("only_level" if keep else "without_level", level=word)
     question = _restricted(asked.question, column, level, keep)
-    row = asked_again(asked, question, check=check, choice=choice)
+    rows = asked_again(asked, question, check=check, choice=choice)
     # a type that cannot answer the claim alone leaves nothing to compare
-    return [] if keep and row["verdict"] == "not testable" else [row]
+    return [row for row in rows if not (keep and row["verdict"] == "not testable")]
 
 
 def _restricted(question: Question, column: str, level: str, keep: bool) -> Question:

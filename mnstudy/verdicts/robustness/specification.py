@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cache import cached
 from mnstudy.cohort.describe.flow import lost_sites
 from mnstudy.cohort.schema.problems import Problem, ValidationReport
 from mnstudy.cohort.study.study import Study
@@ -27,7 +26,6 @@ from mnstudy.verdicts.analyses.answer import estimate_claim, finding_for
 from mnstudy.verdicts.analyses.question import Choices
 from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import select
-from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.verdicts.robustness.rows import judged_row
 from mnstudy.words.notes import as_given, note
@@ -164,9 +162,7 @@ def specification_curve(
         confidence_level=level,
         brief=True,
     )
-    inputs = (*cohort_basis(cohort), claim_basis(cohort, asked.claim), level, rng, n_resamples)
-    found = cached("curve", inputs, lambda: _curve(asked, rng, n_resamples))
-    return replace(found, finding=replace(found.finding, plan_sha256=cohort.study.plan_sha256))
+    return _curve(asked, rng, n_resamples)
 
 
 def _curve(asked: Question, rng: int, n_resamples: int) -> SpecificationCurve:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -25,14 +25,7 @@ from mnstudy.words.notes import Count, Note, note
 
 LOW, HIGH = 0.1, 0.9  # shares of the seen values that stand for a bad and a good result
 SCORE = "improvement_score"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A question in which everything unknown is taken to be so."""
-
-    choice: Note
-    question: Question
+Case = tuple[Question, Note]  # with other data, and the choice that made them
 
 
 def worst_case(asked: CheckContext) -> list[Row]:
@@ -50,8 +43,9 @@ def worst_case(asked: CheckContext) -> list[Row]:
     bad and as good as were seen.
     """
     return [
-        asked_again(asked, case.question, check="worst case", choice=case.choice)
-        for case in worst_cases(asked.question)
+        row
+        for question, choice in worst_cases(asked.question)
+        for row in asked_again(asked, question, check="worst case", choice=choice)
     ]
 
 
@@ -83,7 +77,7 @@ def _of_scores(question: Question) -> Iterator[Case]:
             if len(seen):
                 score[arm] = score[arm].mask(unknown[arm], seen.quantile(share))
         choice = note("unseen_bad" if bad else "unseen_good", sites=Count(n=n, noun="site"))
-        yield Case(choice=choice, question=replace(question, sites=sites.assign(**{SCORE: score})))
+        yield replace(question, sites=sites.assign(**{SCORE: score})), choice
 
 
 def _of_shares(question: Question) -> Iterator[Case]:
@@ -99,8 +93,7 @@ def _of_shares(question: Question) -> Iterator[Case]:
         value = sites[outcome].astype("float64").copy()
         value[arm] = value[arm].mask(unknown[arm], end)
         choice = note("unseen_at_end", sites=Count(n=n, noun="site"), end=what)
-        extreme = replace(question, sites=sites.assign(**{outcome: value}))
-        yield Case(choice=choice, question=extreme)
+        yield replace(question, sites=sites.assign(**{outcome: value})), choice
 
 
 def _unknown(cohort: Cohort, sites: pd.DataFrame, outcome: str) -> pd.Series:
@@ -116,7 +109,7 @@ def _of_rates(question: Question) -> Iterator[Case]:
     for happened in (True, False):
         patients = Count(n=len(unseen), noun="patient")
         choice = note("without_record", patients=patients, had=_had(happened))
-        yield Case(choice=choice, question=_with(question, data, events, {happened: unseen}))
+        yield _with(question, data, events, {happened: unseen}), choice
 
 
 def _of_event_differences(question: Question) -> Iterator[Case]:
@@ -132,18 +125,13 @@ def _of_event_differences(question: Question) -> Iterator[Case]:
         return
     for happened in (False, True):
         named = (("treated", treated, happened), ("reference", reference, not happened))
+        counts = [(arm, Count(n=len(who), noun="patient"), _had(had)) for arm, who, had in named]
         records = tuple(
-            note(
-                "group_without_record",
-                patients=Count(n=len(people), noun="patient"),
-                arm=arm,
-                had=_had(had),
-            )
-            for arm, people, had in named
+            note("group_without_record", arm=arm, patients=n, had=had) for arm, n, had in counts
         )
         filled = {happened: treated, not happened: [p for p in reference if p not in treated]}
         choice = note("groups_without_record", groups=records)
-        yield Case(choice=choice, question=_with(question, data, events, filled))
+        yield _with(question, data, events, filled), choice
 
 
 def _had(happened: bool) -> Note:

@@ -13,54 +13,53 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnstudy as mn
-from mnstudy import cache
-from mnstudy.verdicts.finding.cache_keys import claim_basis, cohort_basis, finding_basis
+from mnstudy.reporting.run import cache
+from mnstudy.reporting.run.origin import claim_basis, cohort_basis, finding_basis
+from mnstudy.reporting.run.processes import CachedCall, Workers, quiet
+from mnstudy.reporting.run.sources import collect_evidence
 
 
 class Counted:
     """A computation that counts how often it ran."""
 
-    def __init__(self, result=42):
-        self.ran, self.result = 0, result
+    def __init__(self):
+        self.ran = 0
 
-    def __call__(self):
+    def __call__(self, *args):
         self.ran += 1
-        return self.result
+        return [42]
+
+
+def once(compute, name="x", inputs=(), folder=None):
+    return list(Workers(folder=folder).results([CachedCall(name, inputs, compute, ())]))
 
 
 def test_nothing_is_kept_where_no_folder_is_named():
     compute = Counted()
-    assert cache.cached("x", (1,), compute) == cache.cached("x", (1,), compute) == 42
+    assert once(compute) == once(compute) == [[42]]
     assert compute.ran == 2
-    assert cache.folder() is None
 
 
 def test_the_same_inputs_are_worked_out_once(tmp_path):
     compute = Counted()
-    with cache.cache_folder(tmp_path / "store"):
-        for _ in range(3):
-            assert cache.cached("x", (1, "a"), compute) == 42
-        cache.cached("x", (1, "b"), compute)
-        cache.cached("y", (1, "a"), compute)
+    for _ in range(3):
+        assert once(compute, inputs=(1, "a"), folder=tmp_path) == [[42]]
+    once(compute, inputs=(1, "b"), folder=tmp_path)
+    once(compute, name="y", inputs=(1, "a"), folder=tmp_path)
     assert compute.ran == 3
-    assert cache.folder() is None
 
 
-def test_what_is_kept_is_for_its_owner_alone(tmp_path):
-    with cache.cache_folder(tmp_path / "store"):
-        cache.cached("x", (), Counted())
-    assert stat.S_IMODE(os.stat(tmp_path / "store").st_mode) == 0o700
+def test_what_is_kept_is_for_its_owner_alone():
+    assert stat.S_IMODE(cache.cache_folder().stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("content", [b"", b"no pickle", pickle.dumps([1])[:-2]])
 def test_what_cannot_be_read_is_worked_out_again(tmp_path, content):
     compute = Counted()
-    with cache.cache_folder(tmp_path):
-        cache.cached("x", (), compute)
-        [path] = tmp_path.iterdir()
-        path.write_bytes(content)
-        assert cache.cached("x", (), compute) == 42
-        assert cache.cached("x", (), compute) == 42
+    once(compute, folder=tmp_path)
+    [path] = tmp_path.iterdir()
+    path.write_bytes(content)
+    assert once(compute, folder=tmp_path) == once(compute, folder=tmp_path) == [[42]]
     assert compute.ran == 2
 
 
@@ -68,8 +67,8 @@ def test_an_error_is_not_kept_and_leaves_nothing(tmp_path):
     def fails():
         raise ValueError("no")
 
-    with cache.cache_folder(tmp_path), pytest.raises(ValueError, match="no"):
-        cache.cached("x", (), fails)
+    with pytest.raises(ValueError, match="no"):
+        once(fails, folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -78,16 +77,15 @@ def test_a_full_disk_costs_time_not_the_result(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with cache.cache_folder(tmp_path):
-        assert cache.cached("x", (), Counted()) == 42
+    assert once(Counted(), folder=tmp_path) == [[42]]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_code_is_another_key(tmp_path, monkeypatch):
     compute = Counted()
-    with cache.cache_folder(tmp_path):
-        cache.cached("x", (), compute)
-        monkeypatch.setattr(cache, "code_fingerprint", lambda: "other code")
-        cache.cached("x", (), compute)
+    once(compute, folder=tmp_path)
+    monkeypatch.setattr(cache, "code_fingerprint", lambda: "other code")
+    once(compute, folder=tmp_path)
     assert compute.ran == 2
 
 
@@ -164,29 +162,37 @@ def test_the_margin_of_one_claim_concerns_that_claim_only(trial):
         assert (bases[0] == bases[1]) is same
 
 
-def test_kept_results_are_those_of_a_run_without_memory(trial, tmp_path):
-    def results():
-        found = mn.evaluate(trial, ["topical-adjunct", "little-pain"])
-        curve = mn.specification_curve(trial, "topical-adjunct")
-        return cache.fingerprint(
-            list(found), found.sensitivity(["margins", "ranks", "missing"]), curve,
-            list(mn.evidence("little-pain")),
-        )  # fmt: skip
-
-    plain = results()
-    with cache.cache_folder(tmp_path):
-        assert results() == plain
-        written = {p.name: p.stat().st_ino for p in tmp_path.iterdir()}
-        assert results() == plain
-        assert {p.name: p.stat().st_ino for p in tmp_path.iterdir()} == written
+def source(cohort, folder):
+    workers = Workers(folder=folder)
+    return collect_evidence([cohort], quiet, claims=["topical-adjunct"], workers=workers)
 
 
-def test_a_kept_finding_names_the_plan_it_is_read_under(trial, tmp_path):
+@pytest.fixture(scope="module")
+def worked_out(trial, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept")
+    return folder, source(trial, folder)
+
+
+def test_kept_results_are_those_that_are_worked_out(trial, worked_out):
+    folder, first = worked_out
+    written = {p.name: p.stat().st_ino for p in folder.iterdir()}
+    again = source(trial, folder)
+    assert {p.name: p.stat().st_ino for p in folder.iterdir()} == written
+    for one, other in zip(first, again, strict=True):
+        shown = [(b.findings[0], b.checked, b.charts, b.tables, b.trials) for b in (one, other)]
+        assert cache.fingerprint(shown[0]) == cache.fingerprint(shown[1])
+    plain = [mn.evaluate(trial, "topical-adjunct")[0], mn.evidence("topical-adjunct")[0]]
+    assert cache.fingerprint([b.findings[0] for b in again]) == cache.fingerprint(plain)
+
+
+def test_a_kept_finding_names_the_plan_it_is_read_under(trial, worked_out):
+    folder, before = worked_out
+    n = len(list(folder.iterdir()))
     changed = with_margin(trial, "little-pain", 4.0)
-    with cache.cache_folder(tmp_path):
-        before = mn.evaluate(trial, "topical-adjunct")[0]
-        n = len(list(tmp_path.iterdir()))
-        after = mn.evaluate(changed, "topical-adjunct")[0]
-        assert len(list(tmp_path.iterdir())) == n  # nothing was worked out again
-    assert after.plan_sha256 == changed.study.plan_sha256 != before.plan_sha256
-    assert cache.fingerprint(finding_basis(before)) == cache.fingerprint(finding_basis(after))
+    after = source(changed, folder)[0]
+    assert len(list(folder.iterdir())) == n  # nothing was worked out again
+    assert after.checked.curves
+    for one in (after.findings[0], *(c.finding for c in after.checked.curves)):
+        assert one.plan_sha256 == changed.study.plan_sha256 != trial.study.plan_sha256
+    bases = [cache.fingerprint(finding_basis(b.findings[0])) for b in (before[0], after)]
+    assert bases[0] == bases[1]

@@ -1,0 +1,181 @@
+"""Harms: one row an adverse event, dots with exact limits, and the difference of two groups."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mnstudy import formatting as fmt
+from mnstudy.disclosure.harms import percent
+from mnstudy.reporting.figures import style
+from mnstudy.reporting.figures.chart import Chart, Plan, sample, source_line
+from mnstudy.reporting.figures.intervals import IntervalRow, IntervalTable, intervals_panel
+from mnstudy.reporting.figures.style import Look
+from mnstudy.reporting.words import SYNTHETIC_WORDS
+from mnstudy.verdicts.displays.harms import Harms
+from mnstudy.words.notes import sentences
+
+MARKERS = ("s", "o", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*")
+SHARE = "patients with the event (percent)"
+FEW_WORDS = (
+    "Where 1 to 4 had the event no dot is drawn; the line ends at the exact upper limit that 4 "
+    "would give."
+)
+HIDDEN_WORDS = " A difference that would tell a count of 1 to 4 is not shown."
+DATA = ["kind", "event", "label", "arm", "value", "ci_low", "ci_high", "n", "events", "withheld",
+        "shown"]  # fmt: skip
+LIMIT_ONLY = "no dot: fewer than 5 people, only the exact limit is shown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HarmsPlot(Chart):
+    """The adverse events of a cohort, by group."""
+
+    harms: Harms
+
+    @property
+    def key(self) -> str:
+        """Name among the files."""
+        return "harms"
+
+    @property
+    def caption(self) -> str:
+        """What is shown, of how many, by which method."""
+        found, level = self.harms, fmt.level(self.harms.confidence_level)
+        people, few = f"{found.person}s", found.rows["withheld"].eq("few").any()
+        parts = (
+            f"Adverse events of {found.dataset}: share of {people} with the event at any "
+            "assessment after treatment.",
+            f"{_sizes(found)}.",
+            SYNTHETIC_WORDS if found.synthetic else "",
+            f"Dots with exact (Clopper-Pearson) {level} limits, {people} as the unit.",
+            _difference_words(found, level),
+            *_zeros(found),
+            FEW_WORDS if found.guarded and few else "",
+            *(f"{note[:1].upper()}{note[1:]}." for note in sentences(found.notes)),
+        )
+        return " ".join(filter(None, parts))
+
+    @property
+    def alt(self) -> str:
+        """Description for those who do not see it."""
+        found = self.harms
+        mark, several = "synthetic data, " if found.synthetic else "", len(found.arms) > 1
+        said = "; ".join(
+            f"{row.label}{f' ({row.arm})' if several else ''} {row.sentence}"
+            for row in found.rows.itertuples(index=False)
+        )
+        return f"Dots with limits. Adverse events, {mark}{found.dataset}: {said}."
+
+    def data(self) -> pd.DataFrame:
+        """Return every share and difference that is drawn, and what stands for the others."""
+        found = self.harms
+        names = {"share": "value", "difference": "value", "low": "ci_low", "high": "ci_high"}
+        shares = found.rows.rename(columns=names).assign(kind="share")
+        gaps = found.differences.rename(columns=names | {"n_pairs": "n"})
+        gaps = gaps.assign(kind="difference", arm="", withheld="")
+        both = shares if gaps.empty else pd.concat([shares, gaps], ignore_index=True)
+        return both[DATA].reset_index(drop=True)
+
+    def plan(self, look: Look) -> Plan:
+        """Return the shares, and the differences where there are any."""
+        found, level = self.harms, fmt.level(self.harms.confidence_level)
+        tables = [_shares(found, look), *_differences(found, look)]
+        limit = sample(look, color=look.groups[0], linestyle="-", linewidth=1.1)
+        few = found.rows["withheld"].isin(["few", "nearly all"]).any()
+        words = source_line(found.dataset, synthetic=found.synthetic, size=f"exact {level} limits")
+        return Plan(
+            title="Adverse events", words=[words], alt=self.alt, synthetic=found.synthetic,
+            panels=[intervals_panel(table, look) for table in tables], foot=_zeros(found),
+            key=[(limit, LIMIT_ONLY)] if few else [],
+        )  # fmt: skip
+
+
+def _sizes(found: Harms) -> str:
+    """Say how many are in each group; of events recorded for fewer the row says how many."""
+    most = found.rows.groupby("arm", sort=False)["n"].max()
+    return "; ".join(
+        f"{arm}: {'not shown' if math.isnan(n) else fmt.count(int(n), found.person)}"
+        for arm, n in most.items()
+    )
+
+
+def _difference_words(found: Harms, level: str) -> str:
+    if found.differences.empty:
+        return f"No differences: {found.no_difference}." if len(found.arms) > 1 else ""
+    how = ", the same patients on both sides" if found.differences["paired"].any() else ""
+    hidden = found.differences["difference"].isna().any()
+    return (
+        f"Differences: {found.arms[0]} minus {found.arms[1]}, {level} Newcombe intervals{how}, "
+        f"not adjusted for the number of events looked at.{HIDDEN_WORDS if hidden else ''}"
+    )
+
+
+def _zeros(found: Harms) -> list[str]:
+    """Say plainly, once for each group size, what seeing none can and cannot mean."""
+    none = found.rows[found.rows["events"].eq(0) & found.rows["n"].gt(0)]
+    lines = []
+    for (arm, n, high), own in none.groupby(["arm", "n", "high"], sort=False):
+        names, where = _listed(list(own["label"])), f" in {arm}" if len(found.arms) > 1 else ""
+        lines.append(
+            f"No {names}{where}, 0 of {fmt.count(int(n), found.person)}: none seen is not none, "
+            f"the true rate may be up to {percent(float(high), fmt.NBSP)}."
+        )
+    return lines
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _shares(found: Harms, look: Look) -> IntervalTable:
+    rows, several = [], len(found.arms) > 1
+    for label, own in found.rows.groupby("label", sort=False):
+        if several:
+            rows.append(IntervalRow(label=str(label), mark="heading", bold=True))
+        rows += [_row(found, r, r.arm if several else r.label, look) for r in own.itertuples()]
+    return IntervalTable(
+        title="", rows=tuple(rows), headers=(f"{found.person}s", "share (limits)"),
+        axis_label=SHARE, keep=(0.0,),
+    )  # fmt: skip
+
+
+def _row(found: Harms, row: Any, label: str, look: Look) -> IntervalRow:
+    """Return the share of a group; the mark of the reference of two is open."""
+    ends = {"few": (0.0, 0.0, row.high), "nearly all": (100.0, row.low, 100.0)}
+    value, low, high = ends.get(row.withheld, (row.share, row.low, row.high))
+    i, colour = found.arms.index(row.arm), look.groups[0]
+    return IntervalRow(
+        label=label, value=value, low=low, high=high, cells=_cells(row), whole=True,
+        mark="limit" if row.withheld in ends else "dot", marker=MARKERS[i % len(MARKERS)],
+        colour=style.PAPER if len(found.arms) == 2 and i == 1 else colour, edge=colour,
+    )  # fmt: skip
+
+
+def _cells(row: Any) -> tuple[str, str]:
+    if row.withheld == "few":
+        return row.shown, f"at most {percent(row.high)}"
+    if row.withheld == "nearly all":
+        return row.shown, f"at least {percent(row.low)}"
+    if math.isnan(row.share):
+        return row.shown or "not recorded", ""
+    low, high = (fmt.number(x, 1) for x in (row.low, row.high))
+    return row.shown, f"{percent(row.share)} ({low} to {high})"
+
+
+def _differences(found: Harms, look: Look) -> list[IntervalTable]:
+    """Return the table of the differences; none where none is known."""
+    if found.differences["difference"].isna().all():
+        return []
+    rows = [
+        IntervalRow(label=r.label, value=r.difference, low=r.low, high=r.high, cells=(r.shown,),
+                    whole=True, colour=look.groups[0], edge=look.groups[0])
+        for r in found.differences.itertuples()
+    ]  # fmt: skip
+    title, unit = f"difference: {found.arms[0]} minus {found.arms[1]}", "percentage points"
+    table = IntervalTable(title=title, rows=tuple(rows), headers=("difference (interval)",),
+                          axis_label=unit, null=0.0, null_label="no difference")  # fmt: skip
+    return [table]
