@@ -15,7 +15,7 @@ from mnstudy.cohort.loading.shipped import check_manifest, data_dir, read_manife
 from mnstudy.cohort.schema.problems import fail
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
-from mnstudy.reporting.notebooks.shipped import begin
+from mnstudy.reporting.notebooks.shipped import begin_notebooks
 from mnstudy.reporting.page.checklists import checklist_frame
 from mnstudy.reporting.page.downloads import downloads
 from mnstudy.reporting.page.page import render
@@ -141,7 +141,9 @@ def report(
         private = stack.enter_context(tempfile.TemporaryDirectory(prefix="mnstudy-"))
         some, beside = [stack.enter_context(workers(n_jobs, folder=kept)) for _ in range(2)]
         names, texts = (
-            begin(cohort, asked, beside, private=private, done=partial(progress, "notebooks"))
+            begin_notebooks(
+                cohort, asked, beside, private=private, done=partial(progress, "notebooks")
+            )
             if notebooks
             else ([], iter(()))
         )

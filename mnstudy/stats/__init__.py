@@ -13,7 +13,7 @@ _MODULES = {
         "arm_difference paired_difference before_after ancova within_between heterogeneity"
     ),
     "mixed.cluster_robust": "cluster_robust",
-    "meta.pooling": "pool leave_one_out correlation_grid",
+    "meta.pooling": "pool leave_one_out",
     "meta.small_studies": "egger",
     "ordinal.model": "proportional_odds",
     "ordinal.proportionality": "proportionality",
@@ -32,9 +32,7 @@ _MODULES = {
         "standardised_mean_change hedges_g hedges_g_paired mean_difference single_mean "
         "mean_percent_change"
     ),
-    "meta.effect_counts": (
-        "log_odds_ratio risk_difference_effect logit_proportion arcsine_proportion"
-    ),
+    "meta.effect_counts": ("log_odds_ratio risk_difference_effect arcsine_proportion"),
     "missing.interval_censored": "turnbull share_by",
     "missing.interval_mean": "mean_of_intervals mean_bounds",
     "meta.meta_regression": "regress_effects",

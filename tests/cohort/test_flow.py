@@ -61,13 +61,6 @@ def test_small_counts_of_real_people_are_exact_and_withheld_where_they_are_shown
     assert step(attrition(cohort), "assessed after no session", "untreated")["sites"] == 4
 
 
-def test_exact_has_no_effect_and_says_so():
-    cohort = load(trial(SCORES))
-    with pytest.warns(DeprecationWarning, match="leave it out"):
-        found = attrition(cohort, exact=False)
-    pd.testing.assert_frame_equal(found, attrition(cohort))
-
-
 def test_the_flow_says_what_each_step_is():
     table = flow(load(trial(SCORES), plan={"final_week": 12}))
     assert table["stage"].tolist() == [

@@ -53,21 +53,10 @@ e <- escalc("MPORM", ai = a + b, bi = c_ + d, ci = a + c_, di = b + d, ri = c(0.
 add("log_odds_ratio", list(a + b, n, a + c_, n), list(r = c(0.4, 0, -0.2)), "escalc('MPORM', ri=r)", e$yi, e$vi)
 
 x <- c(3, 0, 17, 40, 1); size <- c(40, 25, 33, 40, 8)
-e <- escalc("PLO", xi = x, ni = size)
-add("logit_proportion", list(x, size), list(), "escalc('PLO', add=1/2, to='only0')", e$yi, e$vi)
-w <- c(1, 3, 5)
-e <- escalc("PLO", xi = x[w], ni = size[w], to = "none")
-add("logit_proportion", list(x[w], size[w]), list(correction = 0), "escalc('PLO', to='none')", e$yi, e$vi)
 e <- escalc("PFT", xi = x, ni = size)
 add("arcsine_proportion", list(x, size), list(double = TRUE), "escalc('PFT')", e$yi, e$vi)
 f <- escalc("PAS", xi = x, ni = size)
 add("arcsine_proportion", list(x, size), list(double = FALSE), "escalc('PAS', to='none')", f$yi, f$vi)
-add("proportion_from_arcsine", list(as.numeric(e$yi)), list(n = size), "transf.ipft(yi, ni)",
-    transf.ipft(as.numeric(e$yi), size))
-add("proportion_from_arcsine", list(0.4), list(n = size), "transf.ipft.hm(0.4, list(ni=size))",
-    transf.ipft.hm(0.4, targs = list(ni = size)))
-add("proportion_from_arcsine", list(as.numeric(f$yi)), list(), "transf.iarcsin(yi)", transf.iarcsin(as.numeric(f$yi)))
-add("proportion_from_logit", list(c(-3, 0, 0.7)), list(), "transf.ilogit(xi)", transf.ilogit(c(-3, 0, 0.7)))
 
 # Paired g has no measure in metafor 3.8. First witness: the delta method with numerical derivatives
 # of g by the two variances, whose covariances are those of a bivariate normal sample.

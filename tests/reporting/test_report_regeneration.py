@@ -102,7 +102,7 @@ def test_unchanged_notebooks_are_not_run_again(ran, study, tmp_path):
     def go():
         ran.clear()
         some = Workers(folder=tmp_path)
-        names, texts = shipped.begin(
+        names, texts = shipped.begin_notebooks(
             mn.load(study), [], some, private=str(tmp_path), done=lambda i, n: told.append((i, n))
         )
         assert sorted(names) == [p.name for p in paths().values()]
@@ -125,7 +125,7 @@ def test_unchanged_notebooks_are_not_run_again(ran, study, tmp_path):
 def test_notebooks_without_jupyter_are_refused_at_once(split_face, monkeypatch):
     monkeypatch.setattr(shipped, "find_spec", lambda name: None)
     with pytest.raises(mn.DataError, match="notebooks need Jupyter"):
-        shipped.begin(split_face, [], Workers(), private="", done=lambda *_: None)
+        shipped.begin_notebooks(split_face, [], Workers(), private="", done=lambda *_: None)
 
 
 def test_pieces_come_in_order_and_kept_ones_are_not_worked_out(tmp_path):

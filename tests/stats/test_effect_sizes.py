@@ -50,20 +50,15 @@ def test_reference_grid_is_complete():
         ("risk_difference_effect", ()),
         ("risk_difference_effect", ("correction",)),
         ("risk_difference_effect", ("r",)),
-        ("logit_proportion", ()),
-        ("logit_proportion", ("correction",)),
         ("arcsine_proportion", ("double",)),
-        ("proportion_from_arcsine", ()),
-        ("proportion_from_arcsine", ("n",)),
-        ("proportion_from_logit", ()),
     }
     functions = {
         name
         for name in stats.__all__
         if getattr(stats, name).__module__ in (effect_sizes.__name__, effect_counts.__name__)
-    } | {"proportion_from_arcsine", "proportion_from_logit"}
+    }
     assert {case["func"] for case in CASES} == functions
-    assert len(CASES) == 25
+    assert len(CASES) == 19
     assert REFERENCE["packages"].keys() == {"metafor"}
 
 
@@ -125,7 +120,7 @@ def test_standard_error_typed_as_deviation_is_pointed_out():
 
 def test_inputs_are_not_changed():
     events = np.array([0.0, 3.0])
-    es.logit_proportion(events, 10)
+    es.arcsine_proportion(events, 10)
     assert events.tolist() == [0.0, 3.0]
 
 
@@ -175,7 +170,7 @@ ERRORS = [
         "n0 must be equal to n1 when r is given (the same patients); it is 21",
     ),
     (
-        lambda: es.logit_proportion(0, 20, correction=-1),
+        lambda: es.risk_difference_effect(0, 20, 1, 20, correction=-1),
         "correction must be 0 or more, not -1",
     ),
     (lambda: es.arcsine_proportion(3, 2), "events must be from 0 to n; it is 3"),
@@ -223,16 +218,3 @@ def test_standardised_effects_do_not_depend_on_the_unit(m1, s1, m0, s0, n, r, k)
 def test_uncorrelated_pairs_have_the_variance_of_separate_groups(m1, s1, m0, s0, n):
     paired = es.mean_difference(m1, s1, n, m0, s0, n, r=0.0)
     assert paired.variance[0] == pytest.approx(es.mean_difference(m1, s1, n, m0, s0, n).variance[0])
-
-
-@given(st.integers(0, 60), st.integers(60, 90))
-def test_proportions_come_back(events, n):
-    double = es.arcsine_proportion(events, n)
-    plain = es.arcsine_proportion(events, n, double=False)
-    assert es.proportion_from_arcsine(double.effect, n=[n])[0] == pytest.approx(
-        events / n, abs=1e-9
-    )
-    assert es.proportion_from_arcsine(plain.effect)[0] == pytest.approx(events / n, abs=1e-12)
-    if events:
-        logit = es.logit_proportion(events, n + 1)
-        assert es.proportion_from_logit(logit.effect)[0] == pytest.approx(events / (n + 1))

@@ -12,8 +12,7 @@ from scipy import stats
 
 from mnstudy import stats as ours
 from mnstudy.stats.meta.between_studies import q_statistic
-from mnstudy.stats.meta.effect_sizes import standardised_mean_change
-from mnstudy.stats.meta.pooling import correlation_grid, leave_one_out, pool
+from mnstudy.stats.meta.pooling import leave_one_out, pool
 from mnstudy.stats.meta.small_studies import egger
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "pooling.json").read_text())
@@ -51,7 +50,7 @@ def test_reference_grid_is_complete():
     others = [case["func"] for case in CASES if case["func"] != "pool"]
     assert others.count("leave_one_out") == 3
     assert others.count("egger") == 10
-    assert {"pool", "leave_one_out", "egger", "correlation_grid"} <= set(ours.__all__)
+    assert {"pool", "leave_one_out", "egger"} <= set(ours.__all__)
     boundary = [case for case in CASES if case["expected"].get("tau2") == 0]
     assert len(boundary) >= 9
     assert REFERENCE["packages"].keys() == {"metafor"}
@@ -182,22 +181,6 @@ def test_leave_one_out_names_the_study():
     assert leave_one_out(EFFECTS[:2], VARIANCES[:2])["k"].tolist() == [1, 1]
 
 
-def test_correlation_grid_pools_again():
-    def effects_at(r):
-        return standardised_mean_change([12, 13, 11], 10, 3, [20, 30, 25], r)
-
-    options = {"method": "pm", "knapp_hartung": False}
-    grid = correlation_grid(effects_at, **options)
-    assert grid["r"].tolist() == [0.3, 0.5, 0.7]
-    direct = pool(
-        effects_at(0.7).effect, effects_at(0.7).variance, method="pm", knapp_hartung=False
-    )
-    assert grid["ci_low"][2] == direct.ci_low
-    assert (np.diff(grid["std_error"]) < 0).all()
-    ready = correlation_grid(lambda r: direct, rs=(0.1,))
-    assert ready["estimate"].tolist() == [direct.estimate]
-
-
 def test_egger_finds_a_leaning_funnel():
     s = np.linspace(0.05, 0.6, 12)
     leaning = egger(0.1 + 2.0 * s + 0.01 * np.cos(9 * s), s**2)
@@ -233,7 +216,6 @@ ERRORS = [
     ),
     (lambda: pool([0.1, 0.2], 0.1, labels=["a"]), "1 labels for 2 studies; give one each"),
     (lambda: leave_one_out([0.1], [0.1]), "leave_one_out needs at least 2 studies; there is 1"),
-    (lambda: correlation_grid(lambda r: r, rs=()), "rs must hold at least one correlation"),
     (lambda: egger([1, 2], [1, 2]), "egger needs at least 3 studies; there are 2"),
     (
         lambda: egger([1, 2, 4], [1, 1, 1]),

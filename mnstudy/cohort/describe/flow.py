@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import pandas as pd
 
 from mnstudy.cohort.table import OUTCOMES, UNIT, Cohort, is_baseline
@@ -15,15 +13,12 @@ ENROLLED, BASELINE, ASSESSED, KNOWN, UNSURE, LATE = (
 COLUMNS = ["arm", "step", "patients", "sites", "share"]
 
 
-def attrition(cohort: Cohort, *, exact: bool | None = None) -> pd.DataFrame:
+def attrition(cohort: Cohort) -> pd.DataFrame:
     """Count the patients and sites left at every step of the study, by arm.
 
     Parameters
     ----------
     cohort : Cohort
-    exact : bool
-        Without effect, and to go: the counts are exact. What a report shows of them is guarded
-        there.
 
     Returns
     -------
@@ -50,12 +45,6 @@ def attrition(cohort: Cohort, *, exact: bool | None = None) -> pd.DataFrame:
     0          enrolled        40     80
     1  seen at baseline        40     80
     """
-    if exact is not None:
-        warnings.warn(
-            "attrition(exact=...) has no effect any more: the counts are exact, leave it out",
-            DeprecationWarning,
-            stacklevel=2,
-        )
     return flow(cohort)[COLUMNS]
 
 

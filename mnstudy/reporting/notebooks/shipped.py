@@ -57,7 +57,7 @@ def _cells(path: Path) -> list[str]:
     return ["".join(cell["source"]) for cell in cells]
 
 
-def begin(
+def begin_notebooks(
     cohort: Cohort | None, claims: Sequence[str], workers: Workers, *, private: str, done: Done
 ) -> tuple[list[str], Iterator[str]]:
     """Begin to run the notebooks that ask these claims; give their names, and their texts later.

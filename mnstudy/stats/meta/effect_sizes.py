@@ -15,7 +15,6 @@ function                      effect                                            
 ``mean_percent_change``       change of the mean in percent                       ROMC, in percent
 ``log_odds_ratio``            two groups or the same patients                     OR, MPORM
 ``risk_difference_effect``    two groups or the same patients                     RD, MPRD
-``logit_proportion``          one proportion, log odds                            PLO
 ``arcsine_proportion``        one proportion, arcsine                             PFT, PAS
 ============================  ==================================================  ==============
 
@@ -92,7 +91,7 @@ def standardised_mean_change(
     n : float or array
         Patients measured at both times.
     r : float or array
-        Correlation of a patient's two values; rarely printed, see ``correlation_grid``.
+        Correlation of a patient's two values; rarely printed: pool under several, say 0.3 to 0.7.
     sd_after : float or array, optional
         Needed for ``standardiser="change"``.
     standardiser : {"raw", "change"}

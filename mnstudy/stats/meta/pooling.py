@@ -6,7 +6,7 @@ Same numbers as metafor's ``rma(yi, vi, method=, test="knha")``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from mnstudy.stats.meta.between_studies import (
     q_statistic,
     tau2_interval,
 )
-from mnstudy.stats.meta.effect_sizes import Array, EffectSizes, require, study_columns
+from mnstudy.stats.meta.effect_sizes import Array, require, study_columns
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval, percent
 
 METHODS = {
@@ -217,52 +217,8 @@ def leave_one_out(
     if len(y) < 2:
         raise ValueError("leave_one_out needs at least 2 studies; there is 1")
     rest = [pool(np.delete(y, i), np.delete(v, i), **options) for i in range(len(y))]
-    return _one_row_each(rest, "left_out", names)
-
-
-def correlation_grid(
-    effects_at: Callable[[float], EffectSizes | Pooled],
-    rs: Sequence[float] = (0.3, 0.5, 0.7),
-    **options: Any,
-) -> pd.DataFrame:
-    """Pool again for each value of a within-person correlation that articles do not print.
-
-    Parameters
-    ----------
-    effects_at : callable
-        Takes a correlation and gives the ``EffectSizes`` under it (or a ``Pooled``).
-    rs : sequence of float
-        Correlations to try.
-    **options
-        Passed to ``pool``.
-
-    Returns
-    -------
-    DataFrame
-        One row per correlation (column ``r``), with the columns of ``Pooled.to_frame()``.
-
-    Examples
-    --------
-    >>> from mnstudy.stats.meta.effect_sizes import standardised_mean_change
-    >>> grid = correlation_grid(
-    ...     lambda r: standardised_mean_change([12, 13], 10, 3, [20, 30], r), method="dl"
-    ... )
-    >>> grid[["r", "estimate", "std_error"]].round(3)
-         r  estimate  std_error
-    0  0.3     0.828      0.166
-    1  0.5     0.824      0.166
-    2  0.7     0.814      0.167
-    """
-    if not len(rs):
-        raise ValueError("rs must hold at least one correlation, such as (0.3, 0.5, 0.7)")
-    found = [effects_at(r) for r in rs]
-    pooled = [x if isinstance(x, Pooled) else pool(x.effect, x.variance, **options) for x in found]
-    return _one_row_each(pooled, "r", [float(r) for r in rs])
-
-
-def _one_row_each(found: Sequence[Pooled], column: str, keys: Sequence[Any]) -> pd.DataFrame:
-    frame = pd.concat([pooled.to_frame() for pooled in found], ignore_index=True)
-    frame.insert(0, column, list(keys))
+    frame = pd.concat([pooled.to_frame() for pooled in rest], ignore_index=True)
+    frame.insert(0, "left_out", names)
     return frame
 
 
