@@ -12,7 +12,7 @@ from made_checks import checked_bodies
 from made_findings import HOSTILE, estimate, finding
 from outline import Outline
 
-from mnstudy.reporting.figures.charts.chart import Chart
+from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.figures.style import VERDICT_STYLES
 from mnstudy.reporting.page import checklists as module
 from mnstudy.reporting.page import page as page_module
@@ -55,7 +55,7 @@ class Stub(Chart):
     def data(self):
         return pd.DataFrame()
 
-    def draw(self, width, size):
+    def plan(self, look):
         raise NotImplementedError
 
 
