@@ -41,7 +41,7 @@ ALLOWED = {
     },
     "whole values of a table, not text within them": {"table_one_to_read"},
     "files, in whose format text stands": {
-        "_NO_TURN", "_TAG", "_STYLE", "_QUOTES", "_DIGITS", "_UNSEEN", "compact", "data_address",
+        "_TAG", "_STYLE", "_QUOTES", "_DIGITS", "_UNSEEN", "svg_bytes", "data_address",
         "_classed", "_rule", "_comment", "_ADDRESS", "_last_line", "ran",
         "_tidy_output", "_LISTED", "_PIECE", "Words",
     },
@@ -51,7 +51,8 @@ ALLOWED = {
         "_strings", "_zipped", "_within_paragraph", "_pdf",
     },
     "typography of any text: lines, full stops, cells that a spreadsheet would compute": {
-        "wrap", "_fits", "sentence", "_longest_word", "disarmed", "_spelled",
+        "_key_columns", "numbers_at_risk", "beside", "_table", "_band", "charts",
+        "sentence", "_longest_word", "disarmed", "_spelled",
     },
     "the platform": {"swap_folders"},
 }  # fmt: skip
