@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from abc import ABC, abstractmethod
 from dataclasses import fields
 from typing import Any, Literal, get_args
 
@@ -13,7 +14,7 @@ Alternative = Literal["two-sided", "less", "greater"]
 ALTERNATIVES: tuple[str, ...] = get_args(Alternative)
 
 
-class SmallResult:
+class SmallResult(ABC):
     """Printing for frozen results: a subclass says its lines, the first holds the estimate.
 
     Notes, where a subclass has any, are printed after them.
@@ -21,8 +22,9 @@ class SmallResult:
 
     __slots__ = ()
 
+    @abstractmethod
     def _lines(self) -> list[str]:
-        raise NotImplementedError
+        """Return what is printed, a line each, the estimate first."""
 
     def _printed(self) -> list[str]:
         return [*self._lines(), *(f"note: {note}" for note in getattr(self, "notes", ()))]

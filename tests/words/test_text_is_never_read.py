@@ -51,7 +51,7 @@ ALLOWED = {
         "_strings", "_zipped", "_within_paragraph", "_pdf",
     },
     "typography of any text: lines, full stops, cells that a spreadsheet would compute": {
-        "_key_columns", "numbers_at_risk", "beside", "_table", "_band", "charts",
+        "_key_columns", "numbers_at_risk", "_table", "_band", "charts",
         "sentence", "_longest_word", "disarmed", "_spelled",
     },
     "the platform": {"swap_folders"},

@@ -280,11 +280,19 @@ class Rows:
     def draw(self, ax: Axes) -> None:
         """Write the labels as those of the upright axis."""
         ax.set_ylim(self.edges[-1], 0)
-        ax.set_yticks(self.middles, self.texts)
         ax.spines["left"].set_visible(False)
-        ax.tick_params(axis="y", length=0, pad=72 * self.width, labelsize=self.size)
-        for label, heavy in zip(ax.get_yticklabels(), self.bold, strict=True):
-            label.set(ha="left", va="center", fontweight="bold" if heavy else "normal")
+        name_rows(ax, self.middles, self.texts, self.bold, width=self.width, size=self.size)
+
+
+def name_rows(
+    ax: Axes, places: Sequence[float], texts: Sequence[str], bold: Sequence[bool], *, width: float,
+    size: float,
+) -> None:  # fmt: skip
+    """Write labels of the upright axis flush left, ``width`` inches from it; some of them bold."""
+    ax.set_yticks(places, texts)
+    ax.tick_params(axis="y", length=0, pad=72 * width, labelsize=size)
+    for label, heavy in zip(ax.get_yticklabels(), bold, strict=True):
+        label.set(ha="left", va="center", fontweight="bold" if heavy else "normal")
 
 
 def verdict_marks(ax: Axes, table: pd.DataFrame, look: Look, **more: Any) -> None:

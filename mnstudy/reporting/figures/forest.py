@@ -16,14 +16,9 @@ from matplotlib.axes import Axes
 
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import shown_count
+from mnstudy.reporting.figures import intervals
 from mnstudy.reporting.figures.chart import Panel, numbers, numbers_at_risk
-from mnstudy.reporting.figures.intervals import (
-    IntervalRow,
-    IntervalTable,
-    draw_interval,
-    extent,
-    judged_axis,
-)
+from mnstudy.reporting.figures.intervals import IntervalRow, IntervalTable, judged_axis
 from mnstudy.reporting.figures.style import Look
 from mnstudy.reporting.words import design_cells, verdict_axis
 from mnstudy.verdicts.finding.finding import Finding, Part
@@ -118,7 +113,6 @@ def _part_table(finding: Finding, parts: Sequence[Part]) -> IntervalTable:
     difference = kind in DIFFERENCES
     log = is_ratio(unit)
     return IntervalTable(
-        kind=kind,
         title=TITLES.get(kind, kind),
         rows=tuple(part_row(finding, p, common_digits(parts)) for p in parts),
         headers=HEADERS,
@@ -322,21 +316,9 @@ def _study_row(
     finding: Finding, part: Part, group: Sequence[Part], digits: int, *, judged: bool
 ) -> IntervalRow:
     weights = [p.weight for p in group if math.isfinite(p.weight)]
-    text = "not shown" if math.isnan(part.value) else write_interval(part, digits)
-    return IntervalRow(
-        label=part.label,
-        value=part.value,
-        low=part.ci_low,
-        high=part.ci_high,
-        cells=(
-            *design_cells(part),
-            text,
-            shown_count(finding, part.n),
-            _share(part.weight, weights),
-        ),
-        size=_size(part.weight, weights),
-        judged=judged,
-    )
+    row = part_row(finding, part, digits, judged=judged)
+    cells = (*design_cells(part), *row.cells, _share(part.weight, weights))
+    return replace(row, cells=cells, size=_size(part.weight, weights))
 
 
 def _share(weight: float, weights: Sequence[float]) -> str:
@@ -361,7 +343,7 @@ def sessions_panel(finding: Finding, sessions: Sequence[Part], look: Look) -> Pa
 def _draw_sessions(finding: Finding, sessions: Sequence[Part], ax: Axes, look: Look) -> None:
     colour = look.groups[0]
     rows = [replace(part_row(finding, p, 0), colour=colour, edge=colour) for p in sessions]
-    ends = extent(IntervalTable(title="", rows=tuple(rows), headers=(), axis_label=""))
+    ends = intervals.extent(IntervalTable(title="", rows=tuple(rows), headers=(), axis_label=""))
     xs = [p.x for p in sessions]
     pad = 0.5 if len(xs) < 2 else 0.06 * (max(xs) - min(xs)) + 0.2
     ax.set_xlim(min(xs, default=0) - pad, max(xs, default=1) + pad)
@@ -370,7 +352,7 @@ def _draw_sessions(finding: Finding, sessions: Sequence[Part], ax: Axes, look: L
         x=xs, y=[p.value for p in sessions], ax=ax, linewidth=look.pt(1), color=colour, zorder=2
     )
     for x, row in zip(xs, rows, strict=True):
-        draw_interval(ax, row, x, ends, look, upright=True)
+        intervals.draw_interval(ax, row, x, ends, look, upright=True)
     numbers(ax, x=False, count=5)
     numbers_at_risk(ax, [(p.x, shown_count(finding, p.n)) for p in sessions], look)
     ax.set_xlabel("sessions; beneath: number of patients")

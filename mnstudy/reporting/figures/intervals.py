@@ -20,13 +20,9 @@ from mnstudy import formatting as fmt
 from mnstudy.disclosure import shown_size
 from mnstudy.formatting import NBSP
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.chart import Entry, Panel, numbers, sample, verdict_sample
+from mnstudy.reporting.figures.chart import Entry, Panel, name_rows, numbers, sample, verdict_sample
 from mnstudy.reporting.figures.style import Look, line_height, text_width, wrap
-from mnstudy.reporting.words import (
-    SYNTHETIC_WORDS,
-    family_words,
-    verdict_axis,
-)
+from mnstudy.reporting.words import SYNTHETIC_WORDS, family_words, verdict_axis
 from mnstudy.verdicts.finding.finding import Estimate, Finding
 
 GAP = 0.14  # inches between columns
@@ -72,8 +68,8 @@ class IntervalRow:
 class IntervalTable:
     """Rows that share an axis.
 
-    ``keep`` are further values that the axis has to show; ``kind`` is that of the parts, where all
-    are of one; ``ends`` are those of the axis where something else decides them.
+    ``keep`` are further values that the axis has to show; ``ends`` are those of the axis where
+    something else decides them.
     """
 
     title: str
@@ -89,7 +85,6 @@ class IntervalTable:
     favours_lower: bool = False
     log: bool = False
     keep: tuple[float, ...] = ()
-    kind: str = ""
     ends: Ends | None = None
 
 
@@ -180,11 +175,9 @@ class _Layout:
         texts = ["\n".join(lines) for lines in self.lines]
         title = ["\n".join(self.title)] if self.title else []
         at = [len(self.title) * line_height(self.size) / 2] if self.title else []
-        ax.set_yticks([*at, *middles], [*title, *texts])
-        ax.tick_params(axis="y", length=0, pad=72 * (self.label + GAP), labelsize=self.size)
         bold = [True for _ in title] + [row.bold for row in self.table.rows]
-        for label, heavy in zip(ax.get_yticklabels(), bold, strict=True):
-            label.set(ha="left", va="center", fontweight="bold" if heavy else "normal")
+        name_rows(ax, [*at, *middles], [*title, *texts], bold, width=self.label + GAP,
+                   size=self.size)  # fmt: skip
 
     def _line_names(self) -> list[tuple[float, str, str, int]]:
         """Return place, text, side and line of each name; two lines where they would touch."""
@@ -265,11 +258,9 @@ def _axis_lines(ax: Axes, table: IntervalTable, tops: Sequence[float], look: Loo
     """Draw no effect beside every row, margin and zone beside those that are judged."""
     low, high = ax.get_xlim()
     thin = look.pt(0.8)
-    if table.null is not None:
-        for row, *span in zip(table.rows, tops, tops[1:], strict=False):
-            if row.mark != "heading":
-                ax.plot([table.null] * 2, span, color=style.LINE, linewidth=thin, zorder=1)
     for row, *span in zip(table.rows, tops, tops[1:], strict=False):
+        if table.null is not None and row.mark != "heading":
+            ax.plot([table.null] * 2, span, color=style.LINE, linewidth=thin, zorder=1)
         if row.margin is not None:
             ax.plot([row.margin] * 2, span, color=style.INK, linewidth=thin,
                     linestyle=style.DASHED, zorder=1.5)  # fmt: skip
@@ -324,7 +315,7 @@ def draw_interval(
                  clip_on=False)  # fmt: skip
 
 
-def effect_table(finding: Finding, label: str, ends: Ends | None = None) -> IntervalTable:
+def effect_table(finding: Finding, label: str) -> IntervalTable:
     """Return the estimate, and with the interval of the family, for the panel beside patients.
 
     Parameters
@@ -332,8 +323,6 @@ def effect_table(finding: Finding, label: str, ends: Ends | None = None) -> Inte
     finding : Finding
     label : str
         What the estimate is, beneath its axis: difference, mean, largest difference.
-    ends : tuple of two float, optional
-        Ends of the axis where it shares the scale of something else.
     """
     assert finding.estimate is not None
     rows = [_effect_row(finding.estimate, verdict=finding.verdict, size=6.0, bold=True)]
@@ -341,7 +330,7 @@ def effect_table(finding: Finding, label: str, ends: Ends | None = None) -> Inte
         rows.append(_effect_row(finding.simultaneous, marker="d", size=4.0))
     return IntervalTable(
         title="", rows=tuple(rows), headers=(), axis_label=f"{label}, {finding.estimate.unit}",
-        ends=ends, **judged_axis(finding) | {"zone_label": ""},
+        **judged_axis(finding) | {"zone_label": ""},
     )  # fmt: skip
 
 

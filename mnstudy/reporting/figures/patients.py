@@ -113,7 +113,8 @@ class PointPlot(Chart):
     def plan(self, look: Look) -> Plan:
         """Return the groups above the estimate, both on one scale."""
         panels = _Groups(self.points, self._name, look).panels(look)
-        return _plan(self, self.points.finding, panels, _point_key(self.points, look), look)
+        key = _point_key(self.points, look)
+        return _plan(self, self.points.finding, panels, key, look, aligned=True)
 
     @property
     def _of_levels(self) -> bool:
@@ -310,9 +311,10 @@ def _table(finding: Finding, columns: str, rows: Sequence[Row], **more: object) 
 
 
 def _plan(
-    chart: Chart, finding: Finding, panels: Sequence[Panel], key: Sequence[Entry], look: Look
-) -> Plan:
-    aligned = isinstance(chart, PointPlot)
+    chart: Chart, finding: Finding, panels: Sequence[Panel], key: Sequence[Entry], look: Look, *,
+    aligned: bool = False,
+) -> Plan:  # fmt: skip
+    """Return a chart with its estimate: aligned beneath it, else beside it where there is room."""
     return Plan(
         title=finding.claim.title, words=[intervals.estimate_words(finding)], alt=chart.alt,
         panels=panels, key=key, other_key=intervals.estimate_key(finding, look),

@@ -16,7 +16,15 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure import guarded_finding, shown_size
 from mnstudy.disclosure.displays import guarded_display
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.chart import Chart, Entry, Panel, Plan, draw_plan, verdict_sample
+from mnstudy.reporting.figures.chart import (
+    Chart,
+    Entry,
+    Panel,
+    Plan,
+    draw_plan,
+    source_line,
+    verdict_sample,
+)
 from mnstudy.reporting.figures.curves import DosePlot, ResponderPlot, WaitingPlot
 from mnstudy.reporting.figures.evidence_map import article_shares, correlations, whole_map
 from mnstudy.reporting.figures.forest import (
@@ -190,8 +198,8 @@ def _words(shown: Sequence[Finding], look: Look) -> list[str | Entry]:
     """Return the estimand and, for each finding, data and verdict."""
     words: list[str | Entry] = [shown[0].claim.estimand]
     for finding in shown:
-        mark = " · SYNTHETIC DATA" if finding.synthetic else ""
-        words.append(" · ".join(x for x in (finding.dataset + mark, shown_size(finding)) if x))
+        size = shown_size(finding)
+        words.append(source_line(finding.dataset, synthetic=finding.synthetic, size=size))
         handle = verdict_sample(look, finding.verdict)
         words.append((handle, f"{finding.verdict}: {finding.reason}"))
     return words
@@ -235,14 +243,12 @@ def overview_charts(trials: Trials, findings: Iterable[Finding]) -> list[Chart]:
     return [chart for chart in charts if chart is not None]
 
 
-def harms_chart(cohort: Cohort, confidence_level: float | None = None) -> Chart | None:
+def harms_chart(cohort: Cohort) -> Chart | None:
     """Return the chart of the adverse events of a cohort; None where none is recorded.
 
     Parameters
     ----------
     cohort : Cohort
-    confidence_level : float, optional
-        That of the plan when left out.
 
     Examples
     --------
@@ -250,8 +256,7 @@ def harms_chart(cohort: Cohort, confidence_level: float | None = None) -> Chart 
     >>> harms_chart(mn.load("demo_split_face")).key
     'harms'
     """
-    level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
-    found = guarded_display(harms(cohort, confidence_level=level))
+    found = guarded_display(harms(cohort, confidence_level=cohort.study.plan.confidence_level))
     return HarmsPlot(harms=found) if found is not None and len(found.rows) else None
 
 

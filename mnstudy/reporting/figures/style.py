@@ -22,6 +22,7 @@ from matplotlib import style as styles
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -90,6 +91,37 @@ VERDICT_STYLES: Mapping[str, VerdictStyle] = {
     "not testable": VerdictStyle(colour=PAPER, edge="#767676", marker="o"),
 }
 GROUPS = (PART, INK, ORANGE, BLUE, VERMILION, SKY)  # of groups, in their order
+
+# Letters stay letters in SVG: a tenth of the size, and they can be searched, read aloud and edited.
+# Verdana has the widths of DejaVu Sans, which Windows and macOS lack.
+SHEET: Mapping[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
+    "text.color": INK,
+    "text.parse_math": False,
+    "text.hinting": "no_hinting",  # widths as measured, at every resolution
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
+    "axes.labelcolor": INK,
+    "axes.prop_cycle": cycler(color=GROUPS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "figure.facecolor": PAPER,
+    "legend.borderaxespad": 0.5,
+    "legend.borderpad": 0.2,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "legend.handletextpad": 0.5,
+    "legend.labelspacing": 0.25,
+    "lines.solid_capstyle": "butt",
+    "pdf.fonttype": 42,  # letters as TrueType: searched and copied as text
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mnstudy",
+}
 
 Width = str | float | None
 Palette = str | Sequence[Any] | Mapping[str, Any] | None
@@ -253,48 +285,21 @@ def settings(letters: float) -> dict[str, Any]:
         ("color", INK), ("labelsize", small), ("major.width", 0.6 * times),
         ("major.size", 2.5 * times), ("major.pad", 2.5 * times),
     )}  # fmt: skip
-    # Letters stay letters in SVG: a tenth of the size, and they can be searched, read aloud and
-    # edited. Verdana has the widths of DejaVu Sans, which Windows and macOS lack.
     return {
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
+        **SHEET,
         "font.size": letters,
-        "text.color": INK,
-        "text.parse_math": False,
-        "text.hinting": "no_hinting",  # widths as measured, at every resolution
-        "axes.edgecolor": LINE,
-        "axes.facecolor": "none",
-        "axes.labelcolor": INK,
         "axes.labelpad": 2.0 * times,
         "axes.labelsize": letters,
         "axes.linewidth": 0.6 * times,
-        "axes.prop_cycle": cycler(color=GROUPS),
-        "axes.spines.right": False,
-        "axes.spines.top": False,
-        "axes.titlelocation": "left",
         "axes.titlesize": letters,
-        "axes.titleweight": "bold",
-        "figure.constrained_layout.use": True,
         "figure.constrained_layout.h_pad": 0.05 * times,
         "figure.constrained_layout.w_pad": 0.05 * times,
-        "figure.dpi": 100,
-        "figure.facecolor": PAPER,
         "hatch.linewidth": 0.4 * times,
-        "legend.borderaxespad": 0.5,
-        "legend.borderpad": 0.2,
         "legend.fontsize": small,
-        "legend.frameon": False,
-        "legend.handlelength": 1.6,
-        "legend.handletextpad": 0.5,
-        "legend.labelspacing": 0.25,
         "legend.title_fontsize": letters + 2,
         "lines.linewidth": 1.2 * times,
         "lines.markersize": 4.5 * times,
-        "lines.solid_capstyle": "butt",
         "patch.linewidth": 0.6 * times,
-        "pdf.fonttype": 42,  # letters as TrueType: searched and copied as text
-        "svg.fonttype": "none",
-        "svg.hashsalt": "mnstudy",
         **ticks,
     }
 
@@ -395,14 +400,17 @@ def watermark(drawn: Figure | Axes, look: Look) -> None:
     written.set_in_layout(False)
 
 
-def svg_bytes(picture: Figure) -> bytes:
+def svg_bytes(picture: Picture) -> bytes:
     """Return the picture as SVG; the same picture gives the same bytes.
 
     Type is named once and places are given to a hundredth of a point.
     """
-    buffer, alt = io.BytesIO(), getattr(picture, "alt", "")
-    metadata = {"Date": None, "Creator": None} | ({"Title": alt} if alt else {})
-    picture.savefig(buffer, format="svg", metadata=metadata)
+    buffer, canvas, dpi = io.BytesIO(), picture.canvas, picture.dpi
+    metadata = {"Date": None, "Creator": None} | ({"Title": picture.alt} if picture.alt else {})
+    with picture.look.theme():  # savefig gives the same, but draws everything twice
+        FigureCanvasSVG(picture).print_svg(buffer, metadata=metadata)
+    picture.set_canvas(canvas)
+    picture.set_dpi(dpi)
     content = buffer.getvalue().replace(_FAMILY, b"").replace(b"</style>", _ONCE, 1)
     return _TAG.sub(lambda tag: _DIGITS.sub(rb"\1", tag[0]), content)
 
@@ -429,7 +437,7 @@ def _classed(svg: bytes) -> bytes:
     return content.replace(b"</style>", rules + b"</style>", 1)
 
 
-def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
+def png_bytes(picture: Picture, dpi: int = PNG_DPI) -> bytes:
     """Return the picture as PNG with few colours; the same picture gives the same bytes."""
     buffer, small = io.BytesIO(), io.BytesIO()
     picture.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
@@ -440,15 +448,15 @@ def png_bytes(picture: Figure, dpi: int = PNG_DPI) -> bytes:
     return small.getvalue()
 
 
-def pdf_bytes(picture: Figure) -> bytes:
+def pdf_bytes(picture: Picture) -> bytes:
     """Return the picture as PDF, its letters embedded; the same picture gives the same bytes."""
-    buffer, alt = io.BytesIO(), getattr(picture, "alt", "")
+    buffer, alt = io.BytesIO(), picture.alt
     metadata: dict[str, Any] = {"CreationDate": None, "Creator": None, "Producer": None}
     picture.savefig(buffer, format="pdf", metadata=metadata | ({"Title": alt} if alt else {}))
     return buffer.getvalue()
 
 
-WRITERS: Mapping[str, Callable[[Figure], bytes]] = {
+WRITERS: Mapping[str, Callable[[Picture], bytes]] = {
     "svg": svg_bytes,
     "png": png_bytes,
     "pdf": pdf_bytes,

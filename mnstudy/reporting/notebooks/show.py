@@ -318,8 +318,7 @@ def beside(finding: Finding, model: Layout | None, fitted: Any) -> pd.DataFrame 
         "statsmodels": (fitted.params[model.tested], fitted.bse[model.tested], float("nan")),
     }
     columns = ["estimate", "standard error", "degrees of freedom"]
-    found = pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(2)
-    return found.astype("str").replace("nan", "none")
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(2)
 
 
 def harms(cohort: Cohort) -> Picture | Sentence:

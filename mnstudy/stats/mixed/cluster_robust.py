@@ -51,11 +51,10 @@ class RobustFit(LinearFit):
     _beta: Array
     _blocks: Blocks
 
-    def _refuse(self, rows: Array, name: str) -> None:
+    def _why_not(self, rows: Array, name: str) -> str:
         if self._blocks.rests_on_one(rows)[0]:
-            raise ValueError(ONE_CLUSTER_DECIDES.format(what=repr(name)))
-        if self._blocks.too_even(rows)[0]:
-            raise ValueError(EVEN.format(what=repr(name)))
+            return ONE_CLUSTER_DECIDES.format(what=repr(name))
+        return EVEN.format(what=repr(name)) if self._blocks.too_even(rows)[0] else ""
 
     def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
         return _inference(self._blocks, self._beta, rows, confidence_level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ COLUMNS = ("estimate", "std_error", "df", "t", "p_value", "ci_low", "ci_high")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class LinearFit:
+class LinearFit(ABC):
     """Coefficients with t-intervals, one row each, and what can be asked of them."""
 
     coefficients: pd.DataFrame
@@ -61,7 +62,8 @@ class LinearFit:
         rows = weight_rows(weights, self.names)
         if len(rows) != 1:
             raise ValueError("contrast() takes one row of weights; use contrasts() for several")
-        self._refuse(rows, name)
+        if why := self._why_not(rows, name):
+            raise ValueError(why)
         level = self.confidence_level if confidence_level is None else confidence_level
         single = {column: float(values[0]) for column, values in self._infer(rows, level).items()}
         return Contrast(**single, confidence_level=level, name=name)
@@ -80,15 +82,17 @@ class LinearFit:
             frame.index = pd.Index(list(names), name="name")
         return frame
 
-    def _refuse(self, rows: Array, name: str) -> None:
-        """Refuse a contrast without a standard error."""
+    def _why_not(self, rows: Array, name: str) -> str:
+        """Return why a contrast has no standard error, nothing where it has one."""
+        return ""
 
+    @abstractmethod
     def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
         """Estimate, error, df, t, p and interval of every row of weights: arrays (q,)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _footer(self) -> list[str]:
-        raise NotImplementedError
+        """Return the lines printed beneath the coefficients."""
 
     def to_frame(self) -> pd.DataFrame:
         """Return the coefficients, nothing rounded."""
