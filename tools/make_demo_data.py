@@ -42,7 +42,10 @@ def study_text(study: Study) -> str:
     """Write a study file: what is declared, the plan, the limits and the truth."""
     keys = ("title", "design", "randomised", "assessor", "synthetic", "licence", "source")
     declared = {key: getattr(study, key) for key in keys} | {"file": TABLE}
-    blocks = [HEAD + _lines(declared), "[plan]\n" + _lines({"primary": list(study.plan.primary)})]
+    plan: dict[str, Any] = {"primary": list(study.plan.primary)}
+    if study.plan.final_week is not None:
+        plan |= {k: getattr(study.plan, k) for k in ("final_week", "window_weeks")}
+    blocks = [HEAD + _lines(declared), "[plan]\n" + _lines(plan)]
     blocks += [
         "[[limits]]\n" + _lines({"scope": limit.scope, "says": limit.says})
         for limit in study.limits

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mnstudy.cohort.study.plan import Plan
 from mnstudy.cohort.study.study import Study
+from mnstudy.cohort.weeks import LAST, FinalWeek, final_week, nearest_rows
 from mnstudy.words.notes import Count, Note, note, sentences
 
 UNIT = ["patient_id", "site_id"]
@@ -92,21 +96,30 @@ class Cohort:
         return "patient" if self.study.limit("pairs") is None else "patient-site"
 
     def sites(self) -> pd.DataFrame:
-        """Return one row per treated site: its final assessment.
+        """Return one row per treated site: its assessment at the final week.
 
         Returns
         -------
         DataFrame
-            The last assessment after baseline with a known improvement (score, interval or
-            grades); for a site without any, the last one as it is. ``n_assessments`` counts the
-            rows of the site, and ``later_unknown`` those after the one shown.
+            The assessment after baseline with a known improvement (score, interval or grades)
+            that is nearest to the final week; for a site without any within the window, its last
+            row with improvement empty. ``n_assessments`` counts the rows of the site.
 
         Notes
         -----
-        Order in time is weeks, then session_count, then weeks_since_last_session; no two rows of a
-        site have the same of all three. Nothing is imputed.
+        The final week is that of the plan, else the latest at which 80 percent of the sites of
+        every treatment were assessed, see ``mnstudy.cohort.weeks.final_week``. Without weeks the
+        last known assessment counts; order in time is then session_count, then
+        weeks_since_last_session. Nothing is imputed.
         """
-        return final_assessments(self.data)
+        return assessed_at(self.data, OUTCOMES, self.final_week())
+
+    def final_week(self) -> FinalWeek:
+        """Return the week whose assessments count for the improvement of all treatments."""
+        last = last_rows(self.data)
+        by_treatment = last.groupby(last["treatment"].astype("str"))
+        arms = {word: own for word, own in by_treatment if own["patient_id"].nunique() > 4}
+        return week_of(self.data, OUTCOMES, arms, self.study.plan)
 
     def in_order(self) -> Cohort:
         """Return the cohort with its rows by patient, site and time.
@@ -173,38 +186,53 @@ def known_improvement(data: pd.DataFrame) -> Note:
 
 
 def is_baseline(data: pd.DataFrame) -> pd.Series:
-    """Tell which rows were seen before any treatment: no session yet, and week 0 where known.
+    """Tell which rows were seen before any treatment: no session yet, or week 0 or before.
 
-    Without weeks, a row of an untreated or sham site is its outcome, not its baseline.
+    A row of an untreated or sham site after week 0, or without weeks, is its outcome.
     """
     before = data["session_count"].eq(0).fillna(False).astype(bool)
-    at_start = pd.Series(True, index=data.index)
-    if "weeks" in data:
-        at_start = data["weeks"].fillna(0).eq(0)
+    no_session = data["session_count"].isna() | before
+    clock = data["weeks"].le(0).fillna(False).astype(bool) if "weeks" in data else before & False
     if "treatment" in data:
-        no_clock = data["weeks"].isna() if "weeks" in data else True
-        at_start &= ~(data["treatment"].isin(["untreated", "sham"]) & no_clock)
-    return before & at_start
+        before &= ~data["treatment"].isin(["untreated", "sham"])
+    return before | (clock & no_session)
 
 
-def final_assessments(data: pd.DataFrame) -> pd.DataFrame:
-    """Return the last known assessment of each site of a contract table (see ``Cohort.sites``)."""
-    keys = [k for k in TIMES if k in data]
-    times = data[keys].reset_index(drop=True)
-    order = times.sort_values(keys, kind="stable", na_position="first").index.to_numpy()
-    outcomes = [c for c in OUTCOMES if c in data]
-    known = (data[outcomes].notna().any(axis=1) & ~is_baseline(data)).to_numpy()
-    by_site = data.groupby(UNIT, observed=True, sort=True)
-    number = by_site.ngroup().to_numpy()
-    order = order[number[order] >= 0]  # a missing id has no number
-    known, site, row = known[order], number[order].astype(int), np.arange(len(order))
-    shown = np.zeros(by_site.ngroups, dtype=int)
-    shown[site] = row  # the last row of a site is the one that stays
-    shown[site[known]] = row[known]
-    final = data.iloc[order[shown]].reset_index(drop=True).copy()
-    final["n_assessments"] = np.bincount(site, minlength=len(shown))
-    final["later_unknown"] = np.bincount(site[row > shown[site]], minlength=len(shown))
-    return final
+def known_outcome(data: pd.DataFrame, outcomes: Sequence[str] = OUTCOMES) -> pd.Series:
+    """Tell which rows have any of these outcomes."""
+    return data[[c for c in outcomes if c in data]].notna().any(axis=1)
+
+
+def last_rows(data: pd.DataFrame) -> pd.DataFrame:
+    """Return the last row of each site, by patient and site."""
+    return nearest_rows(data, LAST).sort_values(UNIT).reset_index(drop=True)
+
+
+def week_of(
+    data: pd.DataFrame, outcomes: Sequence[str], arms: Mapping[Any, pd.DataFrame], plan: Plan
+) -> FinalWeek:
+    """Return the week whose assessments of these outcomes count; ``arms`` hold sites."""
+    if "weeks" not in data or data["weeks"].isna().all():
+        return LAST
+    known = data[known_outcome(data, outcomes) & ~is_baseline(data)]
+    sites = {str(name): pd.MultiIndex.from_frame(own[UNIT]) for name, own in arms.items()}
+    return final_week(known[[*UNIT, "weeks"]], sites, plan)
+
+
+def assessed_at(data: pd.DataFrame, outcomes: Sequence[str], week: FinalWeek) -> pd.DataFrame:
+    """Return one row a site: the one that counts, or the last with these outcomes empty."""
+    data = data[data[UNIT].notna().all(axis=1)]
+    known = data[known_outcome(data, outcomes) & ~is_baseline(data)]
+    counted = nearest_rows(known, week)
+    rest = nearest_rows(data, LAST)
+    seen = pd.MultiIndex.from_frame(counted[UNIT])
+    rest = rest[~pd.MultiIndex.from_frame(rest[UNIT]).isin(seen)].copy()
+    for name in (c for c in outcomes if c in rest):
+        rest[name] = rest[name].mask(np.ones(len(rest), dtype=bool))
+    rows = pd.concat([counted, rest]) if len(rest) else counted
+    rows = rows.sort_values(UNIT, kind="stable").reset_index(drop=True)
+    sizes = data.groupby(UNIT, observed=True).size().rename("n_assessments").reset_index()
+    return rows.merge(sizes, on=UNIT, how="left")
 
 
 def _n_sites(data: pd.DataFrame) -> int:

@@ -80,8 +80,6 @@ def _without_size(finding: Finding) -> Finding:
         return replace(count, of_shown=hidden.get((count.noun, count.of), count.of_shown))
 
     def resized(note: Note) -> Note:
-        if note.kind == "test_of_levels":
-            note = note.having(df_den=NOT_SHOWN)
         return with_counts(note, sized)
 
     estimate = replace(finding.estimate, df=NAN, how=resized(finding.estimate.how))

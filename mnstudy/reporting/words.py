@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -106,6 +107,11 @@ def verdict_axis(finding: Finding) -> VerdictAxis:
     )
 
 
+def analysis_week(finding: Finding) -> str:
+    """Write the week of the assessments behind an estimate; empty where no single week counts."""
+    return "" if math.isnan(finding.week) else fmt.as_entered(finding.week)
+
+
 def caption(finding: Finding) -> str:
     """Return the caption: what is shown, of whom, by which method, held against which margin."""
     finding = guarded_finding(finding)
@@ -126,7 +132,7 @@ def caption(finding: Finding) -> str:
     missing = ""
     if finding.n_missing:
         missing = f" Left out for a missing value: {shown_count(finding, finding.n_missing)}."
-    verdict = f"{_capital(finding.verdict)}: {finding.reason}."
+    verdict = f"{_capital(finding.in_full)}: {finding.reason}."
     return f"{head} {source}{mark} {shown} {line}{missing} {verdict}{studies_words(finding)}"
 
 
@@ -141,7 +147,7 @@ def alt_text(finding: Finding) -> str:
     what = (
         f"{finding.claim.title}, {mark}{finding.dataset}: {fmt.interval(estimate)} "
         f"{estimate.unit}, {level} interval, against {verdict_axis(finding).margin_label}; "
-        f"{finding.verdict}."
+        f"{finding.in_full}."
     )
     kinds = list(dict.fromkeys(p.kind for p in finding.parts))
     counts = [
@@ -167,7 +173,7 @@ def _estimate_data(finding: Finding, estimate: Estimate) -> dict[str, object]:
     return {
         "kind": "estimate",
         "group": "",
-        "label": finding.verdict,
+        "label": finding.in_full,
         "value": estimate.value,
         "ci_low": estimate.ci_low,
         "ci_high": estimate.ci_high,

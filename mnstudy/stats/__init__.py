@@ -10,9 +10,11 @@ _MODULES = {
     "mixed.model": "random_intercept random_intercept_batch mixed_model",
     "mixed.nested": "nested_intercepts",
     "mixed.comparisons": (
-        "arm_difference paired_difference before_after ancova within_between heterogeneity"
+        "arm_difference welch_difference paired_difference before_after ancova within_between "
+        "heterogeneity"
     ),
     "mixed.cluster_robust": "cluster_robust",
+    "mixed.visits": "visit_model",
     "meta.pooling": "pool leave_one_out",
     "meta.small_studies": "egger",
     "ordinal.model": "proportional_odds",
@@ -26,7 +28,7 @@ _MODULES = {
     "ranks.signed_rank": "signed_rank",
     "ranks.hodges_lehmann": "hodges_lehmann",
     "ranks.superiority": "brunner_munzel probability_of_superiority",
-    "counts.proportions": "proportion nnt",
+    "counts.proportions": "proportion clustered_proportion nnt",
     "counts.two_groups": "risk_difference risk_ratio",
     "meta.effect_sizes": (
         "standardised_mean_change hedges_g hedges_g_paired mean_difference single_mean "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnstudy.stats.result import check_level
+from mnstudy.stats.result import check_level, check_number
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -70,6 +70,7 @@ def bonferroni_level(confidence_level: float, m: int) -> float:
     >>> round(bonferroni_level(0.95, 5), 4)
     0.99
     """
+    check_number(m=m)
     if int(m) != m or m < 1:
         raise ValueError(f"m must be a whole number of comparisons, at least 1, not {m}")
-    return 1.0 - (1.0 - check_level(confidence_level)) / int(m)
+    return check_level(1.0 - (1.0 - check_level(confidence_level)) / int(m))

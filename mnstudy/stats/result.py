@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import math
 from abc import ABC, abstractmethod
 from dataclasses import fields
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import pandas as pd
@@ -73,11 +75,51 @@ def interval(estimate: float, low: float, high: float, level: float) -> str:
 
 def check_level(confidence_level: float) -> float:
     """Return the level when it is one, else say what one looks like."""
-    if not 0.0 < confidence_level < 1.0:
+    if not (isinstance(confidence_level, Real) and 0.0 < confidence_level < 1.0):
         raise ValueError(
-            f"confidence_level must lie between 0 and 1, such as 0.95, not {confidence_level}"
+            f"confidence_level must lie between 0 and 1, such as 0.95, not {confidence_level!r}"
         )
     return float(confidence_level)
+
+
+def check_number(**values: Any) -> None:
+    """Refuse, by name, what is not one finite number.
+
+    Examples
+    --------
+    >>> check_number(mean=2.5, sd=1)
+    """
+    for name, value in values.items():
+        if not (isinstance(value, Real) and math.isfinite(value)):
+            raise ValueError(f"{name} must be a number, not {value!r}")
+
+
+def check_aligned(**inputs: Any) -> None:
+    """Refuse inputs of one length whose pandas indexes differ: rows are read by position.
+
+    Parameters
+    ----------
+    **inputs
+        Arguments by name; what carries no index (a list, an array, None) goes with anything.
+
+    Raises
+    ------
+    ValueError
+        Two indexes differ. The arguments are named, the labels are not.
+
+    Examples
+    --------
+    >>> check_aligned(y=pd.Series([1.0, 2.0]), groups=["a", "b"])
+    """
+    labelled = [pair for pair in inputs.items() if isinstance(pair[1], pd.Series | pd.DataFrame)]
+    for name, values in labelled[1:]:
+        first, others = labelled[0]
+        if len(others) == len(values) and not others.index.equals(values.index):
+            raise ValueError(
+                f"{first} and {name} have different indexes, but rows are read by position: bring "
+                "both into one order, then drop the labels with reset_index(drop=True) or "
+                "to_numpy()"
+            )
 
 
 def check_option(name: str, value: object, allowed: tuple[Any, ...]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from mnstudy.cohort.study.plan import Plan
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.multiplicity import bonferroni_level, holm
 from mnstudy.verdicts.analyses import Question
@@ -104,23 +105,28 @@ def asked_and_needed(
 
     Where one of the family of the plan is asked, the p-values of all of it are needed.
     """
-    own = check_study(cohort.study)
-    asked = select(claims, own)
+    own, plan = check_study(cohort.study), cohort.study.plan
+    asked = _as_planned(select(claims, own), plan)
     ids = {c.id for c in asked}
-    family = select(cohort.study.plan.family_ids, own)
+    family = _as_planned(select(plan.family_ids, own), plan)
     rest = [c for c in family if c.id not in ids]
     return asked, [*asked, *rest] if 1 < len(family) > len(rest) else asked
+
+
+def _as_planned(claims: Iterable[Claim], plan: Plan) -> list[Claim]:
+    """Return the claims with the thresholds of the plan, so that their estimands state them."""
+    return [replace(c, params={**c.params, **plan.thresholds.get(c.id, {})}) for c in claims]
 
 
 def find_all(cohort: Cohort, claims: Iterable[Claim], level: float) -> dict[str, Finding]:
     """Return the finding of each claim by its id, before p-values are adjusted."""
     cohort = cohort.in_order()
-    sites, cautions = cohort.sites(), cautions_of(cohort)
+    cautions = cautions_of(cohort)
     members = cohort.study.plan.family_ids
     family_level = bonferroni_level(level, len(members)) if len(members) > 1 else None
 
     def found(claim: Claim) -> Finding:
-        asked = Question(claim=claim, cohort=cohort, sites=sites, confidence_level=level)
+        asked = Question.ask(claim, cohort, level)
         joint = family_level if claim.id in members else None
         return finding_for(asked, family_level=joint, cautions=cautions)
 

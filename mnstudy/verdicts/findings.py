@@ -16,7 +16,6 @@ from mnstudy.errors import chosen
 from mnstudy.verdicts.claims.registry import nearest_claims, registry
 from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
 from mnstudy.verdicts.robustness.checks import CHECKS, Checks, table
-from mnstudy.verdicts.robustness.missing import Lost
 from mnstudy.verdicts.robustness.rows import over_margins
 
 __all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]
@@ -106,7 +105,7 @@ class Findings(Sequence[Finding]):
 
             - ``claim``, ``title``, ``articles``: id, title and the articles that say it;
             - ``dataset``, ``synthetic``: where the answer comes from, and whether it is invented;
-            - ``verdict``, ``reason``: one of five words, and why;
+            - ``verdict``, ``reason``: one of six words, and why;
             - ``estimate``, ``ci_low``, ``ci_high``, ``confidence_level``, ``std_error``, ``df``,
               ``p_value``, ``unit``: the estimate; the p-value is against no effect, or against
               the margin for a level, a rate or a ratio;
@@ -114,13 +113,16 @@ class Findings(Sequence[Finding]):
             - ``comparison``, ``wording``: what the design can carry, and how far words may go;
             - ``certainty``: of published evidence, high to very low;
             - ``method``: what ran;
-            - ``planned``: a primary claim of the plan, all else is post hoc;
+            - ``planned``: a primary claim of the plan, all else is exploratory;
             - ``n_patients``, ``n_sites``, ``n_missing``, ``n_studies``: what is behind it;
             - ``family``, ``simultaneous_low``, ``simultaneous_high``, ``simultaneous_level``,
               ``p_holm``: for a claim of the plan's family, how many claims it has, the interval
               that holds for all of them together and the p-value adjusted over them;
             - ``contrary``, ``notes``: where the articles disagree; every decision and caution;
-            - ``sha256``, ``plan_sha256``: fingerprints of the data and of the plan.
+            - ``sha256``, ``plan_sha256``: fingerprints of the data and of the plan;
+            - ``estimand``, ``analysis_week``: what is estimated, in one line, and the week of the
+              assessments behind it;
+            - ``lacking``: what a partly supported claim does not show: size, cause or both.
         """
         return pd.DataFrame([row(f) for f in self._findings], columns=list(COLUMNS))
 
@@ -132,10 +134,11 @@ class Findings(Sequence[Finding]):
         Parameters
         ----------
         checks : str or iterable of str, optional
-            Some of margins (half to twice the margin), adjustment (none), cluster-robust (least
-            squares with CR2 errors), ranks (Hodges-Lehmann), missing (complete sites, multiple
-            imputation with its tipping point, worst case), clinics (each left out), scar types
-            (each alone); all when left out. Pooled evidence has margins only.
+            Some of margins (half to twice the margin), adjustment (none), model (random
+            intercepts in place of robust errors), ranks (Hodges-Lehmann), missing (last value
+            carried forward, multiple imputation with its tipping point, worst case), clinics (each
+            left out), scar types (each alone); all when left out. Pooled evidence has margins
+            only.
         rng : int
             Seed of the imputations.
 
@@ -151,7 +154,7 @@ class Findings(Sequence[Finding]):
         --------
         >>> import mnstudy as mn
         >>> findings = mn.evaluate(mn.load("demo_split_face"), "topical-adjunct")
-        >>> findings.sensitivity(["ranks", "cluster-robust"])["verdict"].tolist()
+        >>> findings.sensitivity(["ranks", "model"])["verdict"].tolist()
         ['supported', 'supported']
         """
         found = self.checked(checks, rng=rng)
@@ -162,12 +165,8 @@ class Findings(Sequence[Finding]):
         checks: str | Iterable[str] | None = None,
         *,
         rng: int = 0,
-        lost: Lost | None = None,
     ) -> pd.DataFrame:
-        """Return the rows of ``sensitivity`` with choice and reason as notes, not yet as text.
-
-        ``lost`` is what ``impute_lost`` gives for the cohort, where it is known already.
-        """
+        """Return the rows of ``sensitivity`` with choice and reason as notes, not yet as text."""
         names = list(CHECKS) if checks is None else chosen(checks, CHECKS, "check")
         return table(
             row
@@ -175,12 +174,12 @@ class Findings(Sequence[Finding]):
             for row in (
                 [r for f in found for r in over_margins(f)]
                 if one is None
-                else one.rows(found, names, rng=rng, lost=lost)
+                else one.rows(found, names, rng=rng)
             )
         )
 
     def __repr__(self) -> str:
-        shown = [f"{f.claim.id:<24}{f.verdict:<18}{f.estimate or ''}" for f in self._findings]
+        shown = [f"{f.claim.id:<24}{f.in_full:<32}{f.estimate or ''}" for f in self._findings]
         return "\n".join([self._heading(), *shown])
 
     def _heading(self) -> str:
@@ -190,7 +189,7 @@ class Findings(Sequence[Finding]):
     def _repr_html_(self) -> str:
         rows = [
             f"<tr><td>{escape(f.claim.title)}</td><td>{escape(str(f.estimate or ''))}</td>"
-            f"<td>{escape(f.verdict)}</td><td>{escape(f.reason)}</td></tr>"
+            f"<td>{escape(f.in_full)}</td><td>{escape(f.reason)}</td></tr>"
             for f in self._findings
         ]
         head = "<tr><th>claim</th><th>estimate</th><th>verdict</th><th>reason</th></tr>"

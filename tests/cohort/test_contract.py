@@ -103,7 +103,7 @@ def test_decimal_commas_are_read(sheet):
 @pytest.mark.parametrize(
     ("column", "value", "rule"),
     [
-        ("improvement_score", 140, "-100 to 100"),
+        ("improvement_score", 140, "at most 100"),
         ("session_count", "three", "a whole number"),
         ("session_count", 2.5, "a whole number"),
         ("session_count", "-", "a whole number"),

@@ -10,7 +10,7 @@ from scipy import stats
 import mnstudy as mn
 from mnstudy.cohort.describe.flow import attrition, flow, lost_sites
 from mnstudy.disclosure.tables import guarded_dropouts, guarded_flow
-from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts, dropout_notes
+from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts
 
 PARALLEL = {"design": "parallel", "randomised": True}
 
@@ -63,10 +63,8 @@ def test_small_counts_of_real_people_are_exact_and_withheld_where_they_are_shown
 
 def test_the_flow_says_what_each_step_is():
     table = flow(load(trial(SCORES), plan={"final_week": 12}))
-    assert table["stage"].tolist() == [
-        "enrolled", "baseline", "assessed", "known", "unsure", "late"
-    ]  # fmt: skip
-    assert table["after"].tolist() == ["", "", "3 sessions", "", "", ""]
+    assert table["stage"].tolist() == ["enrolled", "baseline", "assessed", "known", "late"]
+    assert table["after"].tolist() == ["", "", "3 sessions", "", ""]
 
 
 def test_every_step_is_counted_by_arm():
@@ -75,8 +73,8 @@ def test_every_step_is_counted_by_arm():
     assert step(table, "seen at baseline")["sites"] == 15
     assert step(table, "assessed after 3 sessions", "needling")["sites"] == 8
     assert step(table, "assessed after no session", "untreated")["sites"] == 4
-    assert step(table, "result known", "needling")["share"] == pytest.approx(0.8)
-    assert step(table, "result known")["sites"] == 12
+    assert step(table, "result known at week 12", "needling")["share"] == pytest.approx(0.8)
+    assert step(table, "result known at week 12")["sites"] == 12
     assert list(table["arm"].unique()) == ["all", "needling", "untreated"]
 
 
@@ -93,12 +91,12 @@ def test_two_sites_of_a_patient_are_two_sites_and_one_patient():
     assert step(table, "enrolled", "needling with prp")["sites"] == 40
 
 
-def test_an_unknown_last_assessment_is_counted():
+def test_a_visit_without_the_outcome_is_no_assessment_of_it():
     data = trial(SCORES)
     late = data[data["weeks"] == 12].assign(weeks=26, improvement_score=None)
     cohort = load(pd.concat([data, late], ignore_index=True))
-    assert step(attrition(cohort), "last assessment unknown")["sites"] == 8
-    assert lost_sites(cohort).all()
+    assert step(attrition(cohort), "result known at week 12")["sites"] == 8
+    assert cohort.final_week().week == 12
 
 
 def test_lost_is_measured_at_the_planned_week():
@@ -106,7 +104,7 @@ def test_lost_is_measured_at_the_planned_week():
     assert lost_sites(load(data)).sum() == 2
     planned = load(data, plan={"final_week": 12})
     assert lost_sites(planned).sum() == 2
-    assert step(attrition(planned), "not assessed at week 12 or later")["sites"] == 2
+    assert step(attrition(planned), "not assessed at week 12")["sites"] == 2
     assert lost_sites(load(data, plan={"final_week": 26})).all()
 
 
@@ -195,31 +193,22 @@ def test_small_cells_of_real_data_are_not_shown():
 # The notes
 
 
-def test_few_losses_need_no_note():
-    assert dropout_notes(load(trial([30] * 19 + [None]))) == []
+def notes_of(data, **study):
+    plan = {"final_week": 12}
+    found = mn.evaluate(load(data, plan=plan, **study), "reduces-scarring")[0]
+    return " ".join(found.notes)
 
 
-def test_many_losses_are_said():
-    (note,) = dropout_notes(load(trial([30] * 15 + [None] * 5)))
-    assert "the final result of 25 percent of the sites is missing" in str(note)
+def test_losses_are_counted_by_arm():
+    assert "not assessed" not in notes_of(trial([30, 31] * 10))
+    said = notes_of(trial([30, 31] * 9 + [None] * 2, untreated=[5, 6] * 9 + [None]), **PARALLEL)
+    assert "not assessed then: 2 of 20 sites (needling alone), 1 of 19 sites (untreated)" in said
 
 
 def test_losses_that_differ_between_arms_are_said():
-    data = trial([30] * 15 + [None] * 5, untreated=[5] * 20)
-    (note,) = dropout_notes(load(data, **PARALLEL))
-    assert "5 of 20 sites (needling), 0 of 20 sites (untreated)" in str(note)
-
-
-def test_equal_losses_and_tiny_arms_are_no_difference():
-    equal = trial([30] * 17 + [None] * 3, untreated=[5] * 17 + [None] * 3)
-    assert dropout_notes(load(equal, **PARALLEL)) == []
-    tiny = trial([30] * 40, untreated=[5] * 5 + [None] * 2)
-    assert dropout_notes(load(tiny, **PARALLEL)) == []
-
-
-def test_the_notes_stand_in_the_finding():
-    found = mn.evaluate(load(trial([30.0, 35, 40] * 5 + [None] * 5)), "reduces-scarring")[0]
-    assert any("percent of the sites is missing" in note for note in found.notes)
+    data = trial([30, 31] * 8 + [None] * 4, untreated=[5, 6] * 10)
+    said = notes_of(data, **PARALLEL)
+    assert "losses differ between arms: not assessed then: 4 of 20 sites (needling alone)" in said
 
 
 # The worst cases

@@ -199,7 +199,7 @@ def classes(sheet):
 
 
 def test_classes_are_said_beside_a_difference_too():
-    sheet = classes(trial())
+    sheet = classes(trial().drop(columns="baseline_severity"))
     found = finding(sheet, "reduces-scarring", **PARALLEL)
     note = next(n for n in found.notes if "known only to a class" in n)
     middle = sheet.groupby("treatment")["improvement_score"].mean()
@@ -219,12 +219,15 @@ def test_classes_without_their_middle_are_offered_a_way():
 
 @pytest.mark.parametrize(
     ("weeks", "says"),
-    [(12.0, "no site was seen then or later"), (np.nan, "the table has no weeks")],
+    [
+        (12.0, "nobody was assessed within the window of week 52"),
+        (np.nan, "the table has no weeks"),
+    ],
 )
 def test_a_final_week_that_was_never_reached_is_said(weeks, says):
     sheet = trial().assign(weeks=weeks)
     found = finding(sheet, "reduces-scarring", **PARALLEL, plan={"final_week": 52})
-    assert says in " ".join(found.notes)
+    assert says in " ".join((found.reason, *found.notes))
 
 
 # What held from the start, and has to

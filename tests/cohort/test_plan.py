@@ -1,4 +1,4 @@
-"""The plan: its family shares the error rate, its thresholds rule, the rest is post hoc."""
+"""The plan: its family shares the error rate, its thresholds rule, the rest is exploratory."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def test_what_is_not_in_the_family_keeps_its_interval(clinic, two):
 
 def test_the_verdict_of_a_primary_claim_rests_on_the_wider_interval(clinic):
     alone = mn.evaluate(planned(clinic), "results-last")[0]
-    assert alone.verdict == "supported"
+    assert alone.in_full == "partly supported (cause)"
     family = ("results-last", *(f"treats-{x}-scars" for x in ("acne", "burn", "surgical")))
     many = (*family, "more-sessions", "little-pain", "rare-pih", "topical-adjunct")
     among_many = mn.evaluate(planned(clinic, primary=many), "results-last")[0]

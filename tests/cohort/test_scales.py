@@ -194,11 +194,20 @@ def test_a_baseline_that_is_already_the_best_score():
     assert "(2 with the best score already at baseline)" in note(frame, "POSAS")
 
 
-def test_a_worsening_beyond_the_contract_is_left_empty_and_counted():
-    frame = raw("ECCA", [40, 80], [40, 81])
-    assert improvement(frame)[0] == -100
-    assert np.isnan(improvement(frame)[1])
-    assert "(1 worse than -100 percent, left empty)" in note(frame, "ECCA")
+def test_a_worsening_of_more_than_a_hundred_percent_is_a_result():
+    frame = raw("ECCA", [40, 80], [40, 81], [40, 120])
+    assert list(improvement(frame)[:3]) == [-100, -102.5, -200]
+    assert "left empty" not in note(frame, "ECCA")
+
+
+def test_an_improvement_of_exactly_a_threshold_reaches_it():
+    """2.7 of 3.0 is 9.999999999999995 percent in floating point."""
+    sheet = raw("ECCA", [30, 27]).assign(improvement_score=[0, (1 - 2.7 / 3.0) * 100])
+    typed = mn.load(sheet.drop(columns=["scale", "scale_score"])).data["improvement_score"]
+    assert typed.tolist() == [0, 10]
+    short = sheet.assign(improvement_score=np.array([0, 33.3], dtype="float32"))
+    read = mn.load(short.drop(columns=["scale", "scale_score"])).data["improvement_score"]
+    assert read.tolist() == [0, 33.3]
 
 
 def test_several_scales_in_one_site():

@@ -14,7 +14,8 @@ from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.simulate.design import DESIGNS, usual
 from mnstudy.cohort.simulate.simulate import csv_text, simulate
 from mnstudy.cohort.simulate.truth import Truth, truths
-from mnstudy.cohort.table import is_baseline
+from mnstudy.cohort.table import OUTCOMES, assessed_at, is_baseline
+from mnstudy.cohort.weeks import LAST
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ["patient_id", "site_id"]
@@ -275,7 +276,8 @@ def test_what_is_usual_is_made_of_chances(design):
 @cache
 def _huge(other):
     cohort = simulate(HUGE, truth=OTHER_TRUTH if other else None, rng=2024)
-    final = cohort.sites().dropna(subset="improvement_score")
+    # the truth is that at the end of the course, whenever that is
+    final = assessed_at(cohort.data, OUTCOMES, LAST).dropna(subset="improvement_score")
     return cohort, final
 
 

@@ -62,7 +62,7 @@ def without(level):
 def some_rows(case):
     same = case.verdict
     ranks = note("without_both_arms", choice="medians", patients=Count(n=2))
-    seen = note("complete_sites", sites=Count(n=3, noun="site"))
+    seen = note("carried_forward", sites=Count(n=3, noun="site"))
     pushed = [note("lost_turn_nothing", points=60, side=side) for side in ("worse", "better")]
     return rows(
         case,

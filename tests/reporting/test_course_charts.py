@@ -175,7 +175,7 @@ def test_same_bytes_again(charts):
 def test_captions_say_how_many_and_how(charts):
     dose, responders, waiting, harms = (c.caption for c in charts)
     assert "40 patients, 80 sites" in dose
-    assert "within patients: 3.8 (3.2 to 4.4) points per session" in dose
+    assert "within patients: 3.8 (3.3 to 4.4) points per session" in dose
     assert "confounding by indication" in dose
     assert "95 % Wilson" in responders
     assert "patients with both sides known" in responders
@@ -232,7 +232,7 @@ def test_published_patients(patients):
 def test_a_slope_beyond_the_axis_keeps_the_means_in_sight(charts):
     dose = charts[0]
     between = dose.curve.lines[1]
-    assert between.high > 50, "hardly known here"
+    assert between.high > 45, "hardly known here"
     axes = mn.plot(dose).axes[0]
     low, high = axes.get_ylim()
     assert low < dose.curve.means["low"].min()

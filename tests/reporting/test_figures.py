@@ -377,8 +377,8 @@ def test_pictures_show_themselves_in_a_notebook_with_their_alternative_text():
 
 def test_verdicts_differ_in_colour_and_in_marker():
     styles = style.VERDICT_STYLES.values()
-    assert len({(s.colour, s.marker) for s in styles}) == len({s.colour for s in styles}) == 5
-    assert len({(s.marker, s.colour == style.PAPER) for s in styles}) == 5
+    assert len({(s.colour, s.marker) for s in styles}) == len({s.colour for s in styles}) == 6
+    assert len({(s.marker, s.colour == style.PAPER) for s in styles}) == 6
 
 
 def test_lines_are_broken_where_the_measured_width_says_so():

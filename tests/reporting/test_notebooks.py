@@ -5,8 +5,10 @@ from html import escape
 
 import nbformat
 import pytest
+from made_findings import estimate, finding
 
 from mnstudy.reporting.notebooks.run import PARAMETERS, run
+from mnstudy.reporting.notebooks.show import results_table
 from mnstudy.reporting.run.origin import shipped_notebooks
 from mnstudy.verdicts.claims.registry import registry
 
@@ -110,3 +112,13 @@ def test_what_the_data_cannot_answer_is_a_sentence():
     assert not any("image/png" in data for data in shown)
     assert sum("not testable: " in data["text/plain"] for data in shown) == 3
     assert any("No claim asked here can be tested" in data["text/plain"] for data in shown)
+
+
+def test_a_table_of_results_says_what_is_estimated_and_in_which_week():
+    asked = [
+        finding("reduces-scarring", estimate(22, 14, 30), "supported", week=24.0),
+        finding("rare-pih", estimate(1.5, 0.4, 4.1, unit="percent"), "inconclusive"),
+    ]
+    table = results_table(asked)
+    assert table["estimated"].tolist() == [f.claim.estimand for f in asked]
+    assert table["week"].tolist() == ["24", ""]

@@ -131,6 +131,33 @@ def test_further_charts_stand_with_their_claim_where_they_were_drawn(page, two):
     assert "&lt;doses&gt;" not in shown(two)
 
 
+def test_estimand_and_week_stand_beside_an_estimate_and_the_five_with_the_methods():
+    asked = [
+        finding("reduces-scarring", estimate(22, 14, 30), "supported", week=24.0),
+        finding("rare-pih", estimate(1.5, 0.4, 4.1, unit="percent"), "inconclusive"),
+        finding("more-sessions", estimate(2.5, 2.1, 3), "supported", n_studies=2),
+    ]
+    page = shown([body("clinic", asked, heading="clinic")])
+    answers = {
+        f.claim.id: page.split(f'<h4 id="{f.claim.id}-clinic">')[1].split("</section>")[0]
+        for f in asked
+    }
+    assert f"<dd>{asked[0].claim.estimand}</dd>" in answers["reduces-scarring"]
+    assert "<dt>Analysis week</dt><dd>24</dd>" in answers["reduces-scarring"]
+    assert f"<dd>{asked[1].claim.estimand}</dd>" in answers["rare-pih"]
+    assert "Analysis week" not in answers["rare-pih"]
+    # published trials were not made to estimate what a cohort is asked
+    assert "<dt>Estimand</dt>" not in answers["more-sessions"]
+    # said once: above the answers only where no estimate says it
+    claims = page.split('<h2 id="methods">')[0]
+    assert [claims.count(f"<dd>{f.claim.estimand}</dd>") for f in asked] == [1, 1, 1]
+    methods = page.split('<h2 id="methods">')[1]
+    for f in asked:
+        stated = methods.split(f"<summary>{f.claim.title}</summary>")[1].split("</details>")[0]
+        for name, text in f.claim.attributes.attributes().items():
+            assert f"<dt>{name.capitalize()}</dt><dd>{text}</dd>" in stated
+
+
 def test_tables_of_published_trials_stand_with_the_trials(two):
     trials = replace(two[0], trials=object(), tables=(printed("evidence", "published"),))
     assert [t["path"] for t in other_tables([*two, trials])] == ["tables/clinic/evidence_published"]

@@ -147,4 +147,4 @@ def test_moderators_that_cannot_be_told_apart_are_refused():
     with pytest.raises(ValueError, match="knapp_hartung must be one of"):
         regress_effects(x, np.ones(6), x, knapp_hartung="yes")
     with pytest.raises(ValueError, match="give 1 moderators per row, not 2"):
-        regress_effects(x, np.ones(6), x).predict([[1, 2]])
+        regress_effects(x**2, np.ones(6), x).predict([[1, 2]])

@@ -432,7 +432,7 @@ def test_collinear_columns_are_named():
     [
         ({"names": ["a"]}, "1 entries for 2 columns"),
         ({"names": ["a", "a"]}, "repeated: a"),
-        ({"df": "z"}, "'satterthwaite' or 'kenward-roger'"),
+        ({"df": "z"}, "one of 'satterthwaite', 'kenward-roger', not 'z'"),
         ({"confidence_level": 95}, "between 0 and 1"),
     ],
 )

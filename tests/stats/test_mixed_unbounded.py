@@ -219,13 +219,15 @@ def test_every_comparison_takes_the_option(name):
     assert call().variance_between == 0
     assert call(variance="bounded").boundary
     assert call(variance="unbounded").variance_between < 0
-    with pytest.raises(ValueError, match="'bounded' or 'unbounded', not 'positive'"):
+    with pytest.raises(ValueError, match="'unbounded', 'strata', not 'positive'"):
         call(variance="positive")
 
 
 def test_an_unknown_word_is_refused_early():
     y, x, groups = unlike()
-    with pytest.raises(ValueError, match="variance must be 'bounded' or 'unbounded'"):
+    with pytest.raises(
+        ValueError, match="variance must be one of 'bounded', 'unbounded', 'strata'"
+    ):
         random_intercept_batch(y[:, None], x, groups, variance="free")
     with pytest.raises(ValueError, match="variance must be"):
         paired_difference(y[:20], np.tile([0, 1], 10), np.repeat(range(10), 2), variance="free")

@@ -226,7 +226,7 @@ doubts = st.lists(st.text("abc ", min_size=1), max_size=4).map(tuple)
 @given(word=words, doubts=doubts)
 def test_a_cap_never_raises_a_verdict(word, doubts):
     found = Verdict(word=word, reasons=(as_given("r"),))
-    capped = cap(found, tuple(map(as_given, doubts)))
+    capped = cap(found, tuple(map(as_given, doubts)), "randomised")
     expected = "partly supported" if word == "supported" and doubts else word
     assert capped.word == expected
     if word in ("supported", "partly supported"):
@@ -242,8 +242,17 @@ def test_thresholds_are_those_of_the_sources():
 
 def test_doubts_are_named_beside_a_verdict_against_the_claim_too():
     against = Verdict(word="contradicted", reasons=(note("short_of_margin"),))
-    found = cap(against, (as_given("only 1 study found"),))
+    found = cap(against, (as_given("only 1 study found"),), "rate")
     assert found.word == "contradicted"
     assert found.reason.endswith("; besides, only 1 study found")
     open_question = Verdict(word="inconclusive", reasons=(note("holds_limit"),))
-    assert cap(open_question, (as_given("only 1 study found"),)) == open_question
+    assert cap(open_question, (as_given("only 1 study found"),), "rate") == open_question
+
+
+def test_pooled_comparisons_that_show_no_cause_do_not_contradict():
+    against = Verdict(word="contradicted", reasons=(note("short_of_margin"),))
+    found = cap(against, (as_given("no control"),), "uncontrolled")
+    assert found.word == "inconclusive"
+    towards = Verdict(word="supported", reasons=(note("beyond_margin"),))
+    assert cap(towards, (as_given("no control"),), "observational").lacking == ("cause",)
+    assert cap(towards, (as_given("few studies"),), "randomised").lacking == ()

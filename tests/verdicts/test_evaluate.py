@@ -1,5 +1,7 @@
 """All claims on the shipped cohorts, and what turns a claim into not testable."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,7 +79,8 @@ def test_split_face_equals_the_paired_t_test(split_face):
     both = sides.dropna()
     t = stats.ttest_rel(both[False], both[True])
     sheet = split_face.data[split_face.data["patient_id"].isin(both.index)]
-    study = {"design": "split_body", "randomised": True}
+    plan = {"final_week": 16, "window_weeks": 8}
+    study = {"design": "split_body", "randomised": True, "plan": plan}
     estimate = mn.evaluate(mn.load(sheet, study=study), "topical-adjunct")[0].estimate
     assert estimate.value == pytest.approx((both[False] - both[True]).mean(), rel=1e-9)
     assert estimate.p_value == pytest.approx(t.pvalue, rel=1e-6)
@@ -137,7 +140,10 @@ def test_the_plan_sets_level_margin_and_what_is_planned(split_face):
     findings = mn.evaluate(mn.load(split_face.data, study=study))
     finding = findings["topical-adjunct"]
     assert finding.margin == 30
-    assert finding.verdict == "contradicted"
+    assert finding.verdict == "inconclusive"
+    assert "carry_over = false" in finding.reason
+    excluded = mn.load(split_face.data, study={**study, "carry_over": False})
+    assert mn.evaluate(excluded, "topical-adjunct")[0].verdict == "too small to matter"
     assert finding.estimate.confidence_level == 0.9
     assert finding.planned
     assert not findings["reduces-scarring"].planned
@@ -162,7 +168,8 @@ def test_zero_events_are_said_in_plain_words(clinic):
 
 def test_order_of_rows_does_not_change_a_number(clinic, clinic_findings):
     mixed = clinic.data.sample(frac=1, random_state=3)
-    study = {"design": "registry", "synthetic": True}
+    plan = {"final_week": 20, "window_weeks": 14}
+    study = {"design": "registry", "synthetic": True, "plan": plan}
     again = mn.evaluate(mn.load(mixed, study=study)).to_frame()
     first = clinic_findings.to_frame()
     for column in ("estimate", "ci_low", "ci_high", "df", "p_value"):
@@ -179,6 +186,13 @@ def test_the_table_has_one_row_a_claim_and_full_precision(clinic_findings):
     row = frame.set_index("claim").loc["more-sessions"]
     assert row["estimate"] == estimate.value
     assert row["ci_low"] == estimate.ci_low
+
+
+def test_the_table_says_what_is_estimated_and_in_which_week(clinic_findings):
+    found = replace(clinic_findings["more-sessions"], week=24.0)
+    row = mn.Findings([found]).to_frame().iloc[0]
+    assert row["estimand"] == found.claim.estimand
+    assert row["analysis_week"] == 24
 
 
 def test_every_column_of_the_table_is_documented():

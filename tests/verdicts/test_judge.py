@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnstudy.verdicts.claims.registry import RULES
-from mnstudy.verdicts.finding.finding import VERDICTS, Estimate
+from mnstudy.verdicts.finding.finding import VERDICTS, Estimate, Hold
 from mnstudy.verdicts.finding.judge import judge
-from mnstudy.words.notes import as_given
+from mnstudy.words.notes import as_given, note
 
 
 def interval(low, high):
@@ -31,16 +31,19 @@ def interval(low, high):
         (10, 20, "superiority", 10, "supported"),
         (2, 20, "superiority", 10, "partly supported"),
         (-2, 20, "superiority", 10, "inconclusive"),
-        (-2, 9, "superiority", 10, "contradicted"),
-        (1, 9, "superiority", 10, "contradicted"),
+        (-2, 9, "superiority", 10, "too small to matter"),
+        (1, 9, "superiority", 10, "too small to matter"),
+        (-10, 9, "superiority", 10, "contradicted"),
+        (-12, 9, "superiority", 10, "contradicted"),
+        (-0.5, 9, "superiority", 0, "inconclusive"),
         (-9, -1, "superiority", 10, "contradicted"),
         (0, 4, "superiority", 0, "inconclusive"),
         (0.1, 4, "superiority", 0, "supported"),
         (6, 9, "difference", 5, "supported"),
         (-9, -6, "difference", 5, "supported"),
         (-9, -2, "difference", 5, "partly supported"),
-        (-4, -1, "difference", 5, "contradicted"),
-        (-4, 3, "difference", 5, "contradicted"),
+        (-4, -1, "difference", 5, "too small to matter"),
+        (-4, 3, "difference", 5, "too small to matter"),
         (-6, 4, "difference", 5, "inconclusive"),
         (-4, 3, "noninferiority", -5, "supported"),
         (-7, 3, "noninferiority", -5, "inconclusive"),
@@ -60,15 +63,49 @@ def test_verdicts(low, high, rule, margin, word):
     )
 
 
-@pytest.mark.parametrize("comparison", ["uncontrolled", "observational"])
+@pytest.mark.parametrize("comparison", ["uncontrolled", "observational", "within"])
 @pytest.mark.parametrize("rule", RULES)
-def test_a_design_without_randomisation_never_supports(comparison, rule):
-    found = judge(interval(0.2, 0.3), rule=rule, margin=0.1, comparison=comparison)
-    sure = judge(interval(-0.3, -0.2), rule=rule, margin=0.1, comparison=comparison)
-    assert "supported" not in {found.word, sure.word}
-    caps = [v for v in (found, sure) if v.word == "partly supported"]
-    assert all("cause is not shown" in v.reason for v in caps)
+def test_a_comparison_that_shows_no_cause_neither_supports_nor_contradicts(comparison, rule):
+    ends = [(0.2, 0.3), (-0.3, -0.2), (0.01, 0.05), (0.01, 0.3), (-0.05, 0.02)]
+    found = [judge(interval(*x), rule=rule, margin=0.1, comparison=comparison) for x in ends]
+    assert {v.word for v in found} <= {"partly supported", "inconclusive"}
+    caps = [v for v in found if v.word == "partly supported"]
+    assert all("cause is not shown" in v.reason and v.lacking[-1] == "cause" for v in caps)
     assert caps
+
+
+def test_what_a_partly_supported_claim_lacks_is_said():
+    def judged(low, high, comparison):
+        return judge(interval(low, high), rule="superiority", margin=10, comparison=comparison)
+
+    assert judged(2, 20, "randomised").in_full == "partly supported (size)"
+    assert judged(12, 20, "observational").in_full == "partly supported (cause)"
+    assert judged(2, 20, "observational").in_full == "partly supported (size, cause)"
+    assert judged(12, 20, "randomised").in_full == "supported"
+    hidden = judged(-9, -2, "observational")
+    assert hidden.word == "inconclusive"
+    assert "may hide an effect" in hidden.reason
+
+
+def test_a_hold_leaves_the_verdict_open_on_its_side():
+    why = note("few_df", df=3.2)
+
+    def judged(low, high, **sides):
+        kept = {"rule": "superiority", "margin": 10, "comparison": "randomised"}
+        return judge(interval(low, high), holds=[Hold(why=why, **sides)], **kept)
+
+    assert judged(12, 20).word == judged(-9, -2).word == "inconclusive"
+    assert "degrees of freedom" in judged(12, 20).reason
+    assert judged(12, 20, favourable=False).word == "supported"
+    assert judged(-9, -2, favourable=False).word == "inconclusive"
+    assert judged(-9, -2, adverse=False).word == "contradicted"
+    assert judged(-2, 20).reason == judged(-2, 20, adverse=False).reason
+
+
+def test_the_margin_of_a_ratio_is_mirrored_as_it_is_told():
+    kept = {"rule": "superiority", "margin": 1.5, "null": 1.0, "comparison": "randomised"}
+    assert judge(interval(0.6, 1.2), **kept).word == "too small to matter"
+    assert judge(interval(0.6, 1.2), harm=1 / 1.5, **kept).word == "contradicted"
 
 
 @given(
@@ -83,8 +120,10 @@ def test_a_wider_interval_never_says_more(ends, margin, rule):
         interval(low - 5, high + 5), rule=rule, margin=margin, comparison="randomised"
     ).word
     assert narrow in VERDICTS
-    if wide in ("supported", "contradicted"):
+    if wide == "supported":
         assert narrow == wide
+    if wide in ("too small to matter", "contradicted"):
+        assert narrow in ("too small to matter", "contradicted")
 
 
 @given(low=st.floats(0.1, 50), width=st.floats(0.1, 50), margin=st.floats(0.1, 60))

@@ -130,7 +130,8 @@ def test_an_arm_against_another_arm(findings):
     assert found.comparison == "randomised"
     assert (found.n_patients, found.margin, found.planned) == (12, 5, True)
     assert found.claim.columns == ("improvement_score", "adjunct", "treatment")
-    assert found.claim.estimand.endswith("reference: adjunct prp, treatment needling")
+    arms = "adjunct tca, treatment needling against adjunct prp, treatment needling"
+    assert found.claim.attributes.treatments == arms
     assert found.claim.margin_source == registry()["topical-adjunct"].margin_source
 
 
@@ -159,6 +160,8 @@ def test_a_change_of_a_measure_of_ones_own(findings):
 def test_the_threshold_of_the_plan_stands_above_that_of_the_claim(findings):
     # 30 or more: all six with TCA, and four of six with PRP
     assert findings["most-improve"].estimate.value == pytest.approx(100 * 10 / 18)
+    stated = findings["most-improve"].claim.attributes.variable
+    assert stated == "improvement score of 30 or more at the final week"
 
 
 def test_own_claims_come_after_the_43(cohort):
@@ -213,7 +216,8 @@ def test_every_registered_claim_satisfies_the_settings_of_its_analysis(registere
 @pytest.mark.parametrize("registered", registry().values(), ids=lambda c: c.id)
 def test_a_claim_like_a_registered_one_is_that_claim(registered):
     copied = own(title=registered.title, like=registered.id)
-    for same in ("analysis", "rule", "unit", "margin", "margin_source", "params"):
+    judged = ("rule", "unit", "margin", "margin_source")
+    for same in ("analysis", "params", "attributes", *judged):
         assert getattr(copied, same) == getattr(registered, same)
 
 
@@ -224,6 +228,21 @@ def test_another_outcome_brings_its_own_unit(outcome):
     study = parse_study({**raw, "measures": RAW["measures"]}, source="study")
     assert own_claims(study)["x"].unit == "points of 10"
     assert own_claims(study)["x"].columns == ("session_count", outcome)
+
+
+def test_other_settings_bring_another_estimand():
+    other = own(title="x", like="treats-acne-scars", params={"scar_types": ["burn"]})
+    assert other.attributes.population == "patients treated for burn"
+    slope = {"title": "x", "like": "spaced-sessions", "unit": "points per mm"}
+    stated = own(**slope, params={"on": "needle_depth_mm"}).attributes
+    assert stated.variable == "improvement score at the final week"
+
+
+def test_an_estimand_in_ones_own_words_stands_beside_the_five():
+    mine = own(title="x", like="little-pain", estimand="mean pain of the worst session")
+    assert mine.estimand == "mean pain of the worst session"
+    assert "tested by: mean pain of the worst session" in mine.lines()
+    assert mine.attributes == registry()["little-pain"].attributes
 
 
 # every kind of slip

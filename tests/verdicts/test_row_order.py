@@ -35,7 +35,7 @@ def test_findings_are_the_same_to_the_last_digit(cohort, findings, seed):
 
 def test_checks_and_curves_are_the_same_to_the_last_digit(cohort, findings):
     mixed = shuffled(cohort, 4)
-    quick = ["adjustment", "cluster-robust", "ranks", "missing"]
+    quick = ["adjustment", "model", "ranks", "missing"]
     one, other = (mn.evaluate(c, ASKED).sensitivity(quick) for c in (cohort, mixed))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
     claim = next(c for c in ASKED[1:] if findings[c].estimate is not None)

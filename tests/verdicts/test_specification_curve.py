@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.cohort.describe.flow import lost_sites
 from mnstudy.errors import DataError
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.claims.registry import select
@@ -86,17 +85,10 @@ def test_claims_about_counts_have_no_joint_test(clinic):
 @pytest.mark.parametrize("claim", ["topical-adjunct", "more-sessions", "little-pain"])
 def test_no_combination_is_passed_over_that_would_answer_otherwise(claim):
     cohort = mn.load("demo_split_face")
-    asked = Question(
-        claim=select(claim)[0],
-        cohort=cohort,
-        sites=cohort.sites(),
-        confidence_level=0.95,
-        brief=True,
-    )
-    lost = lost_sites(cohort).to_numpy()
+    asked = Question.ask(select(claim)[0], cohort.in_order(), 0.95, brief=True)
     tried = list(combinations(cohort, any_lost=True))
-    found = [ends(one) for _, one in answers(asked, tried, lost)]
-    alone = [ends(one) for chosen in tried for _, one in answers(asked, [chosen], lost)]
+    found = [ends(one) for _, one in answers(asked, tried)]
+    alone = [ends(one) for chosen in tried for _, one in answers(asked, [chosen])]
     assert set(alone) == set(found)
     assert len(found) < len(alone)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
-from mnstudy.cohort.table import OUTCOMES, UNIT, Cohort, is_baseline
+from mnstudy.cohort.table import UNIT, Cohort, is_baseline, known_outcome
 
 ALL = "all"
-ENROLLED, BASELINE, ASSESSED, KNOWN, UNSURE, LATE = (
-    "enrolled", "baseline", "assessed", "known", "unsure", "late"
+ENROLLED, BASELINE, ASSESSED, KNOWN, LATE = (
+    "enrolled", "baseline", "assessed", "known", "late"
 )  # fmt: skip
 COLUMNS = ["arm", "step", "patients", "sites", "share"]
 
@@ -26,8 +28,7 @@ def attrition(cohort: Cohort) -> pd.DataFrame:
         arm (what the site received, in words; ``all`` for everybody), step, patients, sites, and
         share: sites of the step among the sites enrolled in that arm, 0 to 1. The steps are
         enrolled (any row); seen at baseline; assessed after k sessions, for every k that occurs;
-        result known; last assessment unknown; and, where the plan declares a final week, not
-        assessed at that week or later.
+        result known, and where the table has weeks at which week; and not assessed at that week.
 
     Notes
     -----
@@ -79,7 +80,7 @@ def flow(cohort: Cohort) -> pd.DataFrame:
 
 
 def lost_sites(cohort: Cohort, sites: pd.DataFrame | None = None) -> pd.Series:
-    """Tell which sites were lost: their planned final assessment is missing.
+    """Tell which sites were lost: they have no known improvement at the final week.
 
     Parameters
     ----------
@@ -94,30 +95,17 @@ def lost_sites(cohort: Cohort, sites: pd.DataFrame | None = None) -> pd.Series:
 
     Notes
     -----
-    Where the plan declares ``final_week`` and the table has ``weeks``: no known outcome at that
-    week or later; a row of unknown week does not count as late. Otherwise: the last assessment of
-    the site has no known outcome, or there is none after baseline.
+    The final week is that of the plan, or chosen by rule: see ``Cohort.sites``. Without weeks a
+    site is lost that has no known improvement after baseline.
     """
     sites = cohort.sites() if sites is None else sites
-    lost = lost_by_site(cohort, sites).to_numpy()
-    return pd.Series(lost, index=sites.index, name="lost")
+    return (~known_outcome(sites) | is_baseline(sites)).astype(bool).rename("lost")
 
 
 def lost_by_site(cohort: Cohort, sites: pd.DataFrame) -> pd.Series:
     """Return ``lost_sites`` of these final assessments, indexed by patient_id and site_id."""
-    data, week = cohort.data, cohort.study.plan.final_week
-    index = pd.MultiIndex.from_frame(sites[UNIT])
-    if week is None or "weeks" not in data:
-        nothing = ~known_outcome(sites) | is_baseline(sites)
-        return pd.Series((nothing | sites["later_unknown"].gt(0)).to_numpy(dtype=bool), index=index)
-    late = known_outcome(data) & data["weeks"].ge(week).fillna(False).astype(bool)
-    seen = pd.MultiIndex.from_frame(data.loc[late, UNIT])
-    return pd.Series(~index.isin(seen), index=index)
-
-
-def known_outcome(data: pd.DataFrame) -> pd.Series:
-    """Tell which rows have a known improvement: score, interval or grades."""
-    return data[[c for c in OUTCOMES if c in data]].notna().any(axis=1)
+    lost = lost_sites(cohort, sites)
+    return pd.Series(lost.to_numpy(), index=pd.MultiIndex.from_frame(sites[UNIT]))
 
 
 def arm_words(sites: pd.DataFrame) -> pd.Series:
@@ -133,7 +121,7 @@ def arm_words(sites: pd.DataFrame) -> pd.Series:
 
 def _steps(cohort: Cohort, sites: pd.DataFrame) -> list[tuple[str, str, str, pd.Series]]:
     """Return stage, sessions and name of every step, and which rows reached it."""
-    data, week = cohort.data, cohort.study.plan.final_week
+    data = cohort.data
     baseline = is_baseline(data)
     assessed = known_outcome(data) & ~baseline
     site = pd.MultiIndex.from_frame(data[UNIT])
@@ -148,12 +136,9 @@ def _steps(cohort: Cohort, sites: pd.DataFrame) -> list[tuple[str, str, str, pd.
         steps.append((ASSESSED, after, f"assessed after {after}", there))
     if count[assessed].isna().any():
         steps.append((ASSESSED, "", "assessed, sessions not known", assessed & count.isna()))
-    steps.append((KNOWN, "", "result known", assessed))
-    unsure = pd.MultiIndex.from_frame(sites.loc[sites["later_unknown"].gt(0), UNIT])
-    there = pd.Series(site.isin(unsure), index=data.index)
-    steps.append((UNSURE, "", "last assessment unknown", there))
-    if week is not None and "weeks" in data:
-        lost = lost_by_site(cohort, sites)
-        there = pd.Series(site.isin(lost.index[lost]), index=data.index)
-        steps.append((LATE, "", f"not assessed at week {week:g} or later", there))
-    return steps
+    week, lost = cohort.final_week(), lost_by_site(cohort, sites)
+    known = pd.Series(site.isin(lost.index[~lost]), index=data.index)
+    if math.isnan(week.week):
+        return [*steps, (KNOWN, "", "result known", known)]
+    steps.append((KNOWN, "", f"result known at week {week.week:g}", known))
+    return [*steps, (LATE, "", f"not assessed at week {week.week:g}", ~known)]

@@ -10,7 +10,13 @@ import pandas as pd
 from mnstudy.cohort.loading import privacy, scale_scores
 from mnstudy.cohort.loading.read import column
 from mnstudy.cohort.schema.columns import ColumnSpec, columns
-from mnstudy.cohort.schema.problems import Problem, column_problems, first_row, row_problems
+from mnstudy.cohort.schema.problems import (
+    Problem,
+    column_problems,
+    first_row,
+    key_problem,
+    row_problems,
+)
 from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import UNIT, is_baseline
 from mnstudy.words.notes import Note, note
@@ -58,6 +64,7 @@ def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem],
         notes += converted
         problems += privacy.identifying_ids(data["patient_id"])
         problems += [problem for rule in _RULES for problem in rule(data)]
+        problems += _plan_problems(data, study)
     problems.sort(key=lambda p: (-1 if p.row is None else p.row, p.column, p.rule))
     return data.reset_index(drop=True), problems, notes
 
@@ -199,6 +206,32 @@ def _baseline_is_zero(data: pd.DataFrame) -> list[Problem]:
     bad = is_baseline(data) & data["improvement_score"].fillna(0).ne(0)
     remedy = "improvement is measured from baseline: write 0 or leave it empty"
     return row_problems(data["improvement_score"], bad, "0 at baseline", remedy)
+
+
+def _plan_problems(data: pd.DataFrame, study: Study) -> list[Problem]:
+    """List what a plan names that the sheet cannot give."""
+    reference, problems = study.plan.reference, []
+    if reference is not None and not data["treatment"].eq(reference).any():
+        found = ", ".join(sorted(data["treatment"].dropna().astype("str").unique()))
+        problems.append(key_problem("plan.reference", reference, f"a treatment of it: {found}"))
+    for name in study.plan.adjust:
+        wrong = _no_covariate(data, name)
+        if wrong:
+            problems.append(key_problem("plan.adjust", name, wrong, "leave it out of adjust"))
+    return problems
+
+
+def _no_covariate(data: pd.DataFrame, name: str) -> str:
+    """Say why a column cannot be adjusted for; nothing where it can."""
+    if name not in data:
+        return "a column of the sheet"
+    known = data[data[name].notna()]
+    if known[name].nunique() < 2:
+        return "a column with two different values"
+    arms = known.groupby(known[name].astype("str"))["treatment"].nunique()
+    if known["treatment"].nunique() > 1 and arms.le(1).all() and len(arms) < len(known) / 2:
+        return "a column that does not decide the treatment"
+    return ""
 
 
 def _interval_holds_score(data: pd.DataFrame) -> list[Problem]:

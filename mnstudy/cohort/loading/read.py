@@ -144,6 +144,8 @@ def column(cells: pd.Series, spec: ColumnSpec, study: Study) -> Cells:
 
     Returns the typed column (same index) and a problem for every cell that could not be read.
     """
+    if cells.dtype == np.float32:  # 0.3 is 0.30000001 in more digits than it has
+        cells = cells.map(lambda x: float(str(np.float32(x))))
     text = cells.map(as_text).astype("str")
     missing = text.str.lower().isin(MISSING)
     convert: Callable[..., Cells] = {
@@ -216,6 +218,8 @@ def _numbers(text: pd.Series, missing: pd.Series, spec: ColumnSpec, study: Study
     plain = text.where(~comma, text.str.replace(",", ".", regex=False)).mask(missing)
     values = pd.to_numeric(plain, errors="coerce").astype("float64")
     values = values.where(np.isfinite(values))
+    if spec.name.startswith("improvement_"):
+        values = values.round(9)  # typed by a formula, 2.7 of 3.0 is 9.999999999999995 percent
     values *= _UNIT_FACTOR.get((spec.unit, study.units.get(spec.name, spec.unit)), 1.0)
     bad, rule = ~missing & values.isna(), "a number"
     if spec.kind == "integer":

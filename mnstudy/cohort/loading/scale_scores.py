@@ -56,8 +56,9 @@ def derive(data: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
     -----
     A typed improvement, be it a score or an interval, is never changed. Nothing is derived
     without a baseline score of the same site on the same scale, from a baseline that is already
-    the best score (a percentage of nothing), or beyond the contract's range (a worsening by more
-    than 100 percent stays empty: it is not cut off at -100). Baseline rows stay as they are.
+    the best score (a percentage of nothing). A worsening by more than 100 percent is a result as
+    any other. Percentages are rounded to 9 digits, so that one of exactly a threshold reaches it.
+    Baseline rows stay as they are.
     """
     if not set(data.columns) >= _NEEDED:
         return data, []
@@ -107,7 +108,7 @@ def _derive(data: pd.DataFrame, scale: Scale, rows: pd.Series, later: pd.Series)
         change = before - score if scale.better == "lower" else score - before
         spec = columns()["grade_change"]
     else:
-        change = percent_of_baseline(before, score, scale.best)
+        change = percent_of_baseline(before, score, scale.best).round(9)
         spec = columns()["improvement_score"]
         reasons.append(_lost("best_at_baseline", later & before.eq(scale.best)))
     outside = later & change.notna() & ~change.between(spec.low, spec.high)

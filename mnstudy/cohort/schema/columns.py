@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -52,6 +53,8 @@ class ColumnSpec:
             return "true or false"
         if self.low is None:
             return {"number": "a number"}.get(self.kind, "text")
+        if self.low == -math.inf:
+            return f"at most {self.high:g} {self.unit}".rstrip()
         whole = "a whole number, " if self.kind == "integer" else ""
         return f"{whole}{self.low:g} to {self.high:g} {self.unit}".rstrip()
 

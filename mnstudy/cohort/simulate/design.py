@@ -88,6 +88,8 @@ class SimulatedDesign:
         Share of scores after baseline that are missing.
     sd_patient, sd_residual : float
         Spread of the scores between patients and within.
+    final_week, window_weeks : float or None
+        Of its plan: courses end at different weeks, so that its window is wide.
     defaults : dict
         Effects that differ from ``truth.toml``.
     """
@@ -105,6 +107,8 @@ class SimulatedDesign:
     unknown: float = 0.05
     sd_patient: float = 10.0
     sd_residual: float = 8.0
+    final_week: float | None = None
+    window_weeks: float | None = None
     defaults: dict[str, float] = field(default_factory=dict)
 
 

@@ -141,7 +141,11 @@ def _study(drawn: SimulatedStudy, seed: Any) -> Study:
         synthetic=True,
         licence="CC0-1.0",
         source=f"Invented by mnstudy.simulate({n}, design={design.name!r}) with {how}.",
-        plan=Plan(primary=tuple(design.primary)),
+        plan=Plan(
+            primary=tuple(design.primary),
+            final_week=design.final_week,
+            window_weeks=design.window_weeks,
+        ),
         limits=(Limit(scope="all", says=INVENTED),),
         truth=truth_table(drawn.effects, design.has),
     )

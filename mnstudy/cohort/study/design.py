@@ -58,12 +58,14 @@ def assignable(data: pd.DataFrame, columns: Collection[str]) -> bool:
     Returns
     -------
     bool
-        True for treatment and adjunct. A dose (depth, interval, setting, device, maintenance) can
-        have been assigned only where all sites got the same treatment and no other dose differs:
-        else it differs between patients of a trial of something else. What a patient brings along,
-        as scar type or severity, never is.
+        True for treatment and adjunct, unless the other of the two differs as well: which of them
+        chance decided, ``randomised_by`` has to say. A dose (depth, interval, setting, device,
+        maintenance) can have been assigned only where all sites got the same treatment and no
+        other dose differs: else it differs between patients of a trial of something else. What a
+        patient brings along, as scar type or severity, never is.
     """
+    differ = {c for c in ARMS if c in data and data[c].nunique() > 1}
     if set(columns) <= set(ARMS):
-        return True
-    differ = {c for c in (*ARMS, *DOSES) if c in data and data[c].nunique() > 1}
+        return differ <= set(columns)
+    differ |= {c for c in DOSES if c in data and data[c].nunique() > 1}
     return len(differ) == 1 and set(columns) == differ

@@ -10,10 +10,12 @@ from typing import Any
 
 from mnstudy.cohort.schema.problems import Check, Problem, key_problem, key_problems
 
+REFERENCES = ("untreated", "sham")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What was decided before looking: everything else is post hoc.
+    """What was decided before looking: everything else is exploratory.
 
     Attributes
     ----------
@@ -29,6 +31,14 @@ class Plan:
         Claim id to settings of its analysis, such as ``{"weeks-to-results": {"weeks": 8}}``.
     final_week : float or None
         Week of the assessment that counts as the result; a site not seen then is lost.
+    window_weeks : float or None
+        How far from the final week an assessment may lie, to either side; see
+        ``mnstudy.cohort.weeks.final_week`` for None.
+    adjust : tuple of str
+        Columns that randomised comparisons are adjusted for, beside the baseline of the outcome:
+        strata, clinic, own measures.
+    reference : str or None
+        The control that treatments are compared with where there are several, such as sham.
     """
 
     primary: tuple[str, ...] = ()
@@ -37,6 +47,9 @@ class Plan:
     margins: Mapping[str, float] = field(default_factory=dict)
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     final_week: float | None = None
+    window_weeks: float | None = None
+    adjust: tuple[str, ...] = ()
+    reference: str | None = None
 
     def margin(self, claim_id: str, usual: float) -> float:
         """Return the declared margin of a claim, or the usual one where none is declared."""
@@ -58,6 +71,9 @@ class Plan:
             {k: dict(sorted(v.items())) for k, v in sorted(self.thresholds.items())},
             self.final_week,
         ]
+        later = (self.window_weeks, list(self.adjust), self.reference)
+        if any(later):
+            content += later
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
@@ -74,6 +90,9 @@ def parse_plan(raw: Mapping[str, Any]) -> Plan:
             for claim, settings in raw.get("thresholds", {}).items()
         },
         final_week=None if week is None else float(week),
+        window_weeks=float(raw["window_weeks"]) if "window_weeks" in raw else None,
+        adjust=tuple(raw.get("adjust", ())),
+        reference=raw.get("reference"),
     )
 
 
@@ -95,6 +114,9 @@ def plan_problems(raw: Any) -> list[Problem]:
         "margins": (_are_numbers, "claim id = number"),
         "thresholds": (_are_tables_of_numbers, "claim id = { setting = number }"),
         "final_week": (lambda x: _is_number(x) and x > 0, "a number of weeks above 0"),
+        "window_weeks": (lambda x: _is_number(x) and x > 0, "a number of weeks above 0"),
+        "adjust": (_is_list_of_words, "a list of columns in quotes"),
+        "reference": (lambda x: x in REFERENCES, "one of " + ", ".join(REFERENCES)),
     }
     problems = key_problems("plan", raw, checks)
     return problems or _disagreements(raw)
@@ -102,6 +124,9 @@ def plan_problems(raw: Any) -> list[Problem]:
 
 def _disagreements(raw: Mapping[str, Any]) -> list[Problem]:
     problems = []
+    if "window_weeks" in raw and "final_week" not in raw:
+        rule = "together with final_week"
+        problems.append(key_problem("plan.window_weeks", raw["window_weeks"], rule))
     alpha = raw.get("alpha", 0.0)
     if "alpha" in raw and abs(raw.get("confidence_level", 1 - alpha) + alpha - 1) > 1e-9:
         rule = "1 - confidence_level; give one of the two"

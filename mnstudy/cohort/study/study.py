@@ -33,7 +33,7 @@ _PLAIN = {
     "title": str, "design": str, "randomised": bool, "randomised_by": list, "assessor": str,
     "synthetic": bool, "licence": str, "source": str, "file": str, "delimiter": str,
     "cluster": str, "columns": dict, "levels": dict, "units": dict, "selection": dict,
-    "claims": dict, "specifications": dict, "truth": dict,
+    "claims": dict, "specifications": dict, "truth": dict, "carry_over": bool,
 }  # fmt: skip
 _KINDS = {str: "text in quotes", bool: "true or false", dict: "a [table]", list: "a [list]"}
 _WORDS = {"design": DESIGNS, "assessor": ASSESSORS, "cluster": ("patient_id", "clinic_id")}
@@ -64,7 +64,9 @@ class Study:
     ``design_declared`` is false where the design was inferred from the table. ``claims`` are the
     researcher's own, by id, as the tables of the study file; ``measures`` are columns of her sheet
     that the contract does not know, by name; ``selection`` says how the patients were chosen;
-    ``randomised_by`` names the columns that chance decided, treatment and topical when empty.
+    ``randomised_by`` names the columns that chance decided, treatment and topical when empty;
+    ``carry_over`` says whether one side, or period, may have acted on the other, None where nothing
+    is declared.
     """
 
     title: str = "untitled"
@@ -73,6 +75,7 @@ class Study:
     randomised: bool = False
     randomised_by: Sequence[str] = ()
     assessor: str = "unclear"
+    carry_over: bool | None = None
     synthetic: bool = False
     licence: str = ""
     source: str = ""

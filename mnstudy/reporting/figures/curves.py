@@ -338,7 +338,7 @@ class WaitingPlot(Chart):
             "Interval-censored (Turnbull): the line is known where it is level; in the shaded "
             "boxes, between two visits, it may run anywhere from corner to corner.",
             f"Dot: {_estimate(w)} by {day} {fmt.as_entered(w.by)}, {level} interval "
-            f"({w.estimate.how['method']}).",
+            f"({w.estimate.method}).",
             f"Upright: the {day} of the claim; "
             f"level: its margin, {fmt.as_entered(w.margin)} percent.",
             f"Beneath: patients with a {w.each} still watched without it.",

@@ -443,7 +443,7 @@ def _draw_shares(drawn: pd.DataFrame, rows: Rows, ax: Axes, look: Look) -> None:
     faces = [look.verdicts[v].colour for v in drawn["verdict"]]
     edges = [style.INK if x == style.PAPER else style.PAPER for x in faces]
     bars = ax.barh(drawn["article"].map(middle), wide, left=left, height=look.pt(BAR),
-                   color=faces, edgecolor=edges, linewidth=look.pt(0.8))  # fmt: skip
+                   color=faces, edgecolor=edges, linewidth=look.pt(0.8), clip_on=False)  # fmt: skip
     counts = ax.bar_label(bars, list(map(str, drawn["count"])), label_type="center",
                           fontweight="bold", fontsize=look.letters)  # fmt: skip
     for text, face in zip(counts, faces, strict=True):

@@ -183,10 +183,14 @@ class _Layout:
         """Return place, text, side and line of each name; two lines where they would touch."""
         found: list[tuple[float, str, str, int]] = []
         taken = -math.inf
-        for x, text in _named_lines(self.table):
+        lines = _named_lines(self.table)
+        for x, text in lines:
             share = _share(x, self.ends, log=self.table.log)
             side = "left" if share < 0.3 else "right" if share > 0.7 else "center"
             width = text_width(text, self.size - 0.5)
+            if len(lines) == 2:  # of two lines, each name stands on the far side of its own
+                room = self.plot * (share if not found else 1 - share)
+                side = ("left", "right")[(room > width) != bool(found)]
             start = share * self.plot - {"left": 0, "center": 0.5, "right": 1}[side] * width
             above = bool(found) and found[-1][3] == 1
             line = int(start + width > self.plot or (start < taken + 0.1 and not above))
@@ -345,7 +349,7 @@ def estimate_words(finding: Finding) -> str:
     estimate = finding.estimate
     assert estimate is not None
     found = f"{fmt.interval(estimate)} {estimate.unit}, {fmt.level(estimate.confidence_level)}"
-    return f"{found} interval; {finding.verdict} · {finding.dataset}, {shown_size(finding)}"
+    return f"{found} interval; {finding.in_full} · {finding.dataset}, {shown_size(finding)}"
 
 
 def source_words(finding: Finding) -> str:

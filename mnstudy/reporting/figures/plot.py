@@ -102,8 +102,8 @@ def plot(
         (85 mm), ``slide`` (254 mm, letters of 14 points) or millimetres from 60 to 500.
     palette : str, sequence of colours or mapping, optional
         A palette of seaborn by its name, colours, or a colour for some verdicts; colours stand for
-        the verdicts (supported, partly supported, inconclusive, contradicted, not testable) and
-        for groups, each in their order. Markers stay.
+        the verdicts (supported, partly supported, inconclusive, too small to matter, contradicted,
+        not testable) and for groups, each in their order. Markers stay.
     title : str, optional
         In place of the title of the claim; an empty one for none. On an Axes of yours no title is
         written unless you give one.
@@ -201,7 +201,7 @@ def _words(shown: Sequence[Finding], look: Look) -> list[str | Entry]:
         size = shown_size(finding)
         words.append(source_line(finding.dataset, synthetic=finding.synthetic, size=size))
         handle = verdict_sample(look, finding.verdict)
-        words.append((handle, f"{finding.verdict}: {finding.reason}"))
+        words.append((handle, f"{finding.in_full}: {finding.reason}"))
     return words
 
 

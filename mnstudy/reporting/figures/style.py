@@ -87,6 +87,7 @@ VERDICT_STYLES: Mapping[str, VerdictStyle] = {
     "supported": VerdictStyle(colour="#009e73", edge="#009e73", marker="o"),
     "partly supported": VerdictStyle(colour=BLUE, edge=BLUE, marker="^"),
     "inconclusive": VerdictStyle(colour=ORANGE, edge="#8a5f00", marker="D"),
+    "too small to matter": VerdictStyle(colour="#cc79a7", edge="#8a4a6b", marker="s"),
     "contradicted": VerdictStyle(colour=VERMILION, edge=VERMILION, marker="X"),
     "not testable": VerdictStyle(colour=PAPER, edge="#767676", marker="o"),
 }

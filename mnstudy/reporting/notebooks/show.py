@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.describe.flow import ALL, UNSURE, flow
+from mnstudy.cohort.describe.flow import ALL, flow
 from mnstudy.cohort.table import About, Cohort
 from mnstudy.disclosure.findings import guarded_finding
 from mnstudy.disclosure.notes import guarded_note, guarded_notes
@@ -28,17 +29,20 @@ from mnstudy.reporting.figures.style import Picture
 from mnstudy.reporting.page.scorecard import scorecard_entry
 from mnstudy.reporting.tables.baseline import dropouts_table, flow_table
 from mnstudy.reporting.tables.sensitivity import groups, summary
+from mnstudy.reporting.words import analysis_week
+from mnstudy.stats.mixed.model import random_intercept
+from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.dropouts import completers_and_dropouts
-from mnstudy.verdicts.analyses.question import Layout
+from mnstudy.verdicts.analyses.question import Choices, Layout
 from mnstudy.verdicts.claims.registry import claim
-from mnstudy.verdicts.displays.rows import layout_of, question_of
+from mnstudy.verdicts.displays.rows import question_of
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.specification import specification_curve
 from mnstudy.words.notes import Note, sentences
 
-QUICK = ("margins", "adjustment", "cluster-robust", "ranks")
+QUICK = ("margins", "adjustment", "model", "ranks")
 NOTHING_TESTED = "No claim asked here can be tested with these data; the verdict says why."
 NOTHING_APPLIES = "None of these choices applies to what could be tested here."
 NOTHING_MISSING = "Every cell of every column is filled."
@@ -60,7 +64,7 @@ KINDS = {
     "responders": "who responded at every threshold",
     "waiting": "the time to a response",
 }
-NO_MIXED_MODEL = "No mixed model stands behind this answer here: there is nothing to fit again."
+NO_MIXED_MODEL = "This claim has no mixed model here: there is nothing to fit."
 NO_HARMS = "These data record no harm as yes or no."
 
 
@@ -126,9 +130,13 @@ def claims_table(claims: Iterable[str]) -> Words:
 def results_table(findings: Sequence[Finding]) -> Words:
     """Return what was found for each claim, in words; where nothing can be said, why."""
     cells = [(f, scorecard_entry(f)) for f in findings]
-    rows = [[c.numbers, c.size, c.verdict, c.reason] for _, c in cells]
+    rows = [
+        [f.claim.estimand, analysis_week(f), c.numbers, c.size, c.in_full, c.reason]
+        for f, c in cells
+    ]
     index = pd.Index([f.claim.title for f, _ in cells], name="claim")
-    return Words(rows, index=index, columns=["estimate", "size", "verdict", "reason"])
+    columns = ["estimated", "week", "estimate", "size", "verdict", "reason"]
+    return Words(rows, index=index, columns=columns)
 
 
 def cautions(findings: Sequence[Finding]) -> Words | Sentence:
@@ -178,7 +186,7 @@ def sensitivity_table(findings: Findings, checks: Sequence[str] = QUICK) -> Word
         testable have no row; a sentence where that leaves none.
     """
     rows = {
-        f.claim.title: [f.verdict, _summed_up(f, checked)]
+        f.claim.title: [f.in_full, _summed_up(f, checked)]
         for f, checked in _checked(findings, checks)
     }
     columns = ["verdict", "under other choices"]
@@ -225,7 +233,6 @@ def table_one_to_read(cohort: Cohort, *, by: str = "treatment") -> Words:
 def flow_to_read(cohort: Cohort) -> Words:
     """Return how many patients were left at every step: arms down, steps across."""
     table = guarded_flow(flow(cohort), synthetic=cohort.synthetic)
-    table["step"] = table["step"].mask(table["stage"].eq(UNSURE), "last not known")
     words = flow_table(table)
     steps = [*words["before"], *(f"after {s}" for s in words["after"]), *words["rest"]]
     rows = {arm["name"]: [cell["n"] for cell in arm["cells"]] for arm in words["arms"]}
@@ -291,9 +298,9 @@ def chart(cohort: Cohort, finding: Finding, *kinds: str) -> Picture | Sentence:
 
 
 def model_behind(cohort: Cohort, finding: Finding) -> Layout | None:
-    """Return the mixed model behind an estimate: outcome, columns, patients, which column answers.
+    """Return the mixed model of a claim: outcome, columns, patients, which column answers.
 
-    None where the claim is not testable here, or was answered otherwise.
+    None where the claim is not testable here, or has no such model.
 
     Examples
     --------
@@ -304,17 +311,19 @@ def model_behind(cohort: Cohort, finding: Finding) -> Layout | None:
     ('within', ['intercept', 'within', 'between'])
     """
     question = question_of(cohort, finding)
-    layout = None if question is None else layout_of(question, finding)
+    if question is None:
+        return None
+    layout = estimate_claim(replace(question, choices=Choices(engine="mixed"))).layout
     return layout if layout is not None and layout.ratio > 0 else None
 
 
 def beside(finding: Finding, model: Layout | None, fitted: Any) -> pd.DataFrame | Sentence:
-    """Return the estimate of a finding beside that of the same model fitted by statsmodels."""
-    estimate = guarded_finding(finding).estimate
-    if model is None or estimate is None:
+    """Return the mixed model of a claim as mnstudy and as statsmodels fit it."""
+    if model is None or guarded_finding(finding).estimate is None:
         return Sentence(NO_MIXED_MODEL)
+    ours = random_intercept(model.y, model.design, model.patients).contrast(model.tested)
     rows = {
-        "mnstudy": (estimate.value, estimate.std_error, estimate.df),
+        "mnstudy": (ours.estimate, ours.std_error, ours.df),
         "statsmodels": (fitted.params[model.tested], fitted.bse[model.tested], float("nan")),
     }
     columns = ["estimate", "standard error", "degrees of freedom"]

@@ -17,7 +17,7 @@ from mnstudy.reporting.page.methods import RULES, may_be_said
 from mnstudy.reporting.page.scorecard import ScorecardEntry, articles, scorecard_entry
 from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import EvidenceSource
-from mnstudy.reporting.words import alt_text, caption
+from mnstudy.reporting.words import alt_text, analysis_week, caption
 from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, Claim
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 
@@ -55,6 +55,7 @@ def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Pictures) 
         "says": claim.says,
         "contrary": claim.contrary,
         "estimand": claim.estimand,
+        "attributes": claim.attributes.attributes(),
         "rule": RULES[claim.rule],
         "margin": f"{fmt.as_entered(claim.margin)} {claim.unit}",
         "margin_source": claim.margin_source,
@@ -92,12 +93,15 @@ def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dic
     assert estimate is not None
     level = fmt.level(estimate.confidence_level)
     missing = shown_count(finding, finding.n_missing)
-    plan = "primary claim of the plan" if finding.planned else "post hoc: not in the plan"
+    plan = "primary claim of the plan" if finding.planned else "exploratory: not in the plan"
     return {
         "anchor": answer_anchor(finding.claim.id, source),
         "estimate": f"{fmt.interval(estimate)} {estimate.unit}, {level} interval",
+        "estimand": finding.claim.estimand if finding.n_studies is None else "",
+        "week": analysis_week(finding),
         "p": "" if math.isnan(estimate.p_value) else fmt.p_value(estimate.p_value),
         "verdict": finding.verdict,
+        "lacking": ", ".join(finding.lacking),
         "wording": may_be_said(finding),
         "size": shown_size(finding) + (f"; {missing} left out" if finding.n_missing else ""),
         "method": estimate.method,

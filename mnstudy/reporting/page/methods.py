@@ -21,6 +21,7 @@ RULES = {
 
 OPEN_WORDS = {
     "inconclusive": "that these data leave the question open",
+    "too small to matter": "that these data show an effect, if any, too small to matter",
     "contradicted": "that these data speak against the claim as it is put",
 }
 

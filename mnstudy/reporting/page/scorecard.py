@@ -44,6 +44,12 @@ class ScorecardEntry:
     size: str
     reason: str
     track: Track | None
+    lacking: str = ""
+
+    @property
+    def in_full(self) -> str:
+        """The verdict, and what it lacks."""
+        return f"{self.verdict} ({self.lacking})" if self.lacking else self.verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +128,7 @@ def scorecard_table(columns: Columns) -> pd.DataFrame:
             row |= {
                 f"{heading}: estimate": shown.numbers,
                 f"{heading}: size": shown.size,
-                f"{heading}: verdict": shown.verdict,
+                f"{heading}: verdict": shown.in_full,
                 f"{heading}: reason": shown.reason,
             }
         rows[claim.id] = row
@@ -172,6 +178,7 @@ def scorecard_entry(finding: Finding | None) -> ScorecardEntry:
         size=_size(finding),
         reason=finding.reason,
         track=track(finding),
+        lacking=", ".join(finding.lacking),
     )
 
 
@@ -372,15 +379,18 @@ def _cell(axes: Axes, shown: ScorecardEntry, left: float, middle: float) -> None
     first = middle if single else middle - line_height(SIZE) * 0.48
     colour = style.MUTED if single else style.INK
     _marker(axes, shown.verdict, x + 0.05, first)
-    _text(axes, x + 0.15, first, shown.verdict, SIZE - 0.5, color=colour)
+    _text(axes, x + 0.15, first, shown.in_full, SIZE - 0.5, color=colour)
     if single:
         return
-    end = x + 0.15 + text_width(shown.verdict, SIZE - 0.5)
-    _text(axes, end, first, f" · {shown.size}" if shown.size else "", SIZE - 1, color=style.MUTED)
+    room, numbers = TEXT - GAP - 0.15, shown.numbers
+    word, tail = text_width(shown.in_full, SIZE - 0.5), f" · {shown.size}" if shown.size else ""
+    if word + text_width(tail, SIZE - 1) < room:
+        _text(axes, x + 0.15 + word, first, tail, SIZE - 1, color=style.MUTED)
+    else:
+        numbers += tail
     second = middle + line_height(SIZE) * 0.46
-    room = TEXT - GAP - 0.15
-    size = min(SIZE - 0.5, (SIZE - 0.5) * room / text_width(shown.numbers, SIZE - 0.5))
-    _text(axes, x + 0.15, second, shown.numbers, size)
+    size = min(SIZE - 0.5, (SIZE - 0.5) * room / text_width(numbers, SIZE - 0.5))
+    _text(axes, x + 0.15, second, numbers, size)
 
 
 def _marker(axes: Axes, verdict: str, x: float, y: float, size: float = 5) -> None:

@@ -46,7 +46,6 @@ from mnstudy.verdicts.evidence.trials import (
 )
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
-from mnstudy.verdicts.robustness.missing import Lost, impute_lost
 from mnstudy.verdicts.robustness.specification import SpecificationCurve, specification_curve
 
 CURVES = 10  # primary claims with a specification curve, at most
@@ -282,7 +281,7 @@ def _plan_facts(cohort: Cohort, findings: Findings) -> list[tuple[str, str]]:
     """Return what was decided before looking: primary claims, family, final week, fingerprint."""
     plan, sha256 = cohort.study.plan, cohort.study.plan_sha256
     titles = {f.claim.id: f.claim.title for f in findings}
-    facts = [("Plan", "no primary claim declared: every result is post hoc")]
+    facts = [("Plan", "no primary claim declared: every result is exploratory")]
     if plan.primary:
         named = "; ".join(titles.get(i, i) for i in plan.primary)
         facts = [("Primary claims of the plan", f"{named} ({len(plan.primary)})")]
@@ -362,13 +361,11 @@ def check_all(
     planned = [_planned(cohort, some) for (cohort, _), some in zip(sources, tested, strict=True)]
     pieces: list[CachedCall] = []
     for (cohort, found), some, primary in zip(sources, tested, planned, strict=True):
-        lost = _lost(cohort, workers) if some else None
         basis = () if cohort is None else cohort_basis(cohort)
         rests_on = {f.claim.id: (*basis, finding_basis(f)) for f in some}
         pieces += [CachedCall("curve", rests_on[f.claim.id], _curve, (cohort, f)) for f in primary]
         pieces += [
-            CachedCall("checks", rests_on[f.claim.id], _checks, (_alone(found, f), lost))
-            for f in some
+            CachedCall("checks", rests_on[f.claim.id], _checks, (_alone(found, f),)) for f in some
         ]
     done = workers.results(pieces, partial(progress, "sensitivity"))
     checked = []
@@ -386,16 +383,8 @@ def check_all(
     return checked
 
 
-def _lost(cohort: Cohort | None, workers: Workers) -> Lost | None:
-    if cohort is None:
-        return None
-    impute = partial(impute_lost, rng=0)
-    call = CachedCall("lost", cohort_basis(cohort), impute, (cohort.in_order(),))
-    return next(workers.results([call]))
-
-
-def _checks(findings: Findings, lost: Lost | None) -> pd.DataFrame:
-    return findings.checked(lost=lost)
+def _checks(findings: Findings) -> pd.DataFrame:
+    return findings.checked()
 
 
 def _as_planned(curve: SpecificationCurve, finding: Finding) -> SpecificationCurve:

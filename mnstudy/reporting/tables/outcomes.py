@@ -19,8 +19,8 @@ from mnstudy.verdicts.displays.outcomes import CLAIMED, outcomes
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part, format_estimate
 from mnstudy.words.notes import note, sentences
 
-PLANNED, POST_HOC = "Primary claims of the plan", "Other claims (post hoc)"
-NO_PLAN = "All claims (post hoc: the plan declares no primary claim)"
+PLANNED, POST_HOC = "Primary claims of the plan", "Other claims (exploratory)"
+NO_PLAN = "All claims (exploratory: the plan declares no primary claim)"
 NOTES = ("outcome_results", "outcome_effects", "outcome_ratios", "outcome_p")
 COMPARISONS = {
     "randomised": "groups by chance",
@@ -67,7 +67,7 @@ def outcome_table(
     >>> cohort = mn.load("demo_split_face")
     >>> table = outcome_table(cohort, mn.evaluate(cohort, "topical-adjunct"), profile="jama")
     >>> table.rows[0].cells[3:]
-    ('8.7 (6.1 to 11.3)', '', '<.001')
+    ('7.9 (5.3 to 10.5)', '', '<.001')
     """
     style, asked = profile_named(profile), list(findings)
     found = outcomes(cohort, asked)

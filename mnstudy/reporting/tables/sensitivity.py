@@ -19,7 +19,7 @@ TIPPING, WORST = "tipping point", "worst case"
 WITHOUT, ONLY = "without_level", "only_level"  # choices that name a clinic or a scar type
 NAMES = {
     "adjustment": "covariates",
-    "cluster-robust": "other errors",
+    "model": "other model",
     "missing": "lost results",
     TIPPING: "lost results, pushed further",
     WORST: "unseen results at both extremes",

@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
 from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
@@ -13,6 +17,7 @@ from mnstudy.stats.result import (
     ALTERNATIVES,
     Alternative,
     SmallResult,
+    check_aligned,
     check_level,
     check_option,
     interval,
@@ -20,6 +25,8 @@ from mnstudy.stats.result import (
 )
 
 Method = Literal["clopper-pearson", "wilson"]
+# Patients with, or without, the event below whom a variance between patients is not trusted.
+FEW_PATIENTS = 5
 _WORDS = {"clopper-pearson": "exact", "wilson": "Wilson"}
 
 
@@ -146,6 +153,134 @@ def proportion(
         alternative=alternative,
         unit=unit,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ClusteredProportion(SmallResult):
+    """A share of rows with an event, several rows a patient, and its limits.
+
+    ``n_effective`` is the number of independent rows that would leave the same uncertainty.
+    """
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    confidence_level: float
+    events: int
+    n: int
+    n_patients: int
+    n_effective: float
+
+    def p_against(self, rate: float) -> float:
+        """Two-sided p-value against a stated rate, the counterpart of the limits.
+
+        That of `Proportion` on the effective number of rows; it equals one minus the level at the
+        ends of the interval.
+
+        Examples
+        --------
+        >>> share = clustered_proportion([1, 1, 0, 1, 1, 0, 1, 1], list("aabbccdd"))
+        >>> round(share.p_against(0.5), 4)
+        0.625
+        """
+        if not 0.0 <= rate <= 1.0:
+            raise ValueError(f"rate must lie between 0 and 1, not {rate:g}")
+        with_event = self.n_effective * self.estimate
+        without = self.n_effective - with_event
+        upper = 1.0 if with_event == 0 else special.betainc(with_event, without + 1.0, rate)
+        lower = 1.0 if without == 0 else special.betaincc(with_event + 1.0, without, rate)
+        return min(1.0, 2.0 * float(min(lower, upper)))
+
+    def _lines(self) -> list[str]:
+        main = interval(self.estimate, self.ci_low, self.ci_high, self.confidence_level)
+        rows = f"{self.events} of {self.n} rows of {self.n_patients} patients"
+        return [main, f"{rows}, as many as {self.n_effective:.3g} independent rows"]
+
+
+def clustered_proportion(
+    events: Any, patients: Any, *, confidence_level: float = 0.95
+) -> ClusteredProportion:
+    r"""Estimate a share of rows when a patient has several, with limits of Korn and Graubard.
+
+    Parameters
+    ----------
+    events : array of shape (n,)
+        Whether the row (a session, a site) has the event: true/false or 1/0, none missing.
+    patients : sequence of length n
+        Label of the patient of each row; any hashable values.
+    confidence_level : float
+        Level of the two-sided limits.
+
+    Returns
+    -------
+    ClusteredProportion
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, there is no row, a label is missing, or an event is neither 0 nor 1.
+
+    Notes
+    -----
+    With share p, linearised variance v between k patients, and n rows, the effective number of
+    rows is :math:`n^* = p(1-p)/v \cdot \{t_{n-1}/t_{k-1}\}^2`, with t quantiles at the level of the
+    interval. It is at most n, and at most k where fewer than 5 patients have, or lack, the event:
+    their rows say too little about the variance. The limits are those of Clopper and Pearson,
+    :math:`p_L = B(\alpha/2; n^*p, n^*(1-p)+1)`, :math:`p_U = B(1-\alpha/2; n^*p+1, n^*(1-p))`, with
+    quantiles B of the beta distribution.
+
+    Every row counts alike, so that patients with many rows count more.
+
+    References
+    ----------
+    Korn & Graubard (1998), Survey Methodology 24:193-201.
+
+    Examples
+    --------
+    >>> clustered_proportion([1, 1, 0, 1, 1, 0, 1, 1], list("aabbccdd"))
+    0.75 (95 % CI 0.1941 to 0.9937)
+      6 of 8 rows of 4 patients, as many as 4 independent rows
+    """
+    values, codes = _rows_of_patients(events, patients)
+    n, k, share = len(values), int(codes.max()) + 1, float(values.mean())
+    tail = (1.0 - check_level(confidence_level)) / 2.0
+    spread = float(np.sum(np.bincount(codes, weights=values - share) ** 2))
+    effective = float(n)
+    if k > 1 and spread > 0.0:
+        variance = k / (k - 1.0) * spread / n**2
+        few = float(special.stdtrit(n - 1.0, tail) / special.stdtrit(k - 1.0, tail))
+        effective = min(effective, share * (1.0 - share) / variance * few**2)
+    if min(len(np.unique(codes[values == outcome])) for outcome in (0.0, 1.0)) < FEW_PATIENTS:
+        effective = min(effective, float(k))
+    with_event, without = effective * share, effective * (1.0 - share)
+    return ClusteredProportion(
+        estimate=share,
+        ci_low=float(special.betaincinv(with_event, without + 1.0, tail)) if share > 0.0 else 0.0,
+        ci_high=float(special.betainccinv(with_event + 1.0, without, tail)) if share < 1.0 else 1.0,
+        confidence_level=confidence_level,
+        events=int(values.sum()),
+        n=n,
+        n_patients=k,
+        n_effective=effective,
+    )
+
+
+def _rows_of_patients(
+    events: Any, patients: Any
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+    """Events as 0 and 1, and the patient of each row as a number."""
+    check_aligned(events=events, patients=patients)
+    values = np.asarray(events, dtype=float)
+    codes, _ = pd.factorize(pd.Series(patients))
+    if values.ndim != 1 or len(values) != len(codes) or not len(values):
+        raise ValueError("events and patients must be one entry per row, and at least one row")
+    if not np.isin(values, (0.0, 1.0)).all():
+        raise ValueError(
+            "events must be true/false or 1/0; leave out rows where it was not recorded, and say so"
+        )
+    if codes.min() < 0:
+        raise ValueError("patients has a missing label; leave out those rows, and say so")
+    return values, codes
 
 
 def _outwards(share: float, *, up: bool) -> str:

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from mnstudy.stats.meta.effect_sizes import small_sample_factor
-from mnstudy.stats.result import SmallResult
+from mnstudy.stats.mixed.design import as_float
+from mnstudy.stats.result import SmallResult, check_number
 
 Range = tuple[float, float]
 Agreement = Literal["rounded", "cut", "no"]
@@ -177,7 +178,8 @@ def spread_is_se(
     effect -10.1 with the spread as SD, -2.607 as SE
       the printed spread may be a standard error
     """
-    values = [sd] if isinstance(sd, int | float) else list(sd)
+    values = np.atleast_1d(as_float(sd, "sd")).tolist()
+    check_number(effect=effect, **{f"sd {place}": x for place, x in enumerate(values, 1)})
     if n < 2 or not values or min(values) < 0 or not any(values):
         raise ValueError("n must be 2 or more, and a spread must not be negative nor all of them 0")
     spread = math.sqrt(math.fsum(x * x for x in values) / len(values))

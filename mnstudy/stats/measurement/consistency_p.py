@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.stats import ttest_ind_from_stats
 
+from mnstudy.stats.counts.proportions import whole_number
 from mnstudy.stats.measurement.consistency import Range, rounding_range
 from mnstudy.stats.meta.pooling import quantile, two_sided_p
-from mnstudy.stats.result import SmallResult, check_level
+from mnstudy.stats.mixed.design import as_float
+from mnstudy.stats.result import SmallResult, check_level, check_number
 
 # p-values are kept off 0 and 1 where they are turned into normal quantiles
 _TINY = 1e-300
@@ -88,6 +90,7 @@ def p_from_interval(
       from the 95 % interval, t with 14 degrees of freedom
     """
     level = check_level(level)
+    check_number(estimate=estimate, ci_low=ci_low, ci_high=ci_high)
     if n is not None and df is None:
         df = n - 1.0
     freedom = math.inf if df is None else float(df)
@@ -95,8 +98,10 @@ def p_from_interval(
         raise ValueError("a p-value needs n of 2 or more")
     if not ci_low < ci_high:
         raise ValueError(f"ci_low must lie below ci_high, not {ci_low} and {ci_high}")
-    if ratio and ci_low <= 0:
-        raise ValueError(f"limits of a ratio must be above 0, not {ci_low}")
+    if ratio and min(estimate, ci_low) <= 0:
+        raise ValueError(
+            f"a ratio and its limits must be above 0, not {estimate} with {ci_low} to {ci_high}"
+        )
     half_width = quantile(freedom, level)
     ratios = _estimate_per_half_width((estimate, ci_low, ci_high), decimals, ratio)
     p = [two_sided_p(half_width * x, 1.0, freedom) for x in ratios]
@@ -151,7 +156,8 @@ def p_from_change(
     Returns
     -------
     RecomputedP
-        The range covers the rounding of all four figures and every r.
+        The range covers the rounding of all four figures and every r, also where p is smallest or
+        largest inside the rounding and not at an end of it.
 
     Examples
     --------
@@ -159,13 +165,20 @@ def p_from_change(
     p = 8.26e-06 (8.26e-06 to 8.26e-06 within rounding)
       paired t test, r = 0.5, 39 degrees of freedom
     """
+    check_number(before=before, after=after, sd_before=sd_before, sd_after=sd_after)
+    n = whole_number("n", n)
     if n < 2 or min(sd_before, sd_after) < 0:
         raise ValueError("a paired t test needs n of 2 or more and no negative spread")
-    ends = (r, r) if isinstance(r, int | float) else r
+    ends = tuple(np.broadcast_to(as_float(r, "r"), 2).tolist())
     if not -1 <= ends[0] <= ends[1] <= 1:
         raise ValueError(f"r must lie between -1 and 1, the lower end first, not {r}")
-    boxes = [*spans((before, after, sd_before, sd_after), decimals), ends]
-    t = [_paired_t(m0, m1, s0, s1, x, n) for m0, m1, s0, s1, x in itertools.product(*boxes)]
+    *means, box0, box1 = spans((before, after, sd_before, sd_after), decimals)
+    box0, box1 = ((max(a, 0.0), b) for a, b in (box0, box1))
+    t = [
+        _paired_t(m0, m1, s0, s1, x, n)
+        for m0, m1, x in itertools.product(*means, ends)
+        for s0, s1 in _extreme_spreads(box0, box1, x)
+    ]
     p = [two_sided_p(x, 1.0, n - 1.0) for x in t]
     main = two_sided_p(
         _paired_t(before, after, sd_before, sd_after, sum(ends) / 2, n), 1.0, n - 1.0
@@ -175,8 +188,18 @@ def p_from_change(
     return _recomputed(main, p, t, n - 1.0, how)
 
 
+def _extreme_spreads(box0: Range, box1: Range, r: float) -> Iterator[Range]:
+    """Pairs of spreads among which the variance of the change is largest and smallest.
+
+    It is convex in the spreads: largest at a corner, smallest there or where one spread is at an
+    end and the other r times as large. In r it is a line, so that the ends of r do.
+    """
+    yield from itertools.product(box0, box1)
+    yield from ((min(max(r * s1, box0[0]), box0[1]), s1) for s1 in box1)
+    yield from ((s0, min(max(r * s0, box1[0]), box1[1])) for s0 in box0)
+
+
 def _paired_t(before: float, after: float, s0: float, s1: float, r: float, n: int) -> float:
-    s0, s1 = max(s0, 0.0), max(s1, 0.0)
     variance = max(s0**2 + s1**2 - 2 * r * s0 * s1, 0.0) / n
     difference = before - after
     if variance == 0:
@@ -219,6 +242,8 @@ def p_from_arms(
     p = 0.0204 (0.0204 to 0.0204 within rounding)
       two-sample t test, Welch or one variance
     """
+    check_number(mean1=mean1, sd1=sd1, mean2=mean2, sd2=sd2)
+    n1, n2 = whole_number("n1", n1), whole_number("n2", n2)
     if min(n1, n2) < 2 or min(sd1, sd2) < 0:
         raise ValueError("two arms need 2 people or more each and no negative spread")
     printed = (mean1, sd1, mean2, sd2)

@@ -16,8 +16,18 @@ from scipy import special
 from scipy.stats import truncnorm
 
 from mnstudy.stats.meta.pooling import quantile, two_sided_p
-from mnstudy.stats.result import SmallResult, check_level, check_option, interval
+from mnstudy.stats.mixed.design import as_float
+from mnstudy.stats.result import (
+    SmallResult,
+    check_aligned,
+    check_level,
+    check_number,
+    check_option,
+    interval,
+)
 
+# Squares left of a line, over all squares, that rounding alone can leave.
+ROUNDING = 1e-27
 Selected = Literal["above", "below"]
 
 
@@ -111,14 +121,14 @@ def expected_regression(
     -2.5
     """
     check_option("selected", selected, ("above", "below"))
-    _check_finite(mean=mean, reliability=reliability)
+    check_number(mean=mean, reliability=reliability)
     if not 0.0 <= reliability <= 1.0:
         raise ValueError(f"reliability must lie between 0 and 1, not {reliability:g}")
     if (cut_off is None) == (selected_mean is None):
         raise ValueError("give either cut_off or selected_mean: how the patients were selected")
     share = math.nan
     if selected_mean is not None:
-        _check_finite(selected_mean=selected_mean)
+        check_number(selected_mean=selected_mean)
         first, method = float(selected_mean), "mean of the selected given"
     else:
         assert cut_off is not None
@@ -144,16 +154,10 @@ def _beyond(
         raise ValueError("cut_off needs sd, the standard deviation before selection")
     if not (math.isfinite(sd) and sd > 0):
         raise ValueError(f"sd must be a number above 0, not {sd}")
-    _check_finite(cut_off=cut_off)
+    check_number(cut_off=cut_off)
     side = 1.0 if selected == "above" else -1.0
     z = side * (cut_off - mean) / sd
     return mean + side * sd * float(truncnorm.mean(z, math.inf)), float(special.ndtr(-z))
-
-
-def _check_finite(**values: float) -> None:
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise ValueError(f"{name} must be a number, not {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -245,13 +249,13 @@ def mee_chua(
     """
     level = check_level(confidence_level)
     x, y = _complete(before, after)
-    if not math.isfinite(mean):
-        raise ValueError(f"mean must be a number, not {mean}")
+    check_number(mean=mean)
     n = len(x)
     centre, spread = float(x.mean()), float(((x - x.mean()) ** 2).sum())
     slope = float((x - centre) @ (y - y.mean())) / spread
     residual = y - y.mean() - slope * (x - centre)
-    variance = float(residual @ residual) / (n - 2)
+    left = float(residual @ residual)
+    variance = left / (n - 2) if left > ROUNDING * float(x @ x + y @ y) else 0.0
     t = quantile(n - 2.0, level)
     change, away = float((y - x).mean()), centre - mean
     regression = (slope - 1.0) * away + 0.0
@@ -277,9 +281,12 @@ def mee_chua(
 
 
 def _complete(before: ArrayLike, after: ArrayLike) -> tuple[Any, Any]:
-    x, y = (np.asarray(v, dtype=np.float64) for v in (before, after))
+    check_aligned(before=before, after=after)
+    x, y = as_float(before, "before"), as_float(after, "after")
     if x.shape != y.shape or x.ndim != 1:
         raise ValueError("before and after must be lists of the same length, a value a patient")
+    if np.isinf(x).any() or np.isinf(y).any():
+        raise ValueError("before or after holds infinite values; mark missing ones as nan")
     complete = ~(np.isnan(x) | np.isnan(y))
     x, y = x[complete], y[complete]
     if len(x) < 3 or np.ptp(x) == 0.0:
@@ -296,6 +303,10 @@ def _means(change: float, slope: float, noise: float, n: int, spread: float) -> 
     """
     sign = math.copysign(1.0, change)
     gain = 1.0 - slope
+    if noise == 0 and change and gain:
+        # On an exact line the change is clear as far as the mean at which it turns round.
+        turn = -change / gain
+        return (turn, math.inf) if turn < 0 else (-math.inf, turn)
 
     def clear(u: float) -> bool:
         return sign * (change + gain * u) > math.sqrt(noise * (1 / n + u * u / spread))

@@ -10,7 +10,14 @@ import numpy as np
 from scipy import special, stats
 
 from mnstudy.stats.mixed.design import Array, as_float
-from mnstudy.stats.result import SmallResult, check_level, check_option, interval, percent
+from mnstudy.stats.result import (
+    SmallResult,
+    check_level,
+    check_number,
+    check_option,
+    interval,
+    percent,
+)
 
 Form = Literal["2,1", "3,1"]
 MEANING = {
@@ -215,7 +222,8 @@ def smallest_detectable_change(sem: float, *, confidence_level: float = 0.95) ->
     >>> round(smallest_detectable_change(3.0), 3)
     8.315
     """
-    if not (math.isfinite(sem) and sem >= 0):
+    check_number(sem=sem)
+    if sem < 0:
         raise ValueError(f"sem must be a number from 0 up, not {sem}")
     z = -float(special.ndtri((1.0 - check_level(confidence_level)) / 2.0))
     return z * math.sqrt(2.0) * sem
@@ -254,11 +262,12 @@ def mean_squares(ratings: Any, form: Form) -> tuple[MeanSquares, dict[str, Any]]
     n, k = complete.shape
     if n < 2:
         raise ValueError(f"{n} of {len(table)} subjects are rated by all; at least two are needed")
+    if (size := float(np.abs(complete).max())) and not 1e-140 < size < 1e140:
+        raise ValueError(f"ratings reach {size:g}: change their unit")
     if np.ptp(complete) == 0:
         raise ValueError("all ratings are equal: reliability has no meaning without differences")
     by_subject, by_rater = complete.mean(axis=1), complete.mean(axis=0)
     rest = complete - by_subject[:, None] - by_rater + complete.mean()
-    size = float(np.abs(complete).max())
     rest[np.abs(rest) < ROUNDING * size] = 0.0
     error = float((rest**2).sum() / ((n - 1) * (k - 1)))
     raters = n * _variance(by_rater, size) if form == "2,1" else error

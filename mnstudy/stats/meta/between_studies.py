@@ -42,7 +42,8 @@ def i_squared(v: Array, tau2: float) -> float:
     Higgins & Thompson (2002), doi 10.1002/sim.1186.
     """
     w = 1.0 / v
-    typical = (len(v) - 1) * w.sum() / (w.sum() ** 2 - w @ w)
+    with np.errstate(divide="ignore"):  # beside one study without any error the others are nothing
+        typical = (len(v) - 1) * w.sum() / (w.sum() ** 2 - w @ w)
     return float(100.0 * tau2 / (tau2 + typical))
 
 

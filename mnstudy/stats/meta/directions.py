@@ -16,7 +16,7 @@ from scipy import special
 from scipy.stats import binomtest
 
 from mnstudy.stats.counts.proportions import LIMITS, whole_number
-from mnstudy.stats.result import SmallResult, check_level, check_option, interval
+from mnstudy.stats.result import SmallResult, check_level, check_number, check_option, interval
 
 Measure = Literal["two groups", "one group", "correlation"]
 _WORDS = {"clopper-pearson": "Clopper-Pearson", "wilson": "Wilson"}
@@ -188,7 +188,8 @@ def contour_n(
     if not ((p > 0) & (p < 1)).all():
         wrong = p[~((p > 0) & (p < 1))].ravel()[0]
         raise ValueError(f"p_one_sided must lie between 0 and 1, not {wrong:g}")
-    if not np.isfinite(effect) or effect == 0:
+    check_number(effect=effect)
+    if effect == 0:
         raise ValueError(f"effect must be a number other than 0, not {effect:g}")
     z = -special.ndtri(p)
     square = np.where(np.sign(z) * np.sign(effect) < 0, np.nan, z**2)

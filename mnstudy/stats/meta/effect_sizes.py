@@ -31,12 +31,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from mnstudy.stats.result import SmallResult, check_option
+from mnstudy.stats.result import SmallResult, check_aligned, check_option
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 # A standardised effect this large is more often a standard error typed as a standard deviation.
 IMPLAUSIBLE = 3.0
+HUGE = 1e100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -380,6 +381,7 @@ def study_columns(**inputs: ArrayLike) -> list[Array]:
     ValueError
         When an input is no number, is missing in a study (both are named), or the lengths differ.
     """
+    check_aligned(**inputs)
     arrays = {name: _numbers(name, values) for name, values in inputs.items()}
     lengths = {len(array) for array in arrays.values()} - {1}
     if len(lengths) > 1:
@@ -389,6 +391,15 @@ def study_columns(**inputs: ArrayLike) -> list[Array]:
     for name, array in arrays.items():
         require(np.isfinite(array), name, array, "a number in every study")
     return [np.array(np.broadcast_to(array, k)) for array in arrays.values()]
+
+
+def weighted_studies(effects: ArrayLike, variances: ArrayLike) -> list[Array]:
+    """One effect and one variance above 0 per study, of sizes whose squares are numbers still."""
+    y, v = study_columns(effects=effects, variances=variances)
+    require(v > 0, "variances", v, "above 0")
+    require((v > 1 / HUGE) & (v < HUGE), "variances", v, f"from {1 / HUGE:g} to {HUGE:g}: rescale")
+    require(np.abs(y) < HUGE, "effects", y, f"below {HUGE:g} in size: rescale")
+    return [y, v]
 
 
 def _numbers(name: str, values: ArrayLike) -> Array:

@@ -17,11 +17,14 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtrc, fdtrc
 
 from mnstudy.stats.meta.between_studies import reml
-from mnstudy.stats.meta.effect_sizes import Array, require, study_columns
+from mnstudy.stats.meta.effect_sizes import Array, require, weighted_studies
 from mnstudy.stats.meta.pooling import ADJUSTMENTS, quantile, two_sided_p
-from mnstudy.stats.result import SmallResult, check_level, check_option, interval
+from mnstudy.stats.mixed.design import as_float
+from mnstudy.stats.result import SmallResult, check_aligned, check_level, check_option, interval
 
 INTERCEPT = "intercept"
+# Weighted squares left of a line, as a share of all, that rounding alone can leave.
+EXACT = 1e-24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -140,7 +143,8 @@ def regress_effects(
     ------
     ValueError
         A value is missing; there are fewer studies than coefficients plus two; a moderator is the
-        same in all studies, or a combination of others.
+        same in all studies, or a combination of others; the effects lie on a line exactly, so
+        that Knapp-Hartung has no scatter to take its error from.
 
     Notes
     -----
@@ -167,14 +171,19 @@ def regress_effects(
     """
     check_option("knapp_hartung", knapp_hartung, tuple(ADJUSTMENTS))
     level = check_level(confidence_level)
-    y, v = study_columns(effects=effects, variances=variances)
-    require(v > 0, "variances", v, "above 0")
+    y, v = weighted_studies(effects, variances)
+    check_aligned(effects=effects, variances=variances, moderators=moderators)
     table, columns = _moderators(moderators, names, len(y))
     x = _with_intercept(table)
     _require_room(x, columns)
     tau2, total = reml(y, v, x), reml(y, v)
     b, covariance, factor = _fit(y, v, x, tau2, knapp_hartung)
     k, p = x.shape
+    if knapp_hartung is True and factor * (k - p) <= EXACT * float(y**2 @ (1.0 / (v + tau2))):
+        raise ValueError(
+            "the effects lie on one line exactly: no scatter to judge by; use "
+            "knapp_hartung='adhoc' or False"
+        )
     df = math.inf if knapp_hartung is False else float(k - p)
     errors = np.sqrt(np.diag(covariance))
     reach = quantile(df, level) * errors
@@ -217,7 +226,7 @@ def _moderators(
 
 def _table(values: ArrayLike | pd.DataFrame, width: int | None) -> Array:
     """Return moderators as rows; a flat list is one moderator."""
-    table = np.asarray(values, dtype="float64")
+    table = as_float(values, "moderators").astype("float64", copy=False)
     if table.ndim == 1 and width in (None, 1):
         table = table[:, None]
     if table.ndim != 2:

@@ -22,7 +22,7 @@ from mnstudy.stats.meta.between_studies import (
     q_statistic,
     tau2_interval,
 )
-from mnstudy.stats.meta.effect_sizes import Array, require, study_columns
+from mnstudy.stats.meta.effect_sizes import Array, weighted_studies
 from mnstudy.stats.result import SmallResult, check_level, check_option, interval, percent
 
 METHODS = {
@@ -225,8 +225,7 @@ def leave_one_out(
 def _studies(
     effects: ArrayLike, variances: ArrayLike, labels: Sequence[str] | None
 ) -> tuple[Array, Array, tuple[str, ...]]:
-    y, v = study_columns(effects=effects, variances=variances)
-    require(v > 0, "variances", v, "above 0")
+    y, v = weighted_studies(effects, variances)
     names = tuple(str(i + 1) for i in range(len(y))) if labels is None else tuple(labels)
     if len(names) != len(y):
         raise ValueError(f"{len(names)} labels for {len(y)} studies; give one each")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mnstudy.stats.meta.effect_sizes import Array, require, study_columns
+from mnstudy.stats.meta.effect_sizes import Array, weighted_studies
 from mnstudy.stats.meta.pooling import quantile, two_sided_p
 from mnstudy.stats.result import SmallResult, check_level, interval
 
@@ -81,8 +81,7 @@ def egger(effects: ArrayLike, variances: ArrayLike, *, confidence_level: float =
       note: only 4 studies: below 10 the test has little power
     """
     level = check_level(confidence_level)
-    y, v = study_columns(effects=effects, variances=variances)
-    require(v > 0, "variances", v, "above 0")
+    y, v = weighted_studies(effects, variances)
     if len(y) < 3:
         raise ValueError(f"egger needs at least 3 studies; there are {len(y)}")
     if np.ptp(v) <= 1e-12 * v.max():

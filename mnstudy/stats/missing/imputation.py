@@ -40,7 +40,7 @@ from mnstudy.stats.mixed.profile import on_grid
 from mnstudy.stats.mixed.solve import solve
 from mnstudy.stats.mixed.sums import SizeSums, size_sums
 from mnstudy.stats.resampling.sign_flip import Rng, generator
-from mnstudy.stats.result import SmallResult, check_level, interval
+from mnstudy.stats.result import SmallResult, check_aligned, check_level, interval
 
 # Groups needed beyond the number of columns: the variance between groups then has a finite mean.
 SPARE_GROUPS = 3
@@ -240,6 +240,7 @@ class ImputationRows:
 
 def _read_rows(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> ImputationRows:
     """Check all rows and sort them by group label, columns, and outcome."""
+    check_aligned(y=y, X=x, groups=groups)
     outcome, columns = as_float(y, "y"), as_float(x, "X")
     if outcome.ndim != 1 or columns.ndim != 2:
         raise ValueError("y must be one-dimensional and X a table, rows by columns")
@@ -447,6 +448,11 @@ def pool_imputations(
     m, complete = len(found), _complete(df_complete, len(found))
     within, between = float(spread.mean()), float(found.var(ddof=1))
     added = (1.0 + 1.0 / m) * between
+    if within <= np.finfo(float).eps * added:
+        raise ValueError(
+            "estimates differ between imputations so much more than their variances allow that "
+            "nothing is left to judge by; check that both are of one unit"
+        )
     df = _barnard_rubin(added / (within + added), m, complete)
     estimate, error = float(found.mean()), math.sqrt(within + added)
     half, increase = quantile(df, level) * error, added / within

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
-from mnstudy.stats.counts.proportions import proportion
-from mnstudy.stats.result import SmallResult, check_level, interval
+from mnstudy.stats.counts.proportions import proportion, whole_number
+from mnstudy.stats.mixed.design import factorize
+from mnstudy.stats.result import SmallResult, check_aligned, check_level, check_number, interval
 
 Array = NDArray[np.float64]
 TOLERANCE = 1e-12
@@ -142,6 +143,11 @@ def share_by(
     -------
     ShareBy
 
+    Raises
+    ------
+    ValueError
+        A bound or a label is missing, or left is not below right.
+
     Examples
     --------
     >>> round(share_by([0, 0, 4, 8], [4, 8, 8, float("inf")], [1, 2, 3, 4], 8).estimate, 6)
@@ -149,9 +155,19 @@ def share_by(
     """
     level = check_level(confidence_level)
     low, high = _bounds(left, right)
-    codes, labels = pd.factorize(np.asarray(groups), sort=True)
+    check_aligned(left=left, right=right, groups=groups)
+    check_number(time=time)
+    n_resamples = whole_number("n_resamples", n_resamples)
+    codes, labels = factorize(groups, sort=True)
     if len(codes) != len(low):
         raise ValueError("groups must have one label for each time")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples must be 1 or more, not {n_resamples}")
+    if (codes < 0).any():
+        raise ValueError(
+            f"groups holds {(codes < 0).sum()} missing labels; every time needs one, of its own "
+            "where the patient is unknown"
+        )
     fit, holds = _fit(low, high)
     covered = _covered(fit.left, fit.right, time)
     estimate = float(np.clip(fit.mass @ covered, 0, 1))

@@ -15,12 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_ndtr
 
 from mnstudy.stats.meta.pooling import quantile
-from mnstudy.stats.result import SmallResult, check_level, interval
+from mnstudy.stats.result import SmallResult, check_aligned, check_level, interval
 
 Array = NDArray[np.float64]
 MAX_STEPS = 200
 TOLERANCE = 1e-12  # of the Newton decrement, in units of the log-likelihood
 SMALLEST_STEP = 1e-10
+# Bounds this near, as a share of the range, hold a probability that drowns in rounding.
+NARROW = 1e-5
 LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -79,7 +81,8 @@ def mean_of_intervals(
     :math:`(\mu/\sigma, 1/\sigma)` it is concave, so that the maximum is the only one. The variance
     of the mean is from the observed information, times n/(n - 1), with t on n - 1 df: with exact
     values this is the ordinary t interval. The normal distribution reaches beyond the ends of a
-    scale: with many patients in an end class the mean may be drawn towards that end.
+    scale: with many patients in an end class the mean may be drawn towards that end. Bounds closer
+    than 1e-5 of the whole range count as one exact value.
 
     References
     ----------
@@ -100,6 +103,8 @@ def mean_of_intervals(
             "spread cannot be estimated, nor the error of their mean; use mean_bounds"
         )
     centre, scale = float((lower + upper).mean() / 2), float(upper.max() - lower.min())
+    narrow, middle = upper - lower <= NARROW * scale, (lower + upper) / 2
+    lower, upper = np.where(narrow, middle, lower), np.where(narrow, middle, upper)
     ends = (lower - centre) / scale, (upper - centre) / scale
     at, information, height = maximise(*ends)
     n, exact = len(lower), int((lower == upper).sum())
@@ -225,6 +230,7 @@ def _furthest(low: Array, high: Array, c: float) -> tuple[tuple[float, float], f
 
 
 def _bounds(low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
+    check_aligned(low=low, high=high)
     lower, upper = np.asarray(low, dtype="float64"), np.asarray(high, dtype="float64")
     if lower.shape != upper.shape or lower.ndim != 1 or len(lower) < 2:
         raise ValueError("low and high must be two lists of the same length, with 2 values or more")

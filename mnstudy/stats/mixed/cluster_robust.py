@@ -20,7 +20,7 @@ from mnstudy.stats.mixed.design import Array, Mask, ModelRows, read_one
 from mnstudy.stats.mixed.fit import LinearFit, t_inference
 from mnstudy.stats.mixed.solve import CONSTANT
 from mnstudy.stats.mixed.sums import BasisSums, basis_sums
-from mnstudy.stats.result import check_level
+from mnstudy.stats.result import check_level, check_option
 
 # A direction of which a cluster leaves less than this to the others is determined by it alone.
 ALONE = 1e-10
@@ -50,6 +50,12 @@ class RobustFit(LinearFit):
     without_error: tuple[str, ...]
     _beta: Array
     _blocks: Blocks
+    _cells: Cells | None = None
+
+    @property
+    def is_welch(self) -> bool:
+        """Tell whether the df are those of Welch."""
+        return self._cells is not None
 
     def _why_not(self, rows: Array, name: str) -> str:
         if self._blocks.rests_on_one(rows)[0]:
@@ -57,11 +63,12 @@ class RobustFit(LinearFit):
         return EVEN.format(what=repr(name)) if self._blocks.too_even(rows)[0] else ""
 
     def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
-        return _inference(self._blocks, self._beta, rows, confidence_level)
+        return _inference(self._blocks, self._beta, rows, confidence_level, self._cells)
 
     def _footer(self) -> list[str]:
+        df = "welch" if self._cells else "satterthwaite"
         lines = [
-            f"{100 * self.confidence_level:g}% intervals, satterthwaite df, least squares with "
+            f"{100 * self.confidence_level:g}% intervals, {df} df, least squares with "
             "CR2 errors by group",
             f"n = {self.n_obs} rows in {self.n_groups} groups; {self.n_missing} left out (missing)",
         ]
@@ -77,6 +84,7 @@ def cluster_robust(
     groups: Any,
     names: Sequence[str] | None = None,
     *,
+    df: str = "satterthwaite",
     confidence_level: float = 0.95,
 ) -> RobustFit:
     r"""Fit y = X beta by least squares, with errors from the differences between clusters.
@@ -91,6 +99,9 @@ def cluster_robust(
         Label of the patient (or other cluster) of each row; any hashable values.
     names : sequence of str, optional
         Names of the columns; a frame's own, or x0, x1, …, when not given.
+    df : str
+        ``satterthwaite``, or ``welch`` where one row a group and columns that only tell cells
+        apart leave each cell its own spread: for two cells Welch's test.
     confidence_level : float
         Level of the two-sided intervals.
 
@@ -102,7 +113,8 @@ def cluster_robust(
     ------
     ValueError
         Shapes differ, columns are collinear (they are named), the outcome is constant, or there
-        is one group only.
+        is one group only; ``df="welch"`` where a group has several rows, the columns do more than
+        tell cells apart, or a cell has one row.
 
     Notes
     -----
@@ -125,7 +137,8 @@ def cluster_robust(
 
     References
     ----------
-    Pustejovsky & Tipton (2018), doi 10.1080/07350015.2016.1247004.
+    Pustejovsky & Tipton (2018), doi 10.1080/07350015.2016.1247004. Welch (1947), doi
+    10.1093/biomet/34.1-2.28.
 
     Examples
     --------
@@ -137,6 +150,7 @@ def cluster_robust(
     >>> print(fit.contrast("treated", name="treated"))
     treated: 1.25 (95% CI 0.2229 to 2.277), t = 3.87, df = 3, p = 0.0305
     """
+    check_option("df", df, ("satterthwaite", "welch"))
     design = read_one(y, X, groups, names)
     if len(design.sizes) < 2:
         raise ValueError(
@@ -147,14 +161,15 @@ def cluster_robust(
     if base.exact[0]:
         raise ValueError(CONSTANT)
     blocks = cluster_blocks(design, base)
-    return _robust_fit(design, base.offset[:, 0], blocks, confidence_level)
+    cells = cells_of(design) if df == "welch" else None
+    return _robust_fit(design, base.offset[:, 0], blocks, confidence_level, cells)
 
 
 def _robust_fit(
-    design: ModelRows, beta: Array, blocks: Blocks, confidence_level: float
+    design: ModelRows, beta: Array, blocks: Blocks, confidence_level: float, cells: Cells | None
 ) -> RobustFit:
     """Gather coefficients and their errors into a fit."""
-    found = _inference(blocks, beta, np.eye(len(beta)), confidence_level)
+    found = _inference(blocks, beta, np.eye(len(beta)), confidence_level, cells)
     frame = pd.DataFrame(found, index=pd.Index(design.names, name="name"))
     unknown = frame["std_error"].isna().to_numpy()
     either = unknown[:, None] | unknown[None, :]
@@ -168,18 +183,57 @@ def _robust_fit(
         without_error=tuple(frame.index[unknown]),
         _beta=beta,
         _blocks=blocks,
+        _cells=cells,
     )
 
 
 def _inference(
-    blocks: Blocks, beta: Array, rows: Array, confidence_level: float
+    blocks: Blocks, beta: Array, rows: Array, confidence_level: float, cells: Cells | None
 ) -> dict[str, Array]:
     """Estimate, error, df, t, p and interval of every row of weights: arrays (q,)."""
     check_level(confidence_level)
     unknown = blocks.rests_on_one(rows) | blocks.too_even(rows)
     error = np.where(unknown, np.nan, np.sqrt(blocks.variance(rows)))
-    df = np.where(unknown, np.nan, blocks.degrees_of_freedom(rows))
+    df = np.where(unknown, np.nan, (cells or blocks).degrees_of_freedom(rows))
     return t_inference(rows @ beta, error, df, confidence_level)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells:
+    """Independent groups (k) that columns tell apart, each with a spread of its own."""
+
+    weights: Array  # (k, p): columns of a row in each group
+    variances: Array  # (k,): of the mean of each group
+    counts: Array  # (k,)
+
+    def degrees_of_freedom(self, rows: Array) -> Array:
+        """Welch-Satterthwaite df of each contrast: shape (q,)."""
+        shares = np.linalg.solve(self.weights.T, rows.T) ** 2 * self.variances[:, None]
+        with np.errstate(invalid="ignore"):
+            total = np.sum(shares, axis=0) ** 2
+            return total / np.sum(shares**2 / (self.counts - 1)[:, None], axis=0)
+
+
+def saturated(design: ModelRows) -> bool:
+    """Tell whether groups have one row each and columns only tell cells apart."""
+    cells, counts = np.unique(design.x, axis=0, return_counts=True)
+    return len(design.sizes) == len(design.x) and len(cells) == len(cells.T) and counts.min() > 1
+
+
+def cells_of(design: ModelRows) -> Cells:
+    """Return the cells of a saturated design."""
+    if not saturated(design):
+        raise ValueError(
+            'df="welch" needs one row a group, columns that only tell cells apart and two rows in '
+            'each cell; use df="satterthwaite"'
+        )
+    cells, place, counts = np.unique(design.x, axis=0, return_inverse=True, return_counts=True)
+    place, y = place.ravel(), design.y[:, 0]
+    means = np.bincount(place, y) / counts
+    squares = np.bincount(place, (y - means[place]) ** 2)
+    return Cells(
+        weights=cells, variances=squares / (counts - 1) / counts, counts=counts.astype("float64")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

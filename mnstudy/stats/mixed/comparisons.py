@@ -13,12 +13,14 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
+from scipy import linalg
 
 from mnstudy.errors import DesignError
 from mnstudy.stats.mixed.design import Array, Codes, as_float, column_names, factorize
-from mnstudy.stats.mixed.fit import Contrast, FTest, MixedFit
+from mnstudy.stats.mixed.fit import Contrast, FTest, MixedFit, t_inference
 from mnstudy.stats.mixed.model import random_intercept
 from mnstudy.stats.mixed.solve import Df, Variance
+from mnstudy.stats.result import check_aligned, check_level
 
 NAME = "treated - control"
 
@@ -88,6 +90,60 @@ def arm_difference(
         )
     fit = rows.fit({"control": np.ones(len(arm)), NAME: arm}, **options)
     return _read_off(rows, arm, fit, "two arms" + _adjusted(rows))
+
+
+def welch_difference(y: Any, treated: Any, *, confidence_level: float = 0.95) -> Contrast:
+    r"""Compare the means of two arms whose spreads may differ, one row a patient (Welch).
+
+    Parameters
+    ----------
+    y, treated : arrays of length n
+        Outcome, and 1/0 or true/false for the arm; no value may be missing.
+    confidence_level : float
+
+    Returns
+    -------
+    Contrast
+        Treated minus control.
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, a value is missing, or neither arm has any spread.
+    DesignError
+        An arm of one patient.
+
+    Notes
+    -----
+    With variances :math:`s^2` and sizes n the squared error is :math:`v_1 + v_0` for
+    :math:`v = s^2 / n`, with :math:`(v_1 + v_0)^2 / \{v_1^2/(n_1-1) + v_0^2/(n_0-1)\}` degrees of
+    freedom.
+
+    References
+    ----------
+    Welch (1947), doi 10.1093/biomet/34.1-2.28.
+
+    Examples
+    --------
+    >>> print(welch_difference([5.0, 7.0, 6.5, 3.0, 1.0, 2.0], [1, 1, 1, 0, 0, 0]))
+    treated - control: 4.167 (95% CI 1.852 to 6.482), t = 5, df = 3.994, p = 0.00752
+    """
+    rows = _complete(y, {"treated": treated}, None)
+    if rows.n_missing:
+        raise ValueError(f"{rows.n_missing} rows have a missing value; leave them out and say so")
+    arm = _indicator(rows.columns[0])
+    arms = [rows.y[arm == side] for side in (1.0, 0.0)]
+    sizes = np.array([len(values) for values in arms])
+    if sizes.min() < 2:
+        raise DesignError("an arm of one patient has no spread; collect more, or report it alone")
+    squares = np.array([values.var(ddof=1) for values in arms]) / sizes
+    if not squares.any():
+        raise ValueError("the outcome is constant in both arms; there is no error to estimate")
+    df = squares.sum() ** 2 / np.sum(squares**2 / (sizes - 1))
+    estimate = arms[0].mean() - arms[1].mean()
+    found = t_inference(estimate, np.sqrt(squares.sum()), df, check_level(confidence_level))
+    values = {column: float(value) for column, value in found.items()}
+    return Contrast(**values, confidence_level=confidence_level, name=NAME)
 
 
 def _adjusted(rows: CompleteRows) -> str:
@@ -213,8 +269,8 @@ def ancova(
     ----------
     Vickers & Altman (2001), doi 10.1136/bmj.323.7321.1123.
     """
-    frame = pd.DataFrame({"baseline": np.asarray(baseline)})
-    rows = _complete(outcome, {"treated": treated}, groups, frame)
+    check_aligned(outcome=outcome, treated=treated, baseline=baseline, groups=groups)
+    rows = _complete(outcome, {"treated": treated}, groups, baseline, ("baseline",))
     arm = _indicator(rows.columns[0])
     fit = rows.fit({"control": np.ones(len(arm)), NAME: arm}, **options)
     return _read_off(rows, arm, fit, "analysis of covariance on baseline")
@@ -378,12 +434,19 @@ def heterogeneity(
     ------
     ValueError
         Fewer than two levels among complete rows.
+
+    Notes
+    -----
+    The pooled degrees of freedom of an F test depend on how its contrasts are laid out. Here they
+    are orthonormal in the means of the levels, before the eigenvectors of their covariance are
+    taken, so that neither the order of the levels nor a reference level matters.
     """
+    check_aligned(y=y, level=level)
     codes, labels = _ordered(level)
     position = np.where(codes < 0, np.nan, codes)
     rows = _complete(y, {"level": position}, groups, covariates)
     present, index = np.unique(rows.columns[0].astype(int), return_inverse=True)
-    names = [str(labels[code]) for code in present]
+    names = list(column_names(None, len(present), [str(labels[code]) for code in present]))
     q = len(names)
     if q < 2:
         raise ValueError(f"only level {', '.join(names)} has complete rows; two are needed")
@@ -394,7 +457,7 @@ def heterogeneity(
     means["n_rows"] = np.bincount(index)
     pairs = _pairs(fit, weights, names)
     return Heterogeneity(
-        test=fit.test(weights[1:] - weights[:1]),
+        test=fit.test(linalg.helmert(q) @ weights),
         means=means,
         pairs=pairs,
         largest=_largest(pairs, fit.confidence_level),
@@ -409,11 +472,8 @@ def _ordered(level: Any) -> tuple[Codes, pd.Index]:
     values = pd.Series(level)
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values.cat.codes.to_numpy(dtype=np.intp), values.cat.categories
-    codes, labels = factorize(values)
-    rank = pd.Index(labels).argsort()
-    place = np.empty(len(rank), dtype=np.intp)
-    place[rank] = np.arange(len(rank))
-    return np.where(codes < 0, -1, place[codes] if len(place) else codes), pd.Index(labels)[rank]
+    codes, labels = factorize(values, sort=True)
+    return codes, pd.Index(labels)
 
 
 def _pairs(fit: MixedFit, weights: Array, names: list[str]) -> pd.DataFrame:
@@ -462,11 +522,18 @@ class CompleteRows:
         )
 
 
-def _complete(y: Any, columns: dict[str, Any], groups: Any, covariates: Any = None) -> CompleteRows:
+def _complete(
+    y: Any,
+    columns: dict[str, Any],
+    groups: Any,
+    covariates: Any = None,
+    covariate_names: tuple[str, ...] = (),
+) -> CompleteRows:
     """Leave out and count rows with a missing value; ``groups`` None makes each row its own."""
+    check_aligned(y=y, **columns, groups=groups, covariates=covariates)
     y_all = as_float(y, "y")
     codes, labels = factorize(np.arange(len(y_all)) if groups is None else groups)
-    extra, names = _covariates(covariates, len(y_all))
+    extra, names = _covariates(covariates, len(y_all), covariate_names)
     used = [as_float(column, name) for name, column in columns.items()]
     lengths = {len(y_all), len(extra), len(codes), *map(len, used)}
     if len(lengths) > 1:
@@ -477,6 +544,8 @@ def _complete(y: Any, columns: dict[str, Any], groups: Any, covariates: Any = No
         raise ValueError(f"no complete row among the {len(y_all)} given")
     table = table[kept]
     extra = table[:, 1 + len(used) :]
+    if same := [name for name, span in zip(names, np.ptp(extra, axis=0), strict=True) if not span]:
+        raise ValueError(f"{', '.join(same)} is the same in all complete rows; leave it out")
     present, codes = np.unique(codes[kept], return_inverse=True)
     return CompleteRows(
         y=table[:, 0],
@@ -489,14 +558,14 @@ def _complete(y: Any, columns: dict[str, Any], groups: Any, covariates: Any = No
     )
 
 
-def _covariates(covariates: Any, n: int) -> tuple[Array, tuple[str, ...]]:
+def _covariates(covariates: Any, n: int, names: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
     if covariates is None:
         return np.empty((n, 0)), ()
-    extra = as_float(covariates, "covariates")
+    extra = as_float(covariates, ", ".join(names) or "covariates")
     extra = extra[:, None] if extra.ndim == 1 else extra
     if isinstance(covariates, pd.DataFrame):
         return extra, column_names(covariates, extra.shape[1], None)
-    return extra, tuple(f"covariate {j + 1}" for j in range(extra.shape[1]))
+    return extra, names or tuple(f"covariate {j + 1}" for j in range(extra.shape[1]))
 
 
 def _indicator(treated: Array) -> Array:

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mnstudy.stats.result import check_aligned
+
 Array = npt.NDArray[np.floating[Any]]
 Codes = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -31,14 +33,17 @@ class ModelRows:
 
 def as_float(values: Any, what: str) -> Array:
     """Turn lists, arrays and frames into a float array; a missing value becomes nan."""
+    dtypes = values.dtypes if isinstance(values, pd.DataFrame) else [getattr(values, "dtype", None)]
     try:
+        if any(getattr(dtype, "kind", "-") in "cmM" for dtype in dtypes):
+            raise TypeError("dates or complex numbers")
         if isinstance(values, pd.DataFrame | pd.Series):
             return values.to_numpy(dtype=float, na_value=np.nan)
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{what} holds values that are not numbers ({error}); "
-            "code text as 0/1 columns first, or use mixed_model(formula, data, groups)"
+            "code text as 0/1 columns first, as mixed_model(formula, data, groups) does"
         ) from error
 
 
@@ -55,8 +60,8 @@ def column_names(x: Any, p: int, names: Sequence[str] | None) -> tuple[str, ...]
     return chosen
 
 
-def factorize(groups: Any) -> tuple[Codes, Any]:
-    """Give groups numbers from 0 in order of appearance; a missing label gets -1."""
+def factorize(groups: Any, *, sort: bool = False) -> tuple[Codes, Any]:
+    """Give groups numbers from 0 in order of appearance, or sorted; a missing label gets -1."""
     if isinstance(groups, list | tuple):
         # np.asarray would turn labels that are tuples into a table, and mixed labels into text.
         array = np.empty(len(groups), dtype=object)
@@ -66,7 +71,7 @@ def factorize(groups: Any) -> tuple[Codes, Any]:
         groups = np.asarray(groups)
     if groups.ndim != 1:
         raise ValueError("groups must be one label per row; combine several columns into tuples")
-    codes, labels = pd.factorize(groups)
+    codes, labels = pd.factorize(groups, sort=sort)
     return codes, labels
 
 
@@ -94,9 +99,13 @@ def read(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> ModelRows:
 
 def read_one(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> ModelRows:
     """Read a single outcome with its columns and groups."""
+    check_aligned(y=y, X=x, groups=groups)
     outcome = as_float(y, "y")
     if outcome.ndim != 1:
-        raise ValueError("y must be one-dimensional, one outcome per row of X")
+        raise ValueError(
+            "y must be one-dimensional, one outcome per row of X; "
+            "a table of outcomes is for random_intercept_batch"
+        )
     return read(outcome, x, groups, names)
 
 

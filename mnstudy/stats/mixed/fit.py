@@ -114,10 +114,11 @@ class MixedFit(LinearFit):
     """A linear model with a random intercept per group, fitted by REML.
 
     ``boundary`` marks a between-group variance held at zero; df are then those of ordinary least
-    squares. An unbounded fit is never marked; its ``variance_between`` may be negative, which says
-    that rows of one group are less alike than rows of different groups. When every group has one
-    row the two variances cannot be told apart: ``variance_between`` is nan, ``variance_within``
-    holds their sum and ``df_method`` is "residual". ``variance_subgroups`` and ``n_subgroups``
+    squares, or of each stratum with ``variance="strata"``. An unbounded fit is never marked; its
+    ``variance_between`` may be negative, which says that rows of one group are less alike than rows
+    of different groups. When every group has one row the two variances cannot be told apart:
+    ``variance_between`` is nan, ``variance_within`` holds their sum and ``df_method`` is
+    "residual". ``variance_subgroups`` and ``n_subgroups``
     belong to nested intercepts (sites of a patient) and are None without them. The fit refers to
     the arrays it was given, uncopied.
     """

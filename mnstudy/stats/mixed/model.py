@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed.design import Array, ModelRows, as_float, column_names, read
+from mnstudy.stats.mixed.design import (
+    Array,
+    Mask,
+    ModelRows,
+    as_float,
+    column_names,
+    factorize,
+    read,
+    read_one,
+)
 from mnstudy.stats.mixed.fit import (
     COLUMNS,
     Intercepts,
@@ -22,6 +31,7 @@ from mnstudy.stats.mixed.fit import (
     single_fit,
 )
 from mnstudy.stats.mixed.solve import Df, Variance, check_df, check_variance, solve
+from mnstudy.stats.result import check_aligned
 
 
 def random_intercept(
@@ -50,9 +60,10 @@ def random_intercept(
         Level of the two-sided intervals.
     df : {"satterthwaite", "kenward-roger"}
         How degrees of freedom are found; Kenward-Roger also corrects the standard errors.
-    variance : {"bounded", "unbounded"}
-        Whether the variance between groups stops at zero, as in lme4, or may become negative,
-        when rows of one group are less alike than rows of different groups.
+    variance : {"bounded", "unbounded", "strata"}
+        What happens where the variance between groups would fall below zero: it stops there, as
+        in lme4; it becomes negative (rows of one group are less alike than rows of different
+        groups); or it stops, and errors within and between groups are not pooled.
 
     Returns
     -------
@@ -61,10 +72,11 @@ def random_intercept(
     Raises
     ------
     ValueError
-        Shapes differ, columns are collinear (they are named), the outcome is constant, there is
-        one group only, or the columns leave no variance between or within groups to estimate.
-        Unbounded: the likelihood has no maximum, which happens where the columns fit the means of
-        all the largest groups, such as when one group has more rows than any other.
+        Shapes or pandas indexes differ, columns are collinear (they are named), the outcome is
+        constant, there is one group only, or the columns leave no variance between or within groups
+        to estimate. Unbounded: the likelihood has no maximum, which happens where the columns fit
+        the means of all the largest groups, such as when one group has more rows than any other.
+        Strata: at zero, no degrees of freedom are left within groups or between them.
 
     Notes
     -----
@@ -82,6 +94,17 @@ def random_intercept(
     Unbounded is the bounded fit wherever that has a variance above zero. Otherwise the ratio
     between / within goes from zero down to the first maximum of the likelihood, short of -1 / (rows
     of the largest group), where the model's covariance becomes singular.
+
+    Strata is the bounded fit wherever that has a variance above zero (ratio above 1e-8). Otherwise
+    what varies within the G groups is estimated there, beside an effect of every group, with
+    n - G - p_within df, and the rest from the group means, weighted by their rows, with
+    G - p_between df. A column that varies both ways counts in both: its coefficient is the slope
+    within groups, its group mean takes its own slope from the error between them. A contrast of
+    both kinds, such as the mean of one side, adds both errors (Satterthwaite). Where group means
+    do not differ at all the bounded fit stays. False positives are 4.7 to 5.3 % for columns of
+    either kind, over 6 to 16 groups of equal or unequal size, and 3.9 to 6.1 % where a covariate
+    varies both ways. Variances and likelihood are those
+    of the bounded fit.
 
     Variances are assumed equal across groups and normal; with ordinal scores of few steps look
     at the residuals or use ranks beside it.
@@ -104,12 +127,7 @@ def random_intercept(
     """
     check_df(df)
     check_variance(variance)
-    y_array = as_float(y, "y")
-    if y_array.ndim != 1:
-        raise ValueError(
-            "y must be one-dimensional; for a table of outcomes use random_intercept_batch"
-        )
-    design = read(y_array, X, groups, names)
+    design = read_one(y, X, groups, names)
     solved = solve(design, df, variance)
     if solved.problems[0]:
         raise ValueError(solved.problems[0])
@@ -170,7 +188,9 @@ def mixed_model(
     Notes
     -----
     A row with a missing value in any variable of the formula or in groups is left out and
-    counted; a missing category is never taken for the reference level.
+    counted; a missing category is never taken for the reference level. The matrices are made of
+    complete rows alone: a category without any is no column, and ``center(x)`` takes the mean of x
+    over them.
 
     Examples
     --------
@@ -184,26 +204,41 @@ def mixed_model(
     >>> print(fit.contrast("side[T.right]", name="right - left"))
     right - left: 1.25 (95% CI 0.2229 to 2.277), t = 3.87, df = 3, p = 0.0305
     """
-    y, x = _matrices(formula, data)
     if isinstance(groups, str):
         if groups not in data.columns:
             raise ValueError(f"data has no column {groups!r} to use as groups")
         groups = data[groups]
+    check_aligned(data=data, groups=groups)
+    y, x = _matrices(formula, data, factorize(groups)[0] >= 0)
     return random_intercept(
         y, x, groups, confidence_level=confidence_level, df=df, variance=variance
     )
 
 
-def _matrices(formula: str, data: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
-    """Outcome and columns for every row of the data; nan in rows with a missing value."""
+def _matrices(formula: str, data: pd.DataFrame, grouped: Mask) -> tuple[pd.Series, pd.DataFrame]:
+    """Outcome and columns for every row of the data; nan in rows with a missing value.
+
+    What a transformation takes from all rows, such as a mean, it takes from complete ones only.
+    """
     from formulaic import model_matrix
     from formulaic.errors import FormulaicError
 
+    def build(rows: pd.DataFrame) -> Any:
+        return model_matrix(formula, rows.apply(_plain), na_action="drop", context={})
+
     if "|" in formula:
         raise ValueError("the formula holds '|'; pass the grouping as groups=, not as (1 | group)")
+    if len(grouped) != len(data):
+        raise ValueError(f"data has {len(data)} rows and groups has {len(grouped)}")
     rows = data.reset_index(drop=True)
     try:
-        matrices = model_matrix(formula, rows, na_action="drop", context={})
+        matrices = build(rows)
+        if hasattr(matrices, "lhs"):
+            sides = (matrices.lhs.model_spec, matrices.rhs.model_spec)
+            used = sorted(set().union(*(side.required_variables for side in sides)))
+            complete = grouped & rows[used].notna().all(axis=1)
+            if complete.any() and not complete.all():
+                matrices = build(rows[complete])
     except (FormulaicError, SyntaxError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"formula {formula!r} does not fit the data: {reason}") from error
@@ -214,7 +249,19 @@ def _matrices(formula: str, data: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame
         raise ValueError(
             f"the outcome of {formula!r} makes {left.shape[1]} columns; it must be one number"
         )
-    return left.iloc[:, 0].reindex(rows.index), right.reindex(rows.index)
+    every = [table.reindex(rows.index).set_axis(data.index) for table in (left, right)]
+    return every[0].iloc[:, 0], every[1]
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """Turn nullable values into numpy's, text into objects, and drop categories without rows."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.remove_unused_categories()
+    if not pd.api.types.is_extension_array_dtype(column.dtype):
+        return column
+    if pd.api.types.is_bool_dtype(column.dtype) or not pd.api.types.is_numeric_dtype(column.dtype):
+        return column.astype(object)
+    return column.astype(float)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -285,6 +332,7 @@ def random_intercept_batch(
     """
     check_df(df)
     check_variance(variance)
+    check_aligned(Y=Y, X=X, groups=groups)
     table, x = as_float(Y, "Y"), as_float(X, "X")
     if table.ndim != 2 or x.ndim != 2:
         raise ValueError("Y and X must be tables; use random_intercept for a single outcome")

@@ -35,6 +35,7 @@ from mnstudy.stats.mixed.solve import (
     unexplained,
 )
 from mnstudy.stats.mixed.sums import BasisSums, GroupSums, basis_sums
+from mnstudy.stats.result import check_aligned
 
 # Starting points and bounds of log(1 + mean size x ratio) for both variance ratios.
 STARTS = ((0.7, 0.7), (2.0, 0.1), (0.1, 2.0), (4.0, 4.0))
@@ -120,6 +121,7 @@ def _read(
     y: Any, x: Any, groups: Any, subgroups: Any, names: Sequence[str] | None
 ) -> tuple[ModelRows, Codes, Any]:
     """Read rows by site; give the patient of each site and the patients' labels."""
+    check_aligned(y=y, X=x, groups=groups, subgroups=subgroups)
     (outer, labels), (inner, kinds) = factorize(groups), factorize(subgroups)
     if len(outer) != len(inner):
         raise ValueError(f"groups has {len(outer)} rows and subgroups has {len(inner)}")

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from mnstudy.stats.mixed.degrees_of_freedom import Precision, kenward_roger, satterthwaite
+from mnstudy.stats.mixed.degrees_of_freedom import (
+    Precision,
+    kenward_roger,
+    on_columns,
+    satterthwaite,
+)
 from mnstudy.stats.mixed.design import Array, Mask, ModelRows
 from mnstudy.stats.mixed.profile import Point, below_zero, evaluate, minimise
 from mnstudy.stats.mixed.sums import SizeSums, size_sums
+from mnstudy.stats.result import check_option
 
 Df = Literal["satterthwaite", "kenward-roger"]
-Variance = Literal["bounded", "unbounded"]
+Variance = Literal["bounded", "unbounded", "strata"]
+# Ratio of the variances, between over within, up to which groups count as not differing.
+AT_ZERO = 1e-8
 # Share of a column's variation under which it counts as constant within every group.
 CONSTANT_WITHIN = 1e-10
 # What rounding leaves of within-group variation that the columns explain, and of all variation.
 UNEXPLAINED, NONE_WITHIN = 1e-13, 1e-26
 
-CONSTANT = "the outcome is constant or an exact sum of the columns; there is no error to estimate"
+CONSTANT = (
+    "the outcome is constant or an exact sum of the columns, up to rounding; there is no error to "
+    "estimate"
+)
 NO_BETWEEN = (
     "the columns explain every difference between groups, so the variance between groups cannot "
     "be estimated; leave out columns that are constant within groups"
@@ -27,6 +38,10 @@ NO_BETWEEN = (
 NO_WITHIN = (
     "rows of one group do not differ beyond what the columns explain; there is no variance "
     "within groups to estimate: keep one row per group"
+)
+NO_STRATUM = (
+    "the variance between groups is estimated as zero, and the columns leave no degrees of freedom "
+    "for the errors within and between groups apart; leave out columns, or use variance='bounded'"
 )
 NO_OPTIMUM = (
     "the likelihood rises until the mean of the largest groups would have no error at all, so the "
@@ -50,14 +65,12 @@ class Solution:
 
 def check_df(df: str) -> None:
     """Refuse an unknown way to degrees of freedom."""
-    if df not in ("satterthwaite", "kenward-roger"):
-        raise ValueError(f"df must be 'satterthwaite' or 'kenward-roger', not {df!r}")
+    check_option("df", df, get_args(Df))
 
 
 def check_variance(variance: str) -> None:
     """Refuse an unknown range for the variance between groups."""
-    if variance not in ("bounded", "unbounded"):
-        raise ValueError(f"variance must be 'bounded' or 'unbounded', not {variance!r}")
+    check_option("variance", variance, get_args(Variance))
 
 
 def solve(design: ModelRows, df: Df, variance: Variance) -> Solution:
@@ -85,9 +98,12 @@ def solve(design: ModelRows, df: Df, variance: Variance) -> Solution:
             point, boundary = evaluate(sums, theta[~lost]), np.zeros(np.sum(~lost), dtype=bool)
         exact = df == "kenward-roger"
         precision = kenward_roger(sums, point) if exact else satterthwaite(sums, point, boundary)
+    beta, zero = point.beta, point.theta <= AT_ZERO
+    if variance == "strata" and not single and zero.any():
+        beta, precision = strata(sums, beta, precision, zero)
     within = point.rss / (sums.n - sums.p)
     return Solution(
-        beta=(sums.offset + sums.basis @ point.beta.T).T,
+        beta=(sums.offset + sums.basis @ beta.T).T,
         precision=precision,
         theta=point.theta,
         variance_between=np.where(single, np.nan, point.theta * within),
@@ -118,6 +134,49 @@ def unexplained(xx: Array, xy: Array, yy: Array) -> tuple[int, Array]:
     varying = values > CONSTANT_WITHIN
     explained = (xy @ vectors[:, varying]) ** 2 / values[varying]
     return int(varying.sum()), yy - explained.sum(axis=1)
+
+
+def strata(
+    sums: SizeSums, beta: Array, precision: Precision, zero: Mask
+) -> tuple[Array, Precision]:
+    """Take the marked outcomes from each stratum by itself, where both hold any error.
+
+    Over orthonormal columns the cross-products within groups and those between them add up to the
+    identity: they share eigenvectors. Those that vary within groups are estimated there, the
+    others from the weighted means of the groups, whose error excludes what the former explain.
+    """
+    values, vectors = np.linalg.eigh(sums.xx)
+    inside, outside = values > CONSTANT_WITHIN, values < 1.0 - CONSTANT_WITHIN
+    groups = sums.counts.sum()
+    df = np.array([sums.n - groups - inside.sum(), groups - outside.sum()])
+    if df.min() < 1:
+        raise ValueError(NO_STRATUM)
+    w, b = inside / np.where(inside, values, 1.0), outside / np.where(outside, 1.0 - values, 1.0)
+    within = sums.xy @ vectors
+    between = np.einsum("k,kmp->mp", sums.sizes, sums.xy_means) @ vectors
+    left = [sums.yy - within**2 @ w, sums.sizes @ sums.yy_means - between**2 @ b]
+    variances = np.column_stack(left) / df
+    chosen = zero & (variances[:, 1] > UNEXPLAINED * variances[:, 0])
+    slopes = np.stack([(vectors * w) @ vectors.T, (vectors * ~inside) @ vectors.T])
+    model = np.tensordot(variances, slopes, 1)
+    found = on_columns(
+        sums.basis,
+        model,
+        model,
+        np.broadcast_to(slopes, (len(model), *slopes.shape)),
+        (2.0 * variances**2 / df)[:, :, None] * np.eye(2),
+        precision.method,
+    )
+    apart = np.where(inside, within * w, between) @ vectors.T
+    fields = ("covariance", "model", "slopes", "parameters")
+    pairs = {name: (getattr(found, name), getattr(precision, name)) for name in fields}
+    merged: dict[str, Any] = {name: _where(chosen, *pair) for name, pair in pairs.items()}
+    return _where(chosen, apart, beta), replace(precision, **merged)
+
+
+def _where(chosen: Mask, found: Array, else_: Array) -> Array:
+    """Choose outcomes (first axis)."""
+    return np.where(chosen.reshape(-1, *[1] * (found.ndim - 1)), found, else_)
 
 
 def _log_likelihood(sums: SizeSums, point: Point) -> Array:

@@ -11,6 +11,7 @@ of one size share a weight, so after one pass over the rows the cost is in disti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +27,8 @@ COLLINEAR = 1e-10
 # Residual sum of squares over total sum of squares that rounding alone can leave.
 ROUNDING = 1e-27
 BLOCK = 1 << 17
+# Squares of a column that add up to more, or to less without being zero, leave the floating range.
+LARGEST, SMALLEST = 1e280, 1e-280
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,8 +147,11 @@ class BasisSums:
 
 def basis_sums(design: ModelRows) -> BasisSums:
     """Reduce a design to sums per group on an orthonormal basis, outcomes as residuals."""
-    raw = group_sums(design.x, design.y, design.codes, design.sizes)
-    total = raw.total_yy()
+    with np.errstate(over="ignore", invalid="ignore"):
+        raw = group_sums(design.x, design.y, design.codes, design.sizes)
+        total, columns = raw.total_yy(), np.diag(raw.total_xx())
+    _refuse_range(total, design.y, ["y"] * len(total))
+    _refuse_range(columns, design.x, design.names)
     basis, reliable = _basis(raw, design)
     sums = raw.on_basis(basis)
     slopes = sums.total_xy()
@@ -163,6 +169,15 @@ def basis_sums(design: ModelRows) -> BasisSums:
         remainder = sums.total_yy()
     exact = remainder <= ROUNDING * total
     return BasisSums(sums=sums, basis=basis, offset=offset, exact=exact)
+
+
+def _refuse_range(squares: Array, values: Array, names: Sequence[str]) -> None:
+    for j in np.flatnonzero(~((squares > SMALLEST) & (squares < LARGEST))).tolist():
+        if np.any(values[:, j]):
+            raise ValueError(
+                f"{names[j]!r} reaches {np.abs(values[:, j]).max():g}: its squares cannot be added "
+                "up as numbers; give it in another unit"
+            )
 
 
 def _basis(sums: GroupSums, design: ModelRows) -> tuple[Array, bool]:

@@ -19,7 +19,7 @@ from scipy.optimize import linprog
 from scipy.special import expit, logit
 
 from mnstudy.stats.mixed.design import Array, Codes, Mask, as_float, column_names, factorize
-from mnstudy.stats.result import SmallResult, check_level, interval
+from mnstudy.stats.result import SmallResult, check_aligned, check_level, interval
 
 STEPS = 60
 # Newton's method converges quadratically: one step after this decrement reaches rounding.
@@ -259,6 +259,7 @@ class Grades:
 
 def read_grades(y: Any, x: Any, groups: Any, names: Sequence[str] | None) -> Grades:
     """Check shapes, leave out and count incomplete rows, refuse what no model can use."""
+    check_aligned(y=y, X=x, groups=groups)
     level, levels = ordered(y, "y")
     table = as_float(x, "X")
     if table.ndim != 2:
@@ -353,6 +354,9 @@ def _scaled(x: Array, names: tuple[str, ...]) -> tuple[Array, Array, Array]:
             f"constant in all complete rows: {', '.join(constant)}; thresholds are the intercepts, "
             "leave constant columns out of X"
         )
+    if (wild := ~((scale > 1e-140) & (scale < 1e140))).any():
+        named = ", ".join(name for name, bad in zip(names, wild, strict=True) if bad)
+        raise ValueError(f"{named} varies too little or too much for its squares; change the unit")
     scaled = (x - centre) / scale
     left = np.abs(np.diag(np.linalg.qr(scaled, mode="r")))
     left = np.append(left, np.zeros(x.shape[1] - len(left)))

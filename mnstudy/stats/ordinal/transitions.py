@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.stats.ordinal.model import ordered
-from mnstudy.stats.result import SmallResult, check_option
+from mnstudy.stats.result import SmallResult, check_aligned, check_option
 
 Better = Literal["lower", "higher"]
 
@@ -79,6 +79,7 @@ def grade_transitions(
       total          1  3  0      4
     """
     check_option("better", better, ("lower", "higher"))
+    check_aligned(before=before, after=after)
     order = _levels(before, after) if levels is None else tuple(levels)
     first, _ = ordered(before, "before", order)
     second, _ = ordered(after, "after", order)

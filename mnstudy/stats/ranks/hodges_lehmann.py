@@ -104,7 +104,7 @@ def hodges_lehmann(
         raise ValueError("say paired=True (same patients) or paired=False (separate groups) with y")
     tail = (1.0 - level) / 2.0
     if y is None or paired:
-        d = differences(x, y)
+        d, _ = differences(x, y)
         values, n0, what = _walsh_means(d), 0, "median of pairwise means"
         count, outside, how = _signed_depth(len(d), tail)
         n1 = len(d)

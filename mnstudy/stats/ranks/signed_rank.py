@@ -12,12 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 from scipy.stats import rankdata
 
-from mnstudy.stats.result import ALTERNATIVES, Alternative, SmallResult, check_option
+from mnstudy.stats.result import (
+    ALTERNATIVES,
+    Alternative,
+    SmallResult,
+    check_aligned,
+    check_option,
+)
 
 Array = NDArray[np.float64]
 Ranks = NDArray[np.int64]
-# Numbers computed two ways, such as 0.3 - 0.1 and 0.2, are the same down to this share.
-SAME = 1e-12
+# Numbers computed two ways, such as 0.3 - 0.1 and 0.2, are the same down to a share of what was
+# computed with, or, where only the difference is known, to a larger share of itself.
+OF_NUMBERS, OF_ITSELF = 1e-14, 1e-12
 # Above these sizes a sum of ranks is normal to more digits than anyone reads.
 SIGNED_LIMIT = 200
 RANK_SUM_LIMIT = 50
@@ -106,8 +113,8 @@ def signed_rank(
     check_option("zero_method", zero_method, tuple(_ZEROS))
     check_option("alternative", alternative, ALTERNATIVES)
     check_option("method", method, ("auto", "exact", "normal"))
-    d = differences(x, y)
-    size = merge_equal(np.abs(d))
+    d, noise = differences(x, y)
+    size = merge_equal(np.abs(d), noise)
     kept = d != 0
     ranks = rankdata(size)[kept] if zero_method == "pratt" else rankdata(size[kept])
     above = float(ranks[d[kept] > 0].sum())
@@ -166,26 +173,30 @@ def sample(name: str, values: ArrayLike, *, least: int = 1) -> Array:
     return array
 
 
-def differences(x: ArrayLike, y: ArrayLike | None) -> Array:
-    """Return x - y pair by pair, or x itself; what differs by rounding only becomes zero."""
+def differences(x: ArrayLike, y: ArrayLike | None) -> tuple[Array, Array]:
+    """Return x - y pair by pair, or x itself, and what rounding can have added to each.
+
+    What differs from zero by rounding only becomes zero: without y, beside the larger differences,
+    of which one quarter may be outliers.
+    """
+    check_aligned(x=x, y=y)
     first = sample("x", x)
     if y is None:
-        return first
+        size = np.abs(first)
+        typical = np.quantile(size, 0.75)
+        return np.where(size <= OF_ITSELF * typical, 0.0, first), OF_ITSELF * size
     second = sample("y", y)
     if len(first) != len(second):
         raise ValueError(f"x has {len(first)} values and y {len(second)}; pairs need as many each")
-    found = first - second
-    size = max(np.abs(first).max(), np.abs(second).max())
-    found[np.abs(found) <= SAME * size] = 0.0
-    return found
+    found, noise = first - second, OF_NUMBERS * np.maximum(np.abs(first), np.abs(second))
+    return np.where(np.abs(found) <= noise, 0.0, found), noise
 
 
-def merge_equal(values: Array) -> Array:
-    """Give values that differ by rounding only one common value, so that they tie."""
+def merge_equal(values: Array, noise: Array) -> Array:
+    """Give values that differ by rounding (``noise``) only one common value, so that they tie."""
     order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    size = max(abs(ordered[0]), abs(ordered[-1]))
-    first_of = np.concatenate([[True], np.diff(ordered) > SAME * size])
+    ordered, within = values[order], noise[order]
+    first_of = np.append(True, np.diff(ordered) > np.maximum(within[1:], within[:-1]))
     merged = np.empty_like(values)
     merged[order] = ordered[np.maximum.accumulate(np.where(first_of, np.arange(len(order)), 0))]
     return merged

@@ -12,7 +12,13 @@ from scipy.optimize import brentq
 from statsmodels.stats.nonparametric import rank_compare_2indep
 
 from mnstudy.stats.counts.two_groups import tango_limits
-from mnstudy.stats.ranks.signed_rank import differences, sample
+from mnstudy.stats.ranks.signed_rank import (
+    OF_NUMBERS,
+    Array,
+    differences,
+    merge_equal,
+    sample,
+)
 from mnstudy.stats.result import (
     ALTERNATIVES,
     Alternative,
@@ -108,7 +114,7 @@ def brunner_munzel(
     """
     check_option("alternative", alternative, ALTERNATIVES)
     level = check_level(confidence_level)
-    first, second = sample("x", x, least=2), sample("y", y, least=2)
+    first, second = _tied(sample("x", x, least=2), sample("y", y, least=2))
     with np.errstate(divide="ignore", invalid="ignore"):  # groups apart have no variance
         found = rank_compare_2indep(first, second)
         test = found.test_prob_superior(alternative=_SIDES[alternative])
@@ -170,14 +176,14 @@ def probability_of_superiority(
     level = check_level(confidence_level)
     z = float(special.ndtri((1.0 + level) / 2.0))
     if paired:
-        d = differences(x, y)
+        d, _ = differences(x, y)
         n1 = n0 = len(d)
         wins, losses = int((d > 0).sum()), int((d < 0).sum())
         estimate = 0.5 + (wins - losses) / (2.0 * n1)
         ends = tango_limits(wins, losses, n1, (1.0 - level) / 2.0)
         low, high = (0.5 + end / 2.0 for end in ends)
     else:
-        first, second = sample("x", x), sample("y", y)
+        first, second = _tied(sample("x", x), sample("y", y))
         n1, n0 = len(first), len(second)
         with np.errstate(divide="ignore", invalid="ignore"):
             estimate = float(rank_compare_2indep(first, second).prob1)
@@ -193,6 +199,12 @@ def probability_of_superiority(
         n1=n1,
         n0=n0,
     )
+
+
+def _tied(first: Array, second: Array) -> list[Array]:
+    """Let numbers of both groups that differ by rounding only tie."""
+    both = np.concatenate([first, second])
+    return np.split(merge_equal(both, OF_NUMBERS * np.abs(both)), [len(first)])
 
 
 def _lower_limit(estimate: float, n1: int, n0: int, z: float) -> float:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import ANALYSES, Answer, NotTestable, Question
-from mnstudy.verdicts.analyses.dropouts import dropout_notes
 from mnstudy.verdicts.analyses.question import unknown_arm
-from mnstudy.verdicts.finding.finding import Estimate, Finding, Part, interval_of
+from mnstudy.verdicts.finding.finding import Estimate, Finding, Hold, Part, interval_of
 from mnstudy.verdicts.finding.judge import judge
-from mnstudy.words.notes import Note, as_given, note
+from mnstudy.words.notes import Count, Note, as_given, note
 
 UNBLINDED = {"unblinded": "rater_knew", "self": "rated_by_patients"}
+# what is asked of the one assessment of each site at the final week
+AT_FINAL_WEEK = (
+    "improvement", "change", "arm_contrast", "depth_contrast", "heterogeneity", "slope", "share",
+)  # fmt: skip
+DELTA = ("improvement", "change", "arm_contrast", "depth_contrast")
+FAR_APART, MANY = 0.10, 0.20  # of an arm not assessed; conventions
+_WEEK = {"declared": "week_declared", "rule": "week_rule", "best": "week_best"}
 RATED = ("improvement", "change", "arm_contrast", "session_slope", "depth_contrast", "slope")
 
 
@@ -32,10 +39,69 @@ def estimate_claim(question: Question) -> Answer:
         limit = question.cohort.study.limit(column)
         if limit is not None:
             raise NotTestable(as_given(limit.says))
+    if claim.analysis in AT_FINAL_WEEK:
+        _require_week(question)
     try:
         return ANALYSES[claim.analysis](question)
     except NotTestable as refused:
         raise NotTestable(*refused.reasons, *unknown_arm(question)) from refused
+
+
+def _require_week(question: Question) -> None:
+    """Refuse a week at which nobody, or too few, of the compared arms were assessed."""
+    week = question.week
+    if week.chosen == "declared" and not any(there for there, _ in week.seen.values()):
+        raise NotTestable(note("nobody_at_week", week=week.week))
+    if week.chosen == "none":
+        arms = tuple(_in_arm(name, *counts) for name, counts in week.seen.items())
+        raise NotTestable(note("no_common_week", arms=arms, week=week.week))
+
+
+def _in_arm(arm: str, n: int, of: int) -> Note:
+    return note("lost_in_arm", sites=Count(n=n, of=of, noun="site"), arm=arm)
+
+
+def _final_notes(question: Question) -> list[Note]:
+    """Say which week counts, and how many sites of each arm were not assessed then."""
+    week = question.week
+    if question.claim.analysis not in AT_FINAL_WEEK:
+        return []
+    if week.chosen == "last":
+        several = question.sites["n_assessments"].gt(1).any()
+        return [note("last_assessment_counts")] if several else []
+    lost = {name: (n - there, n) for name, (there, n) in week.seen.items() if there < n}
+    arms = tuple(_in_arm(name, *counts) for name, counts in lost.items())
+    remarks = [note(_WEEK[week.chosen], week=week.week, low=week.low, high=week.high)]
+    shares = [1 - there / everybody for there, everybody in week.seen.values()]
+    apart = max(shares) - min(shares) > FAR_APART if shares else False
+    kind = note("losses_differ" if apart else "not_assessed_then", arms=arms)
+    return [*remarks, kind] if arms else remarks
+
+
+def _delta_hold(finding: Finding, question: Question, estimate: Estimate) -> tuple[Hold, ...]:
+    """Hold back a verdict that rests on the lost doing as those who stayed.
+
+    Where more than a fifth of an arm was not assessed, its lost are taken as one margin worse for
+    the claim: the result moves by their share of it.
+    """
+    share, margin = 1 - question.week.least, abs(finding.margin)
+    if share <= MANY or not margin or question.claim.analysis not in DELTA:
+        return ()
+    worse = -1 if finding.rule != "below" else 1
+    if finding.rule == "difference":
+        worse = -1 if estimate.value >= finding.null else 1
+    ends = ("value", "ci_low", "ci_high")
+    moved = {end: getattr(estimate, end) + worse * share * margin for end in ends}
+    named: dict[str, Any] = {
+        "rule": finding.rule,
+        "margin": finding.margin,
+        "comparison": finding.comparison,
+    }
+    usual, shifted = (judge(e, **named) for e in (estimate, replace(estimate, **moved)))
+    if shifted.in_full == usual.in_full:
+        return ()
+    why = note("lost_would_turn", percent=100 * share, margin=margin, unit=estimate.unit)
+    return (Hold(why=why, adverse=False),)
 
 
 def _but_coarser(question: Question, empty: Sequence[str]) -> tuple[Note, ...]:
@@ -73,17 +139,19 @@ def finding_for(
             family_interval = estimate_claim(again).estimate
     except NotTestable as refused:
         return replace(finding, reasons=refused.reasons)
+    if question.claim.analysis in AT_FINAL_WEEK:
+        found = replace(found, week=question.week.week)
     remarks = (*found.remarks, *_common_notes(question, cautions))
-    return _judged(finding, replace(found, remarks=remarks), family_interval)
+    return _judged(question, finding, replace(found, remarks=remarks), family_interval)
 
 
 def cautions_of(cohort: Cohort) -> list[Note]:
-    """Return what has to be said beside every rated result: who was lost, and who rated."""
+    """Return what has to be said beside every rated result: weeks that lack, and who rated."""
     assessor = cohort.study.assessor
     blind = [note(UNBLINDED[assessor])] if assessor in UNBLINDED else []
     if cohort.study.cluster == "clinic_id":  # what a study did not print is not lost to follow-up
         return blind
-    return [*_week_notes(cohort), *dropout_notes(cohort), *blind]
+    return [*_week_notes(cohort), *blind]
 
 
 def _week_notes(cohort: Cohort) -> list[Note]:
@@ -93,8 +161,6 @@ def _week_notes(cohort: Cohort) -> list[Note]:
         return []
     if "weeks" not in data or data["weeks"].isna().all():
         return [note("final_week_without_weeks", week=week)]
-    if not data["weeks"].ge(week).fillna(False).any():
-        return [note("final_week_not_seen", week=week)]
     return []
 
 
@@ -115,12 +181,18 @@ def _open(question: Question) -> Finding:
     )
 
 
-def _judged(finding: Finding, found: Answer, family_interval: Estimate | None) -> Finding:
+def _judged(
+    question: Question, finding: Finding, found: Answer, family_interval: Estimate | None
+) -> Finding:
+    basis = family_interval or found.estimate
+    compared = replace(finding, comparison=found.comparison)
+    holds = (*found.holds, *_delta_hold(compared, question, basis))
     judged = judge(
-        family_interval or found.estimate,
+        basis,
         rule=finding.rule,
         margin=finding.margin,
         comparison=found.comparison,
+        holds=holds,
     )
     parts, remarks = found.parts, found.remarks
     if family_interval is not None:
@@ -129,6 +201,9 @@ def _judged(finding: Finding, found: Answer, family_interval: Estimate | None) -
     return replace(
         finding,
         verdict=judged.word,
+        lacking=judged.lacking,
+        holds=holds,
+        week=found.week,
         reasons=judged.reasons,
         comparison=found.comparison,
         estimate=found.estimate,
@@ -162,7 +237,7 @@ def _family_note(finding: Finding, family_interval: Estimate) -> Note:
 
 def _common_notes(question: Question, cautions: Sequence[Note]) -> list[Note]:
     claim, study = question.claim, question.cohort.study
-    remarks = [*unknown_arm(question)]
+    remarks = [*_final_notes(question), *unknown_arm(question)]
     if claim.contrary:
         remarks.append(note("articles_disagree", contrary=claim.contrary))
     if claim.analysis in RATED:

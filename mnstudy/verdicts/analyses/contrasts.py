@@ -6,7 +6,6 @@ Beside it stand responders, how alike two sides are, and the change in grades.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -64,28 +63,35 @@ def contrast(
     ``frame`` holds the sites of both arms, ``arm`` 1 for treated and 0 for reference.
     """
     base = pd.DataFrame({"reference": 1.0, "treated": arm}, index=frame.index)
-    names = question.adjust_for([] if question.randomised else model.ADJUST_FOR)
+    names = question.adjust_for(model.usual_covariates(question, baseline))
     extra, used = model.covariates(frame, names, beside=base)
     design = pd.concat([base, extra], axis=1)
     for column in baseline:
         design[column] = frame[column] - frame[column].mean()
     paired = _pairs(frame, base["treated"])
     question.require_declared_design(paired)
-    fitted = model.fit(question, frame, frame[outcome], design)
+    within = question.cohort.study.design == "split_body"
+    if within and question.engine == "robust":
+        fitted = model.paired(question, frame, frame[outcome], design)
+    else:
+        fitted = model.fit(question, frame, frame[outcome], design)
     parts, reached = responders(question, frame, base["treated"], outcome)
     both = Count(n=paired, noun="patient")
     remarks = [note("within_person", patients=both)] if paired else []
-    remarks += [*reached, *_left_out(frame, names, used)]
-    if paired and question.cohort.study.design == "split_body":
+    left, open_ = model.left_out(question, frame, names, used)
+    remarks += [*reached, *left]
+    if paired and within:
         remarks += sides(frame, base["treated"], outcome)
-    answer = model.answer(question, fitted, frame, "treated", adjusted=[*used, *baseline])
-    return replace(answer, parts=parts, remarks=tuple(remarks))
+    how = "pairs" if within and question.engine == "robust" else ""
+    behind = frame[_with_both(frame, base["treated"])] if how else frame
+    answer = model.answer(question, fitted, behind, "treated", how, adjusted=[*used, *baseline])
+    holds = (*answer.holds, *question.carried_over, *open_)
+    return replace(answer, parts=parts, remarks=tuple(remarks), holds=holds)
 
 
-def _left_out(frame: pd.DataFrame, names: Sequence[str], used: Sequence[str]) -> list[Note]:
-    """Name the covariates that differ between patients but are not in the model."""
-    left = [n for n in names if n in frame and n not in used and frame[n].nunique() > 1]
-    return [note("not_adjusted_for", names=model.plain(left))] if left else []
+def _with_both(frame: pd.DataFrame, arm: pd.Series) -> pd.Series:
+    """Tell which rows are of patients with both sides."""
+    return arm.groupby(frame["patient_id"]).transform("nunique") == 2
 
 
 def _pairs(frame: pd.DataFrame, arm: pd.Series) -> int:

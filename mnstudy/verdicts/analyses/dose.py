@@ -72,7 +72,18 @@ def slope(question: Question) -> Answer:
     fitted, used = adjusted_slope(question, rows, x, y)
     parts, remarks = _uncoupled(question) if x == "baseline_severity" else ((), question.indication)
     answer = model.answer(question, fitted, rows, "slope", "slope", adjusted=used)
-    return replace(answer, n_missing=missing, parts=parts, remarks=remarks)
+    left, open_ = model.left_out(question, rows, _covariates(question, x), used)
+    return replace(
+        answer,
+        n_missing=missing,
+        parts=parts,
+        remarks=(*left, *remarks),
+        holds=(*answer.holds, *open_),
+    )
+
+
+def _covariates(question: Question, x: str) -> list[str]:
+    return [n for n in question.adjust_for(model.usual_covariates(question)) if n != x]
 
 
 def _uncoupled(question: Question) -> tuple[tuple[Part, ...], tuple[Note, ...]]:
@@ -83,7 +94,7 @@ def _uncoupled(question: Question) -> tuple[tuple[Part, ...], tuple[Note, ...]]:
     Choosing patients by the first score narrows its spread, and so bends this slope too.
     """
     coupled = note("coupled_to_baseline")
-    found = None if question.brief else raw_pairs(question.cohort.data)
+    found = None if question.brief else raw_pairs(question.cohort.data, question.week)
     if found is None:
         return (), (coupled,)
     scale, pairs = found
@@ -104,8 +115,7 @@ def adjusted_slope(
 ) -> tuple[model.Fitted, list[str]]:
     """Fit the slope of y on x; return the model, the slope and what it is adjusted for."""
     base = pd.DataFrame({"intercept": 1.0, "slope": rows[x].astype("float64")})
-    names = [n for n in question.adjust_for(model.ADJUST_FOR) if n != x]
-    extra, used = model.covariates(rows, names, beside=base)
+    extra, used = model.covariates(rows, _covariates(question, x), beside=base)
     fitted = model.fit(question, rows, rows[y], pd.concat([base, extra], axis=1))
     return fitted, used
 

@@ -1,4 +1,4 @@
-"""Do those who were lost differ from those who stayed, and how far could that carry a result."""
+"""Do those who were lost differ from those who stayed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.describe.flow import arm_words, lost_by_site
+from mnstudy.cohort.describe.flow import lost_by_site
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.counts.two_groups import risk_difference
 from mnstudy.stats.mixed.comparisons import arm_difference
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, UNIT, after_a_session
-from mnstudy.words.notes import Count, Note, note
 
 NOT_COMPARED = f"not shown: fewer than {MIN_PATIENTS} patients"
-FAR_APART, MANY = 0.10, 0.20  # where a note is due; conventions
 COLUMNS = [
     "measure", "level", "completers", "dropouts", "difference", "ci_low", "ci_high", "unit",
     "n_completers", "n_dropouts", "method",
@@ -71,44 +69,6 @@ def completers_and_dropouts(cohort: Cohort, *, confidence_level: float = 0.95) -
     order = [*COLUMNS[:2], *COLUMNS[2:7], "n_completers", "n_dropouts", "method", "unit"]
     frame = pd.DataFrame(rows, columns=order)[COLUMNS]
     return frame.astype({"n_completers": "Int64", "n_dropouts": "Int64"})
-
-
-def dropout_notes(cohort: Cohort, sites: pd.DataFrame | None = None) -> list[Note]:
-    """Return what has to be said beside a result because of those who were lost.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    sites : DataFrame, optional
-        ``cohort.sites()``, where it is at hand already.
-
-    Returns
-    -------
-    list of Note
-        One when the final result of more than 20 percent of the sites is missing
-        (``mnstudy.cohort.describe.flow.lost_sites``), and one when two arms of at least 10 patients
-        lost shares more than 10 percentage points apart; empty otherwise. The limits are
-        conventions; in an arm of 10 one patient alone does not cross them.
-    """
-    sites = cohort.sites() if sites is None else sites
-    lost, arm = lost_by_site(cohort, sites), arm_words(sites)
-    remarks = []
-    if lost.all():
-        remarks.append(note("every_result_missing"))
-    elif lost.mean() > MANY:
-        remarks.append(note("many_results_missing", percent=100 * float(lost.mean())))
-    patients = lost.index.to_frame()["patient_id"].groupby(arm).nunique()
-    arms = patients.index[patients >= 2 * MIN_PATIENTS]
-    found = lost[arm.isin(arms)].groupby(arm).agg(["mean", "sum", "size"]).sort_index()
-    if len(found) > 1 and found["mean"].max() - found["mean"].min() > FAR_APART:
-        arms = tuple(_lost_in(found, found["mean"].agg(end)) for end in ("idxmax", "idxmin"))
-        remarks.append(note("losses_differ", arms=arms))
-    return remarks
-
-
-def _lost_in(found: pd.DataFrame, arm: str) -> Note:
-    lost, size = int(found.loc[arm, "sum"]), int(found.loc[arm, "size"])
-    return note("lost_in_arm", sites=Count(n=lost, of=size, noun="site"), arm=arm)
 
 
 def _measures(cohort: Cohort) -> Iterator[tuple[str, pd.Series]]:

@@ -12,7 +12,6 @@ from mnstudy.verdicts.analyses import contrasts, model, studies
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     UNIT,
-    UNTREATED,
     Answer,
     NotTestable,
     Question,
@@ -39,26 +38,42 @@ def improvement(question: Question) -> Answer:
 def change(question: Question) -> Answer:
     """Estimate the change of a raw measure from before to after, oriented so that up is better."""
     outcome = question.params["outcome"]
-    percent = bool(question.params.get("percent"))
-    sites = _changes(question, outcome, percent=percent)
+    sites = _changes(question, outcome)
     if question.params["better"] == "lower":
         sites["change"] = -sites["change"]
+    if sites["before"].isna().all():
+        return _as_they_are(question, sites)
     return _effect(question, sites, "change", ["before"])
 
 
-def _changes(question: Question, outcome: str, *, percent: bool) -> pd.DataFrame:
-    pairs = before_after(question.cohort.data, outcome)
-    pairs["change"] = pairs[outcome] - pairs["before"]
-    if percent:
-        pairs = pairs[pairs["before"] > 0].copy()
-        pairs["change"] *= 100 / pairs["before"]
-    return pairs
+def _as_they_are(question: Question, sites: pd.DataFrame) -> Answer:
+    """Compare final values where nobody was measured before the first session."""
+    outcome = question.params["outcome"]
+    if question.params.get("percent"):
+        raise NotTestable(note("nobody_at_baseline", outcome=outcome))
+    value = sites[outcome].astype("float64")
+    sites["change"] = -value if question.params["better"] == "lower" else value
+    answer = _effect(question, sites, "change", [])
+    if answer.comparison == "uncontrolled":
+        raise NotTestable(note("nobody_at_baseline", outcome=outcome))
+    return replace(answer, remarks=(note("compared_as_they_are", outcome=outcome), *answer.remarks))
+
+
+def _changes(question: Question, outcome: str) -> pd.DataFrame:
+    """Return every site with its change from before, missing where either is not known."""
+    pairs = before_after(question.cohort.data, outcome, question.week)
+    sites = question.sites.merge(pairs[[*UNIT, "before"]], on=UNIT, how="left")
+    before = sites["before"].astype("float64")
+    sites["change"] = sites[outcome].astype("float64") - before
+    if question.params.get("percent"):
+        sites["change"] *= 100 / before.where(before > 0)
+    return sites
 
 
 def _effect(question: Question, sites: pd.DataFrame, outcome: str, baseline: list[str]) -> Answer:
     treated, missing = complete_rows(select_arm(sites, question.needled), [outcome])
     require_patients(treated, note("needled_with_outcome"))
-    control, missing_control = complete_rows(select_arm(sites, UNTREATED), [outcome])
+    control, missing_control = complete_rows(select_arm(sites, question.control), [outcome])
     confounded = question.cohort.study.limit("between_groups") is not None
     if n_patients(control) < MIN_PATIENTS or confounded:
         return _uncontrolled(question, treated, outcome, missing)
@@ -94,8 +109,9 @@ def _controlled(
     arm.iloc[: len(treated)] = 1.0
     both = both.reset_index(drop=True)
     answer = contrasts.contrast(question, both, arm.to_numpy(), outcome, baseline)
-    arms = () if question.brief else ((treated, "needling alone"), (control, "untreated"))
+    arms = () if question.brief else ((treated, "needling alone"), (control, question.reference))
     means = [contrasts.group_mean(question, frame, outcome, label) for frame, label in arms]
+    other = _other_control(question, treated, outcome, baseline)
     raw, remarks = raw_contrast(question, both, arm.to_numpy(), outcome)
     graded, in_grades = contrasts.grades(question, treated, control)
     return replace(
@@ -103,6 +119,7 @@ def _controlled(
         n_missing=missing,
         parts=(
             *answer.parts,
+            *other,
             *raw,
             *graded,
             *means,
@@ -118,6 +135,26 @@ def _controlled(
     )
 
 
+def _other_control(
+    question: Question, treated: pd.DataFrame, outcome: str, baseline: list[str]
+) -> tuple[Part, ...]:
+    """Estimate the contrast with the control that is not the reference, where there is one."""
+    other = "untreated" if question.reference == "sham" else "sham"
+    sites = scar_type_filter(question.sites, question.params)
+    if outcome != "improvement_score" or question.brief:
+        return ()
+    control, _ = complete_rows(select_arm(sites, question.control_of(other)), [outcome])
+    if n_patients(control) < MIN_PATIENTS:
+        return ()
+    both = pd.concat([treated, control], ignore_index=True)
+    arm = np.repeat([1.0, 0.0], [len(treated), len(control)])
+    brief = replace(question, brief=True)
+    answer = contrasts.contrast(brief, both, arm, outcome, baseline)
+    label, unit = f"against {other}", question.claim.unit
+    return (Part(kind="contrast", label=label, n=answer.n_patients, unit=unit,
+                 **interval_of(answer.estimate)),)  # fmt: skip
+
+
 def raw_contrast(
     question: Question, frame: pd.DataFrame, arm: np.ndarray, outcome: str
 ) -> tuple[tuple[Part, ...], list[Note]]:
@@ -127,7 +164,7 @@ def raw_contrast(
     with scores before and after in both arms.
     """
     wanted = outcome == "improvement_score" and not question.brief
-    found = raw_pairs(question.cohort.data) if wanted else None
+    found = raw_pairs(question.cohort.data, question.week) if wanted else None
     if found is None:
         return (), []
     scale, pairs = found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed.comparisons import Heterogeneity
-from mnstudy.stats.mixed.comparisons import heterogeneity as compare_levels
+from mnstudy.stats.mixed.fit import Contrast
+from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
@@ -27,39 +28,52 @@ from mnstudy.words.notes import Count, Note, note
 def heterogeneity(question: Question) -> Answer:
     """Estimate the spread of the adjusted means of a factor: the largest pairwise difference.
 
-    The interval is simultaneous over all pairs, so it holds for the largest one too; a spread is
-    never negative, so its lower end stops at 0.
+    The interval is simultaneous over all pairs (Bonferroni), so it holds for the largest one too; a
+    spread is never negative, so its lower end stops at 0. The order of the levels plays no part.
     """
     question.require_comparable_groups()
     factor = question.params["factor"]
     rows, missing, small = comparable_levels(question, factor)
     base = pd.get_dummies(rows[factor].cat.remove_unused_categories(), dtype="float64")
-    names = [n for n in question.adjust_for(model.ADJUST_FOR) if n != factor]
+    base.columns = base.columns.astype("str")
+    names = [n for n in question.adjust_for(model.usual_covariates(question)) if n != factor]
     extra, used = model.covariates(rows, names, beside=base)
-    try:
-        found = compare_levels(
-            rows["improvement_score"].to_numpy(),
-            rows[factor].cat.remove_unused_categories(),
-            question.clusters(rows).to_numpy(),
-            extra if len(extra.columns) else None,
-            confidence_level=question.confidence_level,
-        )
-    except ValueError as error:
-        raise NotTestable(note("not_fitted", error=str(error))) from error
-    remarks = [_test_note(found), note("levels_not_assigned")]
+    design = pd.concat([base, extra], axis=1)
+    fitted = model.fit(question, rows, rows["improvement_score"], design)
+    pairs = _pairs(question, fitted, list(base.columns))
+    widest = max(pairs, key=lambda name: abs(pairs[name].estimate))
+    left, open_ = model.left_out(question, rows, names, used)
+    remarks = [note("largest_pair", pair=_plain(widest)), note("levels_not_assigned"), *left]
     if small:
         remarks.append(note("small_levels", least=MIN_PATIENTS, levels=tuple(small)))
-    pairs = Count(n=len(found.pairs), noun="pair", people=False)
-    how = note("largest_difference", pairs=pairs, model=model.describe(question, found.fit, used))
+    count = Count(n=len(pairs), noun="pair", people=False)
+    how = note(
+        "largest_difference", pairs=count, model=model.describe(question, fitted.result, used)
+    )
+    deciding = max(pairs.values(), key=lambda c: abs(c.estimate) - (c.ci_high - c.ci_low) / 2)
     return Answer(
-        estimate=_spread(question, found, how, used),
+        estimate=_spread(question, pairs, how, used),
         comparison=question.comparison,
+        holds=(*model.too_few(deciding), *open_),
         n_patients=n_patients(rows),
         n_sites=n_sites(rows),
         n_missing=missing,
-        parts=_means(question, rows, factor, found),
+        parts=_means(question, rows, factor, fitted),
         remarks=tuple(remarks),
     )
+
+
+def _pairs(
+    question: Question, fitted: model.Fitted, levels: Sequence[str]
+) -> dict[tuple[str, str], Contrast]:
+    """Return the difference of every two levels, with intervals that hold together."""
+    named = list(combinations(levels, 2))
+    together = bonferroni_level(question.confidence_level, len(named))
+    return {(a, b): model.pick(fitted, {b: 1.0, a: -1.0}, level=together) for a, b in named}
+
+
+def _plain(pair: tuple[str, str]) -> str:
+    return " against ".join(x.replace("_", " ") for x in pair)
 
 
 def comparable_levels(question: Question, factor: str) -> tuple[pd.DataFrame, int, list[str]]:
@@ -77,37 +91,28 @@ def comparable_levels(question: Question, factor: str) -> tuple[pd.DataFrame, in
 
 
 def _spread(
-    question: Question, found: Heterogeneity, how: Note, adjusted: Sequence[str]
+    question: Question,
+    pairs: Mapping[tuple[str, str], Contrast],
+    how: Note,
+    adjusted: Sequence[str],
 ) -> Estimate:
-    size = found.pairs["estimate"].abs()
-    half = (found.pairs["ci_high"] - found.pairs["ci_low"]) / 2
+    size = np.array([abs(c.estimate) for c in pairs.values()])
+    half = np.array([(c.ci_high - c.ci_low) / 2 for c in pairs.values()])
+    p = min(c.p_value for c in pairs.values())
     return Estimate(
         value=float(size.max()),
         ci_low=float(np.maximum(size - half, 0).max()),
         ci_high=float((size + half).max()),
         confidence_level=question.confidence_level,
-        df=found.test.df_den,
-        p_value=found.test.p_value,
+        p_value=min(1.0, len(pairs) * p),
         unit=question.claim.unit,
         how=how,
         adjusted_for=tuple(adjusted),
     )
 
 
-def _test_note(found: Heterogeneity) -> Note:
-    test = found.test
-    return note(
-        "test_of_levels",
-        f=test.f,
-        df_num=test.df_num,
-        df_den=test.df_den,
-        p=test.p_value,
-        pair=" against ".join(x.replace("_", " ") for x in found.largest_levels),
-    )
-
-
 def _means(
-    question: Question, rows: pd.DataFrame, factor: str, found: Heterogeneity
+    question: Question, rows: pd.DataFrame, factor: str, fitted: model.Fitted
 ) -> tuple[Part, ...]:
     counts = rows.groupby(factor, observed=True)["patient_id"].nunique()
     return tuple(
@@ -116,7 +121,7 @@ def _means(
             label=str(level).replace("_", " "),
             n=int(counts[level]),
             unit="points",
-            **interval_of(row),
+            **interval_of(model.pick(fitted, {str(level): 1.0})),
         )
-        for level, row in found.means.iterrows()
+        for level in counts.index
     )

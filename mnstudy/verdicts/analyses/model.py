@@ -1,4 +1,4 @@
-"""One engine for most questions: random-intercept models on contract columns."""
+"""The models behind most questions: robust least squares and mixed models on contract columns."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from mnstudy.verdicts.analyses.question import (
     n_patients,
     n_sites,
 )
-from mnstudy.verdicts.finding.finding import Estimate, interval_of
+from mnstudy.verdicts.finding.finding import Estimate, Hold, interval_of
 from mnstudy.words.notes import Note, note
 
-PATIENTS_PER_COVARIATE = 10  # fewer overfit: Harrell 2015, doi 10.1007/978-3-319-19425-7
+FEWEST_LEFT = 10  # patients over the columns of a model; fewer overfit
+FEWEST_DF = 4  # of Satterthwaite: with fewer, CR2 promises more than it keeps
 COVARIATES = {"scar_type": "scar type", "baseline_severity": "severity", "clinic_id": "clinic"}
 # severity first: it drives the choice of treatment, depth and number of sessions
 ADJUST_FOR = ("baseline_severity", "scar_type", "clinic_id")
@@ -63,7 +64,78 @@ def _ratio(result: MixedFit | RobustFit) -> float:
 
 
 def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> Fitted:
-    """Fit y on the design with a random intercept per cluster of the question.
+    """Fit y on the design with the engine of the question.
+
+    The usual one is least squares with errors robust to clustering (CR2, Satterthwaite df): of one
+    row a patient that only tells groups apart, each with a spread of its own (Welch). Where the
+    declared clusters are studies, and where it is asked for, a mixed model with a random intercept
+    per cluster.
+
+    Raises
+    ------
+    NotTestable
+        All values are the same, or the model cannot be fitted.
+    """
+    y = y.astype("float64")
+    if y.nunique() == 1:
+        raise NotTestable(note("all_the_same"))
+    try:
+        return (_robust if question.engine == "robust" else _mixed)(question, frame, y, design)
+    except ValueError as error:
+        raise NotTestable(note("not_fitted", error=str(error))) from error
+
+
+def _robust(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> Fitted:
+    """Fit by least squares; of means and of two arms a patient has one row, the mean of hers."""
+    patients = question.clusters(frame)
+    rows = y, design, patients
+    if not {"mean", "treated"}.isdisjoint(design) and patients.name == "patient_id":
+        rows = _average(*rows)
+    result = robust_fit(question, *rows)
+    return Fitted(result=result, y=y, design=design, patients=patients, sites=frame["site_id"])
+
+
+def robust_fit(
+    question: Question, y: pd.Series, design: pd.DataFrame, patients: pd.Series
+) -> RobustFit:
+    """Fit by least squares with robust errors; Welch's df where rows are independent cells."""
+    cells = design.value_counts()
+    welch = len(cells) == design.shape[1] and cells.min() > 1 and not patients.duplicated().any()
+    return cluster_robust(
+        y.to_numpy(),
+        design.to_numpy(dtype="float64"),
+        patients.to_numpy(),
+        names=list(design.columns),
+        df="welch" if welch else "satterthwaite",
+        confidence_level=question.confidence_level,
+    )
+
+
+def paired(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> Fitted:
+    """Fit the difference of the two sides of each patient, each side the mean of its sites.
+
+    Patients with one side only are left out. Further columns of the design enter as differences
+    between the sides, as far as they differ there.
+    """
+    y = y.astype("float64")
+    keys = [frame["patient_id"], design["treated"]]
+    sides = design.drop(columns=["reference", "treated"]).assign(_outcome=y).groupby(keys).mean()
+    apart = (sides.xs(1.0, level=1) - sides.xs(0.0, level=1)).dropna()
+    difference = apart.pop("_outcome")
+    if difference.nunique() == 1:
+        raise NotTestable(note("all_the_same"))
+    one = pd.DataFrame({"treated": 1.0}, index=apart.index)
+    columns = pd.concat([one, apart[independent(one.to_numpy(), apart)]], axis=1)
+    try:
+        result = robust_fit(question, difference, columns, apart.index.to_series())
+    except ValueError as error:
+        raise NotTestable(note("not_fitted", error=str(error))) from error
+    patients, sites = frame["patient_id"], frame["site_id"]
+    return Fitted(result=result, y=y, design=design, patients=patients, sites=sites)
+
+
+def _mixed(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> Fitted:
+    """Fit with a random intercept per cluster of the question.
 
     Where several patients have several sites with several rows each, sites have intercepts of
     their own within the patient. Where the declared clusters are studies and only one is left, its
@@ -82,13 +154,7 @@ def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFr
         groups = pd.Series(range(len(y)), index=y.index)
     sites = frame["site_id"] if len(y) == len(frame) else None
     own = question.cohort.study.cluster == "patient_id" and sites is not None
-    y = y.astype("float64")
-    if y.nunique() == 1:
-        raise NotTestable(note("all_the_same"))
-    try:
-        result = _engine(question, y, design, groups, own and _visits_of_sites(frame), sites)
-    except ValueError as error:
-        raise NotTestable(note("not_fitted", error=str(error))) from error
+    result = _engine(question, y, design, groups, own and _visits_of_sites(frame), sites)
     return Fitted(result=result, y=y, design=design, patients=patients, sites=sites)
 
 
@@ -104,8 +170,8 @@ def _engine(
     groups: pd.Series,
     nested: bool,
     sites: pd.Series | None,
-) -> MixedFit | RobustFit:
-    """Fit with the engine of the question; ``nested`` gives sites intercepts of their own.
+) -> MixedFit:
+    """Fit a mixed model; ``nested`` gives sites intercepts of their own.
 
     In a split body the sides of a person may also be less alike than strangers. Then, and only
     then, the fit of complete pairs is the paired t-test whatever their correlation. Where such a
@@ -113,8 +179,6 @@ def _engine(
     """
     data = y.to_numpy(), design.to_numpy(dtype="float64"), groups.to_numpy()
     names, level = list(design.columns), question.confidence_level
-    if question.choices.engine == "cluster-robust":
-        return cluster_robust(*data, names=names, confidence_level=level)
     if nested and sites is not None:
         with suppress(ValueError):  # the variances of patients and sites cannot be told apart
             return nested_intercepts(*data, sites.to_numpy(), names=names, confidence_level=level)
@@ -147,14 +211,14 @@ def _average(
 
 
 def mean(question: Question, frame: pd.DataFrame, y: pd.Series) -> Fitted:
-    """Fit the mean of y alone, with a random intercept per cluster."""
+    """Fit the mean of y alone."""
     return fit(question, frame, y, pd.DataFrame({"mean": 1.0}, index=frame.index))
 
 
 def covariates(
     frame: pd.DataFrame, names: Sequence[str], *, beside: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return indicator columns of the covariates that vary and add something to ``beside``.
+    """Return columns of the covariates that vary and add something to ``beside``.
 
     Parameters
     ----------
@@ -168,16 +232,18 @@ def covariates(
     Returns
     -------
     columns : DataFrame
-        Indicators centred at their means, so that the intercept stays the overall mean; a
-        missing covariate is a level of its own. No more columns than one for ten patients: the
-        covariates that come first go in first.
+        Centred at their means, so that the intercept stays the overall mean: a number as it is,
+        anything else as indicators; a missing covariate is a level of its own. The covariates that
+        come first go in first, as long as at least 10 patients, and half of them, are left over
+        the columns of the model.
     used : list of str
         Names of the covariates used.
     """
     kept, added, used = beside.to_numpy(dtype="float64"), [beside.iloc[:, :0]], []
-    room = n_patients(frame) // PATIENTS_PER_COVARIATE
+    n = n_patients(frame)
+    room = n - kept.shape[1] - max(FEWEST_LEFT, n / 2)
     for name in (n for n in names if n in frame):
-        centred = _indicators(frame[name])
+        centred = _columns(frame[name])
         new = independent(kept, centred)
         if new and len(new) <= room:
             room -= len(new)
@@ -187,7 +253,48 @@ def covariates(
     return pd.concat(added, axis=1), used
 
 
-def _indicators(values: pd.Series) -> pd.DataFrame:
+def usual_covariates(question: Question, baseline: Sequence[str] = ()) -> list[str]:
+    """Return what a comparison is adjusted for: what the plan names, beside the usual ones.
+
+    Where chance decided, that is the severity at baseline, but not of two sides of one body, nor
+    beside the baseline of the outcome itself; where it did not, everything known to drive the
+    choice.
+    """
+    usual: Sequence[str] = ADJUST_FOR
+    if question.randomised:
+        within = question.cohort.study.design == "split_body"
+        usual = () if within or baseline else ADJUST_FOR[:1]
+    return list(dict.fromkeys((*usual, *question.cohort.study.plan.adjust)))
+
+
+def left_out(
+    question: Question, frame: pd.DataFrame, names: Sequence[str], used: Sequence[str]
+) -> tuple[list[Note], tuple[Hold, ...]]:
+    """Name the covariates that differ between patients but are not in the model.
+
+    Of a comparison that was not randomised they may be what decides it.
+    """
+    left = [n for n in names if n in frame and n not in used and frame[n].nunique() > 1]
+    if not left:
+        return [], ()
+    said = note("not_adjusted_for", names=plain(left))
+    chosen = question.choices.adjust is not None or question.randomised
+    return [said], () if chosen else (Hold(why=said),)
+
+
+def _columns(values: pd.Series) -> pd.DataFrame:
+    """Return a number as it is, centred, and anything else as indicators."""
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return indicators(values)
+    number = values.astype("float64")
+    centred = (number - number.mean()).fillna(0.0)
+    columns = {str(values.name): centred}
+    if number.isna().any():
+        columns[f"{values.name}=not known"] = number.isna() - number.isna().mean()
+    return pd.DataFrame(columns)
+
+
+def indicators(values: pd.Series) -> pd.DataFrame:
     """Return a centred indicator for every level but the commonest, in the order of names."""
     codes, found = pd.factorize(values)
     # a missing value has the code -1, which takes the last of the names
@@ -255,9 +362,11 @@ def answer(
     ``how`` is the note that says what of the model is meant.
     """
     used = describe(question, fitted.result, adjusted)
+    found = pick(fitted, {tested: 1.0})
     return Answer(
+        holds=too_few(found) if question.engine == "robust" else (),
         estimate=estimate(
-            pick(fitted, {tested: 1.0}),
+            found,
             unit=question.claim.unit,
             how=note(how, model=used) if how else used,
             adjusted=adjusted,
@@ -270,10 +379,23 @@ def answer(
     )
 
 
-def pick(fitted: Fitted, weights: Mapping[str, float], name: str = "contrast") -> Contrast:
+def too_few(found: Contrast) -> tuple[Hold, ...]:
+    """Hold back an estimate of too few degrees of freedom."""
+    return (Hold(why=note("few_df", df=round(found.df, 1))),) if found.df < FEWEST_DF else ()
+
+
+def pick(
+    fitted: Fitted,
+    weights: Mapping[str, float],
+    name: str = "contrast",
+    level: float | None = None,
+) -> Contrast:
     """Return the contrast with these weights on the named coefficients, 0 elsewhere."""
     row = [weights.get(n, 0.0) for n in fitted.result.coefficients.index]
-    return fitted.result.contrast(row, name=name)
+    try:
+        return fitted.result.contrast(row, name=name, confidence_level=level)
+    except ValueError as error:
+        raise NotTestable(note("not_fitted", error=str(error))) from error
 
 
 def describe(
@@ -292,7 +414,12 @@ def plain(names: Sequence[str]) -> tuple[str, ...]:
 def _engine_note(question: Question, result: MixedFit | RobustFit) -> Note:
     unit = "study" if question.cohort.study.cluster == "clinic_id" else "patient"
     if isinstance(result, RobustFit):
-        return note("robust_least_squares", unit=unit)
+        if result.n_groups < result.n_obs:
+            return note("robust_least_squares", unit=unit)
+        alone = len(result.coefficients) == 1
+        return note(
+            "linear_model" if alone else "welch_t" if result.is_welch else "unequal_spreads"
+        )
     if result.n_groups == result.n_obs:  # also where sites were averaged
         return note("linear_model")
     nested = result.n_subgroups is not None

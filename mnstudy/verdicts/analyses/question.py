@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,18 @@ import pandas as pd
 
 from mnstudy.cohort.scales import Scale, raw_scale
 from mnstudy.cohort.study.design import assignable
-from mnstudy.cohort.table import Cohort, is_baseline
+from mnstudy.cohort.table import (
+    OUTCOMES,
+    Cohort,
+    assessed_at,
+    is_baseline,
+    last_rows,
+    week_of,
+)
+from mnstudy.cohort.weeks import LAST, FinalWeek, nearest_rows
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.verdicts.claims.settings import DEPTHS, column_of
-from mnstudy.verdicts.finding.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Hold, Part
 from mnstudy.words.notes import Count, Note, as_given, note, sentences
 
 MIN_PATIENTS = 5  # a smaller arm gives no usable interval, and its counts could identify people
@@ -64,25 +73,31 @@ class Choices:
 
     Attributes
     ----------
-    engine : str
-        mixed (random intercepts) or cluster-robust (least squares with robust errors).
+    engine : str or None
+        robust (least squares with robust errors) or mixed (random intercepts); None for the usual
+        one: robust, but mixed where the declared clusters are studies.
     adjust : tuple of str or None
         Covariates, in order of priority; None for the usual ones of the design.
     topicals : str
         without or with: whether needling includes sites that also got a topical.
     """
 
-    engine: str = "mixed"
+    engine: str | None = None
     adjust: tuple[str, ...] | None = None
     topicals: str = "without"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an analysis found, before it is judged; ``layout`` where one coefficient answers."""
+    """What an analysis found, before it is judged; ``layout`` where one coefficient answers.
+
+    ``holds`` say why it can be at most inconclusive; ``week`` is that of its assessments.
+    """
 
     estimate: Estimate
     comparison: str
+    holds: tuple[Hold, ...] = ()
+    week: float = float("nan")
     n_patients: int
     n_sites: int
     n_missing: int = 0
@@ -104,6 +119,41 @@ class Question:
     confidence_level: float
     choices: Choices = Choices()
     brief: bool = False
+    week: FinalWeek = LAST
+
+    @classmethod
+    def ask(
+        cls, claim: Claim, cohort: Cohort, confidence_level: float, *, brief: bool = False
+    ) -> Question:
+        """Put a claim to a cohort: choose the week whose assessments of its outcome count."""
+        data = cohort.data
+        asked = cls(
+            claim=claim,
+            cohort=cohort,
+            sites=last_rows(data),
+            confidence_level=confidence_level,
+            brief=brief,
+        )
+        outcome = asked.params.get("outcome", "")
+        own = claim.analysis in ("change", "share") and outcome in data
+        outcomes = (outcome,) if own else OUTCOMES
+        week = week_of(data, outcomes, asked.compared_sites(), cohort.study.plan)
+        sites = assessed_at(data, outcomes, week)
+        for name in cohort.study.plan.adjust:
+            sites[name] = _at_baseline(data, sites, name)
+        return replace(asked, sites=sites, week=week)
+
+    def compared_sites(self) -> dict[str, pd.DataFrame]:
+        """Return the sites of each compared arm with enough patients, by what it is called."""
+        sites = scar_type_filter(self.sites, self.params)
+        found = {}
+        for name, arm in _arms(self).items():
+            words = {k: v for k, v in arm.items() if k not in DEPTHS}
+            with suppress(NotTestable):  # a column that tells the arms apart is missing
+                rows = select_arm(sites, words)
+                if n_patients(rows) >= MIN_PATIENTS:
+                    found[name] = rows
+        return found
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -114,6 +164,33 @@ class Question:
     def needled(self) -> Mapping[str, Sequence[str]]:
         """Return the arm that stands for needling."""
         return NEEDLED if self.choices.topicals == "with" else PLAIN_NEEDLING
+
+    @property
+    def control(self) -> Mapping[str, Sequence[str]]:
+        """Return the one arm that needling is compared with, like it in what is not compared.
+
+        That of the plan; else sham where enough patients had it, else untreated.
+        """
+        return self.control_of(self.reference)
+
+    @property
+    def reference(self) -> str:
+        """Name the treatment of the control."""
+        treatment = self.sites["treatment"]
+        sham = self.sites.loc[treatment.eq("sham").fillna(False).astype(bool)]
+        usual = "sham" if n_patients(sham) >= MIN_PATIENTS else "untreated"
+        return self.cohort.study.plan.reference or usual
+
+    def control_of(self, treatment: str) -> Mapping[str, Sequence[str]]:
+        """Return the control arm of this treatment."""
+        arm = {"treatment": [treatment]}
+        return arm if self.choices.topicals == "with" else {**arm, "adjunct": ["none"]}
+
+    @property
+    def engine(self) -> str:
+        """Return the engine: the one chosen, or the usual one."""
+        usual = "mixed" if self.cohort.study.cluster == "clinic_id" else "robust"
+        return self.choices.engine or usual
 
     def adjust_for(self, usual: Sequence[str]) -> list[str]:
         """Return the covariates to adjust for: those chosen, or the usual ones."""
@@ -163,6 +240,14 @@ class Question:
         names = tuple(c.removesuffix("_mm").replace("_", " ") for c in self.compared)
         return (note("randomised_by_something_else", chosen=chosen, names=names),)
 
+    @property
+    def carried_over(self) -> tuple[Hold, ...]:
+        """Why two sides of a body cannot speak against a claim; empty where they can."""
+        study = self.cohort.study
+        if study.design != "split_body" or study.carry_over is False:
+            return ()
+        return (Hold(why=note("carry_over_open"), favourable=False),)
+
     def require_declared_design(self, paired: int) -> None:
         """Refuse a comparison in which more, or fewer, patients have both arms than declared."""
         design = self.cohort.study.design
@@ -183,6 +268,14 @@ def complete_rows(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataF
     """Return the rows where these columns are known, and how many are not."""
     missing = np.logical_or.reduce([frame[c].isna().to_numpy() for c in columns])
     return frame[~missing], int(missing.sum())
+
+
+def _at_baseline(data: pd.DataFrame, sites: pd.DataFrame, name: str) -> pd.Series:
+    """Return a covariate of each site before the first session; as it is where never known then."""
+    before = nearest_rows(data[is_baseline(data) & data[name].notna()], LAST).set_index(UNIT)[name]
+    known = before.reindex(pd.MultiIndex.from_frame(sites[UNIT]))
+    first = pd.Series(known.to_numpy(), index=sites.index)
+    return first.where(known.notna().to_numpy(), sites[name])
 
 
 def missing_note(missing: int) -> list[Note]:
@@ -231,10 +324,19 @@ def select_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> pd.Data
             if column == "adjunct" and not negated:
                 continue  # a sheet without the column has no adjuncts
             raise NotTestable(note("column_missing", column=column))
-        values = frame[column]
+        values = _known(frame, column)
         inside = values.isin(list(words))
         kept &= ((~inside & values.notna()) if negated else inside).to_numpy(dtype=bool)
     return frame[kept]
+
+
+def _known(frame: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column; a site without any treatment has no topical where none is written."""
+    values = frame[column]
+    if column != "adjunct" or "treatment" not in frame or not values.isna().any():
+        return values
+    untreated = frame["treatment"].isin(UNTREATED["treatment"])
+    return values.astype("object").mask(values.isna() & untreated, "none")
 
 
 def after_a_session(frame: pd.DataFrame) -> pd.DataFrame:
@@ -255,7 +357,7 @@ def unknown_arm(question: Question) -> tuple[Note, ...]:
     sites = scar_type_filter(question.sites, question.params)
     if "improvement_score" in question.claim.columns:
         sites = sites[sites["improvement_score"].notna()]
-    found = [_unknown(sites, arm) for arm in _arms(question)]
+    found = [_unknown(sites, arm) for arm in _arms(question).values()]
     columns = {c: None for unknown in found for c in unknown.columns if unknown[c].any()}
     if not columns:
         return ()
@@ -265,15 +367,17 @@ def unknown_arm(question: Question) -> tuple[Note, ...]:
     return (note("write_none", said=said) if "adjunct" in columns else said,)
 
 
-def _arms(question: Question) -> list[Arm]:
+def _arms(question: Question) -> dict[str, Arm]:
     params = question.params
     if "treated" in params:
-        return [params["treated"], params["reference"]]
+        return {"treated": params["treated"], "reference": params["reference"]}
     if question.claim.analysis in _NO_ARM:
-        return []
-    needled: Arm = question.needled if question.claim.analysis in _ALONE else NEEDLED
+        return {}
+    if question.claim.analysis not in _ALONE:
+        return {"needled": NEEDLED}
+    needled = {"needling alone": question.needled}
     controlled = question.claim.analysis in ("improvement", "change")
-    return [needled, UNTREATED] if controlled else [needled]
+    return needled | ({question.reference: question.control} if controlled else {})
 
 
 def _unknown(sites: pd.DataFrame, arm: Arm) -> pd.DataFrame:
@@ -281,18 +385,18 @@ def _unknown(sites: pd.DataFrame, arm: Arm) -> pd.DataFrame:
     keys = [key for key in arm if column_of(key) in sites and key not in DEPTHS]
     possible = pd.Series(True, index=sites.index)
     for key in keys:
-        possible &= sites[column_of(key)].isna() | _inside(sites, key, arm[key])
-    empty = {column_of(key): sites[column_of(key)].isna() & possible for key in keys}
+        possible &= _known(sites, column_of(key)).isna() | _inside(sites, key, arm[key])
+    empty = {column_of(key): _known(sites, column_of(key)).isna() & possible for key in keys}
     return pd.DataFrame(empty, index=sites.index)
 
 
 def _inside(sites: pd.DataFrame, key: str, words: Any) -> pd.Series:
-    inside = sites[column_of(key)].isin(list(words))
+    inside = _known(sites, column_of(key)).isin(list(words))
     return ~inside if key.endswith("_not") else inside
 
 
-def before_after(data: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """Return the last assessed row of each site with both values of an outcome.
+def before_after(data: pd.DataFrame, outcome: str, week: FinalWeek = LAST) -> pd.DataFrame:
+    """Return the assessed row of each site that counts, with both values of an outcome.
 
     Parameters
     ----------
@@ -300,24 +404,24 @@ def before_after(data: pd.DataFrame, outcome: str) -> pd.DataFrame:
         Rows under the contract.
     outcome : str
         Column of a measure taken at every visit.
+    week : FinalWeek
+        The week whose assessments count; the last one of each site when left out.
 
     Returns
     -------
     DataFrame
-        One row a site: those of its last known value after baseline, with ``before`` beside it.
-        Sites without one of the two are left out.
+        One row a site, with its last value before the first session beside it as ``before``. Sites
+        without one of the two are left out.
     """
     measured = data[data[outcome].notna()]
-    before = measured[is_baseline(measured)].drop_duplicates(UNIT)
-    after = measured[~is_baseline(measured)]
-    keys = [c for c in ("weeks", "session_count") if c in after]
-    last = after.sort_values(keys, kind="stable").drop_duplicates(UNIT, keep="last")
-    pairs = last.merge(before[[*UNIT, outcome]], on=UNIT, suffixes=("", "_before"))
-    pairs["before"] = pairs.pop(f"{outcome}_before")
-    return pairs
+    start = is_baseline(measured)
+    before = nearest_rows(measured[start], LAST)[[*UNIT, outcome]]
+    after = nearest_rows(measured[~start], week).sort_values(UNIT, kind="stable")
+    pairs = after.merge(before.rename(columns={outcome: "before"}), on=UNIT)
+    return pairs.reset_index(drop=True)
 
 
-def raw_pairs(data: pd.DataFrame) -> tuple[Scale, pd.DataFrame] | None:
+def raw_pairs(data: pd.DataFrame, week: FinalWeek = LAST) -> tuple[Scale, pd.DataFrame] | None:
     """Return the raw scale of the table and the sites with both scores on it.
 
     ``gain`` and ``now`` are the change and the last score, turned so that up is better, and
@@ -326,7 +430,7 @@ def raw_pairs(data: pd.DataFrame) -> tuple[Scale, pd.DataFrame] | None:
     scale = raw_scale(data)
     if scale is None:
         return None
-    pairs = before_after(data, "scale_score")
+    pairs = before_after(data, "scale_score", week)
     sign = -1.0 if scale.better == "lower" else 1.0
     score, before = (pairs[c].astype("float64") for c in ("scale_score", "before"))
     pairs["gain"], pairs["now"] = sign * (score - before), sign * score

@@ -175,6 +175,7 @@ def event_difference(question: Question) -> Answer:
         comparison=question.comparison,
         n_patients=len(treated.index.union(reference.index)),
         n_sites=n_sites(pd.concat(groups)),
+        holds=question.carried_over,
     )
     if question.brief:
         return answer

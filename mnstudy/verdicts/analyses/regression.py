@@ -123,7 +123,7 @@ def selection_measure(
     better = scale.better if scale is not None else _better(question, name)
     if not better:
         return note("better_not_known", name=name)
-    pairs = before_after(data, name).merge(treated[UNIT], on=UNIT)
+    pairs = before_after(data, name, question.week).merge(treated[UNIT], on=UNIT)
     by_patient = pairs[["patient_id", "before", name]].astype({"before": float, name: float})
     means = by_patient.groupby("patient_id").mean()
     if len(means) < MIN_PATIENTS:

@@ -43,7 +43,7 @@ PERCENT, GRADES = (50.0, 25.0), (1.0, 2.0)  # thresholds of which the share is t
 
 def applies(question: Question, outcome: str) -> bool:
     """Tell whether patients are those of studies, and the usual engine is asked for."""
-    usual = question.choices.engine == "mixed"
+    usual = question.engine == "mixed"
     return usual and outcome == SCORE and question.cohort.study.cluster == "clinic_id"
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from mnstudy.stats.counts.proportions import clustered_proportion
 from mnstudy.stats.missing.interval_censored import ShareBy, share_by, turnbull
 from mnstudy.verdicts.analyses import contrasts, model
 from mnstudy.verdicts.analyses.question import (
@@ -46,7 +47,14 @@ def time_to_response(question: Question) -> Answer:
         *between,
         note("share_shows_no_cause"),
     )
-    return _answer(question, found, times, note("share_by_week", week=weeks), remarks)
+    how = note("turnbull", what=note("share_by_week", week=weeks), method=found.method)
+    estimate = Estimate(
+        **interval_of(found, 100),
+        confidence_level=found.confidence_level,
+        unit=question.claim.unit,
+        how=how,
+    )
+    return _answer(estimate, times, remarks)
 
 
 def _share_by_week(
@@ -98,17 +106,46 @@ def weeks_to_response(question: Question) -> pd.DataFrame:
 
 
 def time_to_clear(question: Question) -> Answer:
-    """Estimate the share of needling sessions whose redness is gone by the stated day."""
+    """Estimate the share of needling sessions whose redness is gone by the stated day.
+
+    Sessions whose state that day is not known, for redness was last seen before it, count both
+    ways: the lower limit is that of all of them red, the upper that of none.
+    """
     days = float(question.params["days"])
     times = days_to_clear(question)
     require_patients(times, note("with_known_redness"))
-    found = _share_by(question, times, days)
+    median = turnbull(times["left"], times["right"]).quantile(0.5)
+    gone, red = times["right"] <= days, times["left"] >= days
     unseen = int(times["right"].eq(math.inf).sum())
     sessions = Count(n=len(times), noun="session")
-    remarks = [note("redness", median=_span(found.median, "days"), sessions=sessions)]
+    remarks = [note("redness", median=_span(median, "days"), sessions=sessions)]
     if unseen:
         remarks.append(note("end_not_seen", sessions=Count(n=unseen, noun="session")))
-    return _answer(question, found, times, note("share_by_day", day=days), tuple(remarks))
+    estimate = _clustered(question, times, gone, ~red, note("share_by_day", day=days))
+    return _answer(estimate, times, tuple(remarks))
+
+
+def _clustered(
+    question: Question, rows: pd.DataFrame, sure: pd.Series, possible: pd.Series, what: Note
+) -> Estimate:
+    """Estimate the share of rows of a state, in percent; a state not known counts both ways."""
+    level, margin = question.confidence_level, question.margin(question.claim) / 100
+    least, most = (
+        clustered_proportion(
+            state.to_numpy(dtype=bool), rows["patient_id"].to_numpy(), confidence_level=level
+        )
+        for state in (sure, possible)
+    )
+    known = sure[sure | ~possible]
+    return Estimate(
+        value=100 * float(known.mean()) if len(known) else float("nan"),
+        ci_low=100 * least.ci_low,
+        ci_high=100 * most.ci_high,
+        confidence_level=level,
+        p_value=max(least.p_against(margin), most.p_against(margin)),
+        unit=question.claim.unit,
+        how=note("clustered_share", what=what),
+    )
 
 
 def days_to_clear(question: Question) -> pd.DataFrame:
@@ -130,19 +167,12 @@ def _span(ends: tuple[float, float], unit: str) -> Note:
     return note("between_times", start=max(ends[0], 0), end=ends[1], unit=unit)
 
 
-def _answer(
-    question: Question, found: ShareBy, times: pd.DataFrame, what: Note, remarks: tuple[Note, ...]
-) -> Answer:
+def _answer(estimate: Estimate, rows: pd.DataFrame, remarks: tuple[Note, ...]) -> Answer:
     return Answer(
-        estimate=Estimate(
-            **interval_of(found, 100),
-            confidence_level=found.confidence_level,
-            unit=question.claim.unit,
-            how=note("turnbull", what=what, method=found.method),
-        ),
+        estimate=estimate,
         comparison="rate",
-        n_patients=n_patients(times),
-        n_sites=n_sites(times),
+        n_patients=n_patients(rows),
+        n_sites=n_sites(rows),
         remarks=remarks,
     )
 

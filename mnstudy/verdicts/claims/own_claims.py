@@ -117,7 +117,8 @@ def _claim(claim_id: str, raw: Mapping[str, Any], known: Mapping[str, ColumnSpec
         title=raw["title"],
         says=raw.get("says", raw["title"]),
         articles=(),
-        estimand=raw.get("estimand", form.in_words(params)),
+        phrases=base.phrases if base and params == base.params else form.estimand,
+        own_words=raw.get("estimand", ""),
         analysis=form.analysis,
         columns=tuple(dict.fromkeys(columns_needed)),
         unit=raw.get("unit", usual_unit(form, params, known, base)),
@@ -168,7 +169,7 @@ def plan_in_words(study: Study, own: Mapping[str, Claim]) -> list[str]:
         margin = fmt.as_entered(plan.margin(claim.id, claim.margin))
         lines.append(f"primary: {claim.id}, margin {margin} {claim.unit} ({claim.rule})")
     if not plan.primary:
-        lines.append("no primary claim declared: every result is post hoc")
+        lines.append("no primary claim declared: every result is exploratory")
     if len(plan.family_ids) > 1:
         lines.append(f"intervals that hold together: {', '.join(plan.family_ids)}")
     for claim_id, settings in plan.thresholds.items():

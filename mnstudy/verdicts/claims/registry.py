@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from html import escape
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.errors import nearest
 from mnstudy.packaged import packaged
+from mnstudy.verdicts.claims.settings import Estimand, forms
 
 RULES = ("superiority", "difference", "noninferiority", "below", "above")
 
@@ -38,8 +39,10 @@ ARTICLES = {
 class Claim:
     """One statement of the articles and the comparison that would test it.
 
-    Attributes are the keys explained at the top of ``claims.toml``. A claim of a study file has no
-    articles and the group ``own``.
+    Attributes are the keys explained at the top of ``claims.toml``. ``attributes`` are the five of
+    the estimand, ``estimand`` has them in one line, or as a study file puts it (``own_words``);
+    ``phrases`` have blanks for the settings. A claim of a study file has no articles and the group
+    ``own``.
     """
 
     id: str
@@ -47,7 +50,7 @@ class Claim:
     title: str
     says: str
     articles: tuple[str, ...]
-    estimand: str
+    phrases: Estimand
     analysis: str
     columns: tuple[str, ...]
     unit: str
@@ -58,6 +61,17 @@ class Claim:
     params: Mapping[str, Any] = field(default_factory=dict)
     against: tuple[str, ...] = ()
     contrary: str = ""
+    own_words: str = ""
+
+    @property
+    def attributes(self) -> Estimand:
+        """The estimand by its five attributes, under the settings of the claim."""
+        return self.phrases.filled(forms()[self.analysis].with_defaults(self.params))
+
+    @property
+    def estimand(self) -> str:
+        """The estimand in one line."""
+        return self.own_words or str(self.attributes)
 
     @property
     def said_in(self) -> str:
@@ -70,7 +84,8 @@ class Claim:
         lines = [
             f"{self.title} ({self.id})",
             f"said in {self.said_in}: {self.says}",
-            f"tested by: {self.estimand}",
+            *([f"tested by: {self.own_words}"] if self.own_words else []),
+            *self.attributes.lines(),
             f"margin: {fmt.number(self.margin, digits)} {self.unit} ({self.rule}); "
             f"{self.margin_source}",
             f"columns needed: {', '.join(self.columns)}",
@@ -92,8 +107,9 @@ def registry() -> Mapping[str, Claim]:
 
 
 def _claim(key: str, raw: Mapping[str, Any]) -> Claim:
-    lists = {k: tuple(v) for k, v in raw.items() if isinstance(v, list)}
-    return Claim(id=key, **{**raw, **lists})
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+    phrases = replace(forms()[raw["analysis"]].estimand, **given.pop("estimand", {}))
+    return Claim(id=key, phrases=phrases, **given)
 
 
 def claim(claim_id: str, own: Mapping[str, Claim] | None = None) -> Claim:

@@ -3,13 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
+from string import Formatter
 from typing import Any
 
 from mnstudy.packaged import packaged
 
 DEPTHS = {"needle_depth_at_most": "up to", "needle_depth_over": "over"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimand:
+    """What is estimated, by the five attributes of ICH E9(R1).
+
+    Attributes
+    ----------
+    population : str
+        Of whom.
+    treatments : str
+        What is compared with what.
+    variable : str
+        What is measured, and when.
+    intercurrent_events : str
+        What happens to a result after drop-out, further treatment, fewer sessions or a missed
+        visit.
+    summary : str
+        The number that sums it up over the population.
+
+    Notes
+    -----
+    ICH E9(R1), 2019: addendum on estimands and sensitivity analysis in clinical trials,
+    https://www.ich.org/page/efficacy-guidelines. As an analysis and a claim state them, the texts
+    have blanks for settings, which ``filled`` fills.
+    """
+
+    population: str
+    treatments: str
+    variable: str
+    intercurrent_events: str
+    summary: str
+
+    def filled(self, params: Mapping[str, Any]) -> Estimand:
+        """Return the estimand under these settings, in words."""
+        texts = {name: _PHRASE.vformat(text, (), params) for name, text in asdict(self).items()}
+        return Estimand(**texts)
+
+    def attributes(self) -> dict[str, str]:
+        """Return each attribute by its name in words."""
+        return {name.replace("_", " "): text for name, text in asdict(self).items()}
+
+    def lines(self) -> list[str]:
+        """Return the five attributes as lines of text."""
+        return [f"{name}: {text}" for name, text in self.attributes().items()]
+
+    def __str__(self) -> str:
+        """Write the estimand in one line; what happens to intercurrent events is left out."""
+        return f"{self.summary}: {self.variable}; {self.treatments}; {self.population}"
+
+
+class _Phrase(Formatter):
+    """Fill the blanks of an estimand: ``{name}`` is a setting in words.
+
+    ``{name: more words}`` are words that stand only where the setting is given; they may have
+    blanks themselves.
+    """
+
+    def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
+        return kwargs.get(str(key))
+
+    def format_field(self, value: Any, spec: str) -> str:
+        if value is None or value is False:
+            return ""
+        return spec or _in_words(value)
+
+
+_PHRASE = _Phrase()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +103,7 @@ class Form:
     """
 
     analysis: str
-    estimand: str
+    estimand: Estimand
     unit: str = ""
     rules: tuple[str, ...]
     columns: tuple[str, ...] = ()
@@ -45,14 +114,9 @@ class Form:
         named = [c for s in self.settings.values() for c in _columns_of(s, params)]
         return tuple(dict.fromkeys([*self.columns, *named]))
 
-    def in_words(self, params: Mapping[str, Any]) -> str:
-        """Write the estimand with its settings; their order in the study file does not matter."""
-        given = [
-            f"{name.replace('_', ' ')}: {_in_words(params[name])}"
-            for name in self.settings
-            if name in params
-        ]
-        return "; ".join([self.estimand, *given])
+    def with_defaults(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings, and those not given at their usual value where they have one."""
+        return {n: s.default for n, s in self.settings.items() if s.default} | dict(params)
 
 
 @cache
@@ -64,13 +128,16 @@ def forms() -> Mapping[str, Form]:
     >>> list(forms()["share"].settings)
     ['outcome', 'at_least']
     """
-    raw = packaged("verdicts/claims/settings.toml")
-    return {analysis: _form(analysis, entry) for analysis, entry in raw.items()}
+    raw = dict(packaged("verdicts/claims/settings.toml"))
+    events = raw.pop("intercurrent_events")
+    return {analysis: _form(analysis, entry, events) for analysis, entry in raw.items()}
 
 
-def _form(analysis: str, raw: Mapping[str, Any]) -> Form:
+def _form(analysis: str, raw: Mapping[str, Any], events: Mapping[str, str]) -> Form:
     settings = {n: Setting(name=n, **_tuples(s)) for n, s in raw["settings"].items()}
-    return Form(analysis=analysis, **{**_tuples(raw), "settings": settings})
+    handled = "; ".join(events[name] for name in raw["estimand"]["intercurrent_events"])
+    estimand = Estimand(**{**raw["estimand"], "intercurrent_events": handled})
+    return Form(analysis=analysis, **{**_tuples(raw), "settings": settings, "estimand": estimand})
 
 
 def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     NEEDLED,
-    UNTREATED,
     before_after,
     n_patients,
     scar_type_filter,
@@ -203,7 +202,7 @@ def arms_of(question: Question) -> dict[str, Mapping[str, Sequence[str]]]:
         return {"needled": NEEDLED}
     arms = {"needling alone": question.needled}
     if question.cohort.study.limit("between_groups") is None:
-        arms["untreated"] = UNTREATED
+        arms[question.reference] = question.control
     return arms
 
 
@@ -223,7 +222,7 @@ def _on_scale(question: Question) -> tuple[Scale, Grades] | None:
     named = scored["scale"].map({w: s.name for w, s in known.items() if s and s.type == ORDINAL})
     best: tuple[Scale, Grades] | None = None
     for name in (n for n in registry() if named.eq(n).any()):
-        pairs = before_after(scored[named.eq(name)], "scale_score")
+        pairs = before_after(scored[named.eq(name)], "scale_score", question.week)
         pairs = pairs.assign(grade_before=pairs["before"], grade_after=pairs["scale_score"])
         own = _of_claim(question, pairs)
         if n_patients(complete(own)) >= MIN_PATIENTS and (

@@ -15,7 +15,6 @@ from mnstudy.stats.counts.two_groups import BOTH_ZERO, RiskRatio, risk_ratio
 from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
-    UNTREATED,
     Layout,
     NotTestable,
     Question,
@@ -175,11 +174,10 @@ def outcomes(cohort: Cohort, findings: Iterable[Finding]) -> pd.DataFrame:
                 f"than the cohort {cohort.name}: evaluate this cohort"
             )
     cohort = cohort.in_order()
-    sites = cohort.sites()
     rows = [
         _of_effect(finding, outcome) | asdict(group)
         for finding in sorted(tested, key=lambda f: not f.planned)
-        for outcome in _outcomes(cohort, sites, finding)
+        for outcome in _outcomes(cohort, finding)
         for group in outcome.groups
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -187,16 +185,10 @@ def outcomes(cohort: Cohort, findings: Iterable[Finding]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(counts, "Int64") | {"family": "int64"})
 
 
-def _outcomes(cohort: Cohort, sites: pd.DataFrame, finding: Finding) -> list[Outcome]:
+def _outcomes(cohort: Cohort, finding: Finding) -> list[Outcome]:
     estimate = finding.estimate
     assert estimate is not None
-    question = Question(
-        claim=finding.claim,
-        cohort=cohort,
-        sites=sites,
-        confidence_level=estimate.confidence_level,
-        brief=True,
-    )
+    question = Question.ask(finding.claim, cohort, estimate.confidence_level, brief=True)
     claimed = Outcome(
         reading=CLAIMED, label=finding.claim.title, unit=estimate.unit, effect=estimate, groups=()
     )
@@ -318,16 +310,17 @@ def _arms(question: Question) -> list[tuple[str, int | None]]:
     if question.claim.analysis == "arm_contrast":
         sides = [params["treated"], params["reference"]]
     else:
-        sides = [question.needled, UNTREATED]
+        sides = [question.needled, question.control]
         sites = scar_type_filter(sites, params)
     rows_of = [select_arm(sites, side) for side in sides]
     return [
-        (_side(side, rows), n_patients(rows)) for side, rows in zip(sides, rows_of, strict=True)
+        (_side(question, side, rows), n_patients(rows))
+        for side, rows in zip(sides, rows_of, strict=True)
     ]
 
 
-def _side(side: Mapping[str, Any], rows: pd.DataFrame) -> str:
-    return "untreated" if side is UNTREATED else side_label(side, rows)
+def _side(question: Question, side: Mapping[str, Any], rows: pd.DataFrame) -> str:
+    return question.reference if side == question.control else side_label(side, rows)
 
 
 def responders(question: Question, layout: Layout) -> EventGroups | None:

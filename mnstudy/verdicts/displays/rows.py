@@ -32,13 +32,8 @@ def question_of(cohort: Cohort, finding: Finding) -> Question | None:
     named = (cohort.synthetic, cohort.provenance.sha256, cohort.study.plan_sha256)
     if (finding.synthetic, finding.sha256, finding.plan_sha256) != named:
         return None
-    return Question(
-        claim=finding.claim,
-        cohort=cohort.in_order(),
-        sites=cohort.sites(),
-        confidence_level=finding.estimate.confidence_level,
-        brief=True,
-    )
+    level = finding.estimate.confidence_level
+    return Question.ask(finding.claim, cohort.in_order(), level, brief=True)
 
 
 def layout_of(question: Question, finding: Finding) -> Layout | None:
@@ -109,7 +104,7 @@ def two_arms(question: Question) -> tuple[str, str]:
         return f"needles over {limit}", f"needles up to {limit}"
     if question.claim.analysis == "maintenance":
         return "with maintenance sessions", "without maintenance sessions"
-    return "needling alone", "untreated"
+    return "needling alone", question.reference
 
 
 def one_group(question: Question) -> str:

@@ -81,7 +81,12 @@ def on_interval(group: StudyGroup, estimate: Estimate) -> Verdict:
     """Judge interval and margin alone, as if the design could carry any verdict."""
     measure = group.measure
     return judge(
-        estimate, rule=measure.rule, margin=measure.margin, null=measure.null, comparison="rate"
+        estimate,
+        rule=measure.rule,
+        margin=measure.margin,
+        null=measure.null,
+        harm=harm(group),
+        comparison="rate",
     )
 
 

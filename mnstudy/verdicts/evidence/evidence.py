@@ -32,7 +32,7 @@ from mnstudy.verdicts.evidence.groups import (
     parts_of,
 )
 from mnstudy.verdicts.finding.finding import Finding
-from mnstudy.verdicts.finding.judge import Verdict
+from mnstudy.verdicts.finding.judge import ADVERSE, Verdict, capped
 from mnstudy.verdicts.findings import Findings
 from mnstudy.words.notes import Note, as_given, note
 
@@ -129,6 +129,7 @@ def _pooled_finding(nothing: Finding, decides: Assessed, groups: list[StudyGroup
     return replace(
         nothing,
         verdict=decides.verdict.word,
+        lacking=decides.verdict.lacking,
         reasons=decides.verdict.reasons,
         pooled_wording=first.measure.wording,
         comparison=first.comparison,
@@ -208,27 +209,35 @@ def assess(group: StudyGroup, directions: Directions | None = None) -> Assessed:
         towards = favours(group, found.estimate.value)
         doubt = directions.doubted(group.comparison, favours=towards)
     rated = certainty(group, found, directions=directions is not None, doubt=doubt)
-    capped = cap(found.found, rated.doubts)
+    capped = cap(found.found, rated.doubts, group.comparison)
     return Assessed(group=group, found=found, certainty=rated, verdict=capped)
 
 
-def cap(found: Verdict, doubts: tuple[Note, ...]) -> Verdict:
+def cap(found: Verdict, doubts: tuple[Note, ...], comparison: str) -> Verdict:
     """Lower a verdict in favour to partly supported where doubts remain, and name them all.
 
-    They are named beside a verdict against the claim too; an open question stays as it is.
+    They are named beside a verdict against the claim too, which a comparison that shows no cause
+    leaves inconclusive; an open question stays as it is.
 
     Examples
     --------
     >>> from mnstudy.words.notes import as_given
     >>> beyond = Verdict(word="supported", reasons=(note("beyond_margin"),))
-    >>> cap(beyond, (as_given("only 2 studies found"), as_given("no rater was blinded"))).reason
+    >>> doubts = (as_given("only 2 studies found"), as_given("no rater was blinded"))
+    >>> cap(beyond, doubts, "rate").reason
     'the whole interval lies beyond the margin, but only 2 studies found; no rater was blinded'
     """
     if not doubts or found.word == "inconclusive":
         return found
-    word = "partly supported" if found.word == "supported" else found.word
-    kind = "reason_but" if found.word == "supported" else "reason_besides"
-    return Verdict(word=word, reasons=(note(kind, reasons=found.reasons, doubts=doubts),))
+    lowered = {"supported": "partly supported"}
+    if capped(found.word, comparison):
+        lowered |= dict.fromkeys(ADVERSE, "inconclusive")
+        found = replace(found, lacking=(*found.lacking, "cause"))
+    word = lowered.get(found.word, found.word)
+    kind = "reason_but" if found.word in lowered else "reason_besides"
+    lacking = found.lacking if word == "partly supported" else ()
+    reasons = (note(kind, reasons=found.reasons, doubts=doubts),)
+    return Verdict(word=word, reasons=reasons, lacking=lacking)
 
 
 def claim_evidence(

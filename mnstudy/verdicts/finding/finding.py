@@ -18,7 +18,10 @@ from mnstudy import formatting as fmt
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.words.notes import Note, sentence, sentences
 
-VERDICTS = ("supported", "partly supported", "inconclusive", "contradicted", "not testable")
+VERDICTS = (
+    "supported", "partly supported", "inconclusive", "too small to matter", "contradicted",
+    "not testable",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,15 @@ class Part:
     null: float = float("nan")
 
 
+def in_full(word: str, lacking: tuple[str, ...]) -> str:
+    """Write a verdict with what it lacks.
+
+    >>> in_full("partly supported", ("size", "cause"))
+    'partly supported (size, cause)'
+    """
+    return f"{word} ({', '.join(lacking)})" if lacking else word
+
+
 def interval_of(found: Any, scale: float = 1) -> dict[str, Any]:
     """Return value and interval of an estimate, or of a result of ``mnstudy.stats``.
 
@@ -114,6 +126,15 @@ def interval_of(found: Any, scale: float = 1) -> dict[str, Any]:
     value = found.value if isinstance(found, Estimate) else found.estimate
     ends = {"value": value, "ci_low": found.ci_low, "ci_high": found.ci_high}
     return {name: float(scale * end) for name, end in ends.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why an estimate can be at most inconclusive, in favour of the claim or against it."""
+
+    why: Note
+    favourable: bool = True
+    adverse: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +173,14 @@ class Finding:
     estimate : Estimate or None
         None where the claim could not be tested.
     verdict : str
-        supported, partly supported, inconclusive, contradicted or not testable.
+        supported, partly supported, inconclusive, too small to matter, contradicted or not
+        testable.
+    lacking : tuple of str
+        What a partly supported claim lacks: size, cause or both; ``in_full`` has both.
+    holds : tuple of Hold
+        Why it can be at most inconclusive, whatever the interval.
+    week : float
+        Week of the assessments behind the estimate; nan where no single week counts.
     reasons : tuple of Note
         Why this verdict; ``reason`` has it in words.
     pooled_wording : str
@@ -164,7 +192,7 @@ class Finding:
         How the interval was judged: see ``claims.toml``; margin and null (the value of no effect)
         in the unit of the estimate.
     planned : bool
-        True for a primary claim of the plan; everything else is post hoc.
+        True for a primary claim of the plan; everything else is exploratory.
     family : int
         Claims of the plan whose intervals hold together with this one; 0 outside the family.
     simultaneous : Estimate or None
@@ -198,6 +226,9 @@ class Finding:
     dataset: str
     synthetic: bool
     verdict: str
+    lacking: tuple[str, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    week: float = float("nan")
     reasons: tuple[Note, ...] = ()
     pooled_wording: str = ""
     comparison: str = ""
@@ -226,6 +257,11 @@ class Finding:
 
         def __getattr__(self, name: str) -> Any:
             raise AttributeError(f"a finding has no attribute {name!r}{_nearest(name)}")
+
+    @property
+    def in_full(self) -> str:
+        """The verdict, and what it lacks: ``partly supported (cause)``."""
+        return in_full(self.verdict, self.lacking)
 
     @property
     def reason(self) -> str:
@@ -287,7 +323,8 @@ def lines_of(finding: Finding, size: str) -> list[str]:
     if finding.estimate is not None:
         margin = fmt.number(finding.margin, fmt.decimals_for(finding.margin))
         lines.append(f"{finding.estimate}; margin {margin}")
-    lines.append(f"{finding.verdict}: {finding.reason}")
+    exploratory = "" if finding.planned or finding.n_studies is not None else "exploratory, "
+    lines.append(f"{exploratory}{finding.in_full}: {finding.reason}")
     if finding.certainty:
         lines.append(f"certainty (GRADE-like): {finding.certainty}")
     if finding.estimate is not None:
@@ -301,7 +338,7 @@ COLUMNS = (
     "margin_source", "rule", "comparison", "certainty", "wording", "method", "planned",
     "n_patients", "n_sites", "n_missing", "n_studies", "family", "simultaneous_low",
     "simultaneous_high", "simultaneous_level", "p_holm", "contrary", "notes", "sha256",
-    "plan_sha256",
+    "plan_sha256", "estimand", "analysis_week", "lacking",
 )  # fmt: skip
 
 
@@ -313,8 +350,11 @@ def row(finding: Finding) -> list[object]:
         "title": claim.title,
         "articles": " ".join(claim.articles),
         "contrary": claim.contrary,
+        "estimand": claim.estimand,
+        "analysis_week": finding.week,
         "unit": claim.unit,
         "margin_source": claim.margin_source,
+        "lacking": ", ".join(finding.lacking),
         "notes": " | ".join(finding.notes),
         "estimate": float("nan") if estimate is None else estimate.value,
     }

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from mnstudy.verdicts.finding.finding import Estimate
+from mnstudy.verdicts.finding.finding import Estimate, Hold, in_full
 from mnstudy.words.notes import Note, note, sentences
+
+FAVOURABLE = ("supported", "partly supported")
+ADVERSE = ("contradicted", "too small to matter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A verdict with its reasons."""
+    """A verdict with its reasons; ``lacking`` is what a partly supported claim lacks."""
 
     word: str
     reasons: tuple[Note, ...]
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def in_full(self) -> str:
+        """The word, and what it lacks: ``partly supported (size)``."""
+        return in_full(self.word, self.lacking)
 
     @property
     def reason(self) -> str:
@@ -22,7 +32,14 @@ class Verdict:
 
 
 def judge(
-    estimate: Estimate, *, rule: str, margin: float, comparison: str, null: float = 0.0
+    estimate: Estimate,
+    *,
+    rule: str,
+    margin: float,
+    comparison: str,
+    null: float = 0.0,
+    harm: float | None = None,
+    holds: Sequence[Hold] = (),
 ) -> Verdict:
     """Compare the interval with the margin; the p-value is never looked at.
 
@@ -36,63 +53,102 @@ def judge(
     margin : float
         The smallest difference worth having, or the level that must not be crossed.
     comparison : str
-        What the comparison can carry: randomised, within and rate may be supported; an
-        uncontrolled or observational one is at most partly supported, because its cause is
-        not shown.
+        What the comparison can carry. One that is randomised, and a rate or a level of one group,
+        may have any verdict. Where the comparison is uncontrolled, observational or within the
+        same patients over time, a cause is neither shown nor excluded: at most partly supported,
+        and never contradicted or too small to matter.
     null : float
         The value of no effect (1 for ratios).
+    harm : float, optional
+        The margin mirrored at no effect, where that is not ``2 * null - margin``.
+    holds : sequence of Hold
+        Why the estimate can be at most inconclusive.
 
     Returns
     -------
     Verdict
+        With the interval from L to U, turned so that up favours the claim, in this order: L at or
+        beyond the margin is supported; U below no effect contradicted; U below the margin too small
+        to matter where L lies above the mirrored margin, else contradicted; L above no effect
+        partly supported (size); anything else inconclusive.
     """
-    found = _against_margin(estimate, rule, margin, null)
-    return _cap(found, comparison)
+    mirrored = 2 * null - margin if harm is None else harm
+    found = _against_margin(estimate, rule, margin, null, mirrored)
+    return _held(_capped(found, comparison), holds)
 
 
-def _against_margin(estimate: Estimate, rule: str, margin: float, null: float) -> Verdict:
+def _against_margin(
+    estimate: Estimate, rule: str, margin: float, null: float, harm: float
+) -> Verdict:
     low, high = estimate.ci_low, estimate.ci_high
-    if rule == "below" or (rule == "difference" and estimate.value < null):
-        low, high, null = -high, -low, -null
-        margin = -margin if rule == "below" else margin
-    rule = "superiority" if rule == "difference" else rule
-    if low >= margin and not (rule == "superiority" and low <= null):
-        return _verdict("supported", _SUPPORTED[rule])
-    if high < margin:
-        return _verdict("contradicted", _contradicted(rule, low, high, null))
-    if rule == "superiority" and low > null:
-        return _verdict("partly supported", "excludes_no_effect_only")
-    return _verdict("inconclusive", _INCONCLUSIVE.get(rule, "holds_limit"))
-
-
-def _verdict(word: str, kind: str) -> Verdict:
-    return Verdict(word=word, reasons=(note(kind),))
-
-
-_SUPPORTED = {
-    "superiority": "beyond_margin",
-    "noninferiority": "above_noninferiority",
-    "below": "below_limit",
-    "above": "above_limit",
-}
-_INCONCLUSIVE = {"superiority": "holds_all", "noninferiority": "holds_noninferiority"}
-
-
-def _contradicted(rule: str, low: float, high: float, null: float) -> str:
-    if rule == "noninferiority":
-        return "below_noninferiority"
-    if rule in ("below", "above"):
-        return "wrong_side_of_limit"
+    if rule == "below":
+        low, high, margin = -high, -low, -margin
+    elif rule == "difference" and estimate.value < null:
+        low, high, null, margin, harm = -high, -low, -null, -harm, -margin
+    if rule not in ("superiority", "difference"):
+        return _against_limit(rule, low, high, margin)
+    if low >= margin and low > null:
+        return _verdict("supported", "beyond_margin")
     if high < null:
-        return "other_way"
-    return "smaller_than_margin" if low > null else "short_of_margin"
+        return _verdict("contradicted", "other_way")
+    if high < margin and low > harm:
+        return _verdict("too small to matter", "smaller_than_margin")
+    if high < margin and rule == "superiority":
+        return _verdict("contradicted", "short_of_margin")
+    if low > null:
+        return _verdict("partly supported", "excludes_no_effect_only", "size")
+    return _verdict("inconclusive", "holds_all")
 
 
-_CAPS = {"uncontrolled": "no_comparison_group", "observational": "groups_not_randomised"}
+def _against_limit(rule: str, low: float, high: float, margin: float) -> Verdict:
+    beyond, short, holds = _LIMIT[rule]
+    if low >= margin:
+        return _verdict("supported", beyond)
+    if high < margin:
+        return _verdict("contradicted", short)
+    return _verdict("inconclusive", holds)
 
 
-def _cap(found: Verdict, comparison: str) -> Verdict:
-    if found.word != "supported" or comparison not in _CAPS:
+_LIMIT = {
+    "noninferiority": ("above_noninferiority", "below_noninferiority", "holds_noninferiority"),
+    "below": ("below_limit", "wrong_side_of_limit", "holds_limit"),
+    "above": ("above_limit", "wrong_side_of_limit", "holds_limit"),
+}
+
+
+def _verdict(word: str, kind: str, *lacking: str) -> Verdict:
+    return Verdict(word=word, reasons=(note(kind),), lacking=lacking)
+
+
+_CAPS = {
+    "uncontrolled": ("no_comparison_group", "nothing_to_compare_with"),
+    "observational": ("groups_not_randomised", "groups_may_hide"),
+    "within": ("time_passes", "time_may_hide"),
+}
+
+
+def capped(word: str, comparison: str) -> bool:
+    """Tell whether a comparison cannot carry a verdict about a cause."""
+    return comparison in _CAPS and word in (*FAVOURABLE, *ADVERSE)
+
+
+def _capped(found: Verdict, comparison: str) -> Verdict:
+    if not capped(found.word, comparison):
         return found
-    reason = note("capped", found=found.reasons, why=note(_CAPS[comparison]))
-    return Verdict(word="partly supported", reasons=(reason,))
+    unshown, hidden = (note(kind) for kind in _CAPS[comparison])
+    if found.word in ADVERSE:
+        return _but(found, "inconclusive", hidden)
+    partly = _but(found, "partly supported", unshown, "capped_too" if found.lacking else "capped")
+    return replace(partly, lacking=(*found.lacking, "cause"))
+
+
+def _held(found: Verdict, holds: Sequence[Hold]) -> Verdict:
+    for hold in holds:
+        held = hold.favourable if found.word in FAVOURABLE else hold.adverse
+        if found.word in (*FAVOURABLE, *ADVERSE) and held:
+            found = _but(found, "inconclusive", hold.why)
+    return found
+
+
+def _but(found: Verdict, word: str, why: Note, kind: str = "capped") -> Verdict:
+    return Verdict(word=word, reasons=(note(kind, found=found.reasons, why=why),))

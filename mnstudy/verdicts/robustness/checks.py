@@ -11,8 +11,8 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.finding.finding import Finding
-from mnstudy.verdicts.robustness.engines import cluster_robust, ranks, unadjusted
-from mnstudy.verdicts.robustness.missing import Lost, complete_sites, impute_lost, imputed
+from mnstudy.verdicts.robustness.engines import other_model, ranks, unadjusted
+from mnstudy.verdicts.robustness.missing import carried_forward, imputed
 from mnstudy.verdicts.robustness.rows import (
     COLUMNS,
     CheckContext,
@@ -23,21 +23,19 @@ from mnstudy.verdicts.robustness.rows import (
 )
 from mnstudy.verdicts.robustness.worst_case import worst_case
 
-CHECKS: dict[str, Callable[[CheckContext, Lost], list[Row]]] = {
-    "margins": lambda asked, lost: over_margins(asked.finding),
-    "adjustment": lambda asked, lost: unadjusted(asked),
-    "cluster-robust": lambda asked, lost: cluster_robust(asked),
-    "ranks": lambda asked, lost: ranks(asked),
-    "missing": lambda asked, lost: [
-        *complete_sites(asked, lost),
-        *imputed(asked, lost),
+CHECKS: dict[str, Callable[[CheckContext, int], list[Row]]] = {  # each takes a seed
+    "margins": lambda asked, rng: over_margins(asked.finding),
+    "adjustment": lambda asked, rng: unadjusted(asked),
+    "model": lambda asked, rng: other_model(asked),
+    "ranks": lambda asked, rng: ranks(asked),
+    "missing": lambda asked, rng: [
+        *carried_forward(asked),
+        *imputed(asked, rng=rng),
         *worst_case(asked),
     ],
-    "clinics": lambda asked, lost: without_each_clinic(asked),
-    "scar types": lambda asked, lost: in_each_scar_type(asked),
+    "clinics": lambda asked, rng: without_each_clinic(asked),
+    "scar types": lambda asked, rng: in_each_scar_type(asked),
 }
-
-NOTHING_LOST = Lost(sites=pd.Series(dtype=bool), values={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,38 +45,20 @@ class Checks:
     cohort: Cohort
     confidence_level: float
 
-    def rows(
-        self,
-        findings: Iterable[Finding],
-        checks: Sequence[str],
-        *,
-        rng: int,
-        lost: Lost | None = None,
-    ) -> list[Row]:
-        """Run the named checks on every tested finding; ``lost`` is imputed where it is needed."""
+    def rows(self, findings: Iterable[Finding], checks: Sequence[str], *, rng: int) -> list[Row]:
+        """Run the named checks on every tested finding."""
         if self.cohort.study.cluster == "clinic_id":  # what was not printed is not lost
             checks = [name for name in checks if name != "missing"]
         # the copy holds columns of one type together, which are quicker to cut
         cohort = replace(self.cohort, data=self.cohort.data.copy())
-        sites = cohort.sites()
-        tested = [self._asked(f, cohort, sites) for f in findings if f.estimate is not None]
+        tested = [self._asked(f, cohort) for f in findings if f.estimate is not None]
+        return [row for asked in tested for name in checks for row in CHECKS[name](asked, rng)]
 
-        if lost is None:
-            needed = "missing" in checks and bool(tested)
-            lost = impute_lost(self.cohort, rng=rng) if needed else NOTHING_LOST
-        return [row for asked in tested for name in checks for row in CHECKS[name](asked, lost)]
-
-    def _asked(self, finding: Finding, cohort: Cohort, sites: pd.DataFrame) -> CheckContext:
+    def _asked(self, finding: Finding, cohort: Cohort) -> CheckContext:
         level = self.confidence_level
         if finding.simultaneous is not None:
             level = bonferroni_level(level, finding.family)
-        question = Question(
-            claim=finding.claim,
-            cohort=cohort,
-            sites=sites,
-            confidence_level=level,
-            brief=True,
-        )
+        question = Question.ask(finding.claim, cohort, level, brief=True)
         return CheckContext(finding=finding, question=question)
 
 

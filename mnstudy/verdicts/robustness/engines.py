@@ -1,4 +1,4 @@
-"""The same rows through another engine: robust errors, no adjustment, ranks."""
+"""The same rows through another engine: the other model, no adjustment, ranks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from mnstudy.verdicts.robustness.rows import CheckContext, Row, asked_again, jud
 from mnstudy.words.notes import Count, Note, note
 
 
-def cluster_robust(asked: CheckContext) -> list[Row]:
-    """Estimate again without random intercepts."""
-    question = replace(asked.question, choices=Choices(engine="cluster-robust"))
-    choice = note("with_robust_errors")
-    return asked_again(asked, question, check="cluster-robust", choice=choice, other_method=True)
+def other_model(asked: CheckContext) -> list[Row]:
+    """Estimate again with random intercepts, or without them where they are the usual model."""
+    robust = asked.question.engine == "robust"
+    question = replace(asked.question, choices=Choices(engine="mixed" if robust else "robust"))
+    choice = note("with_random_intercepts" if robust else "with_robust_errors")
+    return asked_again(asked, question, check="model", choice=choice, other_method=True)
 
 
 def unadjusted(asked: CheckContext) -> list[Row]:

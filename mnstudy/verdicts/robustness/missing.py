@@ -1,4 +1,4 @@
-"""Lost results: complete sites only, multiple imputation, and how far off it may be."""
+"""Lost results: the last one seen, multiple imputation, and how far off it may be."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from textwrap import shorten
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.describe.flow import lost_sites
-from mnstudy.cohort.table import OUTCOMES, Cohort, is_baseline
+from mnstudy.cohort.table import OUTCOMES, assessed_at, is_baseline
+from mnstudy.cohort.weeks import LAST, nearest_rows
 from mnstudy.stats.missing.imputation import impute_clustered, pool_imputations
 from mnstudy.stats.mixed.model import random_intercept_batch
 from mnstudy.verdicts.analyses import Question, model
 from mnstudy.verdicts.analyses.answer import estimate_claim
-from mnstudy.verdicts.analyses.question import PLAIN_NEEDLING, UNIT, Layout, select_arm
+from mnstudy.verdicts.analyses.question import UNIT, Layout
 from mnstudy.verdicts.finding.finding import Estimate
 from mnstudy.verdicts.robustness.rows import (
     CheckContext,
@@ -29,121 +29,117 @@ from mnstudy.words.notes import Count, Note, note
 
 OUTCOME = OUTCOMES[0]
 ANALYSES = ("improvement", "arm_contrast", "depth_contrast", "slope")
-EXPLAINED_BY = ("treatment", "adjunct", *model.ADJUST_FOR)
 IMPUTATIONS = 50
 FURTHEST = 60.0  # points; beyond it an unseen result would be out of the plausible range
 STEP = 2.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
-    """Sites whose result is lost, by (patient, site), and the values drawn for each of them."""
+def last_seen(question: Question) -> Question:
+    """Return the question with the last known result of each site in place of a lost one."""
+    sites, known = question.sites, assessed_at(question.cohort.data, OUTCOMES, LAST)
+    keys = pd.MultiIndex.from_frame(sites[UNIT])
+    last = known.set_index(UNIT)[OUTCOME].reindex(keys).to_numpy(dtype="float64")
+    score = sites[OUTCOME].astype("float64")
+    return replace(question, sites=sites.assign(**{OUTCOME: score.where(score.notna(), last)}))
 
-    sites: pd.Series
-    values: Mapping[tuple[str, str], np.ndarray]
-    problem: Note | None = None
+
+def carried_forward(asked: CheckContext) -> list[Row]:
+    """Estimate again with the last result seen of each site, where that at the week is lost."""
+    question = last_seen(asked.question)
+    filled = int((asked.question.sites[OUTCOME].isna() & question.sites[OUTCOME].notna()).sum())
+    if not filled or not _about_improvement(asked):
+        return []
+    choice = note("carried_forward", sites=Count(n=filled, noun="site"))
+    return asked_again(asked, question, check="missing", choice=choice)
 
 
-def impute_lost(cohort: Cohort, *, rng: int) -> Lost:
-    """Draw the lost results of a cohort once, for every claim to use.
+def imputed(asked: CheckContext, *, rng: int) -> list[Row]:
+    """Estimate again with the lost results imputed, then ever better or worse than expected.
 
     They are drawn given treatment, topical, severity, scar type, clinic and the last result seen
     before (Rubin 1987, doi 10.1002/9780470316696).
     """
-    sites = cohort.sites()
-    lost = lost_sites(cohort, sites)
-    if not lost.any():
-        return Lost(sites=lost, values={})
-    base = pd.DataFrame({"intercept": 1.0}, index=sites.index)
-    seen = _seen_before(cohort, sites, lost)
-    base["seen before"] = seen.fillna(seen.mean()) if seen.notna().any() else 0.0
-    if base["seen before"].nunique() < 2:
-        base = base[["intercept"]]
-    extra, _ = model.covariates(sites, EXPLAINED_BY, beside=base)
-    # a level seen among the lost only tells nothing: it counts with the commonest one
-    told = model.independent(base[~lost], extra[~lost])
-    y = sites[OUTCOME].astype("float64").mask(lost)
-    X = pd.concat([base, extra[told]], axis=1)
-    try:
-        drawn = impute_clustered(y, X, sites["patient_id"].to_numpy(), m=IMPUTATIONS, rng=rng)
-    except ValueError as error:
-        reason = shorten(str(error), 160, placeholder=" ...")
-        return Lost(sites=lost, values={}, problem=note("not_imputed", error=reason))
-    keys = [tuple(x) for x in sites[UNIT].astype("str").to_numpy()[drawn.rows]]
-    return Lost(sites=lost, values=dict(zip(keys, drawn.values.T, strict=True)))
-
-
-def _seen_before(cohort: Cohort, sites: pd.DataFrame, lost: pd.Series) -> pd.Series:
-    """Return the last known score before the result: for a lost site, the last one there is."""
-    data = cohort.data
-    keys = [k for k in ("weeks", "session_count", "weeks_since_last_session") if k in data]
-    known = data[data[OUTCOME].notna() & ~is_baseline(data)]
-    ordered = known.sort_values(keys, kind="stable", na_position="first").groupby(UNIT)[OUTCOME]
-    back = {n: ordered.nth(-n) for n in (1, 2)}
-    rows = {n: known.loc[s.index, UNIT].assign(score=s) for n, s in back.items()}
-    last, one_before = (sites[UNIT].merge(rows[n], how="left", on=UNIT)["score"] for n in (1, 2))
-    return pd.Series(np.where(lost, last, one_before), index=sites.index, dtype="float64")
-
-
-def complete_sites(asked: CheckContext, lost: Lost) -> list[Row]:
-    """Estimate again from the sites whose planned result was seen."""
-    if not _concerned(asked, lost):
-        return []
-    choice = note("complete_sites", sites=Count(n=int(lost.sites.sum()), noun="site"))
-    sites = asked.question.sites.copy()
-    sites[OUTCOME] = sites[OUTCOME].mask(lost.sites.to_numpy())
-    question = replace(asked.question, sites=sites)
-    return asked_again(asked, question, check="missing", choice=choice)
-
-
-def imputed(asked: CheckContext, lost: Lost) -> list[Row]:
-    """Estimate again with the lost results imputed, then ever better or worse than expected."""
-    if not _concerned(asked, lost):
+    question = asked.question
+    lost = question.sites[OUTCOME].isna()
+    arms = [keys_of(rows) for rows in question.compared_sites().values()]
+    if not _about_improvement(asked) or not any(
+        keys_of(question.sites[lost]) & arm for arm in arms
+    ):
         return []
     choice = note("lost_imputed", times=IMPUTATIONS)
-    if lost.problem is not None:
-        return [refused_row(asked.finding, check="missing", choice=choice, reason=lost.problem)]
-    sites = asked.question.sites.copy()
-    drawn = [lost.values.get(tuple(key)) for key in sites[UNIT].astype("str").to_numpy()]
+    try:
+        values = _drawn(question, lost, rng)
+    except ValueError as error:
+        problem = note("not_imputed", error=shorten(str(error), 160, placeholder=" ..."))
+        return [refused_row(asked.finding, check="missing", choice=choice, reason=problem)]
+    drawn = [values.get(key) for key in question.sites[UNIT].astype("str").itertuples(False, None)]
     first = [np.nan if d is None else d[0] for d in drawn]
-    sites[OUTCOME] = sites[OUTCOME].mask(lost.sites.to_numpy(), first)
-    question = replace(asked.question, sites=sites)
+    score = question.sites[OUTCOME].astype("float64").mask(lost, first)
+    question = replace(question, sites=question.sites.assign(**{OUTCOME: score}))
     layout = estimate_claim(question).layout
     if layout is None or layout.sites is None:
         reason = note("lost_were_averaged")
         return [refused_row(asked.finding, check="missing", choice=choice, reason=reason)]
+    shifted = arms[0] & set(values)
     imputation = _Imputation(
-        asked=asked,
-        question=question,
-        layout=layout,
-        lost=lost,
-        shifted=_shifted(question, asked, lost),
+        asked=asked, question=question, layout=layout, values=values, shifted=shifted
     )
     row = imputation.row("missing", choice, imputation.pooled(0.0))
     return [row, *imputation.tipping(str(row["verdict"]))]
 
 
-def _concerned(asked: CheckContext, lost: Lost) -> bool:
-    params = asked.question.params
-    about = params.get("outcome", OUTCOME) == OUTCOME
-    return bool(lost.sites.any()) and about and asked.finding.claim.analysis in ANALYSES
+def keys_of(sites: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return patient and site of each row."""
+    return set(sites[UNIT].astype("str").itertuples(index=False, name=None))
 
 
-def _shifted(question: Question, asked: CheckContext, lost: Lost) -> set[tuple[str, str]]:
-    """Return the lost sites whose results are varied: those of the arm the claim is about."""
-    arm = asked.question.params.get("treated", PLAIN_NEEDLING)
-    sites = select_arm(question.sites, arm) if isinstance(arm, dict) else question.sites
-    return {tuple(k) for k in sites[UNIT].astype("str").to_numpy()} & set(lost.values)
+def _about_improvement(asked: CheckContext) -> bool:
+    about = asked.question.params.get("outcome", OUTCOME) == OUTCOME
+    return about and asked.finding.claim.analysis in ANALYSES
+
+
+def _drawn(question: Question, lost: pd.Series, rng: int) -> dict[tuple[str, str], np.ndarray]:
+    """Draw the lost results, by patient and site."""
+    sites = question.sites
+    base = pd.DataFrame({"intercept": 1.0}, index=sites.index)
+    seen = _seen_before(question)
+    base["seen before"] = seen.fillna(seen.mean()) if seen.notna().any() else 0.0
+    received = [model.indicators(sites[c]) for c in ("treatment", "adjunct") if c in sites]
+    base = pd.concat([base, *received], axis=1)
+    base = base[model.independent(np.empty((len(base), 0)), base)]
+    extra, _ = model.covariates(sites, model.ADJUST_FOR, beside=base)
+    X = pd.concat([base, extra], axis=1)
+    # a level seen among the lost only tells nothing: it counts with the commonest one
+    X = X[model.independent(np.empty((int((~lost).sum()), 0)), X[~lost])]
+    y = sites[OUTCOME].astype("float64")
+    drawn = impute_clustered(
+        y.to_numpy(), X, sites["patient_id"].to_numpy(), m=IMPUTATIONS, rng=rng
+    )
+    keys = sites[UNIT].astype("str").to_numpy()[drawn.rows]
+    return dict(zip(map(tuple, keys), drawn.values.T, strict=True))
+
+
+def _seen_before(question: Question) -> pd.Series:
+    """Return the last known score before the window of the week; without weeks there is none."""
+    data, week = question.cohort.data, question.week
+    known = data[data[OUTCOME].notna() & ~is_baseline(data)]
+    if "weeks" in known and week.chosen != "last":
+        known = known[known["weeks"].lt(week.low).fillna(False).astype(bool)]
+    else:
+        known = known.iloc[:0]
+    last = nearest_rows(known, LAST).set_index(UNIT)[OUTCOME]
+    keys = pd.MultiIndex.from_frame(question.sites[UNIT])
+    return pd.Series(last.reindex(keys).to_numpy(dtype="float64"), index=question.sites.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Imputation:
-    """A claim with its lost results imputed; those of the sites in ``shifted`` can be moved."""
+    """The rows behind an estimate with the values drawn for the lost, and which are varied."""
 
     asked: CheckContext
     question: Question
     layout: Layout
-    lost: Lost
+    values: Mapping[tuple[str, str], np.ndarray]
     shifted: set[tuple[str, str]]
 
     def row(self, check: str, choice: Note, estimate: Estimate) -> Row:
@@ -174,7 +170,7 @@ class _Imputation:
 
     def _outcomes(self, delta: float) -> np.ndarray:
         """Return one column of outcomes for each imputation, those of the shifted sites moved."""
-        layout, values = self.layout, self.lost.values
+        layout, values = self.layout, self.values
         assert layout.sites is not None
         outcomes = np.repeat(layout.y.to_numpy()[:, None], IMPUTATIONS, axis=1)
         keys = zip(layout.patients.astype("str"), layout.sites.astype("str"), strict=True)

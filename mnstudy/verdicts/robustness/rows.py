@@ -84,7 +84,12 @@ def one_note(reasons: tuple[Note, ...]) -> Note:
 def verdict_of(finding: Finding, estimate: Estimate, margin: float) -> Verdict:
     """Judge an estimate as the finding was judged, against this margin."""
     return judge(
-        estimate, rule=finding.rule, margin=margin, comparison=finding.comparison, null=finding.null
+        estimate,
+        rule=finding.rule,
+        margin=margin,
+        comparison=finding.comparison,
+        null=finding.null,
+        holds=finding.holds,
     )
 
 
@@ -106,7 +111,7 @@ def over_margins(finding: Finding) -> list[Row]:
         usual = verdict_of(finding, estimate, finding.margin)
         if found.word == "supported" and usual.word != finding.verdict:
             # what lowered the verdict, as too few studies, lowers it at every margin
-            found = Verdict(word="partly supported", reasons=finding.reasons)
+            found = replace(found, word="partly supported", reasons=finding.reasons)
         choice = note("margin_of", margin=margin, unit=estimate.unit)
         row = judged_row(finding, check="margins", choice=choice, estimate=estimate)
         reason = one_note(found.reasons)

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.describe.flow import lost_sites
 from mnstudy.cohort.schema.problems import Problem, ValidationReport
 from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import OUTCOMES, Cohort
@@ -27,11 +26,12 @@ from mnstudy.verdicts.analyses.question import Choices
 from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import select
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
+from mnstudy.verdicts.robustness.missing import last_seen
 from mnstudy.verdicts.robustness.rows import judged_row
 from mnstudy.words.notes import as_given, note
 
 ADJUST = {"usual": None, "severity": ("baseline_severity",), "none": ()}
-ENGINE = {"random_intercepts": "mixed", "cluster_robust": "cluster-robust"}
+ENGINE = {"cluster_robust": "robust", "random_intercepts": "mixed"}
 # the kind of choice that each of the ``Choices`` of an analysis is
 KIND = {"engine": "errors", "adjust": "covariates", "topicals": "topicals"}
 Specification = Mapping[str, str]
@@ -155,13 +155,7 @@ def specification_curve(
     ValidationReport(source="study.toml", rows=0, problems=tuple(problems)).raise_if_bad()
     cohort = cohort.in_order()
     level = _level(cohort, claim) if confidence_level is None else confidence_level
-    asked = Question(
-        claim=select(claim, own_claims(cohort.study))[0],
-        cohort=cohort,
-        sites=cohort.sites(),
-        confidence_level=level,
-        brief=True,
-    )
+    asked = Question.ask(select(claim, own_claims(cohort.study))[0], cohort, level, brief=True)
     return _curve(asked, rng, n_resamples)
 
 
@@ -176,9 +170,8 @@ def _curve(asked: Question, rng: int, n_resamples: int) -> SpecificationCurve:
                 reasons=finding.reasons,
             )
         )
-    lost = lost_sites(cohort, asked.sites).to_numpy()
-    tried = list(combinations(cohort, any_lost=bool(lost.any())))
-    distinct = _distinct(answers(asked, tried, lost))
+    tried = list(combinations(cohort, any_lost=bool(asked.sites[OUTCOMES[0]].isna().any())))
+    distinct = _distinct(answers(asked, tried))
     joint = _joint(asked, [found for _, found in distinct], rng, n_resamples)
     return SpecificationCurve(
         finding=finding,
@@ -282,7 +275,7 @@ def combinations(cohort: Cohort, *, any_lost: bool) -> Iterator[Specification]:
 
 
 def answers(
-    asked: Question, specifications: Sequence[Specification], lost: np.ndarray
+    asked: Question, specifications: Sequence[Specification]
 ) -> list[tuple[Specification, Answer]]:
     """Answer a question under each combination of choices; those that cannot answer are left out.
 
@@ -295,7 +288,7 @@ def answers(
         if any(one.items() <= chosen.items() for one in decided):
             continue
         noted = _Noted(_choices(chosen))
-        sites = _sites(asked.sites, chosen, lost)
+        sites = _sites(asked, chosen)
         try:
             question = replace(asked, choices=cast(Choices, noted), sites=sites)
             found.append((chosen, estimate_claim(question)))
@@ -326,11 +319,11 @@ def _choices(chosen: Specification) -> Choices:
     )
 
 
-def _sites(sites: pd.DataFrame, chosen: Specification, lost: np.ndarray) -> pd.DataFrame:
+def _sites(asked: Question, chosen: Specification) -> pd.DataFrame:
     score = OUTCOMES[0]
+    carried = chosen["result"] == "last_seen"
+    sites = (last_seen(asked) if carried else asked).sites
     if chosen["class"] != "middle":
         end = sites[f"improvement_{chosen['class']}"]
         sites = sites.assign(**{score: end.fillna(sites[score])})
-    if chosen["result"] == "seen_to_the_end":
-        sites = sites.assign(**{score: sites[score].mask(lost)})
     return sites

@@ -8,13 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.cohort.describe.flow import lost_sites
 from mnstudy.cohort.schema.columns import columns
-from mnstudy.cohort.table import Cohort, is_baseline
+from mnstudy.cohort.table import is_baseline
 from mnstudy.verdicts.analyses import NotTestable, Question
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
-    UNTREATED,
     after_a_session,
     scar_type_filter,
     select_arm,
@@ -65,8 +63,8 @@ def _of_scores(question: Question) -> Iterator[Case]:
     sites = question.sites
     inside = scar_type_filter(sites, question.params)
     treated = select_arm(inside, question.params.get("treated", question.needled)).index
-    reference = select_arm(inside, question.params.get("reference", UNTREATED)).index
-    unknown = _unknown(question.cohort, sites, SCORE)
+    reference = select_arm(inside, question.params.get("reference", question.control)).index
+    unknown = sites[SCORE].isna()
     n = int(unknown[treated.union(reference)].sum())
     if not n:
         return
@@ -85,7 +83,7 @@ def _of_shares(question: Question) -> Iterator[Case]:
     sites, outcome = question.sites, question.params["outcome"]
     spec = {**columns(), **question.cohort.study.measures}[outcome]
     arm = select_arm(sites, NEEDLED).index
-    unknown = _unknown(question.cohort, sites, outcome)
+    unknown = sites[outcome].isna()
     n = int(unknown[arm].sum())
     if not n or spec.low is None or spec.high is None:
         return
@@ -94,10 +92,6 @@ def _of_shares(question: Question) -> Iterator[Case]:
         value[arm] = value[arm].mask(unknown[arm], end)
         choice = note("unseen_at_end", sites=Count(n=n, noun="site"), end=what)
         yield replace(question, sites=sites.assign(**{outcome: value})), choice
-
-
-def _unknown(cohort: Cohort, sites: pd.DataFrame, outcome: str) -> pd.Series:
-    return sites[outcome].isna() | lost_sites(cohort, sites)
 
 
 def _of_rates(question: Question) -> Iterator[Case]:

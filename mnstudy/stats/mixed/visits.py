@@ -1,0 +1,432 @@
+"""Linear model of repeated visits with an unstructured covariance within patients (MMRM).
+
+The covariance over visits is linear in its own elements, V = sum_r s_r G_r with G_r of ones and
+zeros, so that gradient, Hessian and expected information of the REML likelihood are closed forms
+(Harville 1977) and Kenward-Roger needs no second derivatives. A visit that a patient missed is a
+row of zeros in V^-1: patients who missed the same visits share one inverse and one table of
+cross-products, and after one pass over the rows the cost is in patterns of missing visits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnstudy.errors import DesignError
+from mnstudy.stats.mixed.degrees_of_freedom import (
+    DfMethod,
+    Precision,
+    f_p_value,
+    f_test,
+    from_information,
+    on_columns,
+)
+from mnstudy.stats.mixed.design import (
+    Array,
+    Codes,
+    Mask,
+    ModelRows,
+    as_float,
+    factorize,
+    read_one,
+)
+from mnstudy.stats.mixed.fit import FTest, LinearFit, inference, weight_rows
+from mnstudy.stats.mixed.solve import CONSTANT, Df, check_df
+from mnstudy.stats.mixed.sums import BasisSums, basis_sums
+from mnstudy.stats.result import check_aligned
+
+# Newton steps, and halvings of one step, before the search is given up.
+STEPS, HALVINGS = 100, 40
+# Length of the step, in standard errors of the covariance, at which the maximum is reached.
+CONVERGED = 1e-8
+# Eigenvalue of the correlation of visits below which the likelihood grows without limit.
+SINGULAR = 1e-5
+# Curvature of the deviance, relative to its largest, that rounding alone can leave.
+FLAT = 1e-13
+UNKNOWN = (
+    "the patients who have two visits both are too few for the covariance of the visits beside "
+    "these columns; use fewer visits or columns, or a random intercept per patient"
+)
+NO_MAXIMUM = (
+    "the search for the covariance of the visits did not converge; use fewer visits or columns, "
+    "or a random intercept per patient"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class VisitFit(LinearFit):
+    """A linear model of repeated visits, fitted by REML.
+
+    ``visit_covariance`` is the covariance of two visits of one patient, visits by visits;
+    ``covariance`` is that of the coefficients, as in every fit.
+    """
+
+    visit_covariance: pd.DataFrame
+    log_likelihood: float
+    df_method: DfMethod
+    _precision: Precision
+    _beta: Array
+
+    @property
+    def n_patients(self) -> int:
+        """Patients with at least one complete row."""
+        return self.n_groups
+
+    def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
+        found = inference(self._precision, self._beta, rows, confidence_level)
+        return {column: array[0] for column, array in found.items()}
+
+    def test(self, weights: Any) -> FTest:
+        """Test that every weighted sum is zero, with a Satterthwaite or Kenward-Roger F.
+
+        Parameters
+        ----------
+        weights : array of shape (q, p), or list of column names
+            Rows that depend on the others are recognised and do not count.
+        """
+        f, q, df = f_test(self._precision, self._beta[0], weight_rows(weights, self.names))
+        return FTest(f=f, df_num=q, df_den=df, p_value=f_p_value(f, q, df))
+
+    def _footer(self) -> list[str]:
+        spread = np.sqrt(np.diag(self.visit_covariance))
+        each = ", ".join(
+            f"{v}: {s:.4g}" for v, s in zip(self.visit_covariance, spread, strict=True)
+        )
+        return [
+            f"{100 * self.confidence_level:g}% intervals, {self.df_method} df, REML, unstructured",
+            f"standard deviation at visit {each}",
+            f"n = {self.n_obs} rows of {self.n_groups} patients; {self.n_missing} left out "
+            "(missing)",
+        ]
+
+
+def visit_model(
+    y: Any,
+    X: Any,
+    patients: Any,
+    visits: Any,
+    names: Sequence[str] | None = None,
+    *,
+    df: Df = "satterthwaite",
+    confidence_level: float = 0.95,
+) -> VisitFit:
+    r"""Fit y = X beta + e by REML, e correlated within patients in any way over the visits.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        Outcome, in its own unit.
+    X : array of shape (n, p)
+        All columns; an intercept is a column of ones and is not added. For the difference of two
+        arms at one visit: an indicator of each visit, the arm by each visit, baseline by visit.
+    patients : sequence of length n
+        Label of the patient of each row; any hashable values.
+    visits : sequence of length n
+        Visit of each row, at most one row per patient and visit. An ordered categorical keeps its
+        order, other labels are sorted; the order matters for display only.
+    names : sequence of str, optional
+        Names of the columns; a frame's own, or x0, x1, …, when not given.
+    df : {"satterthwaite", "kenward-roger"}
+        How degrees of freedom are found; Kenward-Roger also corrects the standard errors.
+    confidence_level : float
+        Level of the two-sided intervals.
+
+    Returns
+    -------
+    VisitFit
+
+    Raises
+    ------
+    DesignError
+        One visit only, a patient with two rows at a visit, two visits that no patient has both,
+        or too few patients for the covariance of the visits.
+    ValueError
+        Shapes differ, columns are collinear (they are named), the outcome is constant, or the
+        search does not converge.
+
+    Notes
+    -----
+    Rows with a missing value in y, X, patients or visits are left out and counted in
+    ``n_missing``; a patient counts with the visits she has. Estimates are valid when values are
+    missing at random: given her columns and the visits seen, whether a visit is missing does not
+    depend on its value.
+
+    The REML log-likelihood of the elements s of the covariance, up to a constant, is
+
+    .. math:: -\tfrac12 \{\log|V| + \log|X'V^{-1}X| + y'Py\}, \quad
+        P = V^{-1} - V^{-1}X(X'V^{-1}X)^{-1}X'V^{-1},
+
+    with :math:`-\tfrac12\{tr(PG_r) - y'PG_rPy\}` as derivative by :math:`s_r` and
+    :math:`tr(PG_rPG_s) / 2` as expected information. Satterthwaite's df take the observed
+    information, Kenward-Roger's the expected one.
+
+    The covariance is taken to be the same in all arms, and errors as normal. Without missing visits
+    and covariates, the difference of two arms at a visit is the two-sample t-test of that visit.
+    Where few patients have all visits, many visits and columns can leave some sum of visits without
+    any error: the likelihood then has no maximum, and the fit is refused.
+
+    References
+    ----------
+    Harville (1977), doi 10.1080/01621459.1977.10480998. Kenward & Roger (1997),
+    doi 10.2307/2533558. Mallinckrodt et al. (2008), doi 10.1177/009286150804200402.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.array([5.0, 4.1, 6.2, 5.0, 4.8, 4.4, 5.5, 2.9, 6.0, 3.8, 5.1, 2.0])
+    >>> late, treated = np.tile([0.0, 1.0], 6), np.repeat([0.0, 1.0], 6)
+    >>> X = np.column_stack([1 - late, late, treated * (1 - late), treated * late])
+    >>> names = ["early", "late", "treated early", "treated late"]
+    >>> fit = visit_model(y, X, np.repeat(list("abcdef"), 2), late, names)
+    >>> print(fit.contrast("treated late", name="treated late"))
+    treated late: -1.6 (95% CI -3.219 to 0.01893), t = -2.74, df = 4, p = 0.0517
+    """
+    check_df(df)
+    design, place, labels = _read(y, X, patients, visits, names)
+    base = basis_sums(design)
+    if base.exact[0]:
+        raise ValueError(CONSTANT)
+    patterns = _patterns(design, base, place, labels)
+    point, slopes = _maximise(patterns, labels)
+    precision = _precision(patterns, point, slopes, base.basis, df)
+    beta = (base.offset[:, 0] + base.basis @ point.beta)[None]
+    found = inference(precision, beta, np.eye(len(design.names)), confidence_level)
+    index = pd.Index(design.names, name="name")
+    return VisitFit(
+        coefficients=pd.DataFrame({key: a[0] for key, a in found.items()}, index=index),
+        covariance=precision.covariance[0],
+        n_obs=len(design.x),
+        n_groups=len(design.sizes),
+        n_missing=design.n_missing,
+        confidence_level=confidence_level,
+        visit_covariance=pd.DataFrame(point.sigma, index=labels, columns=labels),
+        log_likelihood=_log_likelihood(design, base, point),
+        df_method=precision.method,
+        _precision=precision,
+        _beta=beta,
+    )
+
+
+def _read(
+    y: Any, x: Any, patients: Any, visits: Any, names: Sequence[str] | None
+) -> tuple[ModelRows, Codes, pd.Index]:
+    """Complete rows, the visit of each as a number, and the labels of the visits in order."""
+    check_aligned(y=y, X=x, patients=patients, visits=visits)
+    outcome = np.array(as_float(y, "y"))
+    place, labels = factorize(visits, sort=True)
+    if len(place) != len(outcome):
+        raise ValueError(
+            f"y has {len(outcome)} rows and visits has {len(place)}; "
+            "they must describe the same rows"
+        )
+    outcome[place < 0] = np.nan
+    design = read_one(outcome, x, patients, names)
+    place = place if design.kept is None else place[design.kept]
+    used, place = np.unique(place, return_inverse=True)
+    if len(used) < 2:
+        raise DesignError(
+            f"all rows are of one visit ({labels[used[0]]}); a model of visits needs two or more: "
+            "use arm_difference or ancova for one"
+        )
+    repeated = len(place) - len(np.unique(design.codes * len(used) + place))
+    if repeated:
+        raise DesignError(
+            f"{repeated} rows repeat a visit that their patient already has; give one row per "
+            "patient and visit, such as the mean of several sites"
+        )
+    return design, place, pd.Index(labels[used], name="visit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Patterns:
+    """Patients who have the same visits, together: k patterns, t visits, p columns, r elements.
+
+    The last of the p + 1 ``crossed`` columns is the residual of ordinary least squares, the others
+    are the columns on an orthonormal basis.
+    """
+
+    both: Mask  # (k, t, t): the pattern has both visits
+    counts: Array  # (k,): patients
+    crossed: Array  # (k, t, t, p + 1, p + 1): cross-products of the rows of two visits
+    elements: Array  # (r, t, t): where each element of the covariance stands
+
+
+def _patterns(design: ModelRows, base: BasisSums, place: Codes, labels: pd.Index) -> _Patterns:
+    """Go through the rows once, and refuse a pair of visits that nobody has."""
+    n, t, width = len(design.sizes), len(labels), design.x.shape[1] + 1
+    seen, rows = np.zeros((n, t), dtype=bool), np.zeros((n, t, width))
+    seen[design.codes, place] = True
+    rest = design.y - design.x @ base.offset
+    rows[design.codes, place] = np.hstack([design.x @ base.basis, rest])
+    together = seen.T.astype(int) @ seen
+    alone = [
+        f"{labels[a]} and {labels[b]}" for a, b in combinations(range(t), 2) if not together[a, b]
+    ]
+    if alone:
+        raise DesignError(
+            f"no patient has both visits {'; '.join(alone)}, so their covariance cannot be "
+            "estimated; leave out one visit of each pair"
+        )
+    kinds, kind, counts = np.unique(seen, axis=0, return_inverse=True, return_counts=True)
+    flat = [rows[kind.ravel() == k].reshape(-1, t * width) for k in range(len(kinds))]
+    crossed = np.stack([part.T @ part for part in flat]).reshape(-1, t, width, t, width)
+    upper = np.triu_indices(t)
+    elements = np.zeros((len(upper[0]), t, t))
+    elements[np.arange(len(upper[0])), *upper] = 1.0
+    return _Patterns(
+        both=kinds[:, :, None] & kinds[:, None, :],
+        counts=counts.astype(float),
+        crossed=np.ascontiguousarray(crossed.swapaxes(2, 3)),
+        elements=np.maximum(elements, elements.swapaxes(1, 2)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Point:
+    """The likelihood at one covariance of the visits; ``deviance`` is -2 log L plus a constant."""
+
+    sigma: Array  # (t, t)
+    inverse: Array  # (k, t, t): zero where the pattern lacks a visit
+    beta: Array  # (p,): what generalised least squares adds to ordinary least squares
+    phi: Array  # (p, p): (X' V^-1 X)^-1
+    deviance: float
+
+
+def _evaluate(patterns: _Patterns, sigma: Array) -> _Point:
+    """Return the likelihood at ``sigma``; LinAlgError where that is no covariance."""
+    padded = np.where(patterns.both, sigma, np.eye(len(sigma)))
+    factor = np.linalg.cholesky(padded)
+    log_det = 2.0 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+    inverse = np.where(patterns.both, np.linalg.inv(padded), 0.0)
+    total = np.tensordot(inverse, patterns.crossed, 3)
+    xx, xy = total[:-1, :-1], total[:-1, -1]
+    phi = np.linalg.inv(xx)
+    beta = phi @ xy
+    deviance = patterns.counts @ log_det + np.linalg.slogdet(xx)[1] + total[-1, -1] - xy @ beta
+    return _Point(sigma=sigma, inverse=inverse, beta=beta, phi=phi, deviance=float(deviance))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Slopes:
+    """Derivatives of the deviance by the r elements of the covariance, and their parts."""
+
+    score: Array  # (r,)
+    expected: Array  # (r, r): tr(P G_r P G_s)
+    observed: Array  # (r, r): second derivatives
+    first: Array  # (r, p, p): X' V^-1 G_r V^-1 X
+    z: Array  # (k, t, t, p + 1, p + 1): cross-products of V^-1 times the columns
+
+
+def _differentiate(patterns: _Patterns, point: _Point) -> _Slopes:
+    """Differentiate; with z = V^-1 [X, e] every part is a sum over pairs of visits of z z'."""
+    at, inverse, phi = patterns.elements, point.inverse, point.phi
+    k, t, _, width, _ = shape = patterns.crossed.shape
+    half = inverse @ patterns.crossed.reshape(k, t, -1)
+    z = (inverse[:, None] @ half.reshape(k, t, t, -1)).reshape(shape)
+    turn = np.eye(width)
+    turn[:-1, -1] = -point.beta
+    one = turn.T @ np.tensordot(at, z.sum(axis=0), 2) @ turn
+    first, with_e = one[:, :-1, :-1], one[:, :-1, -1]
+    weighted = patterns.counts[:, None, None] * inverse
+    explained = np.tensordot(z[..., :-1, :-1], phi, 2)
+    spread = phi @ first
+    expected = _crosswise(at, inverse, weighted - 2.0 * explained)
+    expected += np.einsum("rab,sba->rs", spread, spread)
+    squares = _crosswise(at, inverse, z @ turn[:, -1] @ turn[:, -1])
+    squares -= with_e @ phi @ with_e.T
+    return _Slopes(
+        score=np.tensordot(at, (weighted - explained).sum(axis=0), 2) - one[:, -1, -1],
+        expected=expected,
+        observed=2.0 * squares - expected,
+        first=first,
+        z=z,
+    )
+
+
+def _crosswise(at: Array, inverse: Array, z: Array) -> Array:
+    """Sum over patterns and visits of G_r[a, b] V^-1[b, c] G_s[c, d] z[a, d]: shape (r, s, ...)."""
+    pairs = np.tensordot(inverse, z, (0, 0))
+    half = np.tensordot(at, pairs, ((1, 2), (2, 0)))
+    return np.tensordot(at, half, ((1, 2), (1, 2))).swapaxes(0, 1)
+
+
+def _maximise(patterns: _Patterns, labels: pd.Index) -> tuple[_Point, _Slopes]:
+    """Newton's method from independent visits, Fisher scoring where the deviance is not convex."""
+    squares = np.einsum("kaa->a", patterns.crossed[..., -1, -1])
+    seen = patterns.counts @ np.diagonal(patterns.both, axis1=1, axis2=2)
+    sigma = np.diag(squares / seen)
+    for _ in range(STEPS):
+        _refuse_singular(sigma, labels, patterns)
+        point = _evaluate(patterns, sigma)
+        slopes = _differentiate(patterns, point)
+        convex = _curved(slopes.observed, patterns, sigma)
+        if not convex and not _curved(slopes.expected, patterns, sigma):
+            raise DesignError(UNKNOWN)
+        step = np.linalg.solve(slopes.observed if convex else slopes.expected, -slopes.score)
+        if convex and -slopes.score @ step < CONVERGED**2:
+            return point, slopes
+        sigma = _descend(patterns, point, np.tensordot(step, patterns.elements, 1))
+    raise ValueError(NO_MAXIMUM)
+
+
+def _curved(curvature: Array, patterns: _Patterns, sigma: Array) -> bool:
+    """Whether the deviance curves upwards along every element of the covariance."""
+    variance = np.diag(sigma)
+    unit = np.sqrt(patterns.elements @ variance @ variance)
+    values = np.linalg.eigvalsh(curvature * np.outer(unit, unit))
+    return bool(values[0] > FLAT * values[-1])
+
+
+def _descend(patterns: _Patterns, point: _Point, step: Array) -> Array:
+    """Return the covariance after the step, halved until the deviance rises by rounding at most."""
+    rounding = 1e-12 * (abs(point.deviance) + patterns.counts.sum())
+    for _ in range(HALVINGS):
+        sigma = point.sigma + step
+        with suppress(np.linalg.LinAlgError):
+            if _evaluate(patterns, sigma).deviance <= point.deviance + rounding:
+                return sigma
+        step = step / 2.0
+    raise ValueError(NO_MAXIMUM)
+
+
+def _refuse_singular(sigma: Array, labels: pd.Index, patterns: _Patterns) -> None:
+    """Refuse a covariance under which some sum of visits would have no error at all."""
+    variance = np.diag(sigma)
+    scale = np.sqrt(np.where(variance > SINGULAR**2 * variance.max(), variance, np.inf))
+    values, vectors = np.linalg.eigh(sigma / np.outer(scale, scale))
+    if values[0] < SINGULAR:
+        full = patterns.counts @ patterns.both.all(axis=(1, 2))
+        named = ", ".join(str(label) for label in labels[np.abs(vectors[:, 0]) > 0.1])
+        raise DesignError(
+            f"{patterns.counts.sum():g} patients, {full:g} of them with every visit, are too few "
+            f"for the covariance of {len(labels)} visits beside these columns: nothing is left to "
+            f"vary at visit {named}; use fewer visits or columns, or a random intercept per patient"
+        )
+
+
+def _log_likelihood(design: ModelRows, base: BasisSums, point: _Point) -> float:
+    """REML log-likelihood on the scale of the columns as given, as nlme and lme4 report it."""
+    n, p = design.x.shape
+    scale = 2.0 * np.linalg.slogdet(base.basis)[1]
+    return float(-0.5 * (point.deviance - scale + (n - p) * np.log(2.0 * np.pi)))
+
+
+def _precision(
+    patterns: _Patterns, point: _Point, slopes: _Slopes, basis: Array, df: Df
+) -> Precision:
+    """How certain the coefficients are, and how certain that is."""
+    phi, first, at = point.phi[None], slopes.first[None], patterns.elements
+    if df == "kenward-roger":
+        weighted = patterns.counts[:, None, None] * point.inverse
+        second = _crosswise(at, point.inverse, slopes.z[..., :-1, :-1])[None]
+        trace = _crosswise(at, point.inverse, weighted)[None]
+        return from_information(phi=phi, first=first, second=second, trace=trace, basis=basis)
+    parameters = 2.0 * np.linalg.inv(slopes.observed)[None]
+    by_element = phi[:, None] @ first @ phi[:, None]
+    return on_columns(basis, phi, phi, by_element, parameters, "satterthwaite")

@@ -1,0 +1,273 @@
+"""Repeated visits with an unstructured covariance: R's numbers, known tests, properties, errors."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import mnstudy as mn
+from mnstudy.errors import DesignError
+from mnstudy.stats.mixed import visits
+from mnstudy.stats.mixed.visits import visit_model
+
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "visits.json").read_text())
+CASES = REFERENCE["cases"]
+METHODS = ("satterthwaite", "kenward-roger")
+FAST = settings(max_examples=8, deadline=None)
+
+
+def fit_case(name, df="satterthwaite"):
+    case = CASES[name]
+    x = np.array(case["x"])
+    return visit_model(case["y"], x, case["patient"], case["visit"], case["columns"], df=df)
+
+
+def trial(rng, patients=24, visits=3, missing=0.2, growth=3.0):
+    """Two arms without a difference, spread growing over the visits, values missing at random."""
+    visit, patient = np.tile(np.arange(visits), patients), np.repeat(np.arange(patients), visits)
+    at = (visit[:, None] == np.arange(visits)).astype(float)
+    spread = np.linspace(1.0, growth, visits)[visit]
+    y = 5.0 + spread * (rng.normal(size=patients)[patient] + 0.8 * rng.normal(size=len(visit)))
+    y[rng.random(len(y)) < missing] = np.nan
+    return y, np.hstack([at, at * (patient % 2)[:, None]]), patient, visit
+
+
+def complete(rng, **options):
+    """Return a trial of which every patient has every visit."""
+    return trial(rng, missing=0.0, **options)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_estimates_errors_and_likelihood_agree_with_gls(name):
+    expected, fit = CASES[name]["expected"], fit_case(name)
+    error = np.array(expected["gls_error"])
+    assert fit.log_likelihood == pytest.approx(expected["log_likelihood"], abs=1e-7)
+    # gls stops searching some 1e-5 standard errors short of the maximum.
+    off = np.abs(fit.coefficients["estimate"] - expected["gls_estimate"]) / error
+    assert off.max() < 1e-4
+    np.testing.assert_allclose(fit.coefficients["std_error"], error, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_degrees_of_freedom_agree_with_derivatives_of_full_matrices(name):
+    case, expected = CASES[name], CASES[name]["expected"]
+    fit = fit_case(name)
+    found = fit.contrasts(case["weights"])
+    np.testing.assert_allclose(fit.visit_covariance, expected["sigma"], rtol=1e-7)
+    np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=1e-7)
+    np.testing.assert_allclose(found["std_error"], expected["std_error"], rtol=1e-7)
+    np.testing.assert_allclose(found["df"], expected["df"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_kenward_roger_agrees_with_pbkrtest(name):
+    case, expected, last = CASES[name], CASES[name]["expected"], CASES[name]["last_two"]
+    fit = fit_case(name, "kenward-roger")
+    found, test = fit.contrasts(case["weights"]), fit.test(list(fit.names[-2:]))
+    np.testing.assert_allclose(found["std_error"], expected["kr_error"], rtol=1e-7)
+    np.testing.assert_allclose(found["df"], expected["kr_df"], rtol=1e-6)
+    assert test.df_num == last["df_num"]
+    for key in ("f", "df_den", "p_value"):
+        assert getattr(test, key) == pytest.approx(last[key], rel=1e-6)
+
+
+def test_kenward_roger_widens_errors_where_visits_are_missing():
+    plain, adjusted = fit_case("small_holes"), fit_case("small_holes", "kenward-roger")
+    assert np.all(adjusted.coefficients["std_error"] > plain.coefficients["std_error"])
+
+
+@pytest.mark.parametrize("df", METHODS)
+def test_complete_visits_give_the_t_test_of_each_visit(df):
+    y, x, patient, visit = complete(np.random.default_rng(3), patients=17)
+    fit = visit_model(y, x, patient, visit, df=df)
+    for j in range(3):
+        arms = [y[(visit == j) & (patient % 2 == arm)] for arm in (1, 0)]
+        found, known = fit.contrast(f"x{3 + j}"), stats.ttest_ind(*arms)
+        assert found.df == pytest.approx(15.0, rel=1e-9)
+        assert found.t == pytest.approx(known.statistic, rel=1e-9)
+        assert found.p_value == pytest.approx(known.pvalue, rel=1e-8)
+
+
+def test_kenward_roger_of_all_visits_together_is_hotelling():
+    rng = np.random.default_rng(4)
+    y, x, patient, visit = complete(rng, patients=15)
+    table = y.reshape(15, 3)
+    arms = [table[np.arange(15) % 2 == arm] for arm in (1, 0)]
+    n1, n0 = map(len, arms)
+    pooled = sum((len(arm) - 1) * np.cov(arm.T) for arm in arms) / (n1 + n0 - 2)
+    gap = arms[0].mean(axis=0) - arms[1].mean(axis=0)
+    t2 = n1 * n0 / (n1 + n0) * gap @ np.linalg.solve(pooled, gap)
+    test = visit_model(y, x, patient, visit, df="kenward-roger").test(["x3", "x4", "x5"])
+    assert (test.df_num, test.df_den) == (3, pytest.approx(n1 + n0 - 4, rel=1e-7))
+    assert test.f == pytest.approx((n1 + n0 - 4) / (3 * (n1 + n0 - 2)) * t2, rel=1e-7)
+
+
+def test_two_visits_within_patients_are_the_paired_t_test():
+    before, after = np.random.default_rng(6).normal([[0.0], [0.7]], size=(2, 11))
+    visit = np.tile([0.0, 1.0], 11)
+    x = np.column_stack([np.ones(22), visit])
+    y = np.column_stack([before, after]).ravel()
+    fit = visit_model(y, x, np.repeat(np.arange(11), 2), visit)
+    known = stats.ttest_rel(after, before)
+    found = fit.contrast("x1")
+    assert (found.t, found.df) == (pytest.approx(known.statistic, rel=1e-8), pytest.approx(10.0))
+
+
+@FAST
+@given(st.integers(0, 2**32 - 1), st.sampled_from(METHODS))
+def test_order_scale_and_swapped_arms(seed, df):
+    rng = np.random.default_rng(seed)
+    y, x, patient, visit = trial(rng)
+    arm = np.eye(6)[5]
+    base = visit_model(y, x, patient, visit, df=df).contrast(arm)
+    order = rng.permutation(len(y))
+    turned = visit_model(y[order], x[order], patient[order], visit[order], df=df).contrast(arm)
+    larger = visit_model(1e4 * y, x, patient, visit, df=df).contrast(arm)
+    swapped = np.hstack([x[:, :3], x[:, :3] - x[:, 3:]])
+    other = visit_model(y, swapped, patient, visit, df=df).contrast(arm)
+    for found, factor in ((turned, 1.0), (larger, 1e4), (other, -1.0)):
+        assert found.estimate == pytest.approx(factor * base.estimate, rel=1e-5, abs=1e-6)
+        assert found.std_error == pytest.approx(abs(factor) * base.std_error, rel=1e-6)
+        assert found.df == pytest.approx(base.df, rel=1e-5)
+
+
+def test_the_end_of_the_interval_has_the_p_value_of_its_level():
+    y, x, patient, visit = trial(np.random.default_rng(8))
+    fit = visit_model(y, x, patient, visit, confidence_level=0.9)
+    low = fit.contrast("x5").ci_low
+    moved = visit_model(y - low * x[:, 5], x, patient, visit).contrast("x5")
+    assert moved.p_value == pytest.approx(0.1, rel=1e-6)
+
+
+def test_labels_of_visits_and_missing_rows():
+    y, x, patient, visit = trial(np.random.default_rng(9), missing=0.0)
+    y[4] = np.nan
+    weeks = pd.Categorical.from_codes(visit, ["week 4", "week 12", "week 24"], ordered=True)
+    labels = weeks.astype(object)
+    labels[0] = None
+    fit = visit_model(y, x, patient, pd.Categorical(labels, weeks.categories, ordered=True))
+    assert list(fit.visit_covariance) == ["week 4", "week 12", "week 24"]
+    assert (fit.n_obs, fit.n_missing, fit.n_patients) == (70, 2, 24)
+    assert "2 left out (missing)" in repr(fit)
+    assert mn.stats.visit_model is visit_model
+
+
+def test_a_visit_that_is_never_seen_is_no_visit():
+    y, x, patient, visit = trial(np.random.default_rng(10))
+    y[visit == 1] = np.nan
+    fit = visit_model(y, x[:, [0, 2, 3, 5]], patient, visit)
+    assert list(fit.visit_covariance) == [0, 2]
+
+
+def remade(change):
+    """Complete visits of 12 patients, changed."""
+    y, x, patient, visit = complete(np.random.default_rng(11), patients=12)
+    return change(y, x, patient, visit)
+
+
+def without(y, rows):
+    y[rows] = np.nan
+    return y
+
+
+REFUSED = {
+    "one visit": (lambda y, x, p, v: (y, x[:, [0, 3]], p, 0 * v), "all rows are of one visit"),
+    "two rows": (lambda y, x, p, v: (y, x, p // 2, v), "18 rows repeat a visit"),
+    "a pair nobody has": (
+        lambda y, x, p, v: (without(y, (v == 2) & (p < 6) | (v == 0) & (p >= 6)), x, p, v),
+        "no patient has both visits 0 and 2",
+    ),
+    "few patients": (
+        lambda y, x, p, v: (y[p < 4], x[p < 4], p[p < 4], v[p < 4]),
+        "4 patients, 4 of them with every visit, are too few for the covariance of 3 visits",
+    ),
+    "a pair told by one patient with columns of her own": (
+        lambda y, x, p, v: (
+            without(y, (v == 2) & (p < 6) | (v == 0) & (p > 6)),
+            np.hstack([x, ((p == 6)[:, None] & (v[:, None] == [0, 2])).astype(float)]),
+            p,
+            v,
+        ),
+        "too few for the covariance",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_the_design_cannot_carry_is_refused(name):
+    change, message = REFUSED[name]
+    with pytest.raises(DesignError, match=message):
+        visit_model(*remade(change))
+
+
+def test_collinear_columns_are_named():
+    y, x, patient, visit = remade(lambda *rows: rows)
+    table = pd.DataFrame(x, columns=list("abcdef")).assign(site=1.0)
+    with pytest.raises(ValueError, match="columns 'a', 'b', 'c', 'site' are linearly dependent"):
+        visit_model(y, table, patient, visit)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda y, x, p, v: (x[:, 0], x, p, v), "the outcome is constant or"),
+        (lambda y, x, p, v: (y, x, p, v[1:]), "y has 36 rows and visits has 35"),
+        (lambda y, x, p, v: (y[:, None], x, p, v), "one-dimensional"),
+        (
+            lambda y, x, p, v: (pd.Series(y), x, p, pd.Series(v, index=range(1, 37))),
+            "y and visits have different indexes",
+        ),
+    ],
+)
+def test_outcomes_that_cannot_be_fitted(change, message):
+    with pytest.raises(ValueError, match=message):
+        visit_model(*remade(change))
+
+
+def test_a_search_that_does_not_arrive_is_an_error(monkeypatch):
+    rows = trial(np.random.default_rng(14))
+    monkeypatch.setattr(visits, "STEPS", 1)
+    with pytest.raises(ValueError, match="did not converge; use fewer visits or columns"):
+        visit_model(*rows)
+
+
+def test_unknown_df():
+    with pytest.raises(ValueError, match="kenward-roger"):
+        visit_model(*remade(lambda *rows: rows), df="residual")
+
+
+def test_every_patient_twice_halves_squared_errors():
+    """Up to the p that REML takes from the rows of either."""
+    y, x, patient, visit = trial(np.random.default_rng(12), patients=60)
+    once = visit_model(y, x, patient, visit)
+    twice = visit_model(
+        np.tile(y, 2), np.tile(x, (2, 1)), [*patient, *(patient + 60)], [*visit] * 2
+    )
+    np.testing.assert_allclose(
+        twice.coefficients["estimate"], once.coefficients["estimate"], atol=0.02
+    )
+    ratio = twice.coefficients["std_error"] / once.coefficients["std_error"]
+    np.testing.assert_allclose(ratio, np.sqrt(0.5), rtol=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("df", METHODS)
+def test_false_positives_of_small_trials(df):
+    """Two arms of 12, three visits, spread growing threefold, a fifth of the values missing."""
+    rng, trials = np.random.default_rng(13), 4_000
+    last = np.eye(6)[5]
+    p_values = []
+    for _ in range(trials):
+        # Where hardly anybody has every visit, the likelihood may have no maximum.
+        with suppress(DesignError):
+            p_values.append(visit_model(*trial(rng), df=df).contrast(last).p_value)
+    rate, error = np.mean(np.array(p_values) < 0.05), np.sqrt(0.05 * 0.95 / trials)
+    print(f"{df}: {100 * rate:.2f} % false positives, Monte-Carlo error {100 * error:.2f} %")
+    assert len(p_values) > 0.995 * trials
+    assert 0.04 < rate < 0.06
