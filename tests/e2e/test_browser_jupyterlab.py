@@ -158,7 +158,8 @@ def test_the_figures_are_on_the_screen(lab, folder):
 def test_the_finding_stands_in_words(lab):
     finding = mn.evaluate(mn.load("demo_clinic"), ["reduces-scarring"])[0]
     numbers = f"{fmt.interval(finding.estimate)} {finding.estimate.unit}"
-    row = lab.get_by_role("row", name=f"{finding.claim.title} {numbers}")
+    asked = f"{finding.claim.title} {finding.claim.estimand} {finding.week:g}"
+    row = lab.get_by_role("row", name=f"{asked} {numbers}")
     row.scroll_into_view_if_needed()
     expect(row).to_be_in_viewport()
     expect(row).to_contain_text(finding.verdict)
