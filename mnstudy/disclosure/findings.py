@@ -79,11 +79,9 @@ def _without_size(finding: Finding) -> Finding:
             return replace(count, shown=hidden.get((count.noun, count.n), count.shown))
         return replace(count, of_shown=hidden.get((count.noun, count.of), count.of_shown))
 
-    def resized(note: Note) -> Note:
-        return with_counts(note, sized)
-
-    estimate = replace(finding.estimate, df=NAN, how=resized(finding.estimate.how))
-    return replace(finding, estimate=estimate, remarks=tuple(map(resized, finding.remarks)))
+    estimate = replace(finding.estimate, df=NAN, how=with_counts(finding.estimate.how, sized))
+    remarks = tuple(with_counts(remark, sized) for remark in finding.remarks)
+    return replace(finding, estimate=estimate, remarks=remarks)
 
 
 def _without_small_parts(finding: Finding) -> tuple[Part, ...]:

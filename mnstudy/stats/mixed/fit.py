@@ -110,36 +110,13 @@ class LinearFit(ABC):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class MixedFit(LinearFit):
-    """A linear model with a random intercept per group, fitted by REML.
+class RemlFit(LinearFit):
+    """A linear model fitted by REML, with the small-sample df of its variances."""
 
-    ``boundary`` marks a between-group variance held at zero; df are then those of ordinary least
-    squares, or of each stratum with ``variance="strata"``. An unbounded fit is never marked; its
-    ``variance_between`` may be negative, which says that rows of one group are less alike than rows
-    of different groups. When every group has one row the two variances cannot be told apart:
-    ``variance_between`` is nan, ``variance_within`` holds their sum and ``df_method`` is
-    "residual". ``variance_subgroups`` and ``n_subgroups``
-    belong to nested intercepts (sites of a patient) and are None without them. The fit refers to
-    the arrays it was given, uncopied.
-    """
-
-    variance_between: float
-    variance_within: float
     log_likelihood: float
-    boundary: bool
     df_method: DfMethod
-    variance_subgroups: float | None = None
-    n_subgroups: int | None = None
     _precision: Precision
     _beta: Array
-    _intercepts: Intercepts
-    _design: ModelRows
-
-    @property
-    def icc(self) -> float:
-        """Share of the variance that lies between groups; correlation of two rows of one group."""
-        rest = self.variance_within + (self.variance_subgroups or 0.0)
-        return self.variance_between / (self.variance_between + rest)
 
     def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
         found = inference(self._precision, self._beta, rows, confidence_level)
@@ -155,6 +132,35 @@ class MixedFit(LinearFit):
         """
         f, q, df = f_test(self._precision, self._beta[0], weight_rows(weights, self.names))
         return FTest(f=f, df_num=q, df_den=df, p_value=f_p_value(f, q, df))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MixedFit(RemlFit):
+    """A linear model with a random intercept per group, fitted by REML.
+
+    ``boundary`` marks a between-group variance held at zero; df are then those of ordinary least
+    squares, or of each stratum with ``variance="strata"``. An unbounded fit is never marked; its
+    ``variance_between`` may be negative, which says that rows of one group are less alike than rows
+    of different groups. When every group has one row the two variances cannot be told apart:
+    ``variance_between`` is nan, ``variance_within`` holds their sum and ``df_method`` is
+    "residual". ``variance_subgroups`` and ``n_subgroups``
+    belong to nested intercepts (sites of a patient) and are None without them. The fit refers to
+    the arrays it was given, uncopied.
+    """
+
+    variance_between: float
+    variance_within: float
+    boundary: bool
+    variance_subgroups: float | None = None
+    n_subgroups: int | None = None
+    _intercepts: Intercepts
+    _design: ModelRows
+
+    @property
+    def icc(self) -> float:
+        """Share of the variance that lies between groups; correlation of two rows of one group."""
+        rest = self.variance_within + (self.variance_subgroups or 0.0)
+        return self.variance_between / (self.variance_between + rest)
 
     @property
     def group_effects(self) -> pd.Series:

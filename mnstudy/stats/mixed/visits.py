@@ -20,10 +20,7 @@ import pandas as pd
 
 from mnstudy.errors import DesignError
 from mnstudy.stats.mixed.degrees_of_freedom import (
-    DfMethod,
     Precision,
-    f_p_value,
-    f_test,
     from_information,
     on_columns,
 )
@@ -36,7 +33,7 @@ from mnstudy.stats.mixed.design import (
     factorize,
     read_one,
 )
-from mnstudy.stats.mixed.fit import FTest, LinearFit, inference, weight_rows
+from mnstudy.stats.mixed.fit import RemlFit, inference
 from mnstudy.stats.mixed.solve import CONSTANT, Df, check_df
 from mnstudy.stats.mixed.sums import BasisSums, basis_sums
 from mnstudy.stats.result import check_aligned
@@ -60,7 +57,7 @@ NO_MAXIMUM = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class VisitFit(LinearFit):
+class VisitFit(RemlFit):
     """A linear model of repeated visits, fitted by REML.
 
     ``visit_covariance`` is the covariance of two visits of one patient, visits by visits;
@@ -68,30 +65,11 @@ class VisitFit(LinearFit):
     """
 
     visit_covariance: pd.DataFrame
-    log_likelihood: float
-    df_method: DfMethod
-    _precision: Precision
-    _beta: Array
 
     @property
     def n_patients(self) -> int:
         """Patients with at least one complete row."""
         return self.n_groups
-
-    def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
-        found = inference(self._precision, self._beta, rows, confidence_level)
-        return {column: array[0] for column, array in found.items()}
-
-    def test(self, weights: Any) -> FTest:
-        """Test that every weighted sum is zero, with a Satterthwaite or Kenward-Roger F.
-
-        Parameters
-        ----------
-        weights : array of shape (q, p), or list of column names
-            Rows that depend on the others are recognised and do not count.
-        """
-        f, q, df = f_test(self._precision, self._beta[0], weight_rows(weights, self.names))
-        return FTest(f=f, df_num=q, df_den=df, p_value=f_p_value(f, q, df))
 
     def _footer(self) -> list[str]:
         spread = np.sqrt(np.diag(self.visit_covariance))
