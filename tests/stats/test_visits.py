@@ -17,7 +17,7 @@ from mnstudy.stats.mixed import visits
 from mnstudy.stats.mixed.visits import visit_model
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "visits.json").read_text())
-CASES = REFERENCE["cases"]
+CASES, ARMS = REFERENCE["cases"], REFERENCE["arms"]
 METHODS = ("satterthwaite", "kenward-roger")
 FAST = settings(max_examples=8, deadline=None)
 
@@ -26,6 +26,13 @@ def fit_case(name, df="satterthwaite"):
     case = CASES[name]
     x = np.array(case["x"])
     return visit_model(case["y"], x, case["patient"], case["visit"], case["columns"], df=df)
+
+
+def fit_arms(name, df="satterthwaite", **changed):
+    case = ARMS[name] | changed
+    rows = (case[key] for key in ("y", "x", "patient", "visit", "columns"))
+    y, x, *rest = rows
+    return visit_model(np.array(y), np.array(x), *rest, arms=case["arm"], df=df)
 
 
 def trial(rng, patients=24, visits=3, missing=0.2, growth=3.0):
@@ -77,6 +84,31 @@ def test_kenward_roger_agrees_with_pbkrtest(name):
         assert getattr(test, key) == pytest.approx(last[key], rel=1e-6)
 
 
+@pytest.mark.parametrize("df", METHODS)
+@pytest.mark.parametrize("name", ARMS)
+def test_a_covariance_of_each_arm_agrees_with_the_likelihood_maximised_in_r(name, df):
+    case, expected, last = ARMS[name], ARMS[name]["expected"], ARMS[name]["last_two"]
+    fit, kind = fit_arms(name, df), {"satterthwaite": "std_error"}.get(df, "kr_error")
+    found, ddf = fit.contrasts(case["weights"]), "df" if df == "satterthwaite" else "kr_df"
+    assert fit.log_likelihood == pytest.approx(expected["maximum"], abs=1e-8)
+    np.testing.assert_allclose(fit.visit_covariance, expected["sigma"], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=1e-6)
+    np.testing.assert_allclose(found["std_error"], expected[kind], rtol=1e-6)
+    np.testing.assert_allclose(found["df"], expected[ddf], rtol=2e-6)
+    if df == "kenward-roger":
+        test = fit.test(list(fit.names[-2:]))
+        np.testing.assert_allclose([test.f, test.df_den], [last["f"], last["df_den"]], rtol=1e-6)
+
+
+def test_arms_that_share_no_column_are_fitted_as_by_gls_apart():
+    apart, fit = ARMS["means"]["separate"], fit_arms("means")
+    found = fit.coefficients.iloc[3:]
+    assert fit.log_likelihood == pytest.approx(apart["log_likelihood"], abs=1e-7)
+    off = np.abs(found["estimate"] - apart["difference"]) / apart["error"]
+    assert off.max() < 1e-4
+    np.testing.assert_allclose(found["std_error"], apart["error"], rtol=1e-5)
+
+
 def test_kenward_roger_widens_errors_where_visits_are_missing():
     plain, adjusted = fit_case("small_holes"), fit_case("small_holes", "kenward-roger")
     assert np.all(adjusted.coefficients["std_error"] > plain.coefficients["std_error"])
@@ -91,6 +123,17 @@ def test_complete_visits_give_the_t_test_of_each_visit(df):
         found, known = fit.contrast(f"x{3 + j}"), stats.ttest_ind(*arms)
         assert found.df == pytest.approx(15.0, rel=1e-9)
         assert found.t == pytest.approx(known.statistic, rel=1e-9)
+        assert found.p_value == pytest.approx(known.pvalue, rel=1e-8)
+
+
+@pytest.mark.parametrize("df", METHODS)
+def test_complete_visits_with_a_covariance_of_each_arm_give_welchs_test(df):
+    y, x, patient, visit = complete(np.random.default_rng(3), patients=17)
+    fit = visit_model(y, x, patient, visit, arms=patient % 2, df=df)
+    for j in range(3):
+        arms = [y[(visit == j) & (patient % 2 == arm)] for arm in (1, 0)]
+        found, known = fit.contrast(f"x{3 + j}"), stats.ttest_ind(*arms, equal_var=False)
+        assert found.df == pytest.approx(known.df, rel=1e-9)
         assert found.p_value == pytest.approx(known.pvalue, rel=1e-8)
 
 
@@ -135,6 +178,38 @@ def test_order_scale_and_swapped_arms(seed, df):
         assert found.estimate == pytest.approx(factor * base.estimate, rel=1e-5, abs=1e-6)
         assert found.std_error == pytest.approx(abs(factor) * base.std_error, rel=1e-6)
         assert found.df == pytest.approx(base.df, rel=1e-5)
+
+
+@FAST
+@given(st.integers(0, 2**32 - 1), st.sampled_from(METHODS), st.floats(0.01, 100.0))
+def test_arms_swapped_and_scaled_with_a_covariance_of_each(seed, df, factor):
+    rng = np.random.default_rng(seed)
+    y, x, patient, visit = trial(rng, patients=40)
+    arm = np.array(["sham", "needled"])[patient % 2]
+    base = visit_model(y, x, patient, visit, arms=arm, df=df)
+    order = rng.permutation(len(y))
+    x = np.hstack([x[:, :3], x[:, :3] - x[:, 3:]])
+    rows = (a[order] for a in (factor * y, x, patient, visit))
+    other = visit_model(*rows, arms=np.where(arm == "sham", "a", "b")[order], df=df)
+    found, known = (fit.coefficients.iloc[5] for fit in (other, base))
+    assert found["estimate"] == pytest.approx(-factor * known["estimate"], rel=1e-5)
+    assert found["std_error"] == pytest.approx(factor * known["std_error"], rel=1e-6)
+    assert found["df"] == pytest.approx(known["df"], rel=1e-5)
+    spread = other.visit_covariance.loc["b", "b"] / factor**2
+    np.testing.assert_allclose(spread, base.visit_covariance.loc["needled", "needled"], rtol=1e-5)
+    assert not base.visit_covariance.loc["needled", "sham"].to_numpy().any()
+
+
+def test_arms_may_have_visits_of_their_own():
+    y, x, patient, visit = trial(np.random.default_rng(15), missing=0.0)
+    y[(visit == 1) & (patient % 2 == 1)] = np.nan
+    fit = visit_model(y, x[:, [0, 1, 2, 3, 5]], patient, visit, arms=patient % 2)
+    assert list(fit.visit_covariance) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2)]
+    printed = repr(fit)
+    assert "arm 0, standard deviation at visit 0: " in printed
+    assert "unstructured, each arm its own" in printed
+    arm = pd.Series(patient % 2).mask(patient == 3)
+    assert visit_model(y, x[:, [0, 1, 2, 3, 5]], patient, visit, arms=arm).n_missing == 14
 
 
 def test_the_end_of_the_interval_has_the_p_value_of_its_level():
@@ -199,6 +274,50 @@ REFUSED = {
 }
 
 
+REFUSED_ARMS = {
+    "one arm": (lambda y, x, p, v: (y, x, p, v, 0 * p), r"one arm \(0\), .* leave out arms="),
+    "arms within patients": (
+        lambda y, x, p, v: (y, x, p, v, (p < 2) & (v == 1) | (p > 5)),
+        "2 patients are in more than one arm",
+    ),
+    "a pair nobody of an arm has": (
+        lambda y, x, p, v: (
+            without(y, (p % 2 == 1) & ((v == 2) & (p < 6) | (v == 0) & (p >= 6))),
+            x,
+            p,
+            v,
+            p % 2,
+        ),
+        "no patient has both visits 0 and 2 in arm 1, ",
+    ),
+    "a small arm": (
+        lambda y, x, p, v: (
+            *(rows[(p % 2 == 0) | (p < 6)] for rows in (y, x, p, v)),
+            np.array(["sham", "needled"])[p % 2][(p % 2 == 0) | (p < 6)],
+        ),
+        "^3 patients in arm needled, 3 of them with every visit, are too few .* one covariance for",
+    ),
+    "a pair told by one patient with columns of her own": (
+        lambda y, x, p, v: (
+            without(y, (p % 2 == 0) & ((v == 2) & (p < 6) | (v == 0) & (p > 6))),
+            np.hstack([x, ((p == 6)[:, None] & (v[:, None] == [0, 2])).astype(float)]),
+            p,
+            v,
+            p % 2,
+        ),
+        "in arm 0.* too few for the covariance",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_ARMS)
+def test_what_an_arm_cannot_carry_is_refused(name):
+    change, message = REFUSED_ARMS[name]
+    *rows, arms = remade(change)
+    with pytest.raises(DesignError, match=message):
+        visit_model(*rows, arms=arms)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_the_design_cannot_carry_is_refused(name):
     change, message = REFUSED[name]
@@ -219,6 +338,7 @@ def test_collinear_columns_are_named():
         (lambda y, x, p, v: (x[:, 0], x, p, v), "the outcome is constant or"),
         (lambda y, x, p, v: (y, x, p, v[1:]), "y has 36 rows and visits has 35"),
         (lambda y, x, p, v: (y[:, None], x, p, v), "one-dimensional"),
+        (lambda y, x, p, v: (y, x, p, v, p[1:]), "y has 36 rows and arms has 35"),
         (
             lambda y, x, p, v: (pd.Series(y), x, p, pd.Series(v, index=range(1, 37))),
             "y and visits have different indexes",
@@ -226,8 +346,9 @@ def test_collinear_columns_are_named():
     ],
 )
 def test_outcomes_that_cannot_be_fitted(change, message):
+    y, x, patient, visit, *arms = remade(change)
     with pytest.raises(ValueError, match=message):
-        visit_model(*remade(change))
+        visit_model(y, x, patient, visit, arms=arms[0] if arms else None)
 
 
 def test_a_search_that_does_not_arrive_is_an_error(monkeypatch):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,8 @@ SINGULAR = 1e-5
 # Curvature of the deviance, relative to its largest, that rounding alone can leave.
 FLAT = 1e-13
 UNKNOWN = (
-    "the patients who have two visits both are too few for the covariance of the visits beside "
-    "these columns; use fewer visits or columns, or a random intercept per patient"
+    "the patients{} who have two visits both are too few for the covariance of the visits beside "
+    "these columns; {}"
 )
 NO_MAXIMUM = (
     "the search for the covariance of the visits did not converge; use fewer visits or columns, "
@@ -61,7 +61,8 @@ class VisitFit(RemlFit):
     """A linear model of repeated visits, fitted by REML.
 
     ``visit_covariance`` is the covariance of two visits of one patient, visits by visits;
-    ``covariance`` is that of the coefficients, as in every fit.
+    ``covariance`` is that of the coefficients, as in every fit. Where each arm has a covariance of
+    its own, rows and columns are arm and visit, and what stands across arms is zero.
     """
 
     visit_covariance: pd.DataFrame
@@ -72,16 +73,22 @@ class VisitFit(RemlFit):
         return self.n_groups
 
     def _footer(self) -> list[str]:
-        spread = np.sqrt(np.diag(self.visit_covariance))
-        each = ", ".join(
-            f"{v}: {s:.4g}" for v, s in zip(self.visit_covariance, spread, strict=True)
-        )
+        index = self.visit_covariance.index
+        spread = pd.Series(np.sqrt(np.diag(self.visit_covariance)), index)
+        arms = [("", spread)]
+        if own := index.nlevels > 1:
+            arms = [(f"arm {arm}, ", part.loc[arm]) for arm, part in spread.groupby(level="arm")]
         return [
-            f"{100 * self.confidence_level:g}% intervals, {self.df_method} df, REML, unstructured",
-            f"standard deviation at visit {each}",
+            f"{100 * self.confidence_level:g}% intervals, {self.df_method} df, REML, unstructured"
+            + ", each arm its own" * own,
+            *(f"{of}standard deviation at visit {_listed(part)}" for of, part in arms),
             f"n = {self.n_obs} rows of {self.n_groups} patients; {self.n_missing} left out "
             "(missing)",
         ]
+
+
+def _listed(spread: pd.Series) -> str:
+    return ", ".join(f"{visit}: {value:.4g}" for visit, value in spread.items())
 
 
 def visit_model(
@@ -91,6 +98,7 @@ def visit_model(
     visits: Any,
     names: Sequence[str] | None = None,
     *,
+    arms: Any = None,
     df: Df = "satterthwaite",
     confidence_level: float = 0.95,
 ) -> VisitFit:
@@ -110,6 +118,9 @@ def visit_model(
         order, other labels are sorted; the order matters for display only.
     names : sequence of str, optional
         Names of the columns; a frame's own, or x0, x1, …, when not given.
+    arms : sequence of length n, optional
+        Arm of the patient of each row: each arm then has a covariance of its own. Without arms
+        all share one. Only the covariance is meant; a difference of means needs its columns in X.
     df : {"satterthwaite", "kenward-roger"}
         How degrees of freedom are found; Kenward-Roger also corrects the standard errors.
     confidence_level : float
@@ -122,15 +133,15 @@ def visit_model(
     Raises
     ------
     DesignError
-        One visit only, a patient with two rows at a visit, two visits that no patient has both,
-        or too few patients for the covariance of the visits.
+        One visit only, a patient with two rows at a visit or in two arms, one arm only, two visits
+        that no patient (of an arm) has both, or too few patients for the covariance of the visits.
     ValueError
         Shapes differ, columns are collinear (they are named), the outcome is constant, or the
         search does not converge.
 
     Notes
     -----
-    Rows with a missing value in y, X, patients or visits are left out and counted in
+    Rows with a missing value in y, X, patients, visits or arms are left out and counted in
     ``n_missing``; a patient counts with the visits she has. Estimates are valid when values are
     missing at random: given her columns and the visits seen, whether a visit is missing does not
     depend on its value.
@@ -144,8 +155,9 @@ def visit_model(
     :math:`tr(PG_rPG_s) / 2` as expected information. Satterthwaite's df take the observed
     information, Kenward-Roger's the expected one.
 
-    The covariance is taken to be the same in all arms, and errors as normal. Without missing visits
-    and covariates, the difference of two arms at a visit is the two-sample t-test of that visit.
+    Errors are taken as normal, and without ``arms`` the covariance as the same in all arms. Without
+    missing visits and covariates, the difference of two arms at a visit is then the two-sample
+    t-test of that visit; with ``arms`` it is Welch's test.
     Where few patients have all visits, many visits and columns can leave some sum of visits without
     any error: the likelihood then has no maximum, and the fit is refused.
 
@@ -164,9 +176,12 @@ def visit_model(
     >>> fit = visit_model(y, X, np.repeat(list("abcdef"), 2), late, names)
     >>> print(fit.contrast("treated late", name="treated late"))
     treated late: -1.6 (95% CI -3.219 to 0.01893), t = -2.74, df = 4, p = 0.0517
+    >>> fit = visit_model(y, X, np.repeat(list("abcdef"), 2), late, names, arms=treated)
+    >>> print(fit.contrast("treated late", name="treated late"))
+    treated late: -1.6 (95% CI -3.466 to 0.2657), t = -2.74, df = 2.972, p = 0.0719
     """
     check_df(df)
-    design, place, labels = _read(y, X, patients, visits, names)
+    design, place, labels = _read(y, X, patients, visits, names, arms)
     base = basis_sums(design)
     if base.exact[0]:
         raise ValueError(CONSTANT)
@@ -192,33 +207,74 @@ def visit_model(
 
 
 def _read(
-    y: Any, x: Any, patients: Any, visits: Any, names: Sequence[str] | None
+    y: Any, x: Any, patients: Any, visits: Any, names: Sequence[str] | None, arms: Any
 ) -> tuple[ModelRows, Codes, pd.Index]:
-    """Complete rows, the visit of each as a number, and the labels of the visits in order."""
-    check_aligned(y=y, X=x, patients=patients, visits=visits)
+    """Complete rows, the visit (or arm and visit) of each as a number, and their labels in order.
+
+    A visit of another arm is another visit, which patients of this arm cannot have.
+    """
+    labelled = {"visits": visits} if arms is None else {"arms": arms, "visits": visits}
+    check_aligned(y=y, X=x, patients=patients, **labelled)
     outcome = np.array(as_float(y, "y"))
-    place, labels = factorize(visits, sort=True)
-    if len(place) != len(outcome):
-        raise ValueError(
-            f"y has {len(outcome)} rows and visits has {len(place)}; "
-            "they must describe the same rows"
-        )
-    outcome[place < 0] = np.nan
+    found = {what: factorize(values, sort=True) for what, values in labelled.items()}
+    for what, (codes, _) in found.items():
+        if len(codes) != len(outcome):
+            raise ValueError(
+                f"y has {len(outcome)} rows and {what} has {len(codes)}; "
+                "they must describe the same rows"
+            )
+        outcome[codes < 0] = np.nan
     design = read_one(outcome, x, patients, names)
-    place = place if design.kept is None else place[design.kept]
-    used, place = np.unique(place, return_inverse=True)
-    if len(used) < 2:
+    kept = slice(None) if design.kept is None else design.kept
+    visit, seen = found["visits"][0][kept], pd.Index(found["visits"][1], name="visit")
+    _check_visits(design, visit, seen)
+    if arms is None:
+        used, place = np.unique(visit, return_inverse=True)
+        return design, place, seen[used]
+    arm, own = found["arms"][0][kept], pd.Index(found["arms"][1], name="arm")
+    _check_arms(design, arm, own)
+    used, place = np.unique(arm * len(seen) + visit, return_inverse=True)
+    of, at = np.divmod(used, len(seen))
+    return design, place, pd.MultiIndex.from_arrays([own[of], seen[at]])
+
+
+def _check_visits(design: ModelRows, visit: Codes, labels: pd.Index) -> None:
+    """Refuse a single visit, and a patient with two rows at one."""
+    if np.ptp(visit) == 0:
         raise DesignError(
-            f"all rows are of one visit ({labels[used[0]]}); a model of visits needs two or more: "
+            f"all rows are of one visit ({labels[visit[0]]}); a model of visits needs two or more: "
             "use arm_difference or ancova for one"
         )
-    repeated = len(place) - len(np.unique(design.codes * len(used) + place))
+    repeated = len(visit) - len(np.unique(design.codes * len(labels) + visit))
     if repeated:
         raise DesignError(
             f"{repeated} rows repeat a visit that their patient already has; give one row per "
             "patient and visit, such as the mean of several sites"
         )
-    return design, place, pd.Index(labels[used], name="visit")
+
+
+def _check_arms(design: ModelRows, arm: Codes, labels: pd.Index) -> None:
+    """Refuse a single arm, and a patient in two."""
+    if np.ptp(arm) == 0:
+        raise DesignError(
+            f"all rows are of one arm ({labels[arm[0]]}), which has nothing to differ from: "
+            "leave out arms="
+        )
+    patients = np.unique(np.stack([design.codes, arm]), axis=1)[0]
+    several = np.count_nonzero(np.bincount(patients) > 1)
+    if several:
+        raise DesignError(
+            f"{several} patients are in more than one arm; give each patient one arm, the same in "
+            "all rows, and for arms within patients (split face) use mixed_model"
+        )
+
+
+def _arms(labels: pd.Index) -> list[tuple[str, Codes]]:
+    """How each arm is named in an error, and where its visits stand; one without arms."""
+    if labels.nlevels == 1:
+        return [("", np.arange(len(labels)))]
+    arm = labels.get_level_values("arm")
+    return [(f" in arm {name}", np.flatnonzero(arm == name)) for name in arm.unique()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -243,9 +299,11 @@ def _patterns(design: ModelRows, base: BasisSums, place: Codes, labels: pd.Index
     rest = design.y - design.x @ base.offset
     rows[design.codes, place] = np.hstack([design.x @ base.basis, rest])
     together = seen.T.astype(int) @ seen
-    alone = [
-        f"{labels[a]} and {labels[b]}" for a, b in combinations(range(t), 2) if not together[a, b]
+    visit = labels.get_level_values("visit")
+    pairs = [
+        (of, a, b) for of, at in _arms(labels) for a, b in combinations_with_replacement(at, 2)
     ]
+    alone = [f"{visit[a]} and {visit[b]}{of}" for of, a, b in pairs if not together[a, b]]
     if alone:
         raise DesignError(
             f"no patient has both visits {'; '.join(alone)}, so their covariance cannot be "
@@ -254,9 +312,9 @@ def _patterns(design: ModelRows, base: BasisSums, place: Codes, labels: pd.Index
     kinds, kind, counts = np.unique(seen, axis=0, return_inverse=True, return_counts=True)
     flat = [rows[kind.ravel() == k].reshape(-1, t * width) for k in range(len(kinds))]
     crossed = np.stack([part.T @ part for part in flat]).reshape(-1, t, width, t, width)
-    upper = np.triu_indices(t)
-    elements = np.zeros((len(upper[0]), t, t))
-    elements[np.arange(len(upper[0])), *upper] = 1.0
+    elements = np.zeros((len(pairs), t, t))
+    for element, (_, a, b) in zip(elements, pairs, strict=True):
+        element[a, b] = 1.0
     return _Patterns(
         both=kinds[:, :, None] & kinds[:, None, :],
         counts=counts.astype(float),
@@ -345,7 +403,8 @@ def _maximise(patterns: _Patterns, labels: pd.Index) -> tuple[_Point, _Slopes]:
         slopes = _differentiate(patterns, point)
         convex = _curved(slopes.observed, patterns, sigma)
         if not convex and not _curved(slopes.expected, patterns, sigma):
-            raise DesignError(UNKNOWN)
+            of = _weakest(slopes.expected, patterns, labels)
+            raise DesignError(UNKNOWN.format(of, _instead(of)))
         step = np.linalg.solve(slopes.observed if convex else slopes.expected, -slopes.score)
         if convex and -slopes.score @ step < CONVERGED**2:
             return point, slopes
@@ -373,19 +432,36 @@ def _descend(patterns: _Patterns, point: _Point, step: Array) -> Array:
     raise ValueError(NO_MAXIMUM)
 
 
+def _weakest(curvature: Array, patterns: _Patterns, labels: pd.Index) -> str:
+    """Name the arm whose elements the deviance curves along least."""
+    own = {of: patterns.elements[:, at].any(axis=(1, 2)) for of, at in _arms(labels)}
+    values = {of: np.linalg.eigvalsh(curvature[at][:, at]) for of, at in own.items()}
+    return min(values, key=lambda of: values[of][0] / values[of][-1])
+
+
+def _instead(of: str) -> str:
+    """Return what to do about a covariance that cannot be estimated, in one arm or in all."""
+    shared = "one covariance for all arms, " if of else ""
+    return f"use fewer visits or columns, {shared}or a random intercept per patient"
+
+
 def _refuse_singular(sigma: Array, labels: pd.Index, patterns: _Patterns) -> None:
-    """Refuse a covariance under which some sum of visits would have no error at all."""
-    variance = np.diag(sigma)
-    scale = np.sqrt(np.where(variance > SINGULAR**2 * variance.max(), variance, np.inf))
-    values, vectors = np.linalg.eigh(sigma / np.outer(scale, scale))
-    if values[0] < SINGULAR:
-        full = patterns.counts @ patterns.both.all(axis=(1, 2))
-        named = ", ".join(str(label) for label in labels[np.abs(vectors[:, 0]) > 0.1])
-        raise DesignError(
-            f"{patterns.counts.sum():g} patients, {full:g} of them with every visit, are too few "
-            f"for the covariance of {len(labels)} visits beside these columns: nothing is left to "
-            f"vary at visit {named}; use fewer visits or columns, or a random intercept per patient"
-        )
+    """Refuse a covariance under which some sum of an arm's visits would have no error at all."""
+    for of, at in _arms(labels):
+        block = sigma[np.ix_(at, at)]
+        variance = np.diag(block)
+        scale = np.sqrt(np.where(variance > SINGULAR**2 * variance.max(), variance, np.inf))
+        values, vectors = np.linalg.eigh(block / np.outer(scale, scale))
+        if values[0] < SINGULAR:
+            seen = np.diagonal(patterns.both, axis1=1, axis2=2)[:, at]
+            some, full = patterns.counts @ seen.any(axis=1), patterns.counts @ seen.all(axis=1)
+            visit = labels.get_level_values("visit")[at]
+            named = ", ".join(str(label) for label in visit[np.abs(vectors[:, 0]) > 0.1])
+            raise DesignError(
+                f"{some:g} patients{of}, {full:g} of them with every visit, are too few for the "
+                f"covariance of {len(at)} visits beside these columns: nothing is left to vary at "
+                f"visit {named}; {_instead(of)}"
+            )
 
 
 def _log_likelihood(design: ModelRows, base: BasisSums, point: _Point) -> float:
