@@ -33,6 +33,8 @@ class FinalWeek:
         ``none`` (that share is under a half) or ``last`` (no weeks).
     seen : mapping of str to (int, int)
         How many sites of each arm were assessed then, and how many there are.
+    earlier : tuple of float
+        The weeks of the visits after baseline and before the window, where visits are regular.
     """
 
     week: float
@@ -40,6 +42,7 @@ class FinalWeek:
     high: float
     chosen: str
     seen: Mapping[str, tuple[int, int]]
+    earlier: tuple[float, ...] = ()
 
     @property
     def least(self) -> float:
@@ -94,7 +97,15 @@ def final_week(known: pd.DataFrame, arms: Mapping[str, pd.MultiIndex], plan: Pla
             name: (len(np.unique(place[inside & (place >= 0)])), len(arms[name]))
             for name, place in places.items()
         }
-        return FinalWeek(week=week, low=low, high=high, chosen=chosen, seen=there)
+        earlier = visits[(visits > 0) & (visits < low)] if regular else visits[:0]
+        return FinalWeek(
+            week=week,
+            low=low,
+            high=high,
+            chosen=chosen,
+            seen=there,
+            earlier=tuple(earlier.tolist()),
+        )
 
     if plan.final_week is not None:
         return at(plan.final_week, "declared")
@@ -139,3 +150,16 @@ def nearest_rows(rows: pd.DataFrame, week: FinalWeek) -> pd.DataFrame:
     ordered = ordered.sort_values(["_away", "_week"], kind="stable")
     first = ordered.drop_duplicates(["patient_id", "site_id"])
     return first.drop(columns=["_away", "_week"])
+
+
+def visit_rows(rows: pd.DataFrame, week: FinalWeek) -> pd.DataFrame:
+    """Return the rows of each site at the visits up to the week, which is in ``visit``.
+
+    The row at the week itself is the nearest to it; of two rows at an earlier visit the last.
+    """
+    before = rows[rows["weeks"].isin(week.earlier)]
+    keys = [k for k in ("session_count", "weeks_since_last_session") if k in rows]
+    before = before.sort_values(keys, kind="stable", na_position="first")
+    before = before.drop_duplicates(["patient_id", "site_id", "weeks"], keep="last")
+    final = nearest_rows(rows, week).assign(visit=week.week)
+    return pd.concat([before.assign(visit=before["weeks"].astype("float64")), final])

@@ -25,7 +25,7 @@ AT_ZERO = 1e-8
 # Share of a column's variation under which it counts as constant within every group.
 CONSTANT_WITHIN = 1e-10
 # What rounding leaves of within-group variation that the columns explain, and of all variation.
-UNEXPLAINED, NONE_WITHIN = 1e-13, 1e-26
+UNEXPLAINED, NONE_WITHIN = 1e-11, 1e-26
 
 CONSTANT = (
     "the outcome is constant or an exact sum of the columns, up to rounding; there is no error to "

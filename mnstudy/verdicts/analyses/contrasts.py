@@ -6,6 +6,7 @@ Beside it stand responders, how alike two sides are, and the change in grades.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from mnstudy.stats.ranks.superiority import probability_of_superiority
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
+    UNIT,
     Answer,
     Question,
     complete_rows,
@@ -39,14 +41,15 @@ def arm_contrast(question: Question) -> Answer:
     """Estimate final improvement of the treated arm minus the reference arm of the claim."""
     question.require_comparable_groups()
     arms = [select_arm(question.sites, question.params[a]) for a in ("treated", "reference")]
+    over = over_visits(question, arms, question.visit_rows(SCORE), SCORE, [])
     (treated, gone), (reference, lost) = (complete_rows(a, [SCORE]) for a in arms)
     require_patients(treated, note("in_arm_with_outcome", arm="treated"))
     require_patients(reference, note("in_arm_with_outcome", arm="reference"))
     both = pd.concat([treated, reference], ignore_index=True)
     arm = np.repeat([1.0, 0.0], [len(treated), len(reference)])
-    answer = contrast(question, both, arm, SCORE, [])
-    named = () if question.brief else ((treated, "treated"), (reference, "reference"))
-    means = tuple(group_mean(question, frame, SCORE, label) for frame, label in named)
+    answer = contrast(question, both, arm, SCORE, [], over)
+    labels = {"treated": "treated", "reference": "reference"}
+    means = arm_means(question, [treated, reference], SCORE, labels, over)
     return replace(
         answer,
         n_missing=gone + lost,
@@ -55,12 +58,49 @@ def arm_contrast(question: Question) -> Answer:
     )
 
 
+def over_visits(
+    question: Question,
+    arms: Sequence[pd.DataFrame],
+    rows: pd.DataFrame,
+    outcome: str,
+    baseline: list[str],
+) -> model.OverVisits | None:
+    """Fit a model of all visits where sites of the arms were lost, but seen at visits before.
+
+    Where nobody was, it has the same difference as the assessments at the week.
+
+    Parameters
+    ----------
+    arms : two DataFrames
+        The sites of the treated and the reference arm, with the outcome at the week or without.
+    rows : DataFrame
+        The rows of all sites at the visits up to the week.
+    """
+    if question.choices.engine is not None or question.engine != "robust":
+        return None
+    treated = np.repeat([1.0, 0.0], [len(arm) for arm in arms])
+    sites = pd.concat(arms, ignore_index=True).assign(treated=treated)
+    sites["lost"] = sites[outcome].isna()
+    rows = rows.loc[rows[outcome].notna(), [*UNIT, "visit", outcome]]
+    rows = rows.merge(sites.drop(columns=[outcome, "visit"], errors="ignore"), on=UNIT)
+    if not rows["lost"].any():
+        return None
+    names = question.adjust_for(model.usual_covariates(question, baseline))
+    return model.over_visits(question, rows, outcome, names, baseline)
+
+
 def contrast(
-    question: Question, frame: pd.DataFrame, arm: object, outcome: str, baseline: list[str]
+    question: Question,
+    frame: pd.DataFrame,
+    arm: object,
+    outcome: str,
+    baseline: list[str],
+    over: model.OverVisits | None = None,
 ) -> Answer:
     """Estimate treated minus reference, adjusted, within the person where sites are paired.
 
-    ``frame`` holds the sites of both arms, ``arm`` 1 for treated and 0 for reference.
+    ``frame`` holds the sites of both arms, ``arm`` 1 for treated and 0 for reference. ``over`` is
+    a model of all visits, which then answers.
     """
     base = pd.DataFrame({"reference": 1.0, "treated": arm}, index=frame.index)
     names = question.adjust_for(model.usual_covariates(question, baseline))
@@ -79,14 +119,22 @@ def contrast(
     both = Count(n=paired, noun="patient")
     remarks = [note("within_person", patients=both)] if paired else []
     left, open_ = model.left_out(question, frame, names, used)
-    remarks += [*reached, *left]
+    remarks += [*reached, *left, *_lost_but_seen(over)]
     if paired and within:
         remarks += sides(frame, base["treated"], outcome)
     how = "pairs" if within and question.engine == "robust" else ""
     behind = frame[_with_both(frame, base["treated"])] if how else frame
-    answer = model.answer(question, fitted, behind, "treated", how, adjusted=[*used, *baseline])
+    used = [*used, *baseline]
+    answer = model.answer(question, fitted, behind, "treated", how, adjusted=used, over=over)
     holds = (*answer.holds, *question.carried_over, *open_)
     return replace(answer, parts=parts, remarks=tuple(remarks), holds=holds)
+
+
+def _lost_but_seen(over: model.OverVisits | None) -> list[Note]:
+    if over is None:
+        return []
+    kind = "lost_but_seen" if over.how.kind == "visit_model" else "lost_but_seen_few"
+    return [note(kind, sites=Count(n=over.lost, noun="site"))]
 
 
 def _with_both(frame: pd.DataFrame, arm: pd.Series) -> pd.Series:
@@ -97,6 +145,32 @@ def _with_both(frame: pd.DataFrame, arm: pd.Series) -> pd.Series:
 def _pairs(frame: pd.DataFrame, arm: pd.Series) -> int:
     codes, _ = pd.factorize(frame["patient_id"])
     return len(np.intersect1d(*(codes[arm.to_numpy() == side] for side in (0, 1))))
+
+
+def arm_means(
+    question: Question,
+    frames: Sequence[pd.DataFrame],
+    outcome: str,
+    labels: Mapping[str, str],
+    over: model.OverVisits | None,
+) -> tuple[Part, ...]:
+    """Return the mean of each arm; ``labels`` are what treated and reference are called."""
+    if question.brief:
+        return ()
+    within = question.cohort.study.design == "split_body"
+    if over is None or within:
+        named = zip(frames, labels.values(), strict=True)
+        return tuple(group_mean(question, frame, outcome, label) for frame, label in named)
+    return tuple(
+        Part(
+            kind="arm",
+            label=label,
+            n=n_patients(frame),
+            unit=question.claim.unit,
+            **interval_of(over.at_week(**{arm: 1.0})),
+        )
+        for frame, (arm, label) in zip(frames, labels.items(), strict=True)
+    )
 
 
 def group_mean(

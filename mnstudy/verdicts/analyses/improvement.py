@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.cohort.table import is_baseline
+from mnstudy.cohort.weeks import LAST, nearest_rows
 from mnstudy.verdicts.analyses import contrasts, model, studies
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
@@ -15,7 +17,6 @@ from mnstudy.verdicts.analyses.question import (
     Answer,
     NotTestable,
     Question,
-    before_after,
     complete_rows,
     missing_note,
     n_patients,
@@ -28,56 +29,72 @@ from mnstudy.verdicts.analyses.regression import regression_expected
 from mnstudy.verdicts.finding.finding import Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
+SCORE = "improvement_score"
+
 
 def improvement(question: Question) -> Answer:
     """Estimate the final improvement in percent: controlled where possible."""
     sites = scar_type_filter(question.sites, question.params)
-    return _effect(question, sites, "improvement_score", [])
+    return _effect(question, sites, question.visit_rows(SCORE), SCORE, [])
 
 
 def change(question: Question) -> Answer:
     """Estimate the change of a raw measure from before to after, oriented so that up is better."""
     outcome = question.params["outcome"]
-    sites = _changes(question, outcome)
-    if question.params["better"] == "lower":
-        sites["change"] = -sites["change"]
-    if sites["before"].isna().all():
-        return _as_they_are(question, sites)
-    return _effect(question, sites, "change", ["before"])
+    sites = _changes(question, question.sites, outcome)
+    if sites["change"].isna().all():
+        return _as_they_are(question)
+    rows = _changes(question, question.visit_rows(outcome), outcome)
+    return _effect(question, sites, rows, "change", ["before"])
 
 
-def _as_they_are(question: Question, sites: pd.DataFrame) -> Answer:
+def _as_they_are(question: Question) -> Answer:
     """Compare final values where nobody was measured before the first session."""
     outcome = question.params["outcome"]
     if question.params.get("percent"):
         raise NotTestable(note("nobody_at_baseline", outcome=outcome))
-    value = sites[outcome].astype("float64")
-    sites["change"] = -value if question.params["better"] == "lower" else value
-    answer = _effect(question, sites, "change", [])
+    sign = -1.0 if question.params["better"] == "lower" else 1.0
+    sites, rows = (
+        frame.assign(change=sign * frame[outcome].astype("float64"))
+        for frame in (question.sites, question.visit_rows(outcome))
+    )
+    answer = _effect(question, sites, rows, "change", [])
     if answer.comparison == "uncontrolled":
         raise NotTestable(note("nobody_at_baseline", outcome=outcome))
     return replace(answer, remarks=(note("compared_as_they_are", outcome=outcome), *answer.remarks))
 
 
-def _changes(question: Question, outcome: str) -> pd.DataFrame:
-    """Return every site with its change from before, missing where either is not known."""
-    pairs = before_after(question.cohort.data, outcome, question.week)
-    sites = question.sites.merge(pairs[[*UNIT, "before"]], on=UNIT, how="left")
-    before = sites["before"].astype("float64")
-    sites["change"] = sites[outcome].astype("float64") - before
+def _changes(question: Question, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Return the rows with the value before the first session and the change, up is better."""
+    known = question.cohort.data[outcome].notna() & is_baseline(question.cohort.data)
+    first = nearest_rows(question.cohort.data[known], LAST)[[*UNIT, outcome]]
+    rows = rows.merge(first.rename(columns={outcome: "before"}), on=UNIT, how="left")
+    before = rows["before"].astype("float64")
+    rows["change"] = rows[outcome].astype("float64") - before
     if question.params.get("percent"):
-        sites["change"] *= 100 / before.where(before > 0)
-    return sites
+        rows["change"] *= 100 / before.where(before > 0)
+    if question.params["better"] == "lower":
+        rows["change"] = -rows["change"]
+    return rows
 
 
-def _effect(question: Question, sites: pd.DataFrame, outcome: str, baseline: list[str]) -> Answer:
-    treated, missing = complete_rows(select_arm(sites, question.needled), [outcome])
+def _effect(
+    question: Question,
+    sites: pd.DataFrame,
+    rows: pd.DataFrame,
+    outcome: str,
+    baseline: list[str],
+) -> Answer:
+    """Estimate from the sites, one row each, and their rows at all visits up to the week."""
+    arms = [select_arm(sites, arm) for arm in (question.needled, question.control)]
+    (treated, missing), (control, unknown) = (complete_rows(arm, [outcome]) for arm in arms)
     require_patients(treated, note("needled_with_outcome"))
-    control, missing_control = complete_rows(select_arm(sites, question.control), [outcome])
     confounded = question.cohort.study.limit("between_groups") is not None
     if n_patients(control) < MIN_PATIENTS or confounded:
         return _uncontrolled(question, treated, outcome, missing)
-    return _controlled(question, treated, control, outcome, baseline, missing + missing_control)
+    over = contrasts.over_visits(question, arms, rows, outcome, baseline)
+    missing += unknown
+    return _controlled(question, treated, control, outcome, baseline, missing, over)
 
 
 def _uncontrolled(question: Question, treated: pd.DataFrame, outcome: str, missing: int) -> Answer:
@@ -103,14 +120,15 @@ def _controlled(
     outcome: str,
     baseline: list[str],
     missing: int,
+    over: model.OverVisits | None,
 ) -> Answer:
     both = pd.concat([treated, control])
     arm = pd.Series(0.0, index=both.index)
     arm.iloc[: len(treated)] = 1.0
     both = both.reset_index(drop=True)
-    answer = contrasts.contrast(question, both, arm.to_numpy(), outcome, baseline)
-    arms = () if question.brief else ((treated, "needling alone"), (control, question.reference))
-    means = [contrasts.group_mean(question, frame, outcome, label) for frame, label in arms]
+    answer = contrasts.contrast(question, both, arm.to_numpy(), outcome, baseline, over)
+    labels = {"treated": "needling alone", "reference": question.reference}
+    means = contrasts.arm_means(question, [treated, control], outcome, labels, over)
     other = _other_control(question, treated, outcome, baseline)
     raw, remarks = raw_contrast(question, both, arm.to_numpy(), outcome)
     graded, in_grades = contrasts.grades(question, treated, control)
@@ -130,7 +148,7 @@ def _controlled(
             *remarks,
             *in_grades,
             *contrasts.classes(both, arm.to_numpy(), outcome),
-            *missing_note(missing),
+            *missing_note(missing - (over.lost if over else 0)),
         ),
     )
 
@@ -141,7 +159,7 @@ def _other_control(
     """Estimate the contrast with the control that is not the reference, where there is one."""
     other = "untreated" if question.reference == "sham" else "sham"
     sites = scar_type_filter(question.sites, question.params)
-    if outcome != "improvement_score" or question.brief:
+    if outcome != SCORE or question.brief:
         return ()
     control, _ = complete_rows(select_arm(sites, question.control_of(other)), [outcome])
     if n_patients(control) < MIN_PATIENTS:
@@ -163,7 +181,7 @@ def raw_contrast(
     Positive favours the treated, whichever way the scale runs. Empty where there is no raw scale
     with scores before and after in both arms.
     """
-    wanted = outcome == "improvement_score" and not question.brief
+    wanted = outcome == SCORE and not question.brief
     found = raw_pairs(question.cohort.data, question.week) if wanted else None
     if found is None:
         return (), []
@@ -195,7 +213,7 @@ def _cluster_note(question: Question, frame: pd.DataFrame) -> list[Note]:
 
 
 def _interval_note(frame: pd.DataFrame, outcome: str) -> list[Note]:
-    if outcome != "improvement_score" or "improvement_low" not in frame:
+    if outcome != SCORE or "improvement_low" not in frame:
         return []
     low, high = frame["improvement_low"], frame["improvement_high"]
     coarse = int((high > low).sum())

@@ -14,6 +14,7 @@ from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust
 from mnstudy.stats.mixed.fit import Contrast, MixedFit
 from mnstudy.stats.mixed.model import random_intercept
 from mnstudy.stats.mixed.nested import nested_intercepts
+from mnstudy.stats.mixed.visits import VisitFit, visit_model
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     UNIT,
@@ -28,6 +29,7 @@ from mnstudy.verdicts.finding.finding import Estimate, Hold, interval_of
 from mnstudy.words.notes import Note, note
 
 FEWEST_LEFT = 10  # patients over the columns of a model; fewer overfit
+UNSTRUCTURED = 10  # patients an arm, from which the visits have a covariance of any form
 FEWEST_DF = 4  # of Satterthwaite: with fewer, CR2 promises more than it keeps
 COVARIATES = {"scar_type": "scar type", "baseline_severity": "severity", "clinic_id": "clinic"}
 # severity first: it drives the choice of treatment, depth and number of sessions
@@ -210,6 +212,98 @@ def _average(
     return means.pop("_outcome"), means, patients
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverVisits:
+    """A model of all visits up to the week, with the rows behind it."""
+
+    result: VisitFit | MixedFit
+    rows: pd.DataFrame
+    adjusted: tuple[str, ...]
+    lost: int
+
+    @property
+    def how(self) -> Note:
+        """Say which model it is."""
+        return note("visit_model" if isinstance(self.result, VisitFit) else "visits_robust")
+
+    def at_week(self, **arms: float) -> Contrast:
+        """Return the weighted sum of the means of ``treated`` and ``reference`` at the week."""
+        final = f"week {self.rows['visit'].max():g}"
+        weights = {f"{arm} at {final}": weight for arm, weight in arms.items()}
+        known = self.result.coefficients.index
+        row = [weights.get(name, 0.0) for name in known]
+        return self.result.contrast(row)
+
+
+def over_visits(
+    question: Question,
+    rows: pd.DataFrame,
+    outcome: str,
+    names: Sequence[str],
+    baseline: Sequence[str],
+) -> OverVisits | None:
+    """Fit the outcome at all visits up to the week by arm and covariates, each by visit.
+
+    From 10 patients an arm every arm has an unstructured covariance of its visits of its own; with
+    fewer, or where that has no maximum, patients have a random intercept and errors are robust
+    (CR2). The rows of a patient, arm and visit are averaged; of a split body the difference of the
+    sides is modelled.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row a site and visit with the outcome, ``visit`` in weeks, ``treated`` (1 or 0), and
+        what the model is adjusted for; ``lost`` marks the sites not assessed at the week.
+
+    Returns
+    -------
+    OverVisits or None
+        None where a patient has both arms but is no split body, and where no model can be fitted.
+    """
+    within = question.cohort.study.design == "split_body"
+    if not within and rows.groupby("patient_id")["treated"].nunique().max() > 1:
+        return None
+    base = pd.DataFrame({"reference": 1.0, "treated": rows["treated"]})
+    extra, used = covariates(rows, names, beside=base)
+    columns = extra.assign(**{c: rows[c] - rows[c].mean() for c in baseline})
+    keys = [rows[c] for c in ("patient_id", "visit", "treated")]
+    cells = columns.assign(_outcome=rows[outcome].astype("float64")).groupby(keys).mean()
+    if within:
+        sides = [cells.xs(arm, level="treated") for arm in (1.0, 0.0)]
+        cells = (sides[0] - sides[1]).dropna().assign(treated=1.0).set_index("treated", append=True)
+    y = cells.pop("_outcome")
+    try:
+        result = _fit_visits(question, y, _by_visit(cells, within))
+    except ValueError:
+        return None
+    lost = n_sites(rows[rows["lost"]])
+    return OverVisits(result=result, rows=rows, adjusted=(*used, *baseline), lost=lost)
+
+
+def _by_visit(cells: pd.DataFrame, within: bool) -> pd.DataFrame:
+    """Return each arm and each covariate by visit, without columns that the others tell."""
+    visit, treated = (cells.index.get_level_values(n).to_numpy() for n in ("visit", "treated"))
+    design = pd.DataFrame(index=cells.index)
+    at = {f"week {week:g}": np.where(visit == week, 1.0, 0.0) for week in np.unique(visit)}
+    for name, here in at.items():
+        if not within:
+            design[f"reference at {name}"] = here * (1 - treated)
+        design[f"treated at {name}"] = here * treated
+    by_visit = {f"{c} at {name}": cells[c] * here for c in cells for name, here in at.items()}
+    more = pd.DataFrame(by_visit, index=cells.index)
+    return pd.concat([design, more[independent(design, more)]], axis=1)
+
+
+def _fit_visits(question: Question, y: pd.Series, design: pd.DataFrame) -> VisitFit | MixedFit:
+    patients, visits, arm = (y.index.get_level_values(i).to_numpy() for i in range(3))
+    data, named = (y.to_numpy(), design.to_numpy(), patients), list(design.columns)
+    level, arms = question.confidence_level, arm if arm.min() < arm.max() else None
+    if pd.Series(patients).groupby(arm).nunique().min() >= UNSTRUCTURED:
+        with suppress(ValueError):  # too few patients have all visits
+            return visit_model(*data, visits, named, arms=arms, confidence_level=level)
+    return random_intercept(*data, named, errors="cr2", confidence_level=level)
+
+
 def mean(question: Question, frame: pd.DataFrame, y: pd.Series) -> Fitted:
     """Fit the mean of y alone."""
     return fit(question, frame, y, pd.DataFrame({"mean": 1.0}, index=frame.index))
@@ -356,13 +450,18 @@ def answer(
     *,
     adjusted: Sequence[str] = (),
     null: float = 0.0,
+    over: OverVisits | None = None,
 ) -> Answer:
     """Answer with one coefficient of a fitted model, for the patients and sites of ``frame``.
 
-    ``how`` is the note that says what of the model is meant.
+    ``how`` is the note that says what of the model is meant. With ``over`` the model of all visits
+    answers; the fitted one, of the rows at the week, is what the checks start from.
     """
-    used = describe(question, fitted.result, adjusted)
     found = pick(fitted, {tested: 1.0})
+    if over is not None:
+        found, adjusted = over.at_week(treated=1, reference=-1), over.adjusted
+    engine = over.how if over else _engine_note(question, fitted.result)
+    used = _adjusted(engine, adjusted)
     return Answer(
         holds=too_few(found) if question.engine == "robust" else (),
         estimate=estimate(
@@ -402,7 +501,10 @@ def describe(
     question: Question, result: MixedFit | RobustFit, adjusted: Sequence[str] = ()
 ) -> Note:
     """Say which model ran."""
-    engine = _engine_note(question, result)
+    return _adjusted(_engine_note(question, result), adjusted)
+
+
+def _adjusted(engine: Note, adjusted: Sequence[str]) -> Note:
     return note("adjusted_for", model=engine, names=plain(adjusted)) if adjusted else engine
 
 

@@ -17,10 +17,11 @@ from mnstudy.cohort.table import (
     Cohort,
     assessed_at,
     is_baseline,
+    known_outcome,
     last_rows,
     week_of,
 )
-from mnstudy.cohort.weeks import LAST, FinalWeek, nearest_rows
+from mnstudy.cohort.weeks import LAST, FinalWeek, nearest_rows, visit_rows
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.verdicts.claims.settings import DEPTHS, column_of
 from mnstudy.verdicts.finding.finding import Estimate, Hold, Part
@@ -154,6 +155,14 @@ class Question:
                 if n_patients(rows) >= MIN_PATIENTS:
                     found[name] = rows
         return found
+
+    def visit_rows(self, outcome: str) -> pd.DataFrame:
+        """Return the rows of all sites with this outcome at the visits up to the week."""
+        data = self.cohort.data
+        if not self.week.earlier:
+            return data.iloc[:0].assign(visit=0.0)
+        known = data[known_outcome(data, (outcome,)) & ~is_baseline(data)]
+        return visit_rows(known, self.week)
 
     @property
     def params(self) -> Mapping[str, Any]:

@@ -201,7 +201,7 @@ class Finding:
     p_holm : float
         The p-value adjusted over the family (Holm); nan outside it.
     n_patients, n_sites, n_missing : int
-        Patients and sites behind the estimate; sites left out for a missing value.
+        Patients and sites assessed at the week; sites without a known value then.
     cohort_patients, cohort_sites : int
         Patients and sites of the whole cohort; 0 where they are not known.
     n_studies : int or None

@@ -12,7 +12,7 @@ from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.robustness.engines import other_model, ranks, unadjusted
-from mnstudy.verdicts.robustness.missing import carried_forward, imputed
+from mnstudy.verdicts.robustness.missing import carried_forward, imputed, seen_at_week
 from mnstudy.verdicts.robustness.rows import (
     COLUMNS,
     CheckContext,
@@ -29,6 +29,7 @@ CHECKS: dict[str, Callable[[CheckContext, int], list[Row]]] = {  # each takes a 
     "model": lambda asked, rng: other_model(asked),
     "ranks": lambda asked, rng: ranks(asked),
     "missing": lambda asked, rng: [
+        *seen_at_week(asked),
         *carried_forward(asked),
         *imputed(asked, rng=rng),
         *worst_case(asked),

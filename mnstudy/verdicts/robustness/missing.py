@@ -15,7 +15,7 @@ from mnstudy.stats.missing.imputation import impute_clustered, pool_imputations
 from mnstudy.stats.mixed.model import random_intercept_batch
 from mnstudy.verdicts.analyses import Question, model
 from mnstudy.verdicts.analyses.answer import estimate_claim
-from mnstudy.verdicts.analyses.question import UNIT, Layout
+from mnstudy.verdicts.analyses.question import UNIT, Choices, Layout
 from mnstudy.verdicts.finding.finding import Estimate
 from mnstudy.verdicts.robustness.rows import (
     CheckContext,
@@ -51,6 +51,15 @@ def carried_forward(asked: CheckContext) -> list[Row]:
         return []
     choice = note("carried_forward", sites=Count(n=filled, noun="site"))
     return asked_again(asked, question, check="missing", choice=choice)
+
+
+def seen_at_week(asked: CheckContext) -> list[Row]:
+    """Estimate again from the assessments at the week, where a model of all visits answered."""
+    kinds = {remark.kind for remark in asked.finding.remarks}
+    if kinds.isdisjoint({"lost_but_seen", "lost_but_seen_few"}):
+        return []
+    question = replace(asked.question, choices=Choices(engine="robust"))
+    return asked_again(asked, question, check="missing", choice=note("seen_at_week"))
 
 
 def imputed(asked: CheckContext, *, rng: int) -> list[Row]:
