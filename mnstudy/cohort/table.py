@@ -12,7 +12,15 @@ import pandas as pd
 
 from mnstudy.cohort.study.plan import Plan
 from mnstudy.cohort.study.study import Study
-from mnstudy.cohort.weeks import LAST, FinalWeek, final_week, nearest_rows
+from mnstudy.cohort.weeks import (
+    LAST,
+    FinalWeek,
+    final_week,
+    nearest_places,
+    nearest_rows,
+    site_numbers,
+    sites_of,
+)
 from mnstudy.words.notes import Count, Note, note, sentences
 
 UNIT = ["patient_id", "site_id"]
@@ -190,22 +198,27 @@ def is_baseline(data: pd.DataFrame) -> pd.Series:
 
     A row of an untreated or sham site after week 0, or without weeks, is its outcome.
     """
-    before = data["session_count"].eq(0).fillna(False).astype(bool)
-    no_session = data["session_count"].isna() | before
-    clock = data["weeks"].le(0).fillna(False).astype(bool) if "weeks" in data else before & False
+    sessions = data["session_count"].to_numpy(dtype="float64", na_value=np.nan)
+    before = sessions == 0
+    no_session = before | np.isnan(sessions)
+    if "weeks" in data:
+        no_session &= data["weeks"].to_numpy(dtype="float64", na_value=np.nan) <= 0
+    else:
+        no_session &= False
     if "treatment" in data:
-        before &= ~data["treatment"].isin(["untreated", "sham"])
-    return before | (clock & no_session)
+        before &= ~data["treatment"].isin(["untreated", "sham"]).to_numpy(dtype=bool)
+    return pd.Series(before | no_session, index=data.index)
 
 
 def known_outcome(data: pd.DataFrame, outcomes: Sequence[str] = OUTCOMES) -> pd.Series:
     """Tell which rows have any of these outcomes."""
-    return data[[c for c in outcomes if c in data]].notna().any(axis=1)
+    known = [data[c].notna().to_numpy() for c in outcomes if c in data]
+    return pd.Series(np.logical_or.reduce([np.zeros(len(data), bool), *known]), index=data.index)
 
 
 def last_rows(data: pd.DataFrame) -> pd.DataFrame:
     """Return the last row of each site, by patient and site."""
-    return nearest_rows(data, LAST).sort_values(UNIT).reset_index(drop=True)
+    return nearest_rows(data, LAST).reset_index(drop=True)
 
 
 def week_of(
@@ -214,25 +227,22 @@ def week_of(
     """Return the week whose assessments of these outcomes count; ``arms`` hold sites."""
     if "weeks" not in data or data["weeks"].isna().all():
         return LAST
-    known = data[known_outcome(data, outcomes) & ~is_baseline(data)]
-    sites = {str(name): pd.MultiIndex.from_frame(own[UNIT]) for name, own in arms.items()}
-    return final_week(known[[*UNIT, "weeks"]], sites, plan)
+    known = data.loc[known_outcome(data, outcomes) & ~is_baseline(data), [*UNIT, "weeks"]]
+    return final_week(known, {str(name): sites_of(own) for name, own in arms.items()}, plan)
 
 
 def assessed_at(data: pd.DataFrame, outcomes: Sequence[str], week: FinalWeek) -> pd.DataFrame:
     """Return one row a site: the one that counts, or the last with these outcomes empty."""
     data = data[data[UNIT].notna().all(axis=1)]
-    known = data[known_outcome(data, outcomes) & ~is_baseline(data)]
-    counted = nearest_rows(known, week)
-    rest = nearest_rows(data, LAST)
-    seen = pd.MultiIndex.from_frame(counted[UNIT])
-    rest = rest[~pd.MultiIndex.from_frame(rest[UNIT]).isin(seen)].copy()
-    for name in (c for c in outcomes if c in rest):
-        rest[name] = rest[name].mask(np.ones(len(rest), dtype=bool))
-    rows = pd.concat([counted, rest]) if len(rest) else counted
-    rows = rows.sort_values(UNIT, kind="stable").reset_index(drop=True)
-    sizes = data.groupby(UNIT, observed=True).size().rename("n_assessments").reset_index()
-    return rows.merge(sizes, on=UNIT, how="left")
+    site = site_numbers(data)
+    known = np.flatnonzero(known_outcome(data, outcomes) & ~is_baseline(data))
+    counted = known[nearest_places(data.iloc[known], week, site[known])]
+    place, lost = nearest_places(data, LAST, site), np.ones(len(np.unique(site)), dtype=bool)
+    place[site[counted]], lost[site[counted]] = counted, False
+    rows = data.iloc[place].reset_index(drop=True)
+    for name in (c for c in outcomes if c in rows and lost.any()):
+        rows[name] = rows[name].mask(lost)
+    return rows.assign(n_assessments=np.bincount(site, minlength=len(rows)))
 
 
 def _n_sites(data: pd.DataFrame) -> int:

@@ -6,8 +6,10 @@ follows from who was assessed when, never from what was found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ import pandas as pd
 from mnstudy.cohort.study.plan import Plan
 
 MOST, HALF = 0.8, 0.5  # of the sites of an arm
+Site: TypeAlias = tuple[str, str]
 SHARE, LEAST = 0.25, 1.0  # of the week to either side, and weeks, where visits are irregular
 
 
@@ -53,14 +56,14 @@ class FinalWeek:
 LAST = FinalWeek(week=np.nan, low=-np.inf, high=np.inf, chosen="last", seen={})
 
 
-def final_week(known: pd.DataFrame, arms: Mapping[str, pd.MultiIndex], plan: Plan) -> FinalWeek:
+def final_week(known: pd.DataFrame, arms: Mapping[str, Iterable[Site]], plan: Plan) -> FinalWeek:
     """Choose the week whose assessments count.
 
     Parameters
     ----------
     known : DataFrame
         patient_id, site_id and weeks of the assessments after baseline with a known outcome.
-    arms : mapping of str to MultiIndex
+    arms : mapping of str to iterable of (str, str)
         The sites (patient_id, site_id) enrolled in each of the compared arms.
     plan : Plan
         Its ``final_week`` and ``window_weeks``, where declared.
@@ -78,25 +81,22 @@ def final_week(known: pd.DataFrame, arms: Mapping[str, pd.MultiIndex], plan: Pla
     Examples
     --------
     >>> seen = pd.DataFrame({"patient_id": list("aabb"), "site_id": "one", "weeks": [4, 12, 4, 12]})
-    >>> sites = pd.MultiIndex.from_frame(seen[["patient_id", "site_id"]].drop_duplicates())
-    >>> found = final_week(seen, {"needled": sites}, Plan())
+    >>> found = final_week(seen, {"needled": [("a", "one"), ("b", "one")]}, Plan())
     >>> found.week, found.low, found.high, found.chosen
     (12.0, 8.0, 16.0, 'rule')
     """
     seen = known[known["weeks"].notna()]
     weeks = seen["weeks"].to_numpy(dtype="float64")
-    site = pd.MultiIndex.from_frame(seen[["patient_id", "site_id"]])
-    places = {name: sites.get_indexer(site) for name, sites in arms.items() if len(sites)}
+    site = sites_of(seen)
+    enrolled = {name: set(sites) for name, sites in arms.items()}
+    enrolled = {name: sites for name, sites in enrolled.items() if sites}
     visits = np.unique(np.append(weeks[weeks > 0], 0.0))
-    regular = len(visits) - 1 <= site.value_counts().max() if len(seen) else False
+    regular = len(visits) - 1 <= max(Counter(site).values()) if site else False
 
     def at(week: float, chosen: str) -> FinalWeek:
         low, high = _window(week, visits if regular else visits[:0], plan.window_weeks)
-        inside = (weeks >= low) & (weeks <= high)
-        there = {
-            name: (len(np.unique(place[inside & (place >= 0)])), len(arms[name]))
-            for name, place in places.items()
-        }
+        inside = {site[i] for i in np.flatnonzero((weeks >= low) & (weeks <= high))}
+        there = {name: (len(sites & inside), len(sites)) for name, sites in enrolled.items()}
         earlier = visits[(visits > 0) & (visits < low)] if regular else visits[:0]
         return FinalWeek(
             week=week,
@@ -109,12 +109,13 @@ def final_week(known: pd.DataFrame, arms: Mapping[str, pd.MultiIndex], plan: Pla
 
     if plan.final_week is not None:
         return at(plan.final_week, "declared")
-    every = [at(float(w), "rule") for w in visits[:0:-1]]
-    if not every or not places:
+    every = []
+    for week in visits[:0:-1]:
+        every.append(at(float(week), "rule"))
+        if every[-1].least >= MOST and enrolled:
+            return every[-1]
+    if not every or not enrolled:
         return LAST
-    for found in every:
-        if found.least >= MOST:
-            return found
     best = max(every, key=lambda found: found.least)
     return replace(best, chosen="best" if best.least >= HALF else "none")
 
@@ -132,24 +133,45 @@ def _window(week: float, visits: np.ndarray, declared: float | None) -> tuple[fl
     return float(week - before), float(week + after)
 
 
-def nearest_rows(rows: pd.DataFrame, week: FinalWeek) -> pd.DataFrame:
-    """Return the row of each site that is nearest to the week, of two as near the earlier one.
+def sites_of(rows: pd.DataFrame) -> list[Site]:
+    """Return patient_id and site_id of each row."""
+    return list(zip(rows["patient_id"].tolist(), rows["site_id"].tolist(), strict=True))
 
-    Of rows without weeks the last: by session, then by weeks since the last session.
+
+def site_numbers(rows: pd.DataFrame) -> np.ndarray:
+    """Number the site of each row from 0, by patient and site."""
+    (patient, _), (site, names) = (
+        pd.factorize(rows[c], sort=True, use_na_sentinel=False) for c in ("patient_id", "site_id")
+    )
+    return np.unique(patient * len(names) + site, return_inverse=True)[1]
+
+
+def nearest_rows(rows: pd.DataFrame, week: FinalWeek) -> pd.DataFrame:
+    """Return the row of each site that is nearest to the week, by patient and site.
+
+    Of two as near the earlier one. Of rows without weeks the last: by session, then by weeks since
+    the last session.
     """
+    return rows.iloc[nearest_places(rows, week, site_numbers(rows))]
+
+
+def nearest_places(rows: pd.DataFrame, week: FinalWeek, site: np.ndarray) -> np.ndarray:
+    """Return the place of the nearest row of each site that has one, by the number of the site."""
+    later = [_numbers(rows, k) for k in ("session_count", "weeks_since_last_session") if k in rows]
     if week.chosen == "last":
-        keys = [k for k in ("weeks", "session_count", "weeks_since_last_session") if k in rows]
-        ordered = rows.sort_values(keys, kind="stable", na_position="first")
-        return ordered.drop_duplicates(["patient_id", "site_id"], keep="last")
-    weeks = rows["weeks"].astype("float64")
-    inside = rows[weeks.between(week.low, week.high)]
-    weeks = weeks[inside.index]
-    keys = [k for k in ("session_count", "weeks_since_last_session") if k in rows]
-    ordered = inside.assign(_away=(weeks - week.week).abs().round(9), _week=weeks)
-    ordered = ordered.sort_values(keys, kind="stable", ascending=False)
-    ordered = ordered.sort_values(["_away", "_week"], kind="stable")
-    first = ordered.drop_duplicates(["patient_id", "site_id"])
-    return first.drop(columns=["_away", "_week"])
+        times = [_numbers(rows, "weeks"), *later] if "weeks" in rows else later
+        keys = [np.nan_to_num(t, nan=-np.inf) for t in times] or [np.zeros(len(rows))]
+        order = np.lexsort(keys[::-1])[::-1]
+    else:
+        weeks = _numbers(rows, "weeks")
+        away = np.round(np.abs(weeks - week.week), 9)
+        order = np.lexsort([-t for t in later[::-1]] + [weeks, away])
+        order = order[(weeks[order] >= week.low) & (weeks[order] <= week.high)]
+    return order[np.unique(site[order], return_index=True)[1]]
+
+
+def _numbers(rows: pd.DataFrame, name: str) -> np.ndarray:
+    return rows[name].to_numpy(dtype="float64", na_value=np.nan)
 
 
 def visit_rows(rows: pd.DataFrame, week: FinalWeek) -> pd.DataFrame:
@@ -157,9 +179,8 @@ def visit_rows(rows: pd.DataFrame, week: FinalWeek) -> pd.DataFrame:
 
     The row at the week itself is the nearest to it; of two rows at an earlier visit the last.
     """
-    before = rows[rows["weeks"].isin(week.earlier)]
-    keys = [k for k in ("session_count", "weeks_since_last_session") if k in rows]
-    before = before.sort_values(keys, kind="stable", na_position="first")
-    before = before.drop_duplicates(["patient_id", "site_id", "weeks"], keep="last")
-    final = nearest_rows(rows, week).assign(visit=week.week)
-    return pd.concat([before.assign(visit=before["weeks"].astype("float64")), final])
+    weeks = _numbers(rows, "weeks")
+    before = [
+        nearest_rows(rows[weeks == early], LAST).assign(visit=early) for early in week.earlier
+    ]
+    return pd.concat([*before, nearest_rows(rows, week).assign(visit=week.week)])

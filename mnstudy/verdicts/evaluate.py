@@ -118,7 +118,15 @@ def _as_planned(claims: Iterable[Claim], plan: Plan) -> list[Claim]:
     return [replace(c, params={**c.params, **plan.thresholds.get(c.id, {})}) for c in claims]
 
 
-def find_all(cohort: Cohort, claims: Iterable[Claim], level: float) -> dict[str, Finding]:
+def verdict_of(cohort: Cohort, claim: str) -> Finding:
+    """Return the finding of one claim with its estimate only, no further numbers and notes."""
+    asked, _ = asked_and_needed(cohort, claim)
+    return find_all(cohort, asked, cohort.study.plan.confidence_level, brief=True)[claim]
+
+
+def find_all(
+    cohort: Cohort, claims: Iterable[Claim], level: float, *, brief: bool = False
+) -> dict[str, Finding]:
     """Return the finding of each claim by its id, before p-values are adjusted."""
     cohort = cohort.in_order()
     cautions = cautions_of(cohort)
@@ -126,7 +134,7 @@ def find_all(cohort: Cohort, claims: Iterable[Claim], level: float) -> dict[str,
     family_level = bonferroni_level(level, len(members)) if len(members) > 1 else None
 
     def found(claim: Claim) -> Finding:
-        asked = Question.ask(claim, cohort, level)
+        asked = Question.ask(claim, cohort, level, brief=brief)
         joint = family_level if claim.id in members else None
         return finding_for(asked, family_level=joint, cautions=cautions)
 

@@ -12,7 +12,7 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.simulate.simulate import simulate
 from mnstudy.cohort.study.plan import Plan
 from mnstudy.verdicts.claims.registry import claim as claim_of
-from mnstudy.verdicts.evaluate import evaluate
+from mnstudy.verdicts.evaluate import verdict_of
 from mnstudy.verdicts.finding.finding import VERDICTS
 
 
@@ -131,7 +131,7 @@ def _one(
 ) -> tuple[float, float, float, str]:
     cohort = simulate(n_patients, truth=truth, design=design, rng=np.random.default_rng(seed))
     study = replace(cohort.study, plan=Plan(primary=(claim,)))
-    finding = evaluate(replace(cohort, study=study), claim)[0]
+    finding = verdict_of(replace(cohort, study=study), claim)
     found = finding.estimate
     if found is None:
         return float("nan"), float("nan"), float("nan"), finding.verdict

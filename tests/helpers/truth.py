@@ -1,7 +1,8 @@
 """Sheets whose truth is known, and how often whole verdicts on them are right.
 
 A cell is one kind of study under one claim. It is drawn many times with its effect at the null and
-at the margin; each draw goes the way of a sheet: typed table, cohort, evaluate, verdict.
+at the margin; each draw goes the way of a sheet: typed table, cohort, question, estimate, verdict. Spared are reading and checking the sheet, and the
+further numbers and notes beside a verdict; a test holds an example of each cell to the whole way.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import beta, norm
 
-import mnstudy as mn
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.study import Study, parse_study
 from mnstudy.cohort.table import Cohort, Provenance
+from mnstudy.verdicts.evaluate import verdict_of
 
 RANDOMISED = {"design": "parallel", "randomised": True, "assessor": "blinded"}
 OBSERVED = {"design": "registry", "assessor": "blinded"}
@@ -66,7 +67,7 @@ def tally(cell: Cell, name: str, truth: float, runs: int) -> Tally:
     rng = np.random.default_rng([zlib.crc32(name.encode()), zlib.crc32(str(truth).encode())])
     study, found = parse_study(dict(cell.study), source="study"), []
     for _ in range(runs):
-        finding = mn.evaluate(cohort_of(cell.draw(rng, truth), study), cell.claim)[0]
+        finding = verdict_of(cohort_of(cell.draw(rng, truth), study), cell.claim)
         found.append((finding.verdict, finding.lacking, finding.estimate))
     words = pd.Series([word for word, _, _ in found]).value_counts().to_dict()
     return Tally(

@@ -141,6 +141,8 @@ def finding_for(
         return replace(finding, reasons=refused.reasons)
     if question.claim.analysis in AT_FINAL_WEEK:
         found = replace(found, week=question.week.week)
+    if question.brief:
+        return _judged(question, finding, found, family_interval)
     remarks = (*found.remarks, *_common_notes(question, cautions))
     return _judged(question, finding, replace(found, remarks=remarks), family_interval)
 

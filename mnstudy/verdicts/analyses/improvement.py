@@ -157,10 +157,10 @@ def _other_control(
     question: Question, treated: pd.DataFrame, outcome: str, baseline: list[str]
 ) -> tuple[Part, ...]:
     """Estimate the contrast with the control that is not the reference, where there is one."""
-    other = "untreated" if question.reference == "sham" else "sham"
-    sites = scar_type_filter(question.sites, question.params)
     if outcome != SCORE or question.brief:
         return ()
+    other = "untreated" if question.reference == "sham" else "sham"
+    sites = scar_type_filter(question.sites, question.params)
     control, _ = complete_rows(select_arm(sites, question.control_of(other)), [outcome])
     if n_patients(control) < MIN_PATIENTS:
         return ()

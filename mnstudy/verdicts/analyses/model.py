@@ -101,11 +101,12 @@ def robust_fit(
     question: Question, y: pd.Series, design: pd.DataFrame, patients: pd.Series
 ) -> RobustFit:
     """Fit by least squares with robust errors; Welch's df where rows are independent cells."""
-    cells = design.value_counts()
-    welch = len(cells) == design.shape[1] and cells.min() > 1 and not patients.duplicated().any()
+    columns = design.to_numpy(dtype="float64")
+    counts = np.unique(columns, axis=0, return_counts=True)[1]
+    welch = len(counts) == columns.shape[1] and counts.min() > 1 and patients.is_unique
     return cluster_robust(
         y.to_numpy(),
-        design.to_numpy(dtype="float64"),
+        columns,
         patients.to_numpy(),
         names=list(design.columns),
         df="welch" if welch else "satterthwaite",
@@ -207,7 +208,8 @@ def _average(
     arm = design["treated"] if "treated" in design else pd.Series(1.0, index=design.index)
     (patient, names), (side, sides) = (pd.factorize(x, sort=True) for x in (groups, arm))
     number = patient * len(sides) + side
-    means = design.assign(_outcome=y.to_numpy(dtype="float64")).groupby(number).mean()
+    means = design.assign(_outcome=y.to_numpy(dtype="float64")).set_axis(number)
+    means = means.sort_index() if means.index.is_unique else means.groupby(level=0).mean()
     patients = pd.Series(names[means.index // len(sides)], index=means.index)
     return means.pop("_outcome"), means, patients
 

@@ -185,9 +185,8 @@ class Question:
     @property
     def reference(self) -> str:
         """Name the treatment of the control."""
-        treatment = self.sites["treatment"]
-        sham = self.sites.loc[treatment.eq("sham").fillna(False).astype(bool)]
-        usual = "sham" if n_patients(sham) >= MIN_PATIENTS else "untreated"
+        sham = self.sites["patient_id"][self.sites["treatment"].isin(["sham"]).to_numpy(dtype=bool)]
+        usual = "sham" if sham.nunique() >= MIN_PATIENTS else "untreated"
         return self.cohort.study.plan.reference or usual
 
     def control_of(self, treatment: str) -> Mapping[str, Sequence[str]]:
@@ -385,8 +384,10 @@ def _arms(question: Question) -> dict[str, Arm]:
     if question.claim.analysis not in _ALONE:
         return {"needled": NEEDLED}
     needled = {"needling alone": question.needled}
-    controlled = question.claim.analysis in ("improvement", "change")
-    return needled | ({question.reference: question.control} if controlled else {})
+    if question.claim.analysis not in ("improvement", "change"):
+        return needled
+    reference = question.reference
+    return {**needled, reference: question.control_of(reference)}
 
 
 def _unknown(sites: pd.DataFrame, arm: Arm) -> pd.DataFrame:
