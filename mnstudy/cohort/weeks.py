@@ -139,7 +139,7 @@ def sites_of(rows: pd.DataFrame) -> list[Site]:
 
 
 def site_numbers(rows: pd.DataFrame) -> np.ndarray:
-    """Number the site of each row from 0, by patient and site."""
+    """Return the number of the site of each row, from 0 by patient and site."""
     (patient, _), (site, names) = (
         pd.factorize(rows[c], sort=True, use_na_sentinel=False) for c in ("patient_id", "site_id")
     )
