@@ -1,5 +1,6 @@
-# Writes cluster_robust.json beside this script: CR2 errors by clubSandwich. Run: Rscript cluster_robust.R
-suppressMessages({library(clubSandwich); library(jsonlite)})
+# Writes cluster_robust.json beside this script: CR2 errors by clubSandwich, of least squares and of a random intercept (lmer).
+# Run: Rscript cluster_robust.R
+suppressMessages({library(clubSandwich); library(lme4); library(jsonlite)})
 
 set.seed(41)
 layout <- function(sizes, columns, contrasts = list()) {
@@ -38,14 +39,46 @@ result <- function(s) {
        contrasts = sums)
 }
 
+least_squares <- lapply(layouts, result)
+
+# Repeated visits of two arms, a spread that grows over the visits; who drops out stays away.
+visits <- function(seen, columns, own = 1) {
+  group <- rep(seq_along(seen), seen); visit <- sequence(seen); arm <- group %% 2
+  x <- columns(arm, visit, group)
+  y <- round(as.numeric(x %*% seq(2, 0.5, length.out = ncol(x))) + own * rnorm(length(seen))[group] + 0.6 * visit * rnorm(length(group)), 6)
+  list(y = y, x = x, group = group)
+}
+each_visit <- function(arm, visit, group) { v <- factor(visit); model.matrix(~ 0 + v + v:arm) }
+mixed <- list(
+  balanced = visits(rep(3, 12), each_visit),
+  unbalanced = visits(c(3, 2, 3, 1, 3, 3, 2, 3, 3, 3, 1, 3, 2, 3), each_visit, 1.5),
+  arms = visits(c(1, 2, 3, 5, 2, 4, 1, 6, 3, 2), function(arm, visit, group) cbind(mean = 1, arm = arm)),
+  slopes = visits(c(4, 5, 3, 4, 2, 5, 4, 3, 5, 4), function(arm, visit, group)
+    cbind(mean = 1, arm = arm, time = visit - 1, by_arm = arm * (visit - 1), severity = round(rnorm(10), 3)[group]), 2),
+  alike = visits(rep(c(3, 3, 2, 3), 3), each_visit, 3),
+  one_alone = visits(c(3, 4, 3, 2, 4, 3, 3), function(arm, visit, group) cbind(mean = 1, time = visit, fourth = as.numeric(group == 4)), 2)
+)
+of_lmer <- function(s) {
+  d <- data.frame(y = s$y, group = factor(s$group)); x <- s$x; p <- ncol(x)
+  fit <- lmer(y ~ 0 + x + (1 | group), d, control = lmerControl(optCtrl = list(xtol_abs = 1e-15, ftol_abs = 1e-15, maxeval = 1e5)))
+  v <- vcovCR(fit, type = "CR2"); found <- coef_test(fit, vcov = v, test = "Satterthwaite")
+  w <- c(1, 0.5, rep(-1, p - 2)); r <- linear_contrast(fit, vcov = v, contrasts = matrix(w, 1), test = "Satterthwaite")
+  joint <- Wald_test(fit, constraints = diag(p)[-1, , drop = FALSE], vcov = v, test = "HTZ")
+  list(columns = colnames(x), y = s$y, x = x, group = s$group, theta = as.numeric(getME(fit, "theta"))^2,
+       expected = list(estimate = found$beta, std_error = found$SE, df = found$df_Satt, p_value = found$p_Satt),
+       contrast = list(weights = w, estimate = r$Est, std_error = r$SE, df = r$df),
+       joint = list(f = joint$Fstat, df_num = joint$df_num, df_den = joint$df_denom, p_value = joint$p_val))
+}
+
 # jsonlite stops at 15 digits; numbers pass as marked text to keep 17.
 exact <- function(x) rapply(x, function(v) {
   d <- dim(v); v <- sprintf("@%.17g", v); if (!is.null(d)) dim(v) <- d; v
 }, classes = c("numeric", "integer", "matrix"), how = "replace")
 json <- toJSON(exact(list(
   generator = "tests/reference/cluster_robust.R", r = R.version.string,
-  packages = list(clubSandwich = as.character(packageVersion("clubSandwich"))),
+  packages = list(clubSandwich = as.character(packageVersion("clubSandwich")), lme4 = as.character(packageVersion("lme4"))),
   calls = c("coef_test(lm, vcov = vcovCR(lm, cluster, type = 'CR2'), test = 'Satterthwaite')",
-            "conf_int(..., test = 'Satterthwaite')", "linear_contrast(..., test = 'Satterthwaite')"),
-  layouts = lapply(layouts, result))), auto_unbox = TRUE)
+            "conf_int(..., test = 'Satterthwaite')", "linear_contrast(..., test = 'Satterthwaite')",
+            "vcovCR(lmer(y ~ 0 + x + (1 | group)), type = 'CR2')", "Wald_test(..., test = 'HTZ')"),
+  layouts = least_squares, mixed = lapply(mixed, of_lmer))), auto_unbox = TRUE)
 write(gsub('"@([^"]*)"', "\\1", json), "cluster_robust.json")

@@ -14,11 +14,12 @@ from scipy import linalg, stats
 import mnstudy as mn
 from mnstudy.stats.mixed.cluster_robust import cluster_robust
 from mnstudy.stats.mixed.fit import COLUMNS, Contrast
+from mnstudy.stats.mixed.model import mixed_model, random_intercept
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "cluster_robust.json").read_text()
 )
-LAYOUTS = REFERENCE["layouts"]
+LAYOUTS, MIXED = REFERENCE["layouts"], REFERENCE["mixed"]
 RTOL = {"std_error": 1e-8, "df": 1e-6}
 # Columns that one cluster determines: clubSandwich leaves that cluster out of their error.
 ALONE = {
@@ -49,8 +50,32 @@ def studies(draw):
     return x @ [3, 0.5, -1] + rng.normal(size=len(sizes))[group] + rng.normal(size=n), x, group
 
 
+def fit_mixed(name, **changed):
+    case = MIXED[name] | changed
+    rows = (np.array(case["y"]), np.array(case["x"]), np.array(case["group"]))
+    return random_intercept(*rows, case["columns"], errors="cr2")
+
+
 def table(fit):
     return fit.coefficients.to_numpy()
+
+
+def dense_on_target(y, x, group, weights, theta):
+    """Variance and df of a contrast of a random-intercept fit from full matrices."""
+    v = np.eye(len(y)) + theta * (group[:, None] == group)
+    w = np.linalg.inv(v)
+    bread = np.linalg.inv(x.T @ w @ x)
+    rest = np.eye(len(y)) - x @ bread @ x.T @ w
+    columns = []
+    for g in np.unique(group):
+        own = np.ix_(group == g, group == g)
+        d = np.linalg.cholesky(v[own]).T
+        inside = d @ (v - x @ bread @ x.T)[own] @ d.T
+        adjust = d.T @ linalg.fractional_matrix_power(inside, -0.5) @ d
+        columns.append(rest[group == g].T @ adjust @ w[own] @ x[group == g] @ bread @ weights)
+    a = np.column_stack(columns)
+    p = a.T @ v @ a
+    return np.sum((a.T @ y) ** 2), np.trace(p) ** 2 / np.sum(p**2)
 
 
 def dense(y, x, group, weights):
@@ -92,6 +117,97 @@ def test_contrasts_agree_with_clubsandwich(name):
         for field in ("estimate", "std_error", "df", "p_value", "ci_low", "ci_high"):
             rtol = RTOL.get(field, 1e-7)
             assert getattr(found, field) == pytest.approx(expected[field], rel=rtol), field
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_a_random_intercept_with_cr2_errors_agrees_with_clubsandwich(name):
+    case, fit = MIXED[name], fit_mixed(name)
+    found, weights = fit.coefficients, case["contrast"]["weights"]
+    known = ~found.index.isin(["fourth"])
+    assert fit.variance_between / fit.variance_within == pytest.approx(case["theta"], rel=1e-5)
+    for column, theirs in case["expected"].items():
+        np.testing.assert_allclose(
+            found.loc[known, column], np.array(theirs)[known], rtol=1e-5, err_msg=column
+        )
+    if known.all():
+        one, joint = fit.contrast(weights), fit.test(np.eye(len(known))[1:])
+        for ours, theirs in ((one, case["contrast"]), (joint, case["joint"])):
+            for field in set(theirs) - {"weights"}:
+                assert getattr(ours, field) == pytest.approx(theirs[field], rel=1e-5), field
+
+
+@FAST
+@given(studies(), st.floats(0.0, 2.0))
+def test_a_random_intercept_with_cr2_errors_is_what_full_matrices_give(study, between):
+    y, x, group = study
+    y = y + between * np.random.default_rng(0).normal(size=20)[group]
+    fit = random_intercept(y, x, group, errors="cr2")
+    theta = fit.variance_between / fit.variance_within
+    for weights in (np.eye(3)[1], np.array([1.0, 0.5, -2.0])):
+        found = fit.contrast(weights)
+        variance, df = dense_on_target(y, x, group, weights, theta)
+        assert found.std_error**2 == pytest.approx(variance, rel=1e-6)
+        assert found.df == pytest.approx(df, rel=1e-5)
+        assert fit.test([weights]).f == pytest.approx(found.t**2, rel=1e-8)
+        assert fit.test([weights, 3 * weights]).df_den == pytest.approx(found.df, rel=1e-6)
+
+
+@FAST
+@given(studies(), st.floats(0.01, 100))
+def test_cr2_errors_of_a_random_intercept_pass_units_signs_and_order_through(study, factor):
+    y, x, group = study
+    fit = random_intercept(y, x, group, errors="cr2")
+    order = np.random.default_rng(0).permutation(len(y))
+    moved = random_intercept(-factor * y[order], x[order], group[order], errors="cr2")
+    for column, k in (("estimate", -factor), ("std_error", factor), ("df", 1.0), ("t", -1.0)):
+        expected = k * fit.coefficients[column]
+        np.testing.assert_allclose(moved.coefficients[column], expected, rtol=1e-5, atol=1e-9)
+    rows = np.eye(3)[1:]
+    mixed = rows @ rows.T + 0.3 * np.eye(2)[::-1]
+    assert moved.test(mixed @ rows).f == pytest.approx(fit.test(rows).f, rel=1e-5)
+
+
+def test_patients_who_do_not_differ_leave_least_squares_with_cr2_errors():
+    rng = np.random.default_rng(5)
+    group, x = np.repeat(np.arange(8), 3), np.column_stack([np.ones(24), np.tile([0, 1, 2], 8)])
+    y = rng.normal(size=(8, 3))
+    y = (y - y.mean(axis=1, keepdims=True)).ravel()
+    fit = random_intercept(y, x, group, errors="cr2")
+    assert fit.boundary
+    np.testing.assert_allclose(
+        fit.coefficients.loc["x1"], cluster_robust(y, x, group).coefficients.loc["x1"], rtol=1e-9
+    )
+
+
+def test_a_mixed_fit_with_cr2_errors_is_used_like_any_other():
+    case, model = MIXED["slopes"], fit_mixed("slopes")
+    data = pd.DataFrame(case["x"], columns=case["columns"]).assign(y=case["y"])
+    fit = mixed_model(
+        "y ~ arm + time + by_arm + severity",
+        data,
+        case["group"],
+        errors="cr2",
+        confidence_level=0.9,
+    )
+    plain = mixed_model("y ~ arm + time + by_arm + severity", data, case["group"])
+    np.testing.assert_array_equal(fit.coefficients["estimate"], plain.coefficients["estimate"])
+    np.testing.assert_allclose(fit.covariance, model.covariance, rtol=1e-9)
+    np.testing.assert_array_equal(fit.fitted, plain.fitted)
+    assert fit.contrast("time", confidence_level=0.95).ci_low == pytest.approx(
+        model.coefficients.loc["time", "ci_low"]
+    )
+    assert fit.test(["time"]).p_value == pytest.approx(fit.contrast("time").p_value)
+    assert "90% intervals, satterthwaite df, REML with CR2 errors by group" in repr(fit)
+
+
+def test_what_one_group_determines_has_no_cr2_error_in_a_mixed_fit():
+    fit = fit_mixed("one_alone")
+    assert fit.without_error == ("fourth",)
+    assert "no standard error for 'fourth'" in repr(fit)
+    assert np.isnan(fit.covariance[2]).all()
+    for call in (lambda: fit.contrast("fourth", name="it"), lambda: fit.test(["time", "fourth"])):
+        with pytest.raises(ValueError, match="a single group determines"):
+            call()
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -218,6 +334,16 @@ ERRORS = [
     (lambda: cluster_robust(Y6, X2[:, [0, 1, 1]], G6, list("abc")), "columns 'b', 'c' are linear"),
     (lambda: cluster_robust(Y6, X2, G6, confidence_level=95), "confidence_level must lie"),
     (lambda: cluster_robust(Y6, X2, G6[:4]), "y has 6 rows, X has 6 and groups has 4"),
+    (
+        lambda: random_intercept(Y6, X2, G6, errors="cr2", df="kenward-roger"),
+        'errors="cr2" has Satterthwaite degrees of freedom',
+    ),
+    (lambda: random_intercept(Y6, X2, G6, errors="cr2", variance="strata"), 'errors="cr2" has'),
+    (lambda: random_intercept(Y6, X2, G6, errors="CR2"), "errors must be one of 'model', 'cr2'"),
+    (
+        lambda: random_intercept(Y6[:4], X2[:4], G6[:4], errors="cr2").test(np.eye(2)),
+        "too few groups carry 2 contrasts together",
+    ),
     (lambda: cluster_robust(Y6, X2, G6).contrast("age"), "no column named age; there are x0, x1"),
     (lambda: cluster_robust(Y6, X2, G6).contrast([1]), "1 weights for 2 columns"),
     (lambda: cluster_robust(Y6, X2, G6).contrast([0, 0]), "weights must be finite"),

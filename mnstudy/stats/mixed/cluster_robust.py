@@ -4,22 +4,24 @@ CR2 errors and their degrees of freedom need from each cluster only p x p blocks
 that are orthonormal over all rows, a cluster g has Q_g' Q_g = V diag(l) V' and the hat block
 H_gg = Q_g Q_g', whose non-zero eigenvalues are the same l. Any function of H_gg then acts on Q_g
 from the right, (I - H_gg)^(-1/2) Q_g = Q_g V diag((1 - l)^(-1/2)) V', so that nothing of the size
-of a cluster is ever decomposed.
+of a cluster is ever decomposed. With a random intercept as working model everything but the
+identity happens on the columns and the mean of a cluster: blocks of p + 1 at most.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mnstudy.stats.mixed.degrees_of_freedom import f_p_value, independent
 from mnstudy.stats.mixed.design import Array, Mask, ModelRows, read_one
-from mnstudy.stats.mixed.fit import LinearFit, t_inference
+from mnstudy.stats.mixed.fit import FTest, LinearFit, MixedFit, t_inference, weight_rows
 from mnstudy.stats.mixed.solve import CONSTANT
-from mnstudy.stats.mixed.sums import BasisSums, basis_sums
+from mnstudy.stats.mixed.sums import BasisSums, basis_sums, group_sums
 from mnstudy.stats.result import check_level, check_option
 
 # A direction of which a cluster leaves less than this to the others is determined by it alone.
@@ -31,6 +33,9 @@ ROUNDING = 1e-27
 ONE_CLUSTER_DECIDES = (
     "a single group determines {what}, so its standard error cannot be estimated; "
     "leave out that column or collect more groups like it"
+)
+FEW_FOR_TEST = (
+    "too few groups carry {q} contrasts together; test fewer at once, or each by contrast()"
 )
 EVEN = (
     "the groups agree on {what} without any difference, so its standard error cannot be "
@@ -58,9 +63,7 @@ class RobustFit(LinearFit):
         return self._cells is not None
 
     def _why_not(self, rows: Array, name: str) -> str:
-        if self._blocks.rests_on_one(rows)[0]:
-            return ONE_CLUSTER_DECIDES.format(what=repr(name))
-        return EVEN.format(what=repr(name)) if self._blocks.too_even(rows)[0] else ""
+        return self._blocks.why_not(rows, name)
 
     def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
         return _inference(self._blocks, self._beta, rows, confidence_level, self._cells)
@@ -72,10 +75,95 @@ class RobustFit(LinearFit):
             "CR2 errors by group",
             f"n = {self.n_obs} rows in {self.n_groups} groups; {self.n_missing} left out (missing)",
         ]
-        if self.without_error:
-            named = ", ".join(map(repr, self.without_error))
-            lines.append(f"no standard error for {named}: one group alone, or no difference")
-        return lines
+        return lines + _no_error(self.without_error)
+
+
+def _no_error(names: Sequence[str]) -> list[str]:
+    named = ", ".join(map(repr, names))
+    return [f"no standard error for {named}: one group alone, or no difference"] if names else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RobustMixedFit(MixedFit):
+    """A random-intercept fit whose errors hold whatever the dependence of rows within a group.
+
+    Estimates and variances are those of REML; errors are CR2, with Satterthwaite degrees of
+    freedom. ``without_error`` names columns that get no standard error, as in `RobustFit`.
+    """
+
+    without_error: tuple[str, ...]
+    _blocks: Blocks
+
+    def _why_not(self, rows: Array, name: str) -> str:
+        return self._blocks.why_not(rows, name)
+
+    def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
+        return _inference(self._blocks, self._beta[0], rows, confidence_level, None)
+
+    def test(self, weights: Any) -> FTest:
+        """Test that every weighted sum is zero: Hotelling's T-squared with approximate df.
+
+        Parameters
+        ----------
+        weights : array of shape (q, p), or list of column names
+            Rows that depend on the others are recognised and do not count.
+
+        Raises
+        ------
+        ValueError
+            A sum without a standard error, or too few groups for a test of so many.
+        """
+        rows = weight_rows(weights, self.names)
+        if why := self._why_not(rows, "test"):
+            raise ValueError(why)
+        return self._blocks.test(rows, self._beta[0])
+
+    def _footer(self) -> list[str]:
+        first, *rest = MixedFit._footer(self)
+        return [f"{first} with CR2 errors by group", *rest, *_no_error(self.without_error)]
+
+
+def with_cr2(fit: MixedFit) -> RobustMixedFit:
+    """Give a random-intercept fit CR2 errors, its own variances as the working model."""
+    design, theta = fit._design, fit._intercepts.theta
+    raw = group_sums(design.x, design.y, design.codes, design.sizes)
+    share = 1.0 - 1.0 / np.sqrt(1.0 + theta * design.sizes)
+    x, y = ((share * means).T[design.codes] for means in (raw.mean_x, raw.mean_y))
+    white = replace(design, x=design.x - x, y=design.y - y)
+    blocks = _on_target(white, basis_sums(white), theta)
+    frame, covariance = _coefficients(blocks, fit._beta[0], fit.names, fit.confidence_level)
+    same = {field.name: getattr(fit, field.name) for field in fields(MixedFit)}
+    return RobustMixedFit(
+        **same | {"coefficients": frame, "covariance": covariance, "df_method": "satterthwaite"},
+        without_error=tuple(frame.index[frame["std_error"].isna()]),
+        _blocks=blocks,
+    )
+
+
+def _on_target(white: ModelRows, base: BasisSums, theta: float) -> Blocks:
+    """Blocks of whitened rows, residuals adjusted for the target V = I + theta J of a cluster.
+
+    The adjustment is the symmetric A with A (V - X M X') A = V. On whitened columns Q it acts as
+    N = (V (I - Q Q') V)^(-1/2) V, of which only the span of Q and of the ones differs from I.
+    """
+    blocks = cluster_blocks(white, base)
+    pairs = [_adjusted(part, rest, theta) for part, rest in _clusters(white, base)]
+    scores, pull = (np.stack(each) for each in zip(*pairs, strict=True))
+    return replace(blocks, scores=scores, pull=pull)
+
+
+def _adjusted(part: Array, rest: Array, theta: float) -> tuple[Array, Array]:
+    """Q' N e and Q' N' Q of one cluster; the singular values keep their digits for any theta."""
+    span = np.linalg.qr(np.column_stack([np.ones(len(part)), part]))[0]
+    q, ones = span.T @ part, span.sum(axis=0)
+    target = np.eye(len(ones)) + theta * np.outer(ones, ones)
+    values, vectors = np.linalg.eigh(np.eye(len(ones)) - q @ q.T)
+    alone = values < ALONE
+    left = (vectors * np.sqrt(np.where(alone, 0.0, values))) @ vectors.T
+    _, lengths, turned = np.linalg.svd(left @ target)
+    lengths[len(lengths) - np.count_nonzero(alone) :] = np.inf
+    adjust = turned.T / lengths @ turned @ target
+    return q.T @ adjust @ (span.T @ rest), q.T @ adjust.T @ q
 
 
 def cluster_robust(
@@ -169,22 +257,29 @@ def _robust_fit(
     design: ModelRows, beta: Array, blocks: Blocks, confidence_level: float, cells: Cells | None
 ) -> RobustFit:
     """Gather coefficients and their errors into a fit."""
-    found = _inference(blocks, beta, np.eye(len(beta)), confidence_level, cells)
-    frame = pd.DataFrame(found, index=pd.Index(design.names, name="name"))
-    unknown = frame["std_error"].isna().to_numpy()
-    either = unknown[:, None] | unknown[None, :]
+    frame, covariance = _coefficients(blocks, beta, design.names, confidence_level, cells)
     return RobustFit(
         coefficients=frame,
-        covariance=np.where(either, np.nan, blocks.covariance()),
+        covariance=covariance,
         n_obs=len(design.x),
         n_groups=len(design.sizes),
         n_missing=design.n_missing,
         confidence_level=confidence_level,
-        without_error=tuple(frame.index[unknown]),
+        without_error=tuple(frame.index[frame["std_error"].isna()]),
         _beta=beta,
         _blocks=blocks,
         _cells=cells,
     )
+
+
+def _coefficients(
+    blocks: Blocks, beta: Array, names: Sequence[str], level: float, cells: Cells | None = None
+) -> tuple[pd.DataFrame, Array]:
+    """Coefficients with intervals, and their covariance: nan where there is no error."""
+    found = _inference(blocks, beta, np.eye(len(beta)), level, cells)
+    frame = pd.DataFrame(found, index=pd.Index(names, name="name"))
+    unknown = frame["std_error"].isna().to_numpy()
+    return frame, np.where(unknown[:, None] | unknown, np.nan, blocks.covariance())
 
 
 def _inference(
@@ -247,6 +342,7 @@ class Blocks:
     scores: Array  # (k, p): Q_g' (I - H_gg)^(-1/2) times the cluster's residuals
     alone: Array  # (a, p): directions determined by one cluster alone
     floor: float  # variance, per squared length of a contrast, that rounding can leave
+    pull: Array | None = None  # (k, p, p): t_g by w, where the target is not the identity
 
     def covariance(self) -> Array:
         """CR2 covariance of the coefficients."""
@@ -268,11 +364,50 @@ class Blocks:
         for place, weights in enumerate(rows @ self.basis):
             turned = weights @ self.vectors
             own = np.sum(turned**2 * self.values, axis=1)
-            pulled = (self.vectors @ (turned * self.values * self.stretch)[:, :, None])[:, :, 0]
+            pulled = self._pulled(weights)
             crossed = np.sum((pulled.T @ pulled) ** 2) - np.sum(np.sum(pulled**2, axis=1) ** 2)
             with np.errstate(invalid="ignore"):
                 found[place] = own.sum() ** 2 / (np.sum(own**2) + crossed)
         return found
+
+    def _pulled(self, weights: Array) -> Array:
+        """t_g of a contrast: shape (k, p)."""
+        if self.pull is not None:
+            return self.pull @ weights
+        turned = weights @ self.vectors
+        return (self.vectors @ (turned * self.values * self.stretch)[:, :, None])[:, :, 0]
+
+    def test(self, rows: Array, beta: Array) -> FTest:
+        """Approximate Hotelling test of rows @ beta = 0 (Pustejovsky & Tipton 2018, section 3.2).
+
+        On contrasts that are independent with variance 1 under the working model, d is the
+        distribution's df of a Wishart matrix with the same total variance of its elements.
+        """
+        turned, values = independent(rows, self.basis @ self.basis.T)
+        weights = turned @ self.basis / np.sqrt(values)[:, None]
+        q, estimate = len(weights), turned @ beta / np.sqrt(values)
+        bent = weights @ self.vectors
+        own = (bent * self.values[:, None]) @ bent.swapaxes(1, 2)
+        t = np.stack([self._pulled(each) for each in weights], axis=1)
+        joint = np.einsum("gsa,gtb->stab", t, t)
+        size = np.einsum("gsa,gta->gst", t, t)
+        length = np.einsum("gss->gs", size)
+        spread = np.sum(own**2) + np.einsum("gss,gtt->", own, own)
+        spread += np.sum(joint**2) + np.einsum("stab,stba->", joint, joint)
+        spread -= np.sum(size**2) + np.sum(length.sum(axis=1) ** 2)
+        df = q * (q + 1) / spread - q + 1.0
+        if df < RESTS_ON:
+            raise ValueError(FEW_FOR_TEST.format(q=q))
+        scores = weights @ self.scores.T
+        f = float(estimate @ np.linalg.solve(scores @ scores.T, estimate)) / q
+        f *= df / (df + q - 1.0)
+        return FTest(f=f, df_num=q, df_den=df, p_value=f_p_value(f, q, df))
+
+    def why_not(self, rows: Array, name: str) -> str:
+        """Return why some contrast has no standard error, nothing where each has one."""
+        if self.rests_on_one(rows).any():
+            return ONE_CLUSTER_DECIDES.format(what=repr(name))
+        return EVEN.format(what=repr(name)) if self.too_even(rows).any() else ""
 
     def rests_on_one(self, rows: Array) -> Mask:
         """Mark contrasts that a single cluster determines, wholly or in part."""
@@ -286,20 +421,25 @@ class Blocks:
         return self.variance(rows) <= self.floor * lengths
 
 
-def cluster_blocks(design: ModelRows, base: BasisSums) -> Blocks:
-    """Go through the clusters once; the cost is one p x p eigendecomposition each."""
+def _clusters(design: ModelRows, base: BasisSums) -> list[tuple[Array, Array]]:
+    """Columns on the basis, and residuals, of each cluster."""
     columns, y = design.x @ base.basis, design.y[:, 0]
     residuals = y - design.x @ base.offset[:, 0]
     residuals = residuals - columns @ (columns.T @ residuals)
     order = np.argsort(design.codes, kind="stable")
     ends = np.cumsum(design.sizes).astype(int)[:-1]
     parts = [columns[rows] for rows in np.split(order, ends)]
-    rests = np.split(residuals[order], ends)
-    values, vectors = np.linalg.eigh(np.stack([part.T @ part for part in parts]))
+    return list(zip(parts, np.split(residuals[order], ends), strict=True))
+
+
+def cluster_blocks(design: ModelRows, base: BasisSums) -> Blocks:
+    """Go through the clusters once; the cost is one p x p eigendecomposition each."""
+    clusters, y = _clusters(design, base), design.y[:, 0]
+    values, vectors = np.linalg.eigh(np.stack([part.T @ part for part, _ in clusters]))
     alone = values > 1.0 - ALONE
     values = np.where(alone, 0.0, np.maximum(values, 0.0))
     stretch = np.where(alone, 0.0, 1.0 / np.sqrt(1.0 - values))
-    raw = np.stack([part.T @ rest for part, rest in zip(parts, rests, strict=True)])
+    raw = np.stack([part.T @ rest for part, rest in clusters])
     turned = np.einsum("gpk,gp->gk", vectors, raw)
     return Blocks(
         basis=base.basis,

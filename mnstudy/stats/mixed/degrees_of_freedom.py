@@ -162,7 +162,7 @@ def contrast_df(precision: Precision, rows: Array) -> Array:
 
 def f_test(precision: Precision, beta: Array, rows: Array) -> tuple[float, int, float]:
     """F statistic with numerator and denominator df of the hypothesis rows @ beta = 0."""
-    turned, values = _independent(rows, precision.covariance[0])
+    turned, values = independent(rows, precision.covariance[0])
     f = float(np.mean((turned @ beta) ** 2 / values))
     q = len(values)
     if precision.method == "kenward-roger" and q > 1:
@@ -171,7 +171,7 @@ def f_test(precision: Precision, beta: Array, rows: Array) -> tuple[float, int, 
     return f, q, _pooled_df(contrast_df(precision, turned)[0])
 
 
-def _independent(rows: Array, covariance: Array) -> tuple[Array, Array]:
+def independent(rows: Array, covariance: Array) -> tuple[Array, Array]:
     """Turn contrasts into uncorrelated ones, with their variances, and drop what is repeated.
 
     The pooled df depend on how they are turned; lmerTest uses the eigenvectors of the contrasts'

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from mnstudy.stats.mixed.cluster_robust import with_cr2
 from mnstudy.stats.mixed.design import (
     Array,
     Mask,
@@ -31,7 +32,9 @@ from mnstudy.stats.mixed.fit import (
     single_fit,
 )
 from mnstudy.stats.mixed.solve import Df, Variance, check_df, check_variance, solve
-from mnstudy.stats.result import check_aligned
+from mnstudy.stats.result import check_aligned, check_option
+
+Errors = Literal["model", "cr2"]
 
 
 def random_intercept(
@@ -43,8 +46,9 @@ def random_intercept(
     confidence_level: float = 0.95,
     df: Df = "satterthwaite",
     variance: Variance = "bounded",
+    errors: Errors = "model",
 ) -> MixedFit:
-    """Fit y = X beta + u[group] + e by REML.
+    r"""Fit y = X beta + u[group] + e by REML.
 
     Parameters
     ----------
@@ -64,6 +68,9 @@ def random_intercept(
         What happens where the variance between groups would fall below zero: it stops there, as
         in lme4; it becomes negative (rows of one group are less alike than rows of different
         groups); or it stops, and errors within and between groups are not pooled.
+    errors : {"model", "cr2"}
+        Where standard errors come from: the two variances, or the differences between groups, which
+        hold whatever the spreads and however alike rows of a group are.
 
     Returns
     -------
@@ -76,7 +83,8 @@ def random_intercept(
         constant, there is one group only, or the columns leave no variance between or within groups
         to estimate. Unbounded: the likelihood has no maximum, which happens where the columns fit
         the means of all the largest groups, such as when one group has more rows than any other.
-        Strata: at zero, no degrees of freedom are left within groups or between them.
+        Strata: at zero, no degrees of freedom are left within groups or between them. CR2 errors
+        with Kenward-Roger or strata, which are other ways to errors.
 
     Notes
     -----
@@ -106,14 +114,24 @@ def random_intercept(
     varies both ways. Variances and likelihood are those
     of the bounded fit.
 
-    Variances are assumed equal across groups and normal; with ordinal scores of few steps look
-    at the residuals or use ranks beside it.
+    CR2 errors leave the estimates as they are and take the fitted variances as working model only.
+    With V their covariance, W = V^-1 and M = (X'WX)^-1, the covariance of the coefficients is
+
+    .. math:: M \sum_g X_g' W_g A_g e_g e_g' A_g W_g X_g M, \quad
+        A_g (V_g - X_g M X_g') A_g = V_g,
+
+    A_g symmetric, with Satterthwaite degrees of freedom of each contrast under that model and an
+    approximate Hotelling test of several. A column that one group alone determines has no error.
+
+    Variances are assumed equal across groups and normal, by CR2 errors neither; with ordinal scores
+    of few steps look at the residuals or use ranks beside it.
 
     References
     ----------
     Bates et al. (2015), doi 10.18637/jss.v067.i01. Kuznetsova et al. (2017),
     doi 10.18637/jss.v082.i13. Kenward & Roger (1997), doi 10.2307/2533558. Molenberghs & Verbeke
-    (2011), doi 10.1177/1471082X1001100501, on variances below zero.
+    (2011), doi 10.1177/1471082X1001100501, on variances below zero. Pustejovsky & Tipton (2018),
+    doi 10.1080/07350015.2016.1247004, on CR2.
 
     Examples
     --------
@@ -127,6 +145,7 @@ def random_intercept(
     """
     check_df(df)
     check_variance(variance)
+    _check_errors(errors, df, variance)
     design = read_one(y, X, groups, names)
     solved = solve(design, df, variance)
     if solved.problems[0]:
@@ -137,7 +156,7 @@ def random_intercept(
         labels=design.labels,
         theta=float(solved.theta[0]),
     )
-    return single_fit(
+    fit = single_fit(
         design,
         solved.beta,
         solved.precision,
@@ -149,6 +168,17 @@ def random_intercept(
         boundary=bool(solved.boundary[0]),
         n_groups=len(design.sizes),
     )
+    return fit if errors == "model" else with_cr2(fit)
+
+
+def _check_errors(errors: str, df: str, variance: str) -> None:
+    """Refuse an unknown kind of errors, and settings that would change nothing beside CR2."""
+    check_option("errors", errors, get_args(Errors))
+    if errors == "cr2" and (df != "satterthwaite" or variance == "strata"):
+        raise ValueError(
+            'errors="cr2" has Satterthwaite degrees of freedom and weighs groups by one model; '
+            'leave out df="kenward-roger" and variance="strata", or the CR2 errors'
+        )
 
 
 def mixed_model(
@@ -159,6 +189,7 @@ def mixed_model(
     confidence_level: float = 0.95,
     df: Df = "satterthwaite",
     variance: Variance = "bounded",
+    errors: Errors = "model",
 ) -> MixedFit:
     """Fit a formula with a random intercept per group, by REML.
 
@@ -171,7 +202,7 @@ def mixed_model(
         Holds every name the formula uses; nothing is looked up elsewhere.
     groups : str or sequence
         Name of the column with the patient of each row, or the labels themselves.
-    confidence_level, df, variance
+    confidence_level, df, variance, errors
         As in `random_intercept`.
 
     Returns
@@ -203,6 +234,9 @@ def mixed_model(
     >>> fit = mixed_model("score ~ side", data, "patient")
     >>> print(fit.contrast("side[T.right]", name="right - left"))
     right - left: 1.25 (95% CI 0.2229 to 2.277), t = 3.87, df = 3, p = 0.0305
+    >>> robust = mixed_model("score ~ side", data, "patient", errors="cr2")
+    >>> print(robust.contrast({"Intercept": 1, "side[T.right]": 1}, name="right"))
+    right: 3.75 (95% CI 0.9559 to 6.544), t = 4.27, df = 3, p = 0.0236
     """
     if isinstance(groups, str):
         if groups not in data.columns:
@@ -211,7 +245,7 @@ def mixed_model(
     check_aligned(data=data, groups=groups)
     y, x = _matrices(formula, data, factorize(groups)[0] >= 0)
     return random_intercept(
-        y, x, groups, confidence_level=confidence_level, df=df, variance=variance
+        y, x, groups, confidence_level=confidence_level, df=df, variance=variance, errors=errors
     )
 
 
