@@ -77,6 +77,8 @@ at_maximum <- function(case, place, theta, free, search = FALSE) {
   sigma <- sigma_of(theta); phi <- phi_of(theta); w <- solve(big(sigma))
   beta <- as.numeric(phi %*% t(x) %*% w %*% y)
   spread <- solve(-hessian(loglik, theta))
+  moves <- jacobian(function(th) { w <- solve(big(sigma_of(th))); as.numeric(solve(t(x) %*% w %*% x, t(x) %*% w %*% y)) }, theta)
+  widened <- phi + 2 * moves %*% spread %*% t(moves)
   g <- list()
   for (a in 1:t) for (b in a:t) if (free[b, a]) { e <- matrix(0, t, t); e[a, b] <- e[b, a] <- 1; g <- c(g, list(big(e))) }
   adjusted <- pbkrtest:::vcovAdj_internal(Matrix(phi), list(Sigma = Matrix(big(sigma)), G = lapply(g, Matrix), n.ggamma = length(g)), x)
@@ -85,14 +87,14 @@ at_maximum <- function(case, place, theta, free, search = FALSE) {
     slope <- grad(function(th) as.numeric(t(l) %*% phi_of(th) %*% l), theta)
     v <- as.numeric(t(l) %*% phi %*% l)
     kr <- pbkrtest:::.KR_adjust(adjusted, Matrix(phi), matrix(l, 1), beta, rep(0, p))
-    c(estimate = sum(l * beta), std_error = sqrt(v), df = as.numeric(2 * v^2 / (t(slope) %*% spread %*% slope)),
+    c(estimate = sum(l * beta), std_error = sqrt(v), observed = sqrt(as.numeric(t(l) %*% widened %*% l)), df = as.numeric(2 * v^2 / (t(slope) %*% spread %*% slope)),
       kr_error = sqrt(as.numeric(t(l) %*% as.matrix(adjusted) %*% l)), kr_df = kr$ddf)
   })
   both <- diag(p)[(p - 1):p, ]
   kr <- pbkrtest:::.KR_adjust(adjusted, Matrix(phi), both, beta, rep(0, p))
   list(y = y, x = x, columns = colnames(x), patient = d$id, visit = d$visit, weights = rows,
        expected = list(maximum = loglik(theta), sigma = sigma, estimate = single["estimate", ],
-                       std_error = single["std_error", ], df = single["df", ], kr_error = single["kr_error", ],
+                       std_error = single["std_error", ], observed_error = single["observed", ], df = single["df", ], kr_error = single["kr_error", ],
                        kr_df = single["kr_df", ]),
        last_two = list(f = kr$Fstat, df_num = kr$ndf, df_den = kr$ddf, p_value = kr$p.value))
 }
@@ -112,7 +114,7 @@ uneven <- function(n0, n1, visits, missing, shared) {
   if (shared) d$shared <- TRUE
   list(d = d, x = if (shared) model.matrix(~ 0 + v + v:arm + base, d) else model.matrix(~ 0 + v + v:arm, d))
 }
-arms <- list(means = uneven(24, 14, 3, 0.2, FALSE), shared = uneven(24, 14, 3, 0.2, TRUE), two_visits = uneven(20, 9, 2, 0.2, TRUE))
+arms <- list(means = uneven(24, 14, 3, 0.2, FALSE), shared = uneven(24, 14, 3, 0.2, TRUE), shared_two_visits = uneven(20, 9, 2, 0.2, TRUE))
 
 # jsonlite stops at 15 digits; numbers pass as marked text to keep 17.
 exact <- function(x) rapply(x, function(v) {
@@ -122,6 +124,6 @@ versions <- sapply(c("nlme", "numDeriv", "pbkrtest"), function(p) as.character(p
 json <- toJSON(exact(list(
   generator = "tests/reference/visits.R", r = R.version.string, packages = as.list(versions),
   calls = c("gls(correlation = corSymm(form = ~ visit | id), weights = varIdent(form = ~ 1 | visit), method = 'REML')",
-            "optim(method = 'BFGS')", "numDeriv::hessian, numDeriv::grad", "pbkrtest:::vcovAdj_internal, pbkrtest:::.KR_adjust"),
+            "optim(method = 'BFGS')", "numDeriv::hessian, numDeriv::grad, numDeriv::jacobian", "pbkrtest:::vcovAdj_internal, pbkrtest:::.KR_adjust"),
   cases = alike, arms = lapply(arms, result_arms))), auto_unbox = TRUE)
 write(gsub('"@([^"]*)"', "\\1", json), "visits.json")

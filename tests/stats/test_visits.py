@@ -22,17 +22,10 @@ METHODS = ("satterthwaite", "kenward-roger")
 FAST = settings(max_examples=8, deadline=None)
 
 
-def fit_case(name, df="satterthwaite"):
-    case = CASES[name]
-    x = np.array(case["x"])
-    return visit_model(case["y"], x, case["patient"], case["visit"], case["columns"], df=df)
-
-
-def fit_arms(name, df="satterthwaite", **changed):
-    case = ARMS[name] | changed
-    rows = (case[key] for key in ("y", "x", "patient", "visit", "columns"))
-    y, x, *rest = rows
-    return visit_model(np.array(y), np.array(x), *rest, arms=case["arm"], df=df)
+def fit_case(name, df="satterthwaite", **options):
+    case = (CASES | ARMS)[name]
+    rows = (np.array(case[key]) for key in ("y", "x", "patient", "visit"))
+    return visit_model(*rows, case["columns"], arms=case.get("arm"), df=df, **options)
 
 
 def trial(rng, patients=24, visits=3, missing=0.2, growth=3.0):
@@ -88,7 +81,7 @@ def test_kenward_roger_agrees_with_pbkrtest(name):
 @pytest.mark.parametrize("name", ARMS)
 def test_a_covariance_of_each_arm_agrees_with_the_likelihood_maximised_in_r(name, df):
     case, expected, last = ARMS[name], ARMS[name]["expected"], ARMS[name]["last_two"]
-    fit, kind = fit_arms(name, df), {"satterthwaite": "std_error"}.get(df, "kr_error")
+    fit, kind = fit_case(name, df), {"satterthwaite": "std_error"}.get(df, "kr_error")
     found, ddf = fit.contrasts(case["weights"]), "df" if df == "satterthwaite" else "kr_df"
     assert fit.log_likelihood == pytest.approx(expected["maximum"], abs=1e-8)
     np.testing.assert_allclose(fit.visit_covariance, expected["sigma"], rtol=1e-6, atol=1e-9)
@@ -100,8 +93,18 @@ def test_a_covariance_of_each_arm_agrees_with_the_likelihood_maximised_in_r(name
         np.testing.assert_allclose([test.f, test.df_den], [last["f"], last["df_den"]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", [*CASES, *ARMS])
+def test_errors_of_the_observed_information_agree_with_numerical_derivatives(name):
+    case, fit = (CASES | ARMS)[name], fit_case(name, errors="observed")
+    found = fit.contrasts(case["weights"])
+    np.testing.assert_allclose(found["std_error"], case["expected"]["observed_error"], rtol=1e-6)
+    np.testing.assert_allclose(found["df"], case["expected"]["df"], rtol=2e-6)
+    one, many = fit.contrast(case["weights"][-1]), fit.test(case["weights"][-1:])
+    assert (many.f, many.df_den) == (pytest.approx(one.t**2), pytest.approx(one.df))
+
+
 def test_arms_that_share_no_column_are_fitted_as_by_gls_apart():
-    apart, fit = ARMS["means"]["separate"], fit_arms("means")
+    apart, fit = ARMS["means"]["separate"], fit_case("means")
     found = fit.coefficients.iloc[3:]
     assert fit.log_likelihood == pytest.approx(apart["log_likelihood"], abs=1e-7)
     off = np.abs(found["estimate"] - apart["difference"]) / apart["error"]
@@ -358,9 +361,17 @@ def test_a_search_that_does_not_arrive_is_an_error(monkeypatch):
         visit_model(*rows)
 
 
-def test_unknown_df():
-    with pytest.raises(ValueError, match="kenward-roger"):
-        visit_model(*remade(lambda *rows: rows), df="residual")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"df": "residual"}, "kenward-roger"),
+        ({"errors": "cr2"}, "'model', 'observed'"),
+        ({"errors": "observed", "df": "kenward-roger"}, "two corrections .* leave out one"),
+    ],
+)
+def test_settings_that_do_not_exist_or_go_together(options, message):
+    with pytest.raises(ValueError, match=message):
+        visit_model(*remade(lambda *rows: rows), **options)
 
 
 def test_every_patient_twice_halves_squared_errors():

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,9 @@ from mnstudy.stats.mixed.design import (
 from mnstudy.stats.mixed.fit import RemlFit, inference
 from mnstudy.stats.mixed.solve import CONSTANT, Df, check_df
 from mnstudy.stats.mixed.sums import BasisSums, basis_sums
-from mnstudy.stats.result import check_aligned
+from mnstudy.stats.result import check_aligned, check_option
+
+Errors = Literal["model", "observed"]
 
 # Newton steps, and halvings of one step, before the search is given up.
 STEPS, HALVINGS = 100, 40
@@ -100,6 +102,7 @@ def visit_model(
     *,
     arms: Any = None,
     df: Df = "satterthwaite",
+    errors: Errors = "model",
     confidence_level: float = 0.95,
 ) -> VisitFit:
     r"""Fit y = X beta + e by REML, e correlated within patients in any way over the visits.
@@ -123,6 +126,10 @@ def visit_model(
         all share one. Only the covariance is meant; a difference of means needs its columns in X.
     df : {"satterthwaite", "kenward-roger"}
         How degrees of freedom are found; Kenward-Roger also corrects the standard errors.
+    errors : {"model", "observed"}
+        Standard errors as if the covariance were known, or widened by how far the estimates move
+        with it in these data. Where missing values depend on those seen, only the latter hold in
+        small arms; without missing values and covariates both are the same.
     confidence_level : float
         Level of the two-sided intervals.
 
@@ -136,8 +143,8 @@ def visit_model(
         One visit only, a patient with two rows at a visit or in two arms, one arm only, two visits
         that no patient (of an arm) has both, or too few patients for the covariance of the visits.
     ValueError
-        Shapes differ, columns are collinear (they are named), the outcome is constant, or the
-        search does not converge.
+        Shapes differ, columns are collinear (they are named), the outcome is constant, the search
+        does not converge, or observed errors are asked for beside Kenward-Roger's.
 
     Notes
     -----
@@ -153,7 +160,14 @@ def visit_model(
 
     with :math:`-\tfrac12\{tr(PG_r) - y'PG_rPy\}` as derivative by :math:`s_r` and
     :math:`tr(PG_rPG_s) / 2` as expected information. Satterthwaite's df take the observed
-    information, Kenward-Roger's the expected one.
+    information, Kenward-Roger's the expected one. Observed errors are
+
+    .. math:: \Phi + 2 \Lambda, \quad \Phi = (X'V^{-1}X)^{-1}, \quad
+        \Lambda = \sum_{rs} \frac{\partial\hat\beta}{\partial s_r} C_{rs}
+        \frac{\partial\hat\beta'}{\partial s_s},
+
+    with C the inverse observed information and the derivatives those in the data. Kenward & Roger
+    put for the product of derivatives what it is on average when missingness depends on nothing.
 
     Errors are taken as normal, and without ``arms`` the covariance as the same in all arms. Without
     missing visits and covariates, the difference of two arms at a visit is then the two-sample
@@ -164,7 +178,9 @@ def visit_model(
     References
     ----------
     Harville (1977), doi 10.1080/01621459.1977.10480998. Kenward & Roger (1997),
-    doi 10.2307/2533558. Mallinckrodt et al. (2008), doi 10.1177/009286150804200402.
+    doi 10.2307/2533558. Kenward & Molenberghs (1998), doi 10.1214/ss/1028905886, on the observed
+    information where values are missing at random. Mallinckrodt et al. (2008),
+    doi 10.1177/009286150804200402.
 
     Examples
     --------
@@ -181,13 +197,19 @@ def visit_model(
     treated late: -1.6 (95% CI -3.466 to 0.2657), t = -2.74, df = 2.972, p = 0.0719
     """
     check_df(df)
+    check_option("errors", errors, get_args(Errors))
+    if errors == "observed" and df == "kenward-roger":
+        raise ValueError(
+            'errors="observed" and df="kenward-roger" are two corrections of the same errors; '
+            "leave out one"
+        )
     design, place, labels = _read(y, X, patients, visits, names, arms)
     base = basis_sums(design)
     if base.exact[0]:
         raise ValueError(CONSTANT)
     patterns = _patterns(design, base, place, labels)
     point, slopes = _maximise(patterns, labels)
-    precision = _precision(patterns, point, slopes, base.basis, df)
+    precision = _precision(patterns, point, slopes, base.basis, df, errors)
     beta = (base.offset[:, 0] + base.basis @ point.beta)[None]
     found = inference(precision, beta, np.eye(len(design.names)), confidence_level)
     index = pd.Index(design.names, name="name")
@@ -356,6 +378,7 @@ class _Slopes:
     expected: Array  # (r, r): tr(P G_r P G_s)
     observed: Array  # (r, r): second derivatives
     first: Array  # (r, p, p): X' V^-1 G_r V^-1 X
+    rest: Array  # (r, p): X' V^-1 G_r V^-1 e
     z: Array  # (k, t, t, p + 1, p + 1): cross-products of V^-1 times the columns
 
 
@@ -381,6 +404,7 @@ def _differentiate(patterns: _Patterns, point: _Point) -> _Slopes:
         expected=expected,
         observed=2.0 * squares - expected,
         first=first,
+        rest=with_e,
         z=z,
     )
 
@@ -472,7 +496,7 @@ def _log_likelihood(design: ModelRows, base: BasisSums, point: _Point) -> float:
 
 
 def _precision(
-    patterns: _Patterns, point: _Point, slopes: _Slopes, basis: Array, df: Df
+    patterns: _Patterns, point: _Point, slopes: _Slopes, basis: Array, df: Df, errors: Errors
 ) -> Precision:
     """How certain the coefficients are, and how certain that is."""
     phi, first, at = point.phi[None], slopes.first[None], patterns.elements
@@ -483,4 +507,6 @@ def _precision(
         return from_information(phi=phi, first=first, second=second, trace=trace, basis=basis)
     parameters = 2.0 * np.linalg.inv(slopes.observed)[None]
     by_element = phi[:, None] @ first @ phi[:, None]
-    return on_columns(basis, phi, phi, by_element, parameters, "satterthwaite")
+    moved = slopes.rest @ point.phi if errors == "observed" else np.zeros_like(slopes.rest)
+    widened = phi + 2.0 * moved.T @ parameters @ moved
+    return on_columns(basis, widened, phi, by_element, parameters, "satterthwaite")
