@@ -373,3 +373,25 @@ def test_false_positives_are_what_is_promised(clusters, factor):
         y = rng.normal(size=clusters)[group] + rng.normal(size=n)
         rejected += cluster_robust(y, x, group).contrast([0, 1]).p_value < ALPHA
     assert rejected / TRIALS == pytest.approx(ALPHA, abs=TOLERANCE)
+
+
+@pytest.mark.slow
+def test_false_positives_of_a_random_intercept_where_spreads_grow():
+    """Six patients an arm, three visits, spread 1 : 2 : 3, a fifth of the values missing."""
+    patient, visit = np.repeat(np.arange(12), 3), np.tile(np.arange(3), 12)
+    at = (visit[:, None] == np.arange(3)).astype(float)
+    x = np.hstack([at, at * (patient % 2)[:, None]])
+    rng, p_values, lost = np.random.default_rng(7), {"model": [], "cr2": []}, 0
+    for _ in range(TRIALS):
+        y = (visit + 1) * (rng.normal(size=12)[patient] + rng.normal(size=36))
+        y[rng.random(36) < 0.2] = np.nan
+        try:
+            for errors, found in p_values.items():
+                found.append(random_intercept(y, x, patient, errors=errors).contrast("x5").p_value)
+        except ValueError:
+            lost += 1
+    rates = {errors: np.mean(np.array(found) < ALPHA) for errors, found in p_values.items()}
+    print(rates, f"Monte-Carlo error {TOLERANCE / 3:.4f}, not fitted {lost}")
+    assert rates["model"] > 0.07
+    assert rates["cr2"] == pytest.approx(ALPHA, abs=TOLERANCE)
+    assert lost < 0.01 * TRIALS

@@ -1,6 +1,7 @@
 """Korn and Graubard's limits of a share of rows: survey's numbers, caps, simulated shares."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from mnstudy.stats import clustered_proportion, proportion
 
@@ -53,6 +55,28 @@ def test_rows_limit_the_size_where_patients_agree():
 
 def test_a_single_patient_counts_once():
     assert clustered_proportion([1, 0, 1], ["a"] * 3).n_effective == 1.0
+
+
+def test_two_patients_say_no_less_than_one():
+    found = clustered_proportion([1, 1, 1, 0, 0, 0], list("aaabbb"))
+    assert found.n_effective == 1.0
+    known = stats.beta.ppf([0.025, 0.975], [0.5, 1.5], [1.5, 0.5])
+    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(known))
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (5, 1), (10, 1), (4, 4, 1), (3, 3, 3)])
+def test_few_patients_whose_rows_agree_seldom_miss_the_share(sizes):
+    """Every outcome of patients whose rows are all alike, at every share."""
+    patients, shares = np.repeat(np.arange(len(sizes)), sizes), np.linspace(0.001, 0.999, 999)
+    above = below = 0.0
+    for outcome in product((0, 1), repeat=len(sizes)):
+        found = clustered_proportion(np.array(outcome)[patients], patients)
+        chance = shares ** sum(outcome) * (1.0 - shares) ** (len(sizes) - sum(outcome))
+        below, above = (
+            below + chance * (found.ci_high < shares),
+            above + chance * (found.ci_low > shares),
+        )
+    assert max(above.max(), below.max()) <= 0.025
 
 
 @settings(max_examples=50, deadline=None)

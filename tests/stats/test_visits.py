@@ -403,3 +403,56 @@ def test_false_positives_of_small_trials(df):
     print(f"{df}: {100 * rate:.2f} % false positives, Monte-Carlo error {100 * error:.2f} %")
     assert len(p_values) > 0.995 * trials
     assert 0.04 < rate < 0.06
+
+
+def leaving(rng, sizes, spreads, visits=3, leave=0.3):
+    """Two arms of unequal size and spread, 30 % gone by the last visit, likelier after high values.
+
+    As drop-out depends on values seen only, likelihood is valid and the visits seen are not.
+    """
+    arm, order = np.repeat([0, 1], sizes), np.arange(visits)
+    factor = np.linalg.cholesky(0.7 ** np.abs(order[:, None] - order))
+    z = rng.normal(size=(len(arm), visits)) @ factor.T
+    hazard = 1 - (1 - leave) ** (1 / (visits - 1))
+    leaves = rng.random((len(arm), visits - 1)) < 2 * hazard * (z[:, :-1] > 0)
+    y = z * np.linspace(1.0, 1.5, visits) * np.array(spreads)[arm][:, None]
+    y[:, 1:][np.logical_or.accumulate(leaves, axis=1)] = np.nan
+    patient, visit = np.repeat(np.arange(len(arm)), visits), np.tile(order, len(arm))
+    at = (visit[:, None] == order).astype(float)
+    return (y.ravel(), np.hstack([at, at * arm[patient][:, None]]), patient, visit), arm[patient]
+
+
+WAYS = {
+    "shared": {"arms": None},
+    "shared, kenward-roger": {"arms": None, "df": "kenward-roger"},
+    "own": {},
+    "own, kenward-roger": {"df": "kenward-roger"},
+    "own, observed": {"errors": "observed"},
+}
+# Patients, spreads; rates allowed of each way, and largest share of trials that are refused.
+SMALL_ARMS = {
+    "small and wide": ((30, 10), (1, 3), {"shared": (0.2, 0.25), "own": (0.06, 0.1)}, 0.02),
+    "equal": ((20, 20), (1, 1), {"shared": (0.035, 0.065), "own": (0.04, 0.08)}, 0.002),
+    "ten an arm": ((10, 10), (1, 1), {"shared": (0.035, 0.065), "own": (0.05, 0.085)}, 0.03),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL_ARMS)
+def test_false_positives_where_arms_differ_and_patients_leave(name):
+    sizes, spreads, allowed, refused = SMALL_ARMS[name]
+    rng, trials = np.random.default_rng(5), 2_000
+    p_values = {way: np.full(trials, np.nan) for way in WAYS}
+    for k in range(trials):
+        rows, arm = leaving(rng, sizes, spreads)
+        for way, options in WAYS.items():
+            with suppress(ValueError):
+                fit = visit_model(*rows, **{"arms": arm} | options)
+                p_values[way][k] = fit.contrast("x5").p_value
+    rates = {way: np.nanmean(np.where(np.isnan(p), p, p < 0.05)) for way, p in p_values.items()}
+    lost = np.isnan(p_values["own"]).mean()
+    print(name, {way: f"{100 * rate:.2f} %" for way, rate in rates.items()}, f"refused {lost:.4f}")
+    assert allowed["shared"][0] < rates["shared"] < allowed["shared"][1]
+    assert allowed["own"][0] < rates["own"] < allowed["own"][1]
+    assert 0.035 < rates["own, observed"] < min(0.066, rates["own"])
+    assert lost <= refused

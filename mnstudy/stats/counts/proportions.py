@@ -225,7 +225,8 @@ def clustered_proportion(
     With share p, linearised variance v between k patients, and n rows, the effective number of
     rows is :math:`n^* = p(1-p)/v \cdot \{t_{n-1}/t_{k-1}\}^2`, with t quantiles at the level of the
     interval. It is at most n, and at most k where fewer than 5 patients have, or lack, the event:
-    their rows say too little about the variance. The limits are those of Clopper and Pearson,
+    their rows say too little about the variance. It is at least 1, what one patient alone has: two
+    or three cannot say less. The limits are those of Clopper and Pearson,
     :math:`p_L = B(\alpha/2; n^*p, n^*(1-p)+1)`, :math:`p_U = B(1-\alpha/2; n^*p+1, n^*(1-p))`, with
     quantiles B of the beta distribution.
 
@@ -252,6 +253,7 @@ def clustered_proportion(
         effective = min(effective, share * (1.0 - share) / variance * few**2)
     if min(len(np.unique(codes[values == outcome])) for outcome in (0.0, 1.0)) < FEW_PATIENTS:
         effective = min(effective, float(k))
+    effective = max(effective, 1.0)
     with_event, without = effective * share, effective * (1.0 - share)
     return ClusteredProportion(
         estimate=share,
