@@ -46,7 +46,16 @@ def test_a_drawn_sheet_is_what_loading_makes_of_it(name):
     assert (one.verdict, one.estimate, one.notes) == (other.verdict, other.estimate, other.notes)
     assert one.estimate is not None, one.reason
     brief = verdict_of(direct, cell.claim)
-    names = ("verdict", "lacking", "reasons", "holds", "estimate", "n_patients", "n_missing", "week")
+    names = (
+        "verdict",
+        "lacking",
+        "reasons",
+        "holds",
+        "estimate",
+        "n_patients",
+        "n_missing",
+        "week",
+    )
     assert [getattr(brief, x) for x in names] == [getattr(other, x) for x in names]
 
 
