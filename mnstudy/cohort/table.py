@@ -206,8 +206,16 @@ def is_baseline(data: pd.DataFrame) -> pd.Series:
     else:
         no_session &= False
     if "treatment" in data:
-        before &= ~data["treatment"].isin(["untreated", "sham"]).to_numpy(dtype=bool)
+        before &= ~is_one_of(data["treatment"], ("untreated", "sham"))
     return pd.Series(before | no_session, index=data.index)
+
+
+def is_one_of(values: pd.Series, words: Sequence[str]) -> np.ndarray:
+    """Tell which values are one of these words; a missing one is not."""
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        return values.isin(list(words)).to_numpy(dtype=bool)
+    hits = [word in words for word in values.dtype.categories]
+    return np.array([*hits, False])[values.array.codes]
 
 
 def known_outcome(data: pd.DataFrame, outcomes: Sequence[str] = OUTCOMES) -> pd.Series:
@@ -233,10 +241,11 @@ def week_of(
 
 def assessed_at(data: pd.DataFrame, outcomes: Sequence[str], week: FinalWeek) -> pd.DataFrame:
     """Return one row a site: the one that counts, or the last with these outcomes empty."""
-    data = data[data[UNIT].notna().all(axis=1)]
+    named = np.logical_and.reduce([data[c].notna().to_numpy() for c in UNIT])
+    data = data if named.all() else data[named]
     site = site_numbers(data)
-    known = np.flatnonzero(known_outcome(data, outcomes) & ~is_baseline(data))
-    counted = known[nearest_places(data.iloc[known], week, site[known])]
+    known = known_outcome(data, outcomes) & ~is_baseline(data)
+    counted = nearest_places(data, week, site, known.to_numpy())
     place, lost = nearest_places(data, LAST, site), np.ones(len(np.unique(site)), dtype=bool)
     place[site[counted]], lost[site[counted]] = counted, False
     rows = data.iloc[place].reset_index(drop=True)

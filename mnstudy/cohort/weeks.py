@@ -139,7 +139,7 @@ def sites_of(rows: pd.DataFrame) -> list[Site]:
 
 
 def site_numbers(rows: pd.DataFrame) -> np.ndarray:
-    """Return the number of the site of each row, from 0 by patient and site."""
+    """Return a number from 0 for the site of each row, by patient and site."""
     (patient, _), (site, names) = (
         pd.factorize(rows[c], sort=True, use_na_sentinel=False) for c in ("patient_id", "site_id")
     )
@@ -155,8 +155,13 @@ def nearest_rows(rows: pd.DataFrame, week: FinalWeek) -> pd.DataFrame:
     return rows.iloc[nearest_places(rows, week, site_numbers(rows))]
 
 
-def nearest_places(rows: pd.DataFrame, week: FinalWeek, site: np.ndarray) -> np.ndarray:
-    """Return the place of the nearest row of each site that has one, by the number of the site."""
+def nearest_places(
+    rows: pd.DataFrame, week: FinalWeek, site: np.ndarray, among: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the place of the nearest row, ``among`` those, of each site that has one.
+
+    By ``site``, the number of the site of each row.
+    """
     later = [_numbers(rows, k) for k in ("session_count", "weeks_since_last_session") if k in rows]
     if week.chosen == "last":
         times = [_numbers(rows, "weeks"), *later] if "weeks" in rows else later
@@ -167,6 +172,8 @@ def nearest_places(rows: pd.DataFrame, week: FinalWeek, site: np.ndarray) -> np.
         away = np.round(np.abs(weeks - week.week), 9)
         order = np.lexsort([-t for t in later[::-1]] + [weeks, away])
         order = order[(weeks[order] >= week.low) & (weeks[order] <= week.high)]
+    if among is not None:
+        order = order[among[order]]
     return order[np.unique(site[order], return_index=True)[1]]
 
 

@@ -17,6 +17,7 @@ from mnstudy.cohort.table import (
     Cohort,
     assessed_at,
     is_baseline,
+    is_one_of,
     known_outcome,
     last_rows,
     week_of,
@@ -185,7 +186,7 @@ class Question:
     @property
     def reference(self) -> str:
         """Name the treatment of the control."""
-        sham = self.sites["patient_id"][self.sites["treatment"].isin(["sham"]).to_numpy(dtype=bool)]
+        sham = self.sites["patient_id"][is_one_of(self.sites["treatment"], ("sham",))]
         usual = "sham" if sham.nunique() >= MIN_PATIENTS else "untreated"
         return self.cohort.study.plan.reference or usual
 
@@ -317,9 +318,9 @@ def scar_type_filter(frame: pd.DataFrame, params: Mapping[str, Any]) -> pd.DataF
     """Keep the scar types that the claim is about."""
     kept = frame
     if "scar_types" in params:
-        kept = kept[kept["scar_type"].isin(list(params["scar_types"]))]
+        kept = kept[is_one_of(kept["scar_type"], params["scar_types"])]
     if "exclude_scar_types" in params:
-        kept = kept[~kept["scar_type"].isin(list(params["exclude_scar_types"]))]
+        kept = kept[~is_one_of(kept["scar_type"], params["exclude_scar_types"])]
     return kept
 
 
@@ -333,8 +334,8 @@ def select_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> pd.Data
                 continue  # a sheet without the column has no adjuncts
             raise NotTestable(note("column_missing", column=column))
         values = _known(frame, column)
-        inside = values.isin(list(words))
-        kept &= ((~inside & values.notna()) if negated else inside).to_numpy(dtype=bool)
+        inside = is_one_of(values, words)
+        kept &= (~inside & values.notna().to_numpy()) if negated else inside
     return frame[kept]
 
 
