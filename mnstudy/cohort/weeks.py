@@ -31,9 +31,9 @@ class FinalWeek:
         The week and its window; an assessment nearest to the week within it stands for a site.
         nan where the table has no weeks: the last assessment counts.
     chosen : str
-        ``declared`` by the plan, by ``rule`` (the latest at which 80 % of the sites of every arm
-        were assessed), ``best`` (no week reaches that: the one of the largest smallest share),
-        ``none`` (that share is under a half) or ``last`` (no weeks).
+        ``declared`` by the plan, ``stated`` by the claim itself, by ``rule`` (the latest at which
+        80 % of the sites of every arm were assessed), ``best`` (no week reaches that: the one of
+        the largest smallest share), ``none`` (that share is under a half) or ``last`` (no weeks).
     seen : mapping of str to (int, int)
         How many sites of each arm were assessed then, and how many there are.
     earlier : tuple of float

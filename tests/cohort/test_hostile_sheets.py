@@ -119,32 +119,34 @@ def test_notes_of_one_comparison_do_not_turn_up_under_another():
     assert NOTHING == ((), ())
 
 
-# A share by a week at which nobody was seen
+# A share at a week at which nobody was seen
 
 
-def test_nobody_seen_before_the_last_visit_says_nothing_about_an_earlier_week():
-    """All improved by week 12: by week 6 it may have been all of them, or none."""
-    found = finding(visits([12]), "weeks-to-results")
+@pytest.mark.parametrize("weeks", [[12], [4, 12]])
+def test_nobody_seen_around_the_week_says_nothing_about_it(weeks):
+    """Nobody had improved at week 4 and all had at week 12: at week 6 it may have been any."""
+    found = finding(visits(weeks), "weeks-to-results")
     assert found.verdict == "not testable"
-    assert "no visit between week 0 and 12" in found.reason
+    assert "assessed in weeks 4.5 to 7.5, around week 6" in found.reason
+    assert "thresholds under [plan] can name another week" in found.reason
+    plan = {"thresholds": {"weeks-to-results": {"weeks": 12}}}
+    assert finding(visits(weeks), "weeks-to-results", plan=plan).estimate.value == 100
 
 
-def test_a_share_between_two_visits_is_as_wide_as_what_is_not_known():
-    """Nobody had improved at week 4 and four of five had at week 12."""
-    sheet = visits([4, 12])
-    late = (sheet["weeks"] == 12) & (sheet["patient_id"] < "P06")
-    sheet.loc[late, "improvement_score"] = 2.0
-    found = finding(sheet, "weeks-to-results")
-    assert found.estimate.ci_low == 0
-    assert found.estimate.ci_high > 80
-    assert found.verdict == "inconclusive"
-    assert "anything between 0 and 80 percent" in " ".join(found.notes)
+def test_a_site_not_seen_around_the_week_is_left_out_and_counted():
+    sheet = visits([4, 6])
+    unseen = (sheet["weeks"] == 6) & (sheet["patient_id"] < "P06")
+    found = finding(sheet[~unseen], "weeks-to-results")
+    assert (found.estimate.value, found.week, found.n_patients) == (100, 6, 24)
+    assert found.n_missing == 6
+    assert "not assessed then: 6 of 30 sites (needled)" in found.notes
 
 
-def test_a_visit_in_the_stated_week_leaves_nothing_open():
-    found = finding(visits([4, 6]), "weeks-to-results")
-    assert found.estimate.value == pytest.approx(100)
-    assert "no visit" not in " ".join(found.notes)
+def test_four_patients_seen_around_the_week_are_too_few():
+    sheet = visits([4, 6])
+    found = finding(sheet[sheet["weeks"].eq(4) | (sheet["patient_id"] < "P04")], "weeks-to-results")
+    assert found.verdict == "not testable"
+    assert found.reason.startswith("4 patients needled and assessed")
 
 
 # Cells left empty

@@ -102,6 +102,7 @@ def test_the_fingerprint_changes_with_everything_planned():
         Plan(margins={"more-sessions": 3.0}),
         Plan(thresholds={"weeks-to-results": {"weeks": 8.0}}),
         Plan(final_week=24.0),
+        Plan(sessions_fixed=True),
     ]
     assert len({p.sha256 for p in plans}) == len(plans)
 
@@ -119,6 +120,7 @@ def test_alpha_is_the_other_name_of_the_level():
         ({"primary": ["little-pain"], "family": ["more-sessions"]}, "named under primary"),
         ({"primary": ["little-pain", "little-pain"]}, "each claim once"),
         ({"final_week": 0}, "above 0"),
+        ({"sessions_fixed": False}, "leave it out"),
         ({"thresholds": {"weeks-to-results": 8}}, "setting = number"),
         ({"threshold": {}}, "one of primary"),
     ],

@@ -303,7 +303,8 @@ def test_slopes_are_those_of_the_finding(clinic, clinic_found):
     curve = dose_curve(clinic, finding)
     assert [line.label for line in curve.lines] == ["within patients", "between patients"]
     within = curve.lines[0]
-    assert (within.slope, within.low) == (finding.estimate.value, finding.estimate.ci_low)
+    needled = next(p for p in finding.parts if p.label == "within patients")
+    assert (within.slope, within.low) == (needled.value, needled.ci_low)
     ends = within.points.iloc[[0, -1]]
     rise = np.diff(ends["value"])[0] / np.diff(ends["dose"])[0]
     assert rise == pytest.approx(within.slope)
@@ -439,15 +440,18 @@ def test_an_arm_of_which_nothing_may_be_shown_leaves_no_curve():
 # --- waiting
 
 
-def test_steps_are_those_of_the_finding(clinic, clinic_found):
+def test_steps_are_those_of_a_lasting_response_of_the_patients_of_the_finding(clinic, clinic_found):
     finding = clinic_found["weeks-to-results"]
     found = waiting(clinic, finding)
     times = weeks_to_response(question_of(clinic, finding))
     fit = turnbull(times["left"], times["right"])
     for right, after in found.steps[["right", "after"]].itertuples(index=False):
         assert after == pytest.approx(100 * fit.share_by(right), abs=1e-6)
+    assert (found.n_patients, found.n_units) == (finding.n_patients, finding.n_sites)
+    # who improved lastingly by the week had improved at the assessment around it
     before = found.steps[found.steps["right"] <= found.by]
-    assert before["after"].iloc[-1] == pytest.approx(finding.estimate.value, abs=1e-6)
+    assert before["after"].iloc[-1] < finding.estimate.value
+    assert found.when == "at the assessment around week 6"
     assert found.never == pytest.approx(100 - found.steps["after"].iloc[-1], abs=1e-6)
 
 
@@ -490,11 +494,12 @@ def weeks(n, early):
 
 
 def test_four_early_responders_are_not_drawn():
-    cohort = loaded(weeks(20, early=4))
+    plan = {"thresholds": {"weeks-to-results": {"weeks": 4}}}
+    cohort = loaded(weeks(20, early=4), plan=plan)
     finding = mn.evaluate(cohort, "weeks-to-results")[0]
     found = waiting(cohort, finding)
     assert found is None or found.steps["after"].tolist() == [100.0]
-    cohort = loaded(weeks(20, early=6))
+    cohort = loaded(weeks(20, early=6), plan=plan)
     found = waiting(cohort, mn.evaluate(cohort, "weeks-to-results")[0])
     assert found.steps["after"].tolist() == pytest.approx([30, 100])
 

@@ -93,19 +93,153 @@ def test_severity_says_that_it_is_coupled_to_the_outcome(clinic_findings):
     assert "regress to the mean" in notes
 
 
-def test_time_to_response_lies_between_the_visits():
-    rows = []
-    for i in range(20):
-        first_seen = 4 if i < 12 else 12
-        for visit, weeks in ((1, 4), (2, 8), (3, 12)):
-            score = 30 if weeks >= first_seen else 2
-            rows.append([f"P{i:02}", "burn", 1.0, visit, score, weeks])
+def seen_at(*courses):
+    """Twenty patients, each with one of the courses of scores at weeks 0, 4, 6 and 8."""
+    rows = [
+        [f"P{i:02}", "burn", 1.0, visit, score, weeks]
+        for i in range(20)
+        for visit, (weeks, score) in enumerate(zip((0, 4, 6, 8), courses[i % len(courses)]))
+    ]
     columns = ["patient_id", "scar_type", "needle_depth_mm", "session_count"]
-    sheet = pd.DataFrame(rows, columns=[*columns, "improvement_score", "weeks"])
+    return pd.DataFrame(rows, columns=[*columns, "improvement_score", "weeks"])
+
+
+WEEK_6 = {"thresholds": {"weeks-to-results": {"weeks": 6}}}
+
+
+@pytest.mark.parametrize(
+    ("courses", "share", "median"),
+    [
+        # a reading of 10 points that does not stand at week 6 is none at week 6
+        ([(0, 30, 2, 2), (0, 2, 2, 2)], 0, "beyond 8 weeks"),
+        # one that stands at week 6 counts there, and lasts only if week 8 confirms it
+        ([(0, 2, 30, 2), (0, 2, 2, 2)], 50, "beyond 8 weeks"),
+        ([(0, 30, 30, 30), (0, 2, 2, 30)], 50, "between 0 and 4 weeks"),
+        ([(0, 2, 30, 30)], 100, "between 4 and 6 weeks"),
+        ([(0, 30, 2, 30)], 0, "between 6 and 8 weeks"),
+        # what was seen at other weeks does not stand in
+        ([(0, 30, None, 30)], None, ""),
+    ],
+)
+def test_a_response_is_what_is_seen_at_the_assessment_around_the_week(courses, share, median):
+    found = mn.evaluate(mn.load(seen_at(*courses), study={"plan": WEEK_6}), "weeks-to-results")[0]
+    if share is None:
+        assert found.verdict == "not testable"
+        return
+    assert found.estimate.value == pytest.approx(share)
+    assert (found.week, found.n_patients, found.n_missing) == (6, 20, 0)
+    assert median in found.notes[0]
+
+
+def test_the_limits_of_the_share_are_those_of_its_patients():
+    """R 4.2.2, survey 4.1.1, ten of twenty: svyciprop(~y, svydesign(~id), method = "beta")."""
+    found = mn.evaluate(mn.load(seen_at((0, 2, 30, 2), (0, 2, 2, 2))), "weeks-to-results")[0]
+    ends = (found.estimate.ci_low, found.estimate.ci_high)
+    assert ends == pytest.approx((26.6285492698, 73.3714507302), rel=1e-9)
+
+
+def test_the_window_of_the_plan_reaches_half_way_to_the_start_around_another_week():
+    """Ten weeks either side of week 24 would let week 14 stand for week 6."""
+    sheet = seen_at((0, 30, 30, 30))
+    sheet["weeks"] = sheet["weeks"].replace({4: 2, 6: 9, 8: 24})
+    plan = {"final_week": 24, "window_weeks": 10}
+    found = mn.evaluate(mn.load(sheet, study={"plan": plan}), "weeks-to-results")[0]
+    assert "assessments of weeks 3 to 9" in " ".join(found.notes)
+
+
+def test_rater_noise_alone_makes_no_response():
+    """No site changes; of six noisy visits one shows 10 points in most of them."""
+    rng = np.random.default_rng(11)
+    sheet = pd.concat([two_arms(60).drop(columns="pih").assign(weeks=w) for w in range(1, 7)])
+    sheet["improvement_score"] = rng.normal(0, 10, len(sheet)).round()
     found = mn.evaluate(mn.load(sheet), "weeks-to-results")[0]
-    assert found.estimate.value == pytest.approx(60)
-    assert found.n_patients == 20
-    assert "median time between 0 and 4 weeks" in found.notes[0]
+    once = sheet["improvement_score"].ge(10).groupby(sheet["patient_id"]).any().mean()
+    assert once > 0.5
+    assert found.verdict == "contradicted"
+    assert found.estimate.value < 30
+
+
+def beside_untreated(per_session=0.0, course=4.0, n=30, untreated=30, visits=4, **columns):
+    """Needled and untreated patients seen at the same weeks; both improve with time alone."""
+    rng = np.random.default_rng(6)
+    rows = []
+    for i in range(n + untreated):
+        needled, level = i < n, rng.normal(10, 5)
+        for k in range(1, (visits if needled or "seen" not in columns else columns["seen"]) + 1):
+            score = level + (course + per_session * needled) * k + rng.normal(0, 4)
+            arm, sessions = ("needling", k) if needled else ("untreated", 0)
+            rows.append([f"P{i:03}", arm, 1.0 if needled else None, sessions, 4 * k, score])
+    names = ["patient_id", "treatment", "needle_depth_mm", "session_count", "weeks"]
+    sheet = pd.DataFrame(rows, columns=[*names, "improvement_score"])
+    return sheet.assign(scar_type="burn")
+
+
+def slope_of(sheet, **study):
+    return mn.evaluate(mn.load(sheet, study={"design": "parallel"} | study), "more-sessions")[0]
+
+
+def test_improvement_that_time_alone_gives_is_no_gain_of_sessions():
+    found = slope_of(beside_untreated(), randomised=True)
+    alone = slope_of(beside_untreated(untreated=0), randomised=False)
+    assert alone.estimate.value > 3
+    assert alone.in_full == "partly supported (cause)"
+    assert abs(found.estimate.value) < 1
+    assert found.comparison == "randomised"
+    assert found.verdict == "too small to matter"
+    assert slope_of(beside_untreated()).verdict == "inconclusive"
+    gain = slope_of(beside_untreated(per_session=5), randomised=True)
+    assert (gain.verdict, gain.n_patients) == ("supported", 60)
+    assert "natural course, subtracted" in " ".join(gain.notes)
+
+
+def test_the_slope_beyond_time_is_that_of_r():
+    """R 4.2.2, clubSandwich 0.5.8, of the same rows, see tests/reference/session_slopes.R."""
+    found = slope_of(beside_untreated(per_session=3, n=12, untreated=8, visits=3)).estimate
+    numbers = (found.value, found.std_error, found.df)
+    assert numbers == pytest.approx((0, 0, 0), rel=1e-8)
+
+
+def test_separate_arms_have_the_difference_of_their_own_slopes():
+    sheet = beside_untreated(per_session=3)
+    needled = slope_of(sheet[sheet["treatment"] == "needling"]).estimate
+    swapped = sheet.assign(session_count=sheet["weeks"] // 4, treatment="needling")
+    other = slope_of(swapped[sheet["treatment"] == "untreated"].assign(needle_depth_mm=1)).estimate
+    found = slope_of(sheet).estimate
+    assert found.value == pytest.approx(needled.value - other.value)
+    assert found.std_error == pytest.approx(np.hypot(needled.std_error, other.std_error))
+
+
+def test_untreated_sites_seen_once_leave_the_slope_as_it_is():
+    found = slope_of(beside_untreated(seen=1))
+    assert found.comparison == "within"
+    assert found.estimate.value == slope_of(beside_untreated(untreated=0)).estimate.value
+    assert "sessions and time pass together" in " ".join(found.notes)
+
+
+def test_untreated_visits_count_by_the_session_at_their_time():
+    sheet = beside_untreated()
+    untreated = sheet["treatment"] == "untreated"
+    sheet["weeks"] = sheet["weeks"].astype(float)
+    # a day or two off is the same time; baseline and what comes later belong to no session
+    moved = sheet.assign(weeks=sheet["weeks"] + untreated * np.tile([-1.0, 0.5, 0.0, 1.0], 60))
+    further = sheet[untreated & sheet["weeks"].eq(16)].assign(weeks=40, improvement_score=90)
+    before = sheet[untreated & sheet["weeks"].eq(4)].assign(weeks=0, improvement_score=0)
+    more = pd.concat([moved, further, before], ignore_index=True)
+    assert slope_of(more).estimate.value == pytest.approx(slope_of(sheet).estimate.value)
+
+
+def test_a_visit_after_an_unknown_number_of_sessions_is_counted_as_missing():
+    sheet = beside_untreated(untreated=0)
+    sheet["session_count"] = sheet["session_count"].astype("Int64")
+    sheet.loc[3, "session_count"] = None
+    assert slope_of(sheet).n_missing == 1
+
+
+@pytest.mark.parametrize(("n", "words"), [(1, "1 patient seen once"), (2, "2 patients seen once")])
+def test_patients_seen_once_are_named_in_number(n, words):
+    sheet = beside_untreated(untreated=0)
+    once = sheet["weeks"].gt(4) & (sheet["patient_id"] < f"P{n:03}")
+    assert f"nothing is added to the slope by {words}" in slope_of(sheet[~once]).notes
 
 
 def test_redness_whose_end_was_not_seen_stays_open():
@@ -124,6 +258,99 @@ def late(maintenance, change, start):
     after = base.assign(weeks_since_last_session=30, maintenance=maintenance, weeks=38)
     after["improvement_score"] += change + np.arange(12) % 4
     return pd.concat([end, after])
+
+
+def courses(rng, n, stop, *, noise=8.0, change=0.0):
+    """Sites whose true improvement stays as it is, assessed after each session and 30 weeks later.
+
+    ``stop`` tells after how many sessions, and what reading, a site goes on no more.
+    """
+    rows = []
+    for i in range(n):
+        true, k, ended = rng.normal(30, 8), 0, False
+        while not ended:
+            k += 1
+            reading = true + rng.normal(0, noise)
+            rows.append([f"P{i:03}", k, reading, 4.0])
+            ended = stop(i, k, reading)
+        rows.append([f"P{i:03}", k, true + change + rng.normal(0, noise), 30.0])
+    columns = ["patient_id", "session_count", "improvement_score", "weeks_since_last_session"]
+    sheet = pd.DataFrame(rows, columns=columns)
+    return sheet.assign(scar_type="burn", needle_depth_mm=1.0).round(1)
+
+
+STOPS = {
+    "good": lambda i, k, reading: reading >= 35 or k == 6,
+    "bad": lambda i, k, reading: reading < 25 or k == 6,
+    "fixed": lambda i, k, reading: k == 4,
+    "differs": lambda i, k, reading: k == 3 + i % 3,
+}
+
+
+def lasting_of(sheet, **plan):
+    study = {"design": "single_arm", "plan": plan}
+    return mn.evaluate(mn.load(sheet, study=study), "results-last")[0]
+
+
+def stopped(found):
+    return [h for h in found.holds if h.why.kind in ("stopped_on_readings", "stopping_not_seen")]
+
+
+@pytest.mark.parametrize("rule", ["good", "bad"])
+def test_a_change_after_stopping_on_a_reading_settles_nothing(rule):
+    sheet = courses(np.random.default_rng(3), 60, STOPS[rule])
+    found = lasting_of(sheet)
+    assert found.verdict == "inconclusive"
+    (hold,) = stopped(found)
+    assert hold.favourable
+    assert hold.adverse
+    assert "some of the change afterwards is regression to the mean" in " ".join(found.notes)
+    # had the protocol fixed each number, as by scar, the interval speaks for itself
+    assert not stopped(lasting_of(sheet, sessions_fixed=True))
+
+
+@pytest.mark.parametrize("rule", ["fixed", "differs"])
+def test_numbers_of_sessions_that_no_reading_decided_are_not_held(rule):
+    found = lasting_of(courses(np.random.default_rng(3), 60, STOPS[rule]))
+    assert not stopped(found)
+    assert found.in_full == "partly supported (cause)"
+
+
+def test_the_shift_is_the_last_reading_minus_all_seen_after_as_many_sessions():
+    sheet = courses(np.random.default_rng(5), 40, STOPS["good"])
+    (hold,) = stopped(lasting_of(sheet))
+    during = sheet[sheet["weeks_since_last_session"] == 4]
+    away = during["improvement_score"] - during.groupby("session_count")[
+        "improvement_score"
+    ].transform("mean")
+    last = ~during["patient_id"].duplicated(keep="last")
+    assert hold.why["shift"].value == pytest.approx(away[last].mean())
+
+
+def test_who_went_on_unseen_leaves_open_why_others_stopped():
+    sheet = courses(np.random.default_rng(3), 30, STOPS["differs"])
+    last = sheet["session_count"].eq(sheet.groupby("patient_id")["session_count"].transform("max"))
+    (hold,) = stopped(lasting_of(sheet[last]))
+    assert hold.why.kind == "stopping_not_seen"
+    assert "sessions_fixed = true under [plan]" in str(hold.why)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [15, 40])
+@pytest.mark.parametrize("rule", ["good", "bad"])
+def test_stopping_on_a_reading_never_decides_that_results_last(rule, n):
+    """A constant effect: without the hold the change is 5 points off, and decides by that."""
+    rng = np.random.default_rng(n)
+    found = [lasting_of(courses(rng, n, STOPS[rule])) for _ in range(200)]
+    assert abs(np.mean([f.estimate.value for f in found])) > 4
+    assert sum(f.verdict != "inconclusive" for f in found) <= 0.025 * len(found)
+
+
+@pytest.mark.slow
+def test_few_studies_are_held_where_no_reading_decided():
+    rng = np.random.default_rng(8)
+    held = [bool(stopped(lasting_of(courses(rng, 60, STOPS["differs"])))) for _ in range(200)]
+    assert np.mean(held) < 0.1
 
 
 def test_maintenance_compares_the_late_changes():

@@ -33,12 +33,16 @@ class Plan:
         Week of the assessment that counts as the result; a site not seen then is lost.
     window_weeks : float or None
         How far from the final week an assessment may lie, to either side; see
-        ``mnstudy.cohort.weeks.final_week`` for None.
+        ``mnstudy.cohort.weeks.final_week`` for None. Around the week that a claim itself names
+        (weeks-to-results) it reaches at most half-way to week 0.
     adjust : tuple of str
         Columns that randomised comparisons are adjusted for, beside the baseline of the outcome:
         strata, clinic, own measures.
     reference : str or None
         The control that treatments are compared with where there are several, such as sham.
+    sessions_fixed : bool
+        True where the number of sessions of each site was fixed before the first one, so that no
+        reading decided when to stop.
     """
 
     primary: tuple[str, ...] = ()
@@ -50,6 +54,7 @@ class Plan:
     window_weeks: float | None = None
     adjust: tuple[str, ...] = ()
     reference: str | None = None
+    sessions_fixed: bool = False
 
     def margin(self, claim_id: str, usual: float) -> float:
         """Return the declared margin of a claim, or the usual one where none is declared."""
@@ -74,6 +79,7 @@ class Plan:
         later = (self.window_weeks, list(self.adjust), self.reference)
         if any(later):
             content += later
+        content += ["sessions_fixed"] * self.sessions_fixed
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
@@ -93,6 +99,7 @@ def parse_plan(raw: Mapping[str, Any]) -> Plan:
         window_weeks=float(raw["window_weeks"]) if "window_weeks" in raw else None,
         adjust=tuple(raw.get("adjust", ())),
         reference=raw.get("reference"),
+        sessions_fixed=raw.get("sessions_fixed", False),
     )
 
 
@@ -117,6 +124,7 @@ def plan_problems(raw: Any) -> list[Problem]:
         "window_weeks": (lambda x: _is_number(x) and x > 0, "a number of weeks above 0"),
         "adjust": (_is_list_of_words, "a list of columns in quotes"),
         "reference": (lambda x: x in REFERENCES, "one of " + ", ".join(REFERENCES)),
+        "sessions_fixed": (lambda x: x is True, "true; leave it out where readings decided"),
     }
     problems = key_problems("plan", raw, checks)
     return problems or _disagreements(raw)

@@ -2,7 +2,7 @@
 
 A dose curve has the mean outcome by dose, and the slopes within and between patients as lines. A
 responder curve has the share of patients who improved by at least each threshold. The curve of
-waiting has the share with a response by each visit, and who was still watched.
+waiting has the share with a lasting response by each visit, and who was still watched.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ SHARES = {
     "difference": ("difference (percentage points)", 1.05),
 }
 COARSE = "Only thresholds that set no fewer than five patients apart are shown."
+LASTING = "Lasting: no later assessment of the site falls short; one assessment need not last."
 RESPONDER_AXIS = "improvement of at least (percent of baseline)"
 THIN: dict[str, Any] = {"color": style.INK, "linewidth": 0.8, "linestyle": DASHED}
 APART = 0.004  # of the axis, between the intervals of two arms at one threshold
@@ -331,14 +332,13 @@ class WaitingPlot(Chart):
         level = fmt.level(w.estimate.confidence_level)
         day = unit(w.unit).one
         return _sentences(
-            f"{w.title}: share of {w.counted} with {'the skin ' if w.unit == 'weeks' else ''}"
-            f"{w.what} by each {day}.",
+            f"{w.title}: share of {w.counted} with {w.what} by each {day}.",
+            LASTING if w.unit == "weeks" else "",
             f"Data: {w.dataset}, {_waiting_size(w)}.",
             SYNTHETIC_WORDS if w.synthetic else "",
             "Interval-censored (Turnbull): the line is known where it is level; in the shaded "
             "boxes, between two visits, it may run anywhere from corner to corner.",
-            f"Dot: {_estimate(w)} by {day} {fmt.as_entered(w.by)}, {level} interval "
-            f"({w.estimate.method}).",
+            f"Dot: {_estimate(w)} {w.when}, {level} interval ({w.estimate.method}).",
             f"Upright: the {day} of the claim; "
             f"level: its margin, {fmt.as_entered(w.margin)} percent.",
             f"Beneath: patients with a {w.each} still watched without it.",
@@ -352,14 +352,13 @@ class WaitingPlot(Chart):
         """Description for those who do not see it."""
         w = self.waiting
         mark, day = "synthetic data, " if w.synthetic else "", unit(w.unit).one
-        by, margin = fmt.as_entered(w.by), fmt.as_entered(w.margin)
         ends = "; ".join(
             f"by {day} {fmt.as_entered(right)} {fmt.number(after, 0)} percent"
             for right, after in w.steps[["right", "after"]].itertuples(index=False)
         )
         return (
-            f"Rising steps. {w.title}, {mark}{w.dataset}: {_estimate(w)} by {day} {by}, against a "
-            f"margin of {margin} percent. {ends}."
+            f"Rising steps. {w.title}, {mark}{w.dataset}: {_estimate(w)} {w.when}, against a "
+            f"margin of {fmt.as_entered(w.margin)} percent. {w.what.capitalize()}: {ends}."
         )
 
     def data(self) -> pd.DataFrame:
@@ -381,7 +380,7 @@ class WaitingPlot(Chart):
             (sample(look, color=colour, linestyle="-", linewidth=1.6), f"share of {w.counted}"),
             (sample(look, fill=colour, alpha=SHADE), "shaded: between two visits, not known"),
             (sample(look, marker="o", markersize=4.5, color=style.INK),
-             f"by {day} {fmt.as_entered(w.by)}: {_estimate(w)}"),
+             f"{w.when}: {_estimate(w)}"),
             (sample(look, **THIN | {"linestyle": DOTTED}),
              f"margin of the claim: {fmt.as_entered(w.margin)} percent"),
             (sample(look, **THIN), f"{day} that the claim names"),

@@ -211,6 +211,10 @@ class PairPlot(Chart):
         return f"Not drawn, but in the estimate: {n} {sites} without the other side. " if n else ""
 
 
+def _slope_of(finding: Finding) -> str:
+    return "slope" if finding.comparison == "within" else "slope less that of untreated sites"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrajectoryPlot(Chart):
     """The course over sessions behind a slope within patients."""
@@ -235,8 +239,8 @@ class TrajectoryPlot(Chart):
             f"it. {who}{several}. Squares: means of those seen after that many sessions, where "
             f"they are five or more; others stay on for more sessions than stop early. {band}Heavy "
             f"line: the fitted model of a patient with the mean number of sessions "
-            f"({fmt.number(course.mean_sessions)}), its slope is the estimate; dashed: pointwise "
-            f"{level} interval. {intervals.source_words(finding)}"
+            f"({fmt.number(course.mean_sessions)}), its {_slope_of(finding)} is the estimate; "
+            f"dashed: pointwise {level} interval. {intervals.source_words(finding)}"
         )
 
     @property
@@ -249,7 +253,7 @@ class TrajectoryPlot(Chart):
         )
         return (
             f"Lines over the number of sessions. {_whose(course.finding)}: mean improvement "
-            f"{means}; slope {intervals.estimate_words(course.finding)}."
+            f"{means}; {_slope_of(course.finding)} {intervals.estimate_words(course.finding)}."
         )
 
     def data(self) -> pd.DataFrame:

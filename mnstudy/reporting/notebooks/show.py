@@ -308,7 +308,7 @@ def model_behind(cohort: Cohort, finding: Finding) -> Layout | None:
     >>> clinic = mn.load("demo_clinic")
     >>> model = model_behind(clinic, mn.evaluate(clinic, "more-sessions")[0])
     >>> model.tested, list(model.design)
-    ('within', ['intercept', 'within', 'between'])
+    ('beyond', ['intercept', 'untreated', 'within', 'beyond', 'between', 'between_untreated'])
     """
     question = question_of(cohort, finding)
     if question is None:

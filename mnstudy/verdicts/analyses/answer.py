@@ -18,10 +18,12 @@ UNBLINDED = {"unblinded": "rater_knew", "self": "rated_by_patients"}
 # what is asked of the one assessment of each site at the final week
 AT_FINAL_WEEK = (
     "improvement", "change", "arm_contrast", "depth_contrast", "heterogeneity", "slope", "share",
+    "time_to_response",
 )  # fmt: skip
 DELTA = ("improvement", "change", "arm_contrast", "depth_contrast")
 FAR_APART, MANY = 0.10, 0.20  # of an arm not assessed; conventions
-_WEEK = {"declared": "week_declared", "rule": "week_rule", "best": "week_best"}
+_WEEK = {"declared": "week_declared", "stated": "week_stated", "rule": "week_rule",
+         "best": "week_best"}  # fmt: skip
 RATED = ("improvement", "change", "arm_contrast", "session_slope", "depth_contrast", "slope")
 
 

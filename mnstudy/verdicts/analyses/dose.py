@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.cohort.table import is_baseline
 from mnstudy.verdicts.analyses import contrasts, model
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
@@ -25,15 +27,18 @@ from mnstudy.verdicts.analyses.question import (
 from mnstudy.verdicts.finding.finding import Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
+SCORE = "improvement_score"
+
 
 def session_slope(question: Question) -> Answer:
     """Estimate improvement per further session, within- and between-patient parts apart.
 
     The first assessment after each completed session counts, from the first session on, so that
-    follow-up visits do not count as sessions (Mundlak decomposition, doi 10.2307/1913646).
+    follow-up visits do not count as sessions (Mundlak decomposition, doi 10.2307/1913646). Where
+    untreated sites were seen at the same times, their slope is subtracted: time alone gives it.
     """
     visits, missing = session_visits(question)
-    repeated = visits.groupby("patient_id")["session_count"].transform("nunique") > 1
+    repeated = several_visits(visits)
     if n_patients(visits[repeated]) < MIN_PATIENTS:
         raise NotTestable(note("assessed_after_one_session"))
     design = session_design(visits)
@@ -45,17 +50,68 @@ def session_slope(question: Question) -> Answer:
     remarks += [_level_off(sessions)] if any(p.kind == "gain" for p in sessions) else []
     if single:
         remarks.append(note("seen_once", patients=Count(n=single, noun="patient")))
-    remarks.append(note("sessions_pass_with_time"))
     between = () if flat else (_slope(fitted, "between", "between patients", n_patients(visits)),)
     within = _slope(fitted, "within", "within patients", n_patients(visits[repeated]))
-    answer = model.answer(question, fitted, visits[repeated], "within", "slope_within_patients")
+    how = "slope_within_patients"
+    alone = model.answer(question, fitted, visits[repeated], "within", how)
+    alone = replace(alone, comparison="within", remarks=(note("sessions_pass_with_time"),))
+    found = _beyond_time(question, visits) or alone
     return replace(
-        answer,
-        comparison="within",
-        n_missing=missing,
+        found,
+        n_missing=missing + found.n_missing,
         parts=(within, *between, *sessions),
-        remarks=tuple(remarks),
+        remarks=(*remarks, *found.remarks),
     )
+
+
+def _beyond_time(question: Question, visits: pd.DataFrame) -> Answer | None:
+    """Estimate the slope minus that of untreated sites; None where too few were seen as often.
+
+    Each arm has its own intercept and its own slope between patients; what needling adds to the
+    slope within patients that all rows share is the coefficient ``beyond``.
+    """
+    others, missing = untreated_visits(question, visits)
+    n = n_patients(others[several_visits(others)])
+    if n < MIN_PATIENTS or question.cohort.study.limit("between_groups") is not None:
+        return None
+    designs = [session_design(visits), session_design(others).add_suffix("_untreated")]
+    design = pd.concat(designs, ignore_index=True).fillna(0.0).rename(columns={"within": "beyond"})
+    design["within_untreated"] += design["beyond"]
+    rows = pd.concat([visits, others], ignore_index=True)
+    fitted, behind = model.fit(question, rows, rows[SCORE], design), rows[several_visits(rows)]
+    found = model.answer(question, fitted, behind, "beyond", "slope_beyond_time")
+    slope = fmt.ends(_slope(fitted, "within_untreated", "untreated", n))
+    patients = Count(n=n, noun="patient")
+    said = note("slope_of_time", arm=question.reference, patients=patients, slope=slope)
+    holds, remarks = (*found.holds, *question.carried_over), (said, *question.indication)
+    return replace(found, n_missing=missing, remarks=remarks, holds=holds)
+
+
+def several_visits(visits: pd.DataFrame) -> pd.Series:
+    """Tell which rows are of patients seen after several numbers of sessions in one arm."""
+    return visits.groupby(["patient_id", "treatment"])["session_count"].transform("nunique") > 1
+
+
+def untreated_visits(question: Question, visits: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return visits of the control numbered by the session at their time, how many lack a score.
+
+    A session's time is the median week of the needled ``visits`` after it; an assessment belongs
+    to the nearest time, to none where it lies as late as a further session would. The one of a
+    site that is nearest to each time counts.
+    """
+    nothing = pd.Series(dtype="float64")
+    times = visits.groupby("session_count")["weeks"].median() if "weeks" in visits else nothing
+    times = times[times > times.cummax().shift(fill_value=0.0)].astype("float64")
+    if len(times) < 2:
+        return visits.iloc[:0], 0
+    control = select_arm(question.cohort.data, question.control)
+    control, steps = control[~is_baseline(control)], np.diff(times, prepend=0.0)
+    ends = np.append(times - steps / 2, times.iloc[-1] + steps[-1] / 2)
+    weeks = control["weeks"].astype("float64")
+    number = pd.cut(weeks, ends, labels=times.index).astype("float64")
+    seen = control.assign(session_count=number, _away=(weeks - number.map(times)).abs())
+    seen = seen[number.notna()].sort_values(["_away", "weeks"]).drop(columns="_away")
+    return complete_rows(seen.drop_duplicates([*UNIT, "session_count"]), [SCORE])
 
 
 def slope(question: Question) -> Answer:
@@ -131,14 +187,17 @@ def _rows(question: Question, x: str, y: str) -> tuple[pd.DataFrame, int]:
 
 
 def session_visits(question: Question) -> tuple[pd.DataFrame, int]:
-    """Return the first assessment of each site after each session, and how many have no score."""
+    """Return the first assessment of each site after each session, and how many are not known.
+
+    Those lack the score, or the number of sessions before them.
+    """
     needled = select_arm(question.cohort.data, NEEDLED)
-    treated = needled[needled["session_count"].fillna(0) >= 1]
+    treated = needled[~is_baseline(needled)]
     keys = [k for k in ("weeks", "weeks_since_last_session") if k in treated]
     ordered = treated.sort_values(keys, kind="stable") if keys else treated
     first = ordered.drop_duplicates([*UNIT, "session_count"]).copy()
     first["session_count"] = first["session_count"].astype("float64")
-    return complete_rows(first, ["improvement_score"])
+    return complete_rows(first, ["session_count", "improvement_score"])
 
 
 def session_design(visits: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mnstudy.cohort.scales import Scale, raw_scale
 from mnstudy.cohort.study.design import assignable
+from mnstudy.cohort.study.plan import Plan
 from mnstudy.cohort.table import (
     OUTCOMES,
     Cohort,
@@ -138,8 +139,12 @@ class Question:
         )
         outcome = asked.params.get("outcome", "")
         own = claim.analysis in ("change", "share") and outcome in data
-        outcomes = (outcome,) if own else OUTCOMES
-        week = week_of(data, outcomes, asked.compared_sites(), cohort.study.plan)
+        plan, outcomes = cohort.study.plan, (outcome,) if own else OUTCOMES
+        if claim.analysis == "time_to_response":
+            plan, outcomes = around(plan, float(asked.params["weeks"])), OUTCOMES[:1]
+        week = week_of(data, outcomes, asked.compared_sites(), plan)
+        if plan is not cohort.study.plan and week is not LAST:
+            week = replace(week, chosen="stated")
         sites = assessed_at(data, outcomes, week)
         for name in cohort.study.plan.adjust:
             sites[name] = _at_baseline(data, sites, name)
@@ -271,6 +276,15 @@ class Question:
         limit = self.cohort.study.limit("between_groups")
         if limit is not None:
             raise NotTestable(as_given(limit.says))
+
+
+def around(plan: Plan, week: float) -> Plan:
+    """Return the plan with another week in place of the final one.
+
+    The window of the plan, declared for a later week, reaches at most half-way to week 0.
+    """
+    window = None if plan.window_weeks is None else min(plan.window_weeks, week / 2)
+    return replace(plan, final_week=week, window_weeks=window)
 
 
 def complete_rows(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataFrame, int]:

@@ -1,108 +1,80 @@
-"""How soon a result comes, known only to lie between two visits, and how long it lasts."""
+"""How soon a result comes, and how long it lasts."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
+from mnstudy import formatting as fmt
+from mnstudy.cohort.table import is_baseline
 from mnstudy.stats.counts.proportions import clustered_proportion
-from mnstudy.stats.missing.interval_censored import ShareBy, share_by, turnbull
+from mnstudy.stats.missing.interval_censored import turnbull
 from mnstudy.verdicts.analyses import contrasts, model
+from mnstudy.verdicts.analyses.dose import session_visits
 from mnstudy.verdicts.analyses.question import (
+    MIN_PATIENTS,
     NEEDLED,
     UNIT,
     Answer,
-    NotTestable,
     Question,
-    after_a_session,
+    complete_rows,
     n_patients,
     n_sites,
     require_patients,
     select_arm,
 )
 from mnstudy.verdicts.claims.registry import claim
-from mnstudy.verdicts.finding.finding import Estimate, interval_of
+from mnstudy.verdicts.finding.finding import Estimate, Hold
 from mnstudy.words.notes import Count, Note, note
 
-OPEN = 1e-6  # less probability than this is none
+SCORE = "improvement_score"
 
 
 def time_to_response(question: Question) -> Answer:
-    """Estimate the share of needled sites with worthwhile improvement by the stated week.
+    """Estimate the share of needled sites with worthwhile improvement around the stated week.
 
-    Worthwhile is the margin of the claim that needling reduces scars. The first visit that shows
-    it and the visit before are the ends of the interval the response lies in. Where the stated
-    week falls between two visits, the share by then is anything between those at the two.
+    Worthwhile is the margin of the claim that needling reduces scars. The assessment nearest to
+    the week counts, whatever was seen before; a site without one in its window is left out and
+    counted. Beside it stands the median time to a lasting response, see ``weeks_to_response``.
     """
-    weeks = float(question.params["weeks"])
-    worthwhile = question.margin(claim("reduces-scarring"))
+    week, least = question.week, question.margin(claim("reduces-scarring"))
+    rows, missing = seen_at_week(question)
+    around = note("assessed_around", week=week.week, low=week.low, high=week.high)
+    require_patients(rows, around)
     times = weeks_to_response(question)
-    require_patients(times, note("assessed_at_known_week"))
-    found, between = _share_by_week(question, times, weeks)
-    remarks = (
-        note("worthwhile", least=worthwhile, median=_span(found.median, "weeks")),
-        *between,
-        note("share_shows_no_cause"),
-    )
-    how = note("turnbull", what=note("share_by_week", week=weeks), method=found.method)
-    estimate = Estimate(
-        **interval_of(found, 100),
-        confidence_level=found.confidence_level,
-        unit=question.claim.unit,
-        how=how,
-    )
-    return _answer(estimate, times, remarks)
+    median = _span(turnbull(times["left"], times["right"]).quantile(0.5), "weeks")
+    remarks = (note("worthwhile", least=least, median=median), note("share_shows_no_cause"))
+    reached = rows[SCORE] >= least
+    what = note("share_at_week", week=week.week)
+    answer = _answer(_clustered(question, rows, reached, reached, what), rows, remarks)
+    return replace(answer, n_missing=missing)
 
 
-def _share_by_week(
-    question: Question, times: pd.DataFrame, weeks: float
-) -> tuple[ShareBy, list[Note]]:
-    """Return the share by a week; from the lower end before it to the upper end after it.
+def seen_at_week(question: Question) -> tuple[pd.DataFrame, int]:
+    """Return the assessments of needled sites around the stated week, and how many sites lack one.
 
-    What happened between two visits is not known: a share interpolated there has no sampling
-    error that would show it.
+    Before the first session nothing can have improved: those rows never count.
     """
-    found, fit = _share_by(question, times, weeks), turnbull(times["left"], times["right"])
-    open_at = (fit.left < weeks) & (weeks < fit.right) & (fit.mass > OPEN)
-    if not open_at.any():
-        return found, []
-    start, end = (float(x[np.argmax(open_at)]) for x in (fit.left, fit.right))
-    low, high = (fit.share_by(week) for week in (start, end))
-    gap = note("after_week", start=start)
-    if math.isfinite(end):
-        gap = note("between_weeks", start=start, end=end)
-    if low < OPEN and high > 1 - OPEN:
-        raise NotTestable(note("no_visit_tells", gap=gap, week=weeks))
-    remark = note("share_between", gap=gap, week=weeks, low=100 * low, high=100 * high)
-    least = _share_by(question, times, start).ci_low
-    most = _share_by(question, times, end).ci_high if math.isfinite(end) else 1.0
-    return replace(found, ci_low=least, ci_high=most), [remark]
-
-
-def _share_by(question: Question, times: pd.DataFrame, at: float) -> ShareBy:
-    left, right, patients = (times[c] for c in ("left", "right", "patient_id"))
-    return share_by(left, right, patients, at, confidence_level=question.confidence_level)
+    return complete_rows(select_arm(question.sites, NEEDLED), [SCORE])
 
 
 def weeks_to_response(question: Question) -> pd.DataFrame:
-    """Return the weeks between which each needled site first improved as much as is worthwhile."""
-    worthwhile = question.margin(claim("reduces-scarring"))
-    needled = select_arm(question.cohort.data, NEEDLED)
-    seen = after_a_session(needled.dropna(subset=["weeks", "improvement_score"]))
-    seen = seen[seen["weeks"] > 0]
-    ordered = seen.sort_values("weeks", kind="stable")
-    reached = ordered["improvement_score"] >= worthwhile
-    first = ordered[reached].groupby(UNIT)["weeks"].first().rename("right")
-    last = ordered.groupby(UNIT)["weeks"].max().rename("last")
-    times = pd.concat([last, first], axis=1)
-    times["right"] = times["right"].fillna(math.inf)
-    known = ordered.merge(times["right"].reset_index(), on=UNIT)
-    before = known[known["weeks"] < known["right"]].groupby(UNIT)["weeks"].max()
-    times["left"] = before.reindex(times.index).fillna(0.0)
-    return times.reset_index()
+    """Return the weeks between which each site behind the estimate came to a lasting response.
+
+    It lasts where no later assessment falls short of what is worthwhile; where the last one does,
+    the end is open.
+    """
+    sites = pd.MultiIndex.from_frame(seen_at_week(question)[0][UNIT])
+    data = question.cohort.data.dropna(subset=["weeks", SCORE])
+    weeks = data["weeks"].astype("float64")
+    seen = data.assign(weeks=weeks)[~is_baseline(data) & (weeks > 0)].set_index(UNIT)
+    short = seen.loc[seen[SCORE] < question.margin(claim("reduces-scarring")), "weeks"]
+    left = short.groupby(UNIT).max().reindex(sites).fillna(0.0)
+    later = seen["weeks"][seen["weeks"] > left.reindex(seen.index)]
+    right = later.groupby(UNIT).min().reindex(sites).fillna(math.inf)
+    return pd.DataFrame({"left": left, "right": right}).reset_index()
 
 
 def time_to_clear(question: Question) -> Answer:
@@ -197,8 +169,55 @@ def durability(question: Question) -> Answer:
         kept_up = Count(n=left_out, noun="site")
         remarks.append(note("left_out_maintained", sites=kept_up))
     answer = model.answer(question, fitted, pairs, "mean", "change_within_site")
-    missing = at_end - len(pairs) - left_out
-    return replace(answer, comparison="within", n_missing=missing, remarks=tuple(remarks))
+    missing, stopped = at_end - len(pairs) - left_out, _stopped_on_readings(question, weeks)
+    return replace(
+        answer,
+        comparison="within",
+        n_missing=missing,
+        remarks=(*remarks, *stopped),
+        holds=(*answer.holds, *(Hold(why=why) for why in stopped)),
+    )
+
+
+def _stopped_on_readings(question: Question, weeks: float) -> tuple[Note, ...]:
+    """Say that sessions may have stopped on a reading: a change after it is then partly chance.
+
+    Nothing is said where the plan fixed the number of sessions, where it is the same in all, and
+    where the interval of the shift by readings holds none, and nothing as large as the margin.
+    """
+    visits = session_visits(question)[0]
+    total = visits.groupby(UNIT)["session_count"].transform("max")
+    if question.cohort.study.plan.sessions_fixed or total.nunique() < 2:
+        return ()
+    why, late = note("regression_after_stopping"), visits["weeks_since_last_session"].ge(weeks)
+    ended = visits["session_count"].eq(total).astype("float64")
+    seen = visits.assign(ended=ended)[~late.fillna(False).astype(bool)]
+    both = seen.groupby("session_count")["ended"].transform("nunique") > 1
+    if n_patients(seen[both]) < MIN_PATIENTS:
+        return (note("stopping_not_seen", why=why),)
+    shifts = _shifts_by_readings(seen)
+    if shifts["shift"].nunique() < 2:
+        return ()
+    found = contrasts.group_mean(question, shifts, "shift", "shift by readings")
+    most = max(-found.ci_low, found.ci_high)
+    if found.ci_low <= 0 <= found.ci_high and most < abs(question.margin(question.claim)):
+        return ()
+    return (note("stopped_on_readings", shift=fmt.ends(found), why=why),)
+
+
+def _shifts_by_readings(seen: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a site with what it adds to the shift by readings; their mean is the shift.
+
+    That is the mean over sites of the last reading minus the mean of all sites read after as many
+    sessions: selection by readings that scatter by chance adds no more to the end of treatment.
+    With readings and stopping both taken from their means after as many sessions, every reading
+    adds the product of the two.
+    """
+    by_level = seen.groupby("session_count")
+    away = seen[SCORE].astype("float64") - by_level[SCORE].transform("mean")
+    product = away * (seen["ended"] - by_level["ended"].transform("mean"))
+    total = product.groupby([seen[c] for c in UNIT]).transform("sum")
+    return seen.assign(shift=total.round(9)).drop_duplicates(UNIT)
 
 
 def maintenance(question: Question) -> Answer:

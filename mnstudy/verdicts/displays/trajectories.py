@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,12 +11,12 @@ import pandas as pd
 
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question, model
-from mnstudy.verdicts.analyses.dose import session_design, session_visits
+from mnstudy.verdicts.analyses.dose import session_design, session_visits, several_visits
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, n_patients
-from mnstudy.verdicts.displays.rows import Floats, Shown, by_person, is_of, question_of
+from mnstudy.verdicts.displays.rows import Floats, Shown, by_person, question_of
 from mnstudy.verdicts.finding.finding import Finding
 
-SCORE = "improvement_score"
+SCORE, WITHIN = "improvement_score", "within patients"
 Line = tuple[Floats, Floats]
 
 
@@ -26,7 +27,8 @@ class Trajectories:
     Attributes
     ----------
     finding : Finding
-        Holds the estimate, which is the slope of the line.
+        Holds the estimate: the slope of the line, less that of untreated sites where it is not
+        ``within``.
     lines : tuple of (sessions, improvements)
         One a patient, those with several sites at their mean; none once safe to show of a real
         cohort.
@@ -73,7 +75,7 @@ def trajectories(cohort: Cohort, finding: Finding) -> Trajectories | None:
     -----
     The rows are those of the estimate: the first known assessment of each site after each session.
     The line is the model behind the estimate at the mean over patients of their mean number of
-    sessions; its slope is the estimate. Its interval is pointwise, at the level of the finding.
+    sessions; its slope is that of needled sites. Its interval is pointwise, at the finding's level.
 
     Examples
     --------
@@ -116,10 +118,13 @@ def _fit(question: Question, visits: pd.DataFrame) -> model.Fitted | None:
 
 
 def _same(finding: Finding, fitted: model.Fitted, visits: pd.DataFrame) -> bool:
-    """Tell whether this is the model and these are the patients behind the finding."""
-    repeated = visits.groupby("patient_id")["session_count"].transform("nunique") > 1
-    slope = model.pick(fitted, {"within": 1.0}).estimate
-    return is_of(finding, slope, n_patients(visits[repeated]))
+    """Tell whether this is the model and these are the needled patients behind the finding."""
+    slope, n = (
+        model.pick(fitted, {"within": 1.0}).estimate,
+        n_patients(visits[several_visits(visits)]),
+    )
+    own = [p for p in finding.parts if p.label == WITHIN and p.n == n]
+    return any(math.isclose(p.value, slope, rel_tol=1e-9, abs_tol=1e-9) for p in own)
 
 
 def _line(fitted: model.Fitted, sessions: pd.Series, centre: float) -> pd.DataFrame:

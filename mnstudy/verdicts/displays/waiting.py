@@ -1,4 +1,4 @@
-"""Time to a response: the share that has it by each visit, and how many are still watched."""
+"""Time to a lasting response: the share that has it by each visit, and who is still watched."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pandas as pd
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.missing.interval_censored import turnbull
 from mnstudy.verdicts.analyses import Question
-from mnstudy.verdicts.analyses.timing import OPEN, days_to_clear, weeks_to_response
+from mnstudy.verdicts.analyses.timing import days_to_clear, weeks_to_response
 from mnstudy.verdicts.claims.registry import claim
 from mnstudy.verdicts.displays.rows import question_of
 from mnstudy.verdicts.finding.finding import Estimate, Finding
 
+OPEN = 1e-6  # less probability than this is none
 STEPS = ("left", "right", "before", "after")
 MOST_TIMES = 8  # columns of people still watched, after the first
 FAR = 2.5  # times the time of the claim, or of nine tenths: what is later is cut off
@@ -37,10 +38,13 @@ class Waiting:
         What the share is of: site and sites, or session and sessions.
     by : float
         The week or day that the claim names.
+    when : str
+        What the estimate speaks of: the state by that day, or at the assessment around that week.
     margin : float
         Percent that the claim has to exceed.
     estimate : Estimate
-        That of the finding: the share by then with its interval.
+        That of the finding, with its interval. A response at one assessment need not last: in
+        weeks it may lie off the line.
     steps : DataFrame
         Intervals in which responses lie, ``left`` to ``right``, with the share (percent) surely
         reached ``before`` and ``after``; between the two ends it is not known.
@@ -70,6 +74,7 @@ class Waiting:
     each: str
     counted: str
     by: float
+    when: str
     margin: float
     estimate: Estimate
     steps: pd.DataFrame
@@ -84,7 +89,7 @@ class Waiting:
 
 
 def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
-    """Return the share that has responded by each time, as the finding estimates it.
+    """Return the share that has responded by each time, of the patients behind the finding.
 
     Parameters
     ----------
@@ -100,7 +105,8 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
     Notes
     -----
     Nonparametric maximum likelihood for times known to lie between two visits; a time that was
-    never seen is open to the right. The interval is that of the finding at the time of its claim.
+    never seen is open to the right. In weeks a response lasts where no later assessment falls
+    short. The interval is that of the finding at the time of its claim.
 
     References
     ----------
@@ -142,6 +148,7 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
         each="site" if in_weeks else "session",
         counted="sites" if in_weeks else "sessions",
         by=by,
+        when=f"at the assessment around week {by:g}" if in_weeks else f"by day {by:g}",
         margin=float(finding.margin),
         estimate=finding.estimate,
         steps=steps,
@@ -156,7 +163,7 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
 
 
 def _worthwhile(question: Question) -> str:
-    return f"improved by {question.margin(claim('reduces-scarring')):g} points or more"
+    return f"lasting improvement of {question.margin(claim('reduces-scarring')):g} points or more"
 
 
 def _last(times: pd.DataFrame) -> float:
