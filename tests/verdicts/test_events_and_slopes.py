@@ -1,5 +1,8 @@
 """Differences of risks, slopes between patients, and the late course with maintenance."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,8 @@ import statsmodels.api as sm
 from scipy import stats
 
 import mnstudy as mn
+
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference/session_slopes.json").read_text())
 
 
 def two_arms(n=40, *, site_id="site", start=0, treatment="needling", risk=0.2, seed=1):
@@ -98,7 +103,9 @@ def seen_at(*courses):
     rows = [
         [f"P{i:02}", "burn", 1.0, visit, score, weeks]
         for i in range(20)
-        for visit, (weeks, score) in enumerate(zip((0, 4, 6, 8), courses[i % len(courses)]))
+        for visit, (weeks, score) in enumerate(
+            zip((0, 4, 6, 8), courses[i % len(courses)], strict=True)
+        )
     ]
     columns = ["patient_id", "scar_type", "needle_depth_mm", "session_count"]
     return pd.DataFrame(rows, columns=[*columns, "improvement_score", "weeks"])
@@ -192,11 +199,29 @@ def test_improvement_that_time_alone_gives_is_no_gain_of_sessions():
     assert "natural course, subtracted" in " ".join(gain.notes)
 
 
-def test_the_slope_beyond_time_is_that_of_r():
-    """R 4.2.2, clubSandwich 0.5.8, of the same rows, see tests/reference/session_slopes.R."""
-    found = slope_of(beside_untreated(per_session=3, n=12, untreated=8, visits=3)).estimate
-    numbers = (found.value, found.std_error, found.df)
-    assert numbers == pytest.approx((0, 0, 0), rel=1e-8)
+@pytest.mark.parametrize("design", ["parallel", "split_body"])
+def test_the_slope_beyond_time_is_that_of_r(design):
+    rows = REFERENCE["sheets"][design]
+    expected = rows["expected"]
+    needled = [arm == "needling" for arm in rows["arm"]]
+    sheet = pd.DataFrame(
+        {
+            "patient_id": [f"P{i:02}" for i in rows["patient"]],
+            "site_id": rows["arm"],
+            "treatment": rows["arm"],
+            "scar_type": "burn",
+            "needle_depth_mm": [1.0 if x else None for x in needled],
+            "session_count": [k if x else 0 for k, x in zip(rows["session"], needled, strict=True)],
+            "weeks": rows["weeks"],
+            "improvement_score": rows["score"],
+        }
+    )
+    found = slope_of(sheet, design=design).estimate
+    assert found.value == pytest.approx(expected["estimate"], rel=1e-9)
+    assert found.std_error == pytest.approx(expected["std_error"], rel=1e-8)
+    assert found.df == pytest.approx(expected["df"], rel=1e-6)
+    ends = (expected["ci_low"], expected["ci_high"])
+    assert (found.ci_low, found.ci_high) == pytest.approx(ends, rel=1e-6)
 
 
 def test_separate_arms_have_the_difference_of_their_own_slopes():
@@ -226,6 +251,17 @@ def test_untreated_visits_count_by_the_session_at_their_time():
     before = sheet[untreated & sheet["weeks"].eq(4)].assign(weeks=0, improvement_score=0)
     more = pd.concat([moved, further, before], ignore_index=True)
     assert slope_of(more).estimate.value == pytest.approx(slope_of(sheet).estimate.value)
+
+
+def test_one_patient_with_a_visit_less_leaves_the_slope_within_patients():
+    """Between patients nothing can be told by one alone; within them all is as before."""
+    sheet = beside_untreated(untreated=0)
+    found = slope_of(sheet[sheet.index != 3])
+    assert [p.label for p in found.parts if p.kind == "slope"] == ["within patients"]
+    visits = sheet[sheet.index != 3].assign(session_count=lambda x: x["session_count"] * 1.0)
+    own = visits.groupby("patient_id")
+    x, y = (visits[c] - own[c].transform("mean") for c in ("session_count", "improvement_score"))
+    assert found.estimate.value == pytest.approx(x @ y / (x @ x))
 
 
 def test_a_visit_after_an_unknown_number_of_sessions_is_counted_as_missing():
@@ -260,7 +296,7 @@ def late(maintenance, change, start):
     return pd.concat([end, after])
 
 
-def courses(rng, n, stop, *, noise=8.0, change=0.0):
+def courses(rng, n, stop, *, noise=8.0):
     """Sites whose true improvement stays as it is, assessed after each session and 30 weeks later.
 
     ``stop`` tells after how many sessions, and what reading, a site goes on no more.
@@ -273,7 +309,7 @@ def courses(rng, n, stop, *, noise=8.0, change=0.0):
             reading = true + rng.normal(0, noise)
             rows.append([f"P{i:03}", k, reading, 4.0])
             ended = stop(i, k, reading)
-        rows.append([f"P{i:03}", k, true + change + rng.normal(0, noise), 30.0])
+        rows.append([f"P{i:03}", k, true + rng.normal(0, noise), 30.0])
     columns = ["patient_id", "session_count", "improvement_score", "weeks_since_last_session"]
     sheet = pd.DataFrame(rows, columns=columns)
     return sheet.assign(scar_type="burn", needle_depth_mm=1.0).round(1)
@@ -311,7 +347,7 @@ def test_a_change_after_stopping_on_a_reading_settles_nothing(rule):
 
 @pytest.mark.parametrize("rule", ["fixed", "differs"])
 def test_numbers_of_sessions_that_no_reading_decided_are_not_held(rule):
-    found = lasting_of(courses(np.random.default_rng(3), 60, STOPS[rule]))
+    found = lasting_of(courses(np.random.default_rng(3), 60, STOPS[rule], noise=5))
     assert not stopped(found)
     assert found.in_full == "partly supported (cause)"
 
@@ -341,7 +377,7 @@ def test_who_went_on_unseen_leaves_open_why_others_stopped():
 def test_stopping_on_a_reading_never_decides_that_results_last(rule, n):
     """A constant effect: without the hold the change is 5 points off, and decides by that."""
     rng = np.random.default_rng(n)
-    found = [lasting_of(courses(rng, n, STOPS[rule])) for _ in range(200)]
+    found = [lasting_of(courses(rng, n, STOPS[rule])) for _ in range(120)]
     assert abs(np.mean([f.estimate.value for f in found])) > 4
     assert sum(f.verdict != "inconclusive" for f in found) <= 0.025 * len(found)
 
@@ -349,7 +385,7 @@ def test_stopping_on_a_reading_never_decides_that_results_last(rule, n):
 @pytest.mark.slow
 def test_few_studies_are_held_where_no_reading_decided():
     rng = np.random.default_rng(8)
-    held = [bool(stopped(lasting_of(courses(rng, 60, STOPS["differs"])))) for _ in range(200)]
+    held = [bool(stopped(lasting_of(courses(rng, 60, STOPS["differs"])))) for _ in range(120)]
     assert np.mean(held) < 0.1
 
 

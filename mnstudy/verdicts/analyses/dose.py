@@ -201,11 +201,15 @@ def session_visits(question: Question) -> tuple[pd.DataFrame, int]:
 
 
 def session_design(visits: pd.DataFrame) -> pd.DataFrame:
-    """Return sessions as their mean in the patient, where it varies, and what they add to it."""
+    """Return sessions as their mean in the patient, where it varies, and what they add to it.
+
+    A single patient with another mean than all the others tells no slope between patients.
+    """
     mean = visits.groupby("patient_id")["session_count"].transform("mean")
     columns = {"intercept": 1.0, "within": visits["session_count"] - mean, "between": mean}
     design = pd.DataFrame(columns)
-    return design if mean.nunique() > 1 else design.drop(columns="between")
+    own = mean.groupby(visits["patient_id"]).first().round(9)
+    return design if (own != own.mode()[0]).sum() > 1 else design.drop(columns="between")
 
 
 def _slope(
