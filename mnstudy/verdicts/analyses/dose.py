@@ -93,7 +93,7 @@ def several_visits(visits: pd.DataFrame) -> pd.Series:
 
 
 def untreated_visits(question: Question, visits: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Return visits of the control numbered by the session at their time, how many lack a score.
+    """Return visits of the control numbered by the session at their time; count those not known.
 
     A session's time is the median week of the needled ``visits`` after it; an assessment belongs
     to the nearest time, to none where it lies as late as a further session would. The one of a
@@ -111,7 +111,8 @@ def untreated_visits(question: Question, visits: pd.DataFrame) -> tuple[pd.DataF
     number = pd.cut(weeks, ends, labels=times.index).astype("float64")
     seen = control.assign(session_count=number, _away=(weeks - number.map(times)).abs())
     seen = seen[number.notna()].sort_values(["_away", "weeks"]).drop(columns="_away")
-    return complete_rows(seen.drop_duplicates([*UNIT, "session_count"]), [SCORE])
+    rows, missing = complete_rows(seen.drop_duplicates([*UNIT, "session_count"]), [SCORE])
+    return rows, missing + int(weeks.isna().sum())
 
 
 def slope(question: Question) -> Answer:
