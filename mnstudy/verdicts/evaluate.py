@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from mnstudy.cohort.study.plan import Plan
+from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.multiplicity import bonferroni_level, holm
 from mnstudy.verdicts.analyses import Question
@@ -106,16 +106,17 @@ def asked_and_needed(
     Where one of the family of the plan is asked, the p-values of all of it are needed.
     """
     own, plan = check_study(cohort.study), cohort.study.plan
-    asked = _as_planned(select(claims, own), plan)
+    asked = _as_planned(select(claims, own), cohort.study)
     ids = {c.id for c in asked}
-    family = _as_planned(select(plan.family_ids, own), plan)
+    family = _as_planned(select(plan.family_ids, own), cohort.study)
     rest = [c for c in family if c.id not in ids]
     return asked, [*asked, *rest] if 1 < len(family) > len(rest) else asked
 
 
-def _as_planned(claims: Iterable[Claim], plan: Plan) -> list[Claim]:
-    """Return the claims with the thresholds of the plan, so that their estimands state them."""
-    return [replace(c, params={**c.params, **plan.thresholds.get(c.id, {})}) for c in claims]
+def _as_planned(claims: Iterable[Claim], study: Study) -> list[Claim]:
+    """Return the claims with thresholds and names of the study, which their estimands state."""
+    given = study.plan.thresholds
+    return [replace(c, params={**c.params, **given.get(c.id, {})}, arms=study.arms) for c in claims]
 
 
 def verdict_of(cohort: Cohort, claim: str) -> Finding:

@@ -79,7 +79,7 @@ def test_an_estimand_is_filled_with_settings_in_words():
     }  # fmt: skip
     assert asdict(Estimand(**texts).filled(params)) == {
         "population": "patients",
-        "treatments": "adjunct not none against needle depth up to 0.3 mm",
+        "treatments": "treated with a topical against treated up to 0.3 mm",
         "variable": "pain score, lower is better",
         "intercurrent_events": "0 or more",
         "summary": "mean",

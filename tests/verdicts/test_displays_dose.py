@@ -191,7 +191,7 @@ def test_shares_agree_with_the_findings(clinic):
 
 def test_untreated_sites_count_after_their_baseline(clinic):
     rows = harms(clinic).rows
-    untreated = rows[rows["arm"] == "no treatment"]
+    untreated = rows[rows["arm"] == "untreated"]
     assert set(untreated["n"]) == {81}
     assert untreated["sessions"].isna().all()
 

@@ -130,7 +130,7 @@ def test_an_arm_against_another_arm(findings):
     assert found.comparison == "randomised"
     assert (found.n_patients, found.margin, found.planned) == (12, 5, True)
     assert found.claim.columns == ("improvement_score", "adjunct", "treatment")
-    arms = "adjunct tca, treatment needling against adjunct prp, treatment needling"
+    arms = "needling with TCA against needling with PRP"
     assert found.claim.attributes.treatments == arms
     assert found.claim.margin_source == registry()["topical-adjunct"].margin_source
 

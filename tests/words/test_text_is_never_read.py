@@ -21,12 +21,12 @@ WRITTEN = {
 # What may look into text, by the name of the function, class or constant at the top of a module.
 ALLOWED = {
     "names of attributes, as Python gives them": {"_nearest"},
-    "format words of a sentence, which are ours to define": {"_Writer"},
+    "format words of a sentence, which are ours to define": {"_Writer", "_Phrase"},
     "a unit that a study file names": {"unit"},
     "limits and rules as the author of a study file wrote them": {"_WRITTEN", "guarded_text"},
     "keys of settings and names of columns": {
-        "group_of", "Question", "select_arm", "column_of", "_arm_in_words", "_inside",
-        "_of_event_differences", "_words", "arm_words", "_plain",
+        "group_of", "Question", "select_arm", "column_of", "_rest_name", "_inside",
+        "_of_event_differences", "_plain",
     },
     "ids of claims in a study file": {"_ID"},
     "text of published tables": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -65,7 +66,7 @@ def flow(cohort: Cohort) -> pd.DataFrame:
     data, sites = cohort.data, cohort.sites()
     steps = _steps(cohort, sites)
     site = pd.MultiIndex.from_frame(data[UNIT])
-    arm = pd.Series(arm_words(sites).reindex(site).to_numpy(), index=data.index)
+    arm = pd.Series(arm_words(sites, cohort.study.arms).reindex(site).to_numpy(), index=data.index)
     arms = [ALL, *sorted(arm.unique())] if arm.nunique() > 1 else [ALL]
     rows = []
     for name in arms:
@@ -108,13 +109,17 @@ def lost_by_site(cohort: Cohort, sites: pd.DataFrame) -> pd.Series:
     return pd.Series(lost.to_numpy(), index=pd.MultiIndex.from_frame(sites[UNIT]))
 
 
-def arm_words(sites: pd.DataFrame) -> pd.Series:
-    """Say in words what each of these sites received, indexed by patient_id and site_id."""
+def arm_words(sites: pd.DataFrame, own: Mapping[str, str]) -> pd.Series:
+    """Say in words what each of these sites received, indexed by patient_id and site_id.
+
+    ``own`` are the names that the study file gives to words of the contract.
+    """
     words = sites["treatment"].astype("object").where(sites["treatment"].notna(), "not known")
-    words = words.astype("str").str.replace("_", " ")
+    words = words.map(lambda word: own.get(word, word.replace("_", " ")))
     if "adjunct" in sites:
         adjunct = sites["adjunct"].astype("object")
-        added = " with " + adjunct.astype("str").str.replace("_", " ")
+        names = {**own, "other": "other"}  # the word of [arms] is that of a treatment
+        added = " with " + adjunct.astype("str").map(lambda w: names.get(w, w.replace("_", " ")))
         words = words + added.where(adjunct.notna() & adjunct.ne("none"), "")
     return pd.Series(words.to_numpy(), index=pd.MultiIndex.from_frame(sites[UNIT]))
 

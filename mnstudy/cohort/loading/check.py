@@ -50,6 +50,7 @@ def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem],
         problems.append(Problem(rule="at least one row of data", remedy="the sheet has no rows"))
     problems += [_missing(c) for c in columns().values() if c.core and c.name not in renamed]
     problems += privacy.identifying_headers(renamed, known=list(columns()))
+    problems += privacy.identifying_names(study.arms)
     measures, strange = _measures(raw, renamed, study)
     problems += strange
     data = renamed.copy()

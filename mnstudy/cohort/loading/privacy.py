@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
@@ -39,6 +39,19 @@ def identifying_ids(ids: pd.Series) -> list[Problem]:
     hidden = ids.map(lambda cell: f"({len(cell)} characters, not shown)", na_action="ignore")
     rule = "a pseudonym; this looks like " + seen.astype("str")
     return row_problems(hidden, seen.notna(), rule, _REMEDY)
+
+
+def identifying_names(names: Mapping[str, str]) -> list[Problem]:
+    """Find names of arms that look like a person; of letters only those with several capitals."""
+    problems = []
+    for word, name in names.items():
+        what = looks_like(name)
+        if what and (what != "a name" or (name.istitle() and len(name.split()) > 1)):
+            rule = f"what was given, not who; this looks like {what}"
+            remedy = "name the treatment, in small letters where it is of several words"
+            hidden = f"({len(name)} characters, not shown)"
+            problems.append(Problem(column=f"arms.{word}", value=hidden, rule=rule, remedy=remedy))
+    return problems
 
 
 def identifying_headers(frame: pd.DataFrame, *, known: Collection[str]) -> list[Problem]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from mnstudy.cohort.schema.columns import ColumnSpec, columns
 from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail, key_problem
+from mnstudy.cohort.study.design import ARMS
 from mnstudy.cohort.study.plan import Plan, parse_plan, plan_problems
 from mnstudy.cohort.study.selection import selection_problems
 
@@ -33,7 +34,7 @@ _PLAIN = {
     "title": str, "design": str, "randomised": bool, "randomised_by": list, "assessor": str,
     "synthetic": bool, "licence": str, "source": str, "file": str, "delimiter": str,
     "cluster": str, "columns": dict, "levels": dict, "units": dict, "selection": dict,
-    "claims": dict, "specifications": dict, "truth": dict, "carry_over": bool,
+    "claims": dict, "specifications": dict, "truth": dict, "carry_over": bool, "arms": dict,
 }  # fmt: skip
 _KINDS = {str: "text in quotes", bool: "true or false", dict: "a [table]", list: "a [list]"}
 _WORDS = {"design": DESIGNS, "assessor": ASSESSORS, "cluster": ("patient_id", "clinic_id")}
@@ -66,7 +67,8 @@ class Study:
     that the contract does not know, by name; ``selection`` says how the patients were chosen;
     ``randomised_by`` names the columns that chance decided, treatment and topical when empty;
     ``carry_over`` says whether one side, or period, may have acted on the other, None where nothing
-    is declared.
+    is declared; ``double_blind`` that neither raters nor patients knew the treatment; ``arms`` are
+    names of one's own for treatments and topicals, by the word of the contract.
     """
 
     title: str = "untitled"
@@ -75,6 +77,8 @@ class Study:
     randomised: bool = False
     randomised_by: Sequence[str] = ()
     assessor: str = "unclear"
+    double_blind: bool = False
+    arms: Mapping[str, str] = field(default_factory=dict)
     carry_over: bool | None = None
     synthetic: bool = False
     licence: str = ""
@@ -145,6 +149,7 @@ def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
     return Study(
         **plain,
         design_declared="design" in raw,
+        double_blind=raw.get("blinded") == "double",
         measures=_parse_measures(raw.get("measures", {})),
         plan=parse_plan(raw.get("plan", {})),
         limits=tuple(Limit(**x) for x in raw.get("limits", [])),
@@ -167,7 +172,23 @@ def _wrong_values(raw: Mapping[str, Any]) -> list[Problem]:
             problems.append(key_problem(key, raw[key], _KINDS[kind]))
         elif key in _WORDS and raw.get(key, _WORDS[key][0]) not in _WORDS[key]:
             problems.append(key_problem(key, raw[key], "one of " + ", ".join(_WORDS[key])))
-    return [*problems, *_blinding_problems(raw), *_chance_problems(raw)]
+    return [*problems, *_blinding_problems(raw), *_chance_problems(raw), *_arm_problems(raw)]
+
+
+def _arm_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    """List names of arms that name nothing, or that two arms would have."""
+    arms = raw.get("arms", {})
+    if not isinstance(arms, dict):
+        return []  # that it is no table is said with the other keys of the study file
+    words = [w for column in ARMS for w in columns()[column].levels if w != "none"]
+    unknown = [k for k in arms if k not in words]
+    problems = [key_problem(f"arms.{k}", arms[k], "one of " + ", ".join(words)) for k in unknown]
+    for word, name in arms.items():
+        taken = {*words, *(n for k, n in arms.items() if k != word and isinstance(n, str))} - {word}
+        if not isinstance(name, str) or not name.strip() or name in taken:
+            rule = "a name in quotes, that of no other arm"
+            problems.append(key_problem(f"arms.{word}", name, rule))
+    return problems
 
 
 def _chance_problems(raw: Mapping[str, Any]) -> list[Problem]:
@@ -188,11 +209,18 @@ def _blinding_problems(raw: Mapping[str, Any]) -> list[Problem]:
     blinded = raw.get("blinded")
     if blinded is None:
         return []
-    if not isinstance(blinded, bool):
-        return [key_problem("blinded", blinded, "true or false")]
-    if (raw.get("assessor", "blinded") == "blinded") != blinded and "assessor" in raw:
-        return [key_problem("blinded", blinded, f'what assessor = "{raw["assessor"]}" says')]
-    return []
+    if not isinstance(blinded, bool) and blinded != "double":
+        return [key_problem("blinded", blinded, 'true, false, or "double"')]
+    if blinded == "double" and raw.get("design") == "single_arm":
+        return [key_problem("blinded", blinded, "true or false where there is a single arm")]
+    assessor = raw.get("assessor", "blinded" if blinded else "unblinded")
+    fitting = {"double": ("blinded", "self"), True: ("blinded",)}
+    if assessor in fitting.get(blinded, ("unblinded", "self", "unclear")):
+        return []
+    remedy = "change one of the two"
+    if assessor == "self":
+        remedy = 'write blinded = "double" where the patients did not know their treatment'
+    return [key_problem("blinded", blinded, f'what assessor = "{assessor}" says', remedy)]
 
 
 def _limit_problems(raw: Any) -> list[Problem]:

@@ -15,11 +15,6 @@ from mnstudy.verdicts.finding.judge import judge
 from mnstudy.words.notes import Count, Note, as_given, note
 
 UNBLINDED = {"unblinded": "rater_knew", "self": "rated_by_patients"}
-# what is asked of the one assessment of each site at the final week
-AT_FINAL_WEEK = (
-    "improvement", "change", "arm_contrast", "depth_contrast", "heterogeneity", "slope", "share",
-    "time_to_response",
-)  # fmt: skip
 DELTA = ("improvement", "change", "arm_contrast", "depth_contrast")
 FAR_APART, MANY = 0.10, 0.20  # of an arm not assessed; conventions
 _WEEK = {"declared": "week_declared", "stated": "week_stated", "rule": "week_rule",
@@ -41,7 +36,7 @@ def estimate_claim(question: Question) -> Answer:
         limit = question.cohort.study.limit(column)
         if limit is not None:
             raise NotTestable(as_given(limit.says))
-    if claim.analysis in AT_FINAL_WEEK:
+    if question.at_final_week:
         _require_week(question)
     try:
         return ANALYSES[claim.analysis](question)
@@ -66,7 +61,7 @@ def _in_arm(arm: str, n: int, of: int) -> Note:
 def _final_notes(question: Question) -> list[Note]:
     """Say which week counts, and how many sites of each arm were not assessed then."""
     week = question.week
-    if question.claim.analysis not in AT_FINAL_WEEK:
+    if not question.at_final_week:
         return []
     if week.chosen == "last":
         several = question.sites["n_assessments"].gt(1).any()
@@ -141,7 +136,7 @@ def finding_for(
             family_interval = estimate_claim(again).estimate
     except NotTestable as refused:
         return replace(finding, reasons=refused.reasons)
-    if question.claim.analysis in AT_FINAL_WEEK:
+    if question.at_final_week:
         found = replace(found, week=question.week.week)
     if question.brief:
         return _judged(question, finding, found, family_interval)
@@ -151,8 +146,9 @@ def finding_for(
 
 def cautions_of(cohort: Cohort) -> list[Note]:
     """Return what has to be said beside every rated result: weeks that lack, and who rated."""
-    assessor = cohort.study.assessor
-    blind = [note(UNBLINDED[assessor])] if assessor in UNBLINDED else []
+    assessor, blind = cohort.study.assessor, []
+    if assessor in UNBLINDED and not cohort.study.double_blind:
+        blind = [note(UNBLINDED[assessor])]
     if cohort.study.cluster == "clinic_id":  # what a study did not print is not lost to follow-up
         return blind
     return [*_week_notes(cohort), *blind]

@@ -6,7 +6,7 @@ Beside it stand responders, how alike two sides are, and the change in grades.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,20 +39,16 @@ NOTHING: Secondary = ((), ())
 
 def arm_contrast(question: Question) -> Answer:
     """Estimate final improvement of the treated arm minus the reference arm of the claim."""
-    question.require_comparable_groups()
-    arms = [select_arm(question.sites, question.params[a]) for a in ("treated", "reference")]
-    over = over_visits(question, arms, question.visit_rows(SCORE), SCORE, [])
-    (treated, gone), (reference, lost) = (complete_rows(a, [SCORE]) for a in arms)
-    require_patients(treated, note("in_arm_with_outcome", arm="treated"))
-    require_patients(reference, note("in_arm_with_outcome", arm="reference"))
+    frames = [select_arm(question.sites, arm) for arm in (question.needled, question.control)]
+    treated, reference, missing = named_arms(question, frames, SCORE)
+    over = over_visits(question, frames, question.visit_rows(SCORE), SCORE, [])
     both = pd.concat([treated, reference], ignore_index=True)
     arm = np.repeat([1.0, 0.0], [len(treated), len(reference)])
     answer = contrast(question, both, arm, SCORE, [], over)
-    labels = {"treated": "treated", "reference": "reference"}
-    means = arm_means(question, [treated, reference], SCORE, labels, over)
+    means = arm_means(question, [treated, reference], SCORE, over)
     return replace(
         answer,
-        n_missing=gone + lost,
+        n_missing=missing,
         parts=(*answer.parts, *means),
         remarks=(*answer.remarks, *classes(both, arm, SCORE), *question.indication),
     )
@@ -67,7 +63,8 @@ def over_visits(
 ) -> model.OverVisits | None:
     """Fit a model of all visits where sites of the arms were lost, but seen at visits before.
 
-    Where nobody was, it has the same difference as the assessments at the week.
+    Where nobody was, it has the same difference as the assessments at the week. Where clinics were
+    allocated there is none.
 
     Parameters
     ----------
@@ -76,10 +73,12 @@ def over_visits(
     rows : DataFrame
         The rows of all sites at the visits up to the week.
     """
-    if question.choices.engine is not None or question.engine != "robust":
-        return None
     treated = np.repeat([1.0, 0.0], [len(arm) for arm in arms])
     sites = pd.concat(arms, ignore_index=True).assign(treated=treated)
+    question, _ = question.by_clinic(sites, treated)
+    usual = question.choices.engine is None and question.engine == "robust"
+    if not usual or question.allocated is not None:
+        return None
     sites["lost"] = sites[outcome].isna()
     rows = rows.loc[rows[outcome].notna(), [*UNIT, "visit", outcome]]
     rows = rows.merge(sites.drop(columns=[outcome, "visit"], errors="ignore"), on=UNIT)
@@ -87,6 +86,17 @@ def over_visits(
         return None
     names = question.adjust_for(model.usual_covariates(question, baseline))
     return model.over_visits(question, rows, outcome, names, baseline)
+
+
+def named_arms(
+    question: Question, arms: Sequence[pd.DataFrame], outcome: str
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Return the sites with the outcome of the two arms a claim names, and how many lack it."""
+    question.require_comparable_groups()
+    (treated, gone), (reference, lost) = (complete_rows(own, [outcome]) for own in arms)
+    for frame, name in zip((treated, reference), question.arm_names, strict=True):
+        require_patients(frame, note("in_arm_with_outcome", arm=name))
+    return treated, reference, gone + lost
 
 
 def contrast(
@@ -102,6 +112,7 @@ def contrast(
     ``frame`` holds the sites of both arms, ``arm`` 1 for treated and 0 for reference. ``over`` is
     a model of all visits, which then answers.
     """
+    question, alone = question.by_clinic(frame, arm)
     base = pd.DataFrame({"reference": 1.0, "treated": arm}, index=frame.index)
     names = question.adjust_for(model.usual_covariates(question, baseline))
     extra, used = model.covariates(frame, names, beside=base)
@@ -126,7 +137,7 @@ def contrast(
     behind = frame[_with_both(frame, base["treated"])] if how else frame
     used = [*used, *baseline]
     answer = model.answer(question, fitted, behind, "treated", how, adjusted=used, over=over)
-    holds = (*answer.holds, *question.carried_over, *open_)
+    holds = (*answer.holds, *question.carried_over, *open_, *alone)
     return replace(answer, parts=parts, remarks=tuple(remarks), holds=holds)
 
 
@@ -151,15 +162,14 @@ def arm_means(
     question: Question,
     frames: Sequence[pd.DataFrame],
     outcome: str,
-    labels: Mapping[str, str],
     over: model.OverVisits | None,
 ) -> tuple[Part, ...]:
-    """Return the mean of each arm; ``labels`` are what treated and reference are called."""
+    """Return the means of the treated and the reference arm."""
     if question.brief:
         return ()
     within = question.cohort.study.design == "split_body"
+    named = list(zip(frames, question.arm_names, strict=True))
     if over is None or within:
-        named = zip(frames, labels.values(), strict=True)
         return tuple(group_mean(question, frame, outcome, label) for frame, label in named)
     return tuple(
         Part(
@@ -169,7 +179,7 @@ def arm_means(
             unit=question.claim.unit,
             **interval_of(over.at_week(**{arm: 1.0})),
         )
-        for frame, (arm, label) in zip(frames, labels.items(), strict=True)
+        for arm, (frame, label) in zip(("treated", "reference"), named, strict=True)
     )
 
 
@@ -203,7 +213,7 @@ def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome:
     of the sites in the arm. Item 26 of CONSORT 2025 asks for it (doi 10.1136/bmj-2024-081123);
     a cut score tells less than the score (Snapinn & Jiang 2007, doi 10.1186/1745-6215-8-31).
     """
-    if outcome != SCORE or question.brief:
+    if outcome != SCORE or question.brief or question.allocated:
         return NOTHING
     least = question.margin(claim("reduces-scarring"))
     reached = [

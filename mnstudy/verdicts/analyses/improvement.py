@@ -26,6 +26,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.analyses.regression import regression_expected
+from mnstudy.verdicts.claims.settings import arm_name
 from mnstudy.verdicts.finding.finding import Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
@@ -87,14 +88,30 @@ def _effect(
 ) -> Answer:
     """Estimate from the sites, one row each, and their rows at all visits up to the week."""
     arms = [select_arm(sites, arm) for arm in (question.needled, question.control)]
+    if "treated" in question.params:
+        treated, control, missing = contrasts.named_arms(question, arms, outcome)
+        over = contrasts.over_visits(question, arms, rows, outcome, baseline)
+        return _controlled(question, treated, control, outcome, baseline, missing, over)
     (treated, missing), (control, unknown) = (complete_rows(arm, [outcome]) for arm in arms)
-    require_patients(treated, note("needled_with_outcome"))
+    _require_needled(question, treated)
     confounded = question.cohort.study.limit("between_groups") is not None
     if n_patients(control) < MIN_PATIENTS or confounded:
         return _uncontrolled(question, treated, outcome, missing)
     over = contrasts.over_visits(question, arms, rows, outcome, baseline)
     missing += unknown
     return _controlled(question, treated, control, outcome, baseline, missing, over)
+
+
+def _require_needled(question: Question, treated: pd.DataFrame) -> None:
+    """Refuse too few needled patients; say where two other arms could be compared."""
+    try:
+        require_patients(treated, note("needled_with_outcome"))
+    except NotTestable as refused:
+        known = question.sites.groupby("treatment", observed=True)["patient_id"].nunique()
+        enough = known.index[known >= MIN_PATIENTS].astype("str")
+        others = tuple(arm_name({"treatment": [t]}, question.cohort.study.arms) for t in enough)
+        said = [note("arms_can_be_named", arms=others)] if len(others) > 1 else []
+        raise NotTestable(*refused.reasons, *said) from refused
 
 
 def _uncontrolled(question: Question, treated: pd.DataFrame, outcome: str, missing: int) -> Answer:
@@ -127,8 +144,7 @@ def _controlled(
     arm.iloc[: len(treated)] = 1.0
     both = both.reset_index(drop=True)
     answer = contrasts.contrast(question, both, arm.to_numpy(), outcome, baseline, over)
-    labels = {"treated": "needling alone", "reference": question.reference}
-    means = contrasts.arm_means(question, [treated, control], outcome, labels, over)
+    means = contrasts.arm_means(question, [treated, control], outcome, over)
     other = _other_control(question, treated, outcome, baseline)
     raw, remarks = raw_contrast(question, both, arm.to_numpy(), outcome)
     graded, in_grades = contrasts.grades(question, treated, control)
@@ -168,7 +184,8 @@ def _other_control(
     arm = np.repeat([1.0, 0.0], [len(treated), len(control)])
     brief = replace(question, brief=True)
     answer = contrasts.contrast(brief, both, arm, outcome, baseline)
-    label, unit = f"against {other}", question.claim.unit
+    unit = question.claim.unit
+    label = f"against {arm_name(question.control_of(other), question.cohort.study.arms)}"
     return (Part(kind="contrast", label=label, n=answer.n_patients, unit=unit,
                  **interval_of(answer.estimate)),)  # fmt: skip
 

@@ -89,11 +89,11 @@ def fit(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFr
 
 def _robust(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> Fitted:
     """Fit by least squares; of means and of two arms a patient has one row, the mean of hers."""
-    patients = question.clusters(frame)
+    patients = frame[question.cohort.study.cluster]
     rows = y, design, patients
     if not {"mean", "treated"}.isdisjoint(design) and patients.name == "patient_id":
         rows = _average(*rows)
-    result = robust_fit(question, *rows)
+    result = robust_fit(question, *rows[:2], question.clusters(rows[2].to_frame(patients.name)))
     return Fitted(result=result, y=y, design=design, patients=patients, sites=frame["site_id"])
 
 
@@ -360,7 +360,8 @@ def usual_covariates(question: Question, baseline: Sequence[str] = ()) -> list[s
     if question.randomised:
         within = question.cohort.study.design == "split_body"
         usual = () if within or baseline else ADJUST_FOR[:1]
-    return list(dict.fromkeys((*usual, *question.cohort.study.plan.adjust)))
+    names = dict.fromkeys((*usual, *question.cohort.study.plan.adjust))
+    return [n for n in names if n != "clinic_id" or not question.allocated]
 
 
 def left_out(
@@ -517,6 +518,7 @@ def plain(names: Sequence[str]) -> tuple[str, ...]:
 
 def _engine_note(question: Question, result: MixedFit | RobustFit) -> Note:
     unit = "study" if question.cohort.study.cluster == "clinic_id" else "patient"
+    unit = "clinic" if question.allocated else unit
     if isinstance(result, RobustFit):
         if result.n_groups < result.n_obs:
             return note("robust_least_squares", unit=unit)

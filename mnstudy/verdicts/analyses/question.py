@@ -25,7 +25,7 @@ from mnstudy.cohort.table import (
 )
 from mnstudy.cohort.weeks import LAST, FinalWeek, nearest_rows, visit_rows
 from mnstudy.verdicts.claims.registry import Claim
-from mnstudy.verdicts.claims.settings import DEPTHS, column_of
+from mnstudy.verdicts.claims.settings import DEPTHS, arm_name, column_of
 from mnstudy.verdicts.finding.finding import Estimate, Hold, Part
 from mnstudy.words.notes import Count, Note, as_given, note, sentences
 
@@ -39,6 +39,12 @@ UNTREATED = {"treatment": ["untreated", "sham"]}
 Arm = Mapping[str, Any]
 _ALONE = ("improvement", "change", "heterogeneity", "slope")  # needling alone, see PLAIN_NEEDLING
 _NO_ARM = ("ratio",)
+# what is asked of the one assessment of each site at the final week, unless "when" says otherwise
+AT_FINAL_WEEK = (
+    "improvement", "change", "arm_contrast", "depth_contrast", "heterogeneity", "slope", "share",
+    "time_to_response",
+)  # fmt: skip
+_OF_OWN = ("change", "arm_contrast", "share", "event_rate", "event_difference")
 _WORDS = {"adjunct": "topical"}
 
 
@@ -113,7 +119,8 @@ class Answer:
 class Question:
     """One claim put to one cohort at one confidence level.
 
-    ``brief`` spares the further numbers and their notes: only the estimate is wanted.
+    ``brief`` spares the further numbers and their notes: only the estimate is wanted. ``allocated``
+    is the clinic of each patient, where clinics and not patients were allocated to the arms.
     """
 
     claim: Claim
@@ -123,6 +130,7 @@ class Question:
     choices: Choices = Choices()
     brief: bool = False
     week: FinalWeek = LAST
+    allocated: Mapping[Any, Any] | None = None
 
     @classmethod
     def ask(
@@ -137,9 +145,9 @@ class Question:
             confidence_level=confidence_level,
             brief=brief,
         )
-        outcome = asked.params.get("outcome", "")
-        own = claim.analysis in ("change", "share") and outcome in data
-        plan, outcomes = cohort.study.plan, (outcome,) if own else OUTCOMES
+        own = claim.analysis in _OF_OWN and asked.at_final_week
+        named = (asked.params.get("outcome"), *asked.params.get("events", ())) if own else ()
+        plan, outcomes = cohort.study.plan, tuple(c for c in named if c in data) or OUTCOMES
         if claim.analysis == "time_to_response":
             plan, outcomes = around(plan, float(asked.params["weeks"])), OUTCOMES[:1]
         week = week_of(data, outcomes, asked.compared_sites(), plan)
@@ -176,17 +184,30 @@ class Question:
         return {**self.claim.params, **self.cohort.study.plan.thresholds.get(self.claim.id, {})}
 
     @property
-    def needled(self) -> Mapping[str, Sequence[str]]:
-        """Return the arm that stands for needling."""
-        return NEEDLED if self.choices.topicals == "with" else PLAIN_NEEDLING
+    def at_final_week(self) -> bool:
+        """Tell whether the claim is about the one assessment of each site at the final week."""
+        usual = "final" if self.claim.analysis in AT_FINAL_WEEK else "ever"
+        return bool(self.params.get("when", usual) == "final")
 
     @property
-    def control(self) -> Mapping[str, Sequence[str]]:
+    def needled(self) -> Arm:
+        """Return the arm that stands for needling, or that the claim names as treated."""
+        usual = NEEDLED if self.choices.topicals == "with" else PLAIN_NEEDLING
+        return self.params.get("treated", usual)
+
+    @property
+    def arm_names(self) -> tuple[str, str]:
+        """Return what the treated and the reference arm are called, in the study's own words."""
+        own = self.cohort.study.arms
+        return arm_name(self.needled, own), arm_name(self.control, own)
+
+    @property
+    def control(self) -> Arm:
         """Return the one arm that needling is compared with, like it in what is not compared.
 
-        That of the plan; else sham where enough patients had it, else untreated.
+        That of the claim, or of the plan; else sham where enough patients had it, else untreated.
         """
-        return self.control_of(self.reference)
+        return self.params.get("reference") or self.control_of(self.reference)
 
     @property
     def reference(self) -> str:
@@ -211,8 +232,28 @@ class Question:
         return list(usual if self.choices.adjust is None else self.choices.adjust)
 
     def clusters(self, frame: pd.DataFrame) -> pd.Series:
-        """Return what the random intercepts belong to: patients, or studies where declared."""
-        return frame[self.cohort.study.cluster]
+        """Return the units: patients, the clinics that were allocated, or studies as declared."""
+        own, clinic = frame[self.cohort.study.cluster], self.allocated or {}
+        # a patient of no known clinic is a unit by herself
+        return own.map(lambda who: clinic.get(who, who)) if clinic else own
+
+    def by_clinic(self, frame: pd.DataFrame, arm: object) -> tuple[Question, tuple[Hold, ...]]:
+        """Return the question as it can be asked of these rows, and why it can tell little.
+
+        Where every clinic of a randomised study has one of the two arms only, clinics were
+        allocated: they are the units, and one clinic an arm cannot be told from its arm.
+        """
+        if "clinic_id" not in frame or not self.randomised:
+            return self, ()
+        rows = pd.DataFrame({"clinic": frame["clinic_id"], "arm": arm, "who": frame["patient_id"]})
+        known = rows.dropna()
+        clinics = known.drop_duplicates(["clinic", "arm"])
+        if clinics["clinic"].duplicated().any() or clinics["arm"].nunique() < 2:
+            return self, ()
+        if clinics["arm"].value_counts().min() < 2:
+            return self, (Hold(why=note("one_clinic_an_arm")),)
+        first = known.drop_duplicates("who")
+        return replace(self, allocated=dict(zip(first["who"], first["clinic"], strict=True))), ()
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -362,6 +403,13 @@ def _known(frame: pd.DataFrame, column: str) -> pd.Series:
     return values.astype("object").mask(values.isna() & untreated, "none")
 
 
+def after_treatment(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the assessments after a session, of untreated and sham sites those after baseline."""
+    untreated = frame["treatment"].isin(UNTREATED["treatment"])
+    after = frame.index.isin(after_a_session(frame).index)
+    return frame[(after & ~untreated) | (untreated & ~is_baseline(frame))]
+
+
 def after_a_session(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the assessments after a session; one of unknown count is taken as such."""
     return frame[frame["session_count"].fillna(1) >= 1]
@@ -391,18 +439,14 @@ def unknown_arm(question: Question) -> tuple[Note, ...]:
 
 
 def _arms(question: Question) -> dict[str, Arm]:
-    params = question.params
-    if "treated" in params:
-        return {"treated": params["treated"], "reference": params["reference"]}
-    if question.claim.analysis in _NO_ARM:
+    analysis = question.claim.analysis
+    if analysis in _NO_ARM:
         return {}
-    if question.claim.analysis not in _ALONE:
+    if "treated" not in question.params and analysis not in _ALONE:
         return {"needled": NEEDLED}
-    needled = {"needling alone": question.needled}
-    if question.claim.analysis not in ("improvement", "change"):
-        return needled
-    reference = question.reference
-    return {**needled, reference: question.control_of(reference)}
+    arms = dict(zip(question.arm_names, (question.needled, question.control), strict=True))
+    compared = "treated" in question.params or analysis in ("improvement", "change")
+    return arms if compared else {question.arm_names[0]: question.needled}
 
 
 def _unknown(sites: pd.DataFrame, arm: Arm) -> pd.DataFrame:

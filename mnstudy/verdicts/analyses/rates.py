@@ -19,20 +19,21 @@ from mnstudy.verdicts.analyses.question import (
     NotTestable,
     Question,
     after_a_session,
+    after_treatment,
     complete_rows,
     n_patients,
     n_sites,
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
+from mnstudy.verdicts.finding.finding import Estimate, Hold, Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
 
 def event_rate(question: Question) -> Answer:
-    """Estimate the share of needled patients with the event at any assessment after a session."""
+    """Estimate the share of needled patients with the event: ever, or at the final week."""
     events = [e for e in question.params["events"] if e in question.cohort.data]
-    treated = after_a_session(select_arm(question.cohort.data, NEEDLED))
+    treated = select_arm(event_rows(question), NEEDLED)
     seen = treated[treated[events].notna().any(axis=1)]
     require_patients(seen, note("needled_with_event_recorded"))
     by_patient = had_event(seen, events)
@@ -44,7 +45,7 @@ def event_rate(question: Question) -> Answer:
         n_sites=n_sites(seen),
         n_missing=n_patients(treated) - len(by_patient),
     )
-    if question.brief:
+    if question.brief or question.at_final_week:
         return answer
     sessions = rate_of(had_event(seen, events, by_session=True), question.confidence_level)
     return replace(
@@ -90,18 +91,20 @@ def _percent_part(label: str, rate: Proportion, *, n: int) -> Part:
 
 
 def share(question: Question) -> Answer:
-    """Estimate the share of needled patients whose final value reaches the threshold."""
+    """Estimate the share of needled patients whose final, or best ever, value is high enough."""
     outcome, least = question.params["outcome"], question.params["at_least"]
-    sites, missing = complete_rows(select_arm(question.sites, NEEDLED), [outcome])
+    everybody = select_arm(event_rows(question), NEEDLED)
+    sites, _ = complete_rows(everybody, [outcome])
     require_patients(sites, note("needled_with", outcome=outcome))
-    reached = sites.groupby("patient_id")[outcome].mean() >= least
+    values = sites.groupby("patient_id")[outcome]
+    reached = (values.mean() if question.at_final_week else values.max()) >= least
     rate = rate_of(reached, question.confidence_level)
     return Answer(
         estimate=_percent(question, rate, note("share_with", least=least)),
         comparison="rate",
         n_patients=len(reached),
         n_sites=n_sites(sites),
-        n_missing=missing,
+        n_missing=n_sites(everybody) - n_sites(sites),
         remarks=(note("share_shows_no_cause"),),
     )
 
@@ -153,38 +156,46 @@ def _measured_note(measured: int, treated: int) -> tuple[Note, ...]:
 def event_difference(question: Question) -> Answer:
     """Estimate the risk of any of the events in the treated group minus the reference group.
 
-    A patient has the event when any assessment after treatment shows it. Patients with both kinds
-    of site are compared with themselves where the study is a split body, and count in each group
-    where they are a few of many.
+    A patient has the event when any assessment after treatment shows it, of untreated sites any
+    after the baseline, or that of the final week where the claim is about it. Patients with both
+    kinds of site are compared with themselves where the study is a split body, and count in each
+    group where they are a few of many.
     """
     question.require_comparable_groups()
     seen, events = _seen(question)
     groups = [group_of(seen, question.params[arm]) for arm in ("treated", "reference")]
     treated, reference = (had_event(group, events) for group in groups)
-    require_patients(groups[0], note("in_group_with_events", arm="treated"))
-    require_patients(groups[1], note("in_group_with_events", arm="reference"))
+    for group, name in zip(groups, question.arm_names, strict=True):
+        require_patients(group, note("in_group_with_events", arm=name))
     both = treated.index.intersection(reference.index)
     question.require_declared_design(len(both))
     paired = question.cohort.study.design == "split_body"
     if paired:
         treated, reference = treated[both], reference[both]
+    both_groups, sizes = pd.concat(groups), [len(group) for group in groups]
+    allocated, alone = question.by_clinic(both_groups, np.repeat([1.0, 0.0], sizes))
+    if allocated.allocated:
+        alone = (Hold(why=note("clinics_allocated")),)
     level = question.confidence_level
     found = difference_of_risks(treated, reference, paired=paired, confidence_level=level)
     answer = Answer(
         estimate=_estimate(question, found),
         comparison=question.comparison,
         n_patients=len(treated.index.union(reference.index)),
-        n_sites=n_sites(pd.concat(groups)),
-        holds=question.carried_over,
+        n_sites=n_sites(both_groups),
+        holds=(*question.carried_over, *alone),
     )
     if question.brief:
         return answer
     return replace(
         answer,
-        parts=(_part("treated", treated, question), _part("reference", reference, question)),
+        parts=tuple(
+            _part(name, had, question)
+            for name, had in zip(question.arm_names, (treated, reference), strict=True)
+        ),
         remarks=(
             *_remarks(question, events, treated, reference, 0 if found.paired else len(both)),
-            *_half_recorded(pd.concat(groups), events),
+            *_half_recorded(both_groups, events),
         ),
     )
 
@@ -194,8 +205,13 @@ def _seen(question: Question) -> tuple[pd.DataFrame, list[str]]:
     events = [e for e in question.params["events"] if e in data and data[e].notna().any()]
     if not events:
         raise NotTestable(note("no_event_recorded", events=tuple(question.params["events"])))
-    after = after_a_session(data)
+    after = event_rows(question)
     return after[after[events].notna().any(axis=1)], events
+
+
+def event_rows(question: Question) -> pd.DataFrame:
+    """Return the assessments that count: of the final week, or all after treatment."""
+    return question.sites if question.at_final_week else after_treatment(question.cohort.data)
 
 
 def group_of(seen: pd.DataFrame, arm: Mapping[str, Any]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from mnstudy.cohort.study.plan import Plan
 from mnstudy.cohort.study.study import Study
 from mnstudy.errors import nearest
 from mnstudy.verdicts.claims.registry import RULES, Claim, registry
-from mnstudy.verdicts.claims.settings import DEPTHS, Form, Setting, column_of, forms
+from mnstudy.verdicts.claims.settings import DEPTHS, Form, Setting, column_of, form_of, forms
 
 KEYS = (
     "like", "title", "says", "analysis", "params", "columns", "unit", "rule", "margin",
@@ -195,9 +195,9 @@ def _settings(
         problems.append(bad(f"{at}.rule", rule, what, "use one of these"))
     if problems:
         return problems
-    return _unit_problems(
-        f"{at}.unit", raw.get("unit"), form, usual_unit(form, params, known, base)
-    )
+    form = form_of(form.analysis, params)
+    usual = usual_unit(form, params, known, base)
+    return _unit_problems(f"{at}.unit", raw.get("unit"), form, usual)
 
 
 def _fitting_rules(form: Form, params: Mapping[str, Any]) -> tuple[str, ...]:
@@ -255,9 +255,21 @@ def setting_problems(form: Form, asked: SettingInput) -> list[Problem]:
         elif setting.required:
             rule = f"a setting that {form.analysis} needs: {_KIND_WORDS[setting.kind]}"
             problems.append(bad(f"{asked.at}.{name}", "", rule, f"add {name} = ..."))
-    if not problems and {"treated", "reference"} <= set(form.settings):
+    problems += _alone(form, asked)
+    if not problems and {"treated", "reference"} <= set(asked.params):
         problems += shared_sites(asked)
     return problems
+
+
+def _alone(form: Form, asked: SettingInput) -> list[Problem]:
+    """List the settings that have no effect, for want of the one they belong together with."""
+    pairs = [(s.name, s.together) for s in form.settings.values() if s.together]
+    return [
+        bad(f"{asked.at}.{one}", asked.params[one], f"together with {other}", f"add {other} = ...")
+        for pair in pairs
+        for one, other in (pair, pair[::-1])
+        if one in asked.params and other not in asked.params and not form.settings[other].required
+    ]
 
 
 def check_setting(value: Any, setting: Setting, asked: SettingInput) -> list[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mnstudy import formatting as fmt
@@ -12,7 +13,7 @@ from mnstudy.cohort.schema.problems import Problem, ValidationReport
 from mnstudy.cohort.study.study import Study
 from mnstudy.verdicts.claims.check import claim_problems, plan_problems, usual_unit
 from mnstudy.verdicts.claims.registry import OWN, Claim, registry, with_own
-from mnstudy.verdicts.claims.settings import forms
+from mnstudy.verdicts.claims.settings import form_of
 
 # The words of a title are the researcher's; these hold for every claim, whatever it says.
 WORDING = {
@@ -80,7 +81,10 @@ def own_claims(study: Study) -> dict[str, Claim]:
     problems = own_problems(study)
     ValidationReport(source="study.toml", rows=0, problems=tuple(problems)).raise_if_bad()
     known = {**columns(), **study.measures}
-    return {claim_id: _claim(claim_id, raw, known) for claim_id, raw in study.claims.items()}
+    return {
+        claim_id: replace(_claim(claim_id, raw, known), arms=study.arms)
+        for claim_id, raw in study.claims.items()
+    }
 
 
 def own_problems(study: Study) -> list[Problem]:
@@ -108,8 +112,8 @@ def _id_problems(claim_id: str) -> list[Problem]:
 
 def _claim(claim_id: str, raw: Mapping[str, Any], known: Mapping[str, ColumnSpec]) -> Claim:
     base = registry()[raw["like"]] if "like" in raw else None
-    form = forms()[raw["analysis"] if base is None else base.analysis]
     params = {**(base.params if base else {}), **raw.get("params", {})}
+    form = form_of(raw["analysis"] if base is None else base.analysis, params)
     columns_needed = [*raw.get("columns", ()), *form.columns_for(params)]
     return Claim(
         id=claim_id,

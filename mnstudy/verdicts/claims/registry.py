@@ -41,8 +41,8 @@ class Claim:
 
     Attributes are the keys explained at the top of ``claims.toml``. ``attributes`` are the five of
     the estimand, ``estimand`` has them in one line, or as a study file puts it (``own_words``);
-    ``phrases`` have blanks for the settings. A claim of a study file has no articles and the group
-    ``own``.
+    ``phrases`` have blanks for the settings, ``arms`` are names of a study for what was compared.
+    A claim of a study file has no articles and the group ``own``.
     """
 
     id: str
@@ -62,11 +62,12 @@ class Claim:
     against: tuple[str, ...] = ()
     contrary: str = ""
     own_words: str = ""
+    arms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def attributes(self) -> Estimand:
         """The estimand by its five attributes, under the settings of the claim."""
-        return self.phrases.filled(forms()[self.analysis].with_defaults(self.params))
+        return self.phrases.filled(forms()[self.analysis].with_defaults(self.params), self.arms)
 
     @property
     def estimand(self) -> str:

@@ -11,6 +11,18 @@ from typing import Any
 from mnstudy.packaged import packaged
 
 DEPTHS = {"needle_depth_at_most": "up to", "needle_depth_over": "over"}
+_NOT_ALONE = {"untreated", "sham", "topical"}  # what nothing was added to, or is alone by its name
+_NAMES: Mapping[str, Mapping[str, str]] = {
+    "treatment": {
+        "rf_needling": "radiofrequency needling",
+        "peel": "chemical peel",
+        "topical": "topical alone",
+        "prp_injection": "injection of PRP",
+        "other": "another treatment",
+    },
+    "adjunct": {"prp": "PRP", "tca": "TCA", "other": "another topical", "none": "no topical"},
+    "setting": {"home": "at home", "clinic": "in the clinic"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +56,11 @@ class Estimand:
     intercurrent_events: str
     summary: str
 
-    def filled(self, params: Mapping[str, Any]) -> Estimand:
-        """Return the estimand under these settings, in words."""
-        texts = {name: _PHRASE.vformat(text, (), params) for name, text in asdict(self).items()}
+    def filled(self, params: Mapping[str, Any], own: Mapping[str, str] | None = None) -> Estimand:
+        """Return the estimand under these settings, in words; ``own`` are names of arms."""
+        arms = {k: arm_name(v, own) for k, v in params.items() if isinstance(v, Mapping)}
+        said = {**(own or {}), **params, **arms}
+        texts = {name: _PHRASE.vformat(text, (), said) for name, text in asdict(self).items()}
         return Estimand(**texts)
 
     def attributes(self) -> dict[str, str]:
@@ -65,12 +79,14 @@ class Estimand:
 class _Phrase(Formatter):
     """Fill the blanks of an estimand: ``{name}`` is a setting in words.
 
-    ``{name: more words}`` are words that stand only where the setting is given; they may have
-    blanks themselves.
+    ``{name: more words}`` are words that stand only where the setting is given, ``{name=word:
+    more words}`` only where it is this word, ``{name=:more words}`` only where it is not given;
+    they may have blanks themselves.
     """
 
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
-        return kwargs.get(str(key))
+        name, asked, word = str(key).partition("=")
+        return kwargs.get(name, "") == word if asked else kwargs.get(name)
 
     def format_field(self, value: Any, spec: str) -> str:
         if value is None or value is False:
@@ -93,6 +109,7 @@ class Setting:
     words: tuple[str, ...] = ()
     default: str = ""
     depth: bool = False
+    together: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +150,12 @@ def forms() -> Mapping[str, Form]:
     return {analysis: _form(analysis, entry, events) for analysis, entry in raw.items()}
 
 
+def form_of(analysis: str, params: Mapping[str, Any]) -> Form:
+    """Return what an analysis takes; two arms with an outcome of one's own are a change."""
+    own = analysis == "arm_contrast" and "better" in params
+    return forms()["change" if own else analysis]
+
+
 def _form(analysis: str, raw: Mapping[str, Any], events: Mapping[str, str]) -> Form:
     settings = {n: Setting(name=n, **_tuples(s)) for n, s in raw["settings"].items()}
     handled = "; ".join(events[name] for name in raw["estimand"]["intercurrent_events"])
@@ -166,18 +189,64 @@ def column_of(key: str) -> str:
     return "needle_depth_mm" if key in DEPTHS else key.removesuffix("_not")
 
 
+def word_name(column: str, word: object, own: Mapping[str, str] | None = None) -> str:
+    """Return a word of the contract for people: by the study's own name where it has one.
+
+    The word "other" of [arms] is that of a treatment.
+    """
+    named = {} if column == "adjunct" and word == "other" else own or {}
+    return named.get(str(word)) or _NAMES.get(column, {}).get(str(word)) or _in_words(word)
+
+
+def arm_name(
+    arm: Mapping[str, Any], own: Mapping[str, str] | None = None, topical: str = ""
+) -> str:
+    """Name an arm of a claim.
+
+    Parameters
+    ----------
+    arm : mapping
+        Allowed words by column, as in the claims.
+    own : mapping, optional
+        The study's own names by word, ``Study.arms``.
+    topical : str
+        What the topical is called, where that is known better than from the arm.
+
+    Examples
+    --------
+    >>> arm_name({"treatment": ["needling"], "adjunct_not": ["none"]})
+    'needling with a topical'
+    >>> arm_name({"treatment": ["peel"], "adjunct": ["none"]}, {"peel": "TCA peel"})
+    'TCA peel alone'
+    """
+    rest = {k: v for k, v in arm.items() if k not in ("treatment", "adjunct")}
+    name = _either("treatment", arm.get("treatment", ()), own) or "treated"
+    added = list(arm.get("adjunct", ()))
+    if added and added != ["none"]:
+        name += f" with {topical or _either('adjunct', added, own)}"
+    elif added and not set(arm.get("treatment", ())) & _NOT_ALONE:
+        name += " alone"
+    elif list(rest.get("adjunct_not", ())) == ["none"]:
+        del rest["adjunct_not"]
+        name += f" with {topical or 'a topical'}"
+    return " ".join([name, *(_rest_name(key, rest[key], own) for key in sorted(rest))])
+
+
+def _either(column: str, words: Any, own: Mapping[str, str] | None) -> str:
+    return " or ".join(word_name(column, word, own) for word in words)
+
+
+def _rest_name(key: str, words: Any, own: Mapping[str, str] | None) -> str:
+    if key in DEPTHS:
+        return f"{DEPTHS[key]} {words:g} mm"
+    column, negated = column_of(key), key.endswith("_not")
+    named = f"{'not ' if negated else ''}{_either(column, words, own)}"
+    return named if column == "setting" else f"{column.replace('_', ' ')} {named}"
+
+
 def _in_words(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(_arm_in_words(key, value[key]) for key in sorted(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return " or ".join(_in_words(word) for word in value)
     return f"{value:.10g}" if isinstance(value, int | float) else str(value).replace("_", " ")
-
-
-def _arm_in_words(key: str, words: Any) -> str:
-    if key in DEPTHS:
-        return f"needle depth {DEPTHS[key]} {words:g} mm"
-    negated = "not " if key.endswith("_not") else ""
-    return f"{column_of(key).replace('_', ' ')} {negated}{_in_words(words)}"

@@ -200,9 +200,9 @@ def arms_of(question: Question) -> dict[str, Mapping[str, Sequence[str]]]:
     """Return the arms whose grades stand beside a claim, by name."""
     if question.claim.analysis == "level":
         return {"needled": NEEDLED}
-    arms = {"needling alone": question.needled}
-    if question.cohort.study.limit("between_groups") is None:
-        arms[question.reference] = question.control
+    arms = dict(zip(question.arm_names, (question.needled, question.control), strict=True))
+    if question.cohort.study.limit("between_groups") is not None:
+        del arms[question.arm_names[1]]
     return arms
 
 

@@ -9,32 +9,22 @@ from typing import Any
 import pandas as pd
 
 from mnstudy.cohort.study.study import Study
-from mnstudy.cohort.table import Cohort, is_baseline
+from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
-    UNTREATED,
     NotTestable,
     after_a_session,
+    after_treatment,
     n_patients,
 )
 from mnstudy.verdicts.analyses.rates import difference_of_risks, group_of, had_event, rate_of
 from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import Claim, registry
+from mnstudy.verdicts.claims.settings import arm_name, word_name
 from mnstudy.verdicts.finding.finding import interval_of
 from mnstudy.words.notes import Count, Note, note, sentence
 
 COMPARES = ("parallel", "split_body")
-NAMES = {
-    "needling": "needling",
-    "rf_needling": "radiofrequency needling",
-    "peel": "chemical peel",
-    "topical": "topical alone",
-    "prp_injection": "injection of PRP",
-    "other": "another treatment",
-    "untreated": "no treatment",
-}
-TOPICALS = {"prp": "PRP", "tca": "TCA", "other": "another topical"}
-PLACES = {"home": "at home", "clinic": "in the clinic"}
 NAN = float("nan")
 SESSIONS = ("sessions", "session_events", "session_share", "session_low", "session_high")
 BLANK: dict[str, Any] = dict.fromkeys(("events", "share", "low", "high", *SESSIONS), NAN)
@@ -260,22 +250,16 @@ def treatment_groups(cohort: Cohort) -> tuple[list[TreatmentGroup], tuple[Note, 
     else one group a treatment, or with and without a topical where all got one treatment.
     Assessments after a session count; of untreated and sham sites those after the baseline.
     """
-    rows = _after_treatment(cohort.data)
+    rows, own = after_treatment(cohort.data), cohort.study.arms
     if cohort.study.design in COMPARES:
         for claim in _planned(cohort):
             two = _sides(cohort, claim, rows)
             if two:
                 return two, (note("harms_groups_of_claim", claim=claim.title),)
-    found = _by_treatment(rows)
+    found = _by_treatment(rows, own)
     if len(found) == 1 and cohort.study.design in COMPARES and "adjunct" in rows:
-        found = _by_topical(rows) or found
+        found = _by_topical(rows, own) or found
     return found, ()
-
-
-def _after_treatment(data: pd.DataFrame) -> pd.DataFrame:
-    untreated = data["treatment"].isin(UNTREATED["treatment"])
-    after = data.index.isin(after_a_session(data).index)
-    return data[(after & ~untreated) | (untreated & ~is_baseline(data))]
 
 
 def _planned(cohort: Cohort) -> list[Claim]:
@@ -292,60 +276,37 @@ def _sides(cohort: Cohort, claim: Claim, rows: pd.DataFrame) -> list[TreatmentGr
         return []
     if min(n_patients(group) for _, group in groups) < MIN_PATIENTS:
         return []
-    return [TreatmentGroup(label=side_label(side, group), rows=group) for side, group in groups]
+    own = cohort.study.arms
+    return [TreatmentGroup(label=side_label(side, rows, own), rows=rows) for side, rows in groups]
 
 
-def side_label(side: Mapping[str, Any], group: pd.DataFrame) -> str:
-    """Name one side of a comparison: allowed words by column, as in the claims."""
-    kinds = [treatment_name(t) for t in side.get("treatment", ())]
-    label = " or ".join(kinds) or "treated"
-    if list(side.get("adjunct", ())) == ["none"]:
-        label += " alone"
-    elif "adjunct" in side or "adjunct_not" in side:
-        label += f" with {_topical_name(group)}"
-    for key, word in (("needle_depth_at_most", "up to"), ("needle_depth_over", "over")):
-        if key in side:
-            label += f" {word} {side[key]:g} mm"
-    used = ("treatment", "adjunct", "adjunct_not", "needle_depth_at_most", "needle_depth_over")
-    rest = [_words(key, words) for key, words in side.items() if key not in used]
-    return " ".join([label, *rest])
+def side_label(side: Mapping[str, Any], group: pd.DataFrame, own: Mapping[str, str]) -> str:
+    """Name one side of a comparison, its topical as it is in all of the group."""
+    return arm_name(side, own, _topical_name(group, own))
 
 
-def _words(key: str, words: Sequence[object]) -> str:
-    named = " or ".join(PLACES.get(str(w), str(w).replace("_", " ")) for w in words)
-    if key == "setting":
-        return named
-    column = key.removesuffix("_not").replace("_", " ")
-    return f"{column} not {named}" if key.endswith("_not") else f"{column} {named}"
-
-
-def treatment_name(word: object) -> str:
-    """Return a treatment of the contract in words."""
-    return NAMES.get(str(word), str(word).replace("_", " "))
-
-
-def _topical_name(rows: pd.DataFrame) -> str:
+def _topical_name(rows: pd.DataFrame, own: Mapping[str, str]) -> str:
     used = rows["adjunct"].dropna().astype("str").unique() if "adjunct" in rows else []
-    if len(used) != 1:
-        return "a topical"
-    return TOPICALS.get(used[0], used[0].replace("_", " "))
+    return word_name("adjunct", used[0], own) if len(used) == 1 else "a topical"
 
 
-def _by_treatment(rows: pd.DataFrame) -> list[TreatmentGroup]:
-    order = [t for t in rows["treatment"].cat.categories if rows["treatment"].eq(t).any()]
+def _by_treatment(rows: pd.DataFrame, own: Mapping[str, str]) -> list[TreatmentGroup]:
+    kinds = {t: rows[rows["treatment"].eq(t)] for t in rows["treatment"].cat.categories}
     return [
-        TreatmentGroup(label=treatment_name(t), rows=rows[rows["treatment"].eq(t)]) for t in order
+        TreatmentGroup(label=word_name("treatment", t, own), rows=group)
+        for t, group in kinds.items()
+        if len(group)
     ]
 
 
-def _by_topical(rows: pd.DataFrame) -> list[TreatmentGroup]:
+def _by_topical(rows: pd.DataFrame, own: Mapping[str, str]) -> list[TreatmentGroup]:
     alone = rows["adjunct"].eq("none").fillna(False).astype(bool)
     added = rows[~alone & rows["adjunct"].notna()]
     if min(n_patients(rows[alone]), n_patients(added)) < MIN_PATIENTS:
         return []
-    name = treatment_name(rows["treatment"].dropna().iloc[0])
+    name = word_name("treatment", rows["treatment"].dropna().iloc[0], own)
     return [
-        TreatmentGroup(label=f"{name} with {_topical_name(added)}", rows=added),
+        TreatmentGroup(label=f"{name} with {_topical_name(added, own)}", rows=added),
         TreatmentGroup(label=f"{name} alone", rows=rows[alone]),
     ]
 

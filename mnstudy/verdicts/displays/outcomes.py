@@ -24,8 +24,9 @@ from mnstudy.verdicts.analyses.question import (
     scar_type_filter,
     select_arm,
 )
-from mnstudy.verdicts.analyses.rates import group_of, had_event, pair_table
+from mnstudy.verdicts.analyses.rates import event_rows, group_of, had_event, pair_table
 from mnstudy.verdicts.claims.registry import claim
+from mnstudy.verdicts.claims.settings import arm_name
 from mnstudy.verdicts.displays.harms import side_label
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
 from mnstudy.words.units import SHARE_DIFFERENCE
@@ -307,11 +308,8 @@ def _arms(question: Question) -> list[tuple[str, int | None]]:
         deep = rows["needle_depth_mm"] > limit
         counts = n_patients(rows[deep]), n_patients(rows[~deep])
         return [(f"over {limit:g} mm", counts[0]), (f"up to {limit:g} mm", counts[1])]
-    if question.claim.analysis == "arm_contrast":
-        sides = [params["treated"], params["reference"]]
-    else:
-        sides = [question.needled, question.control]
-        sites = scar_type_filter(sites, params)
+    sides = [question.needled, question.control]
+    sites = scar_type_filter(sites, params)
     rows_of = [select_arm(sites, side) for side in sides]
     return [
         (_side(question, side, rows), n_patients(rows))
@@ -320,7 +318,7 @@ def _arms(question: Question) -> list[tuple[str, int | None]]:
 
 
 def _side(question: Question, side: Mapping[str, Any], rows: pd.DataFrame) -> str:
-    return question.reference if side == question.control else side_label(side, rows)
+    return side_label(side, rows, question.cohort.study.arms)
 
 
 def responders(question: Question, layout: Layout) -> EventGroups | None:
@@ -337,10 +335,10 @@ def compared_events(question: Question) -> EventGroups:
     """Return who had any of the events of the claim in its two groups."""
     params, data = question.params, question.cohort.data
     events = [e for e in params["events"] if e in data and data[e].notna().any()]
-    treated = after_a_session(data)
-    sides = [group_of(treated, params[role]) for role in ("treated", "reference")]
+    rows_of = event_rows(question)
+    sides = [group_of(rows_of, params[role]) for role in ("treated", "reference")]
     named: list[tuple[str, int | None]] = [
-        (side_label(params[role], rows), n_patients(rows))
+        (_side(question, params[role], rows), n_patients(rows))
         for role, rows in zip(("treated", "reference"), sides, strict=True)
     ]
     happened = [had_event(rows, events) for rows in sides]
@@ -380,7 +378,10 @@ def one_group(
         return tuple(_level(part) for part in levels)
     estimate, n = finding.estimate, finding.n_patients
     assert estimate is not None
-    name = "needling alone" if analysis in ("improvement", "change") else "needling"
+    own = question.cohort.study.arms
+    name = (
+        question.arm_names[0] if analysis in ("improvement", "change") else arm_name(NEEDLED, own)
+    )
     in_group = _in_group(question)
     if analysis in PROPORTIONS:
         events = round(estimate.value * n / 100)
@@ -415,9 +416,9 @@ def _in_group(question: Question) -> int | None:
         if analysis in ("improvement", "change"):
             sites = scar_type_filter(question.sites, question.params)
             return n_patients(select_arm(sites, question.needled))
-        if analysis == "share":
-            return n_patients(select_arm(question.sites, NEEDLED))
-        if analysis in ("event_rate", "level", *BETWEEN_VISITS):
+        if analysis in PROPORTIONS:
+            return n_patients(select_arm(event_rows(question), NEEDLED))
+        if analysis in ("level", *BETWEEN_VISITS):
             return n_patients(after_a_session(select_arm(data, NEEDLED)))
     except NotTestable:
         return None

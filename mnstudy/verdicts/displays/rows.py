@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,10 +19,6 @@ from mnstudy.verdicts.finding.finding import Finding
 
 Floats: TypeAlias = NDArray[np.float64]
 Shown: TypeAlias = int | str  # people: how many, or once safe to show what may be said of it
-TOPICAL: Mapping[tuple[str, tuple[str, ...]], str] = {
-    ("adjunct", ("none",)): "without a topical",
-    ("adjunct_not", ("none",)): "with a topical",
-}
 
 
 def question_of(cohort: Cohort, finding: Finding) -> Question | None:
@@ -75,42 +71,21 @@ def level_rows(question: Question, factor: str) -> Iterator[tuple[str, pd.DataFr
         yield str(level).replace("_", " "), rows[rows[factor] == level].sort_values(UNIT)
 
 
-def arm_words(arm: Mapping[str, Sequence[str]]) -> str:
-    """Say in words which sites make an arm of a claim.
-
-    Examples
-    --------
-    >>> arm_words({"treatment": ["needling"], "adjunct_not": ["none"]})
-    'needling with a topical'
-    """
-    words: list[str] = []
-    for key, levels in arm.items():
-        column, named = key.removesuffix("_not"), _either(levels)
-        if column == "treatment" and not key.endswith("_not"):
-            words.insert(0, named)
-            continue
-        usual = f"{column.replace('_', ' ')} {'not ' if key.endswith('_not') else ''}{named}"
-        words.append(TOPICAL.get((key, tuple(levels)), usual))
-    return " ".join(words) or "all sites"
-
-
 def two_arms(question: Question) -> tuple[str, str]:
     """Name the treated and the reference arm of a claim that compares two."""
     params = question.params
-    if "treated" in params:
-        return arm_words(params["treated"]), arm_words(params["reference"])
     if question.claim.analysis == "depth_contrast":
         limit = f"{float(params['threshold_mm']):g} mm"
         return f"needles over {limit}", f"needles up to {limit}"
     if question.claim.analysis == "maintenance":
         return "with maintenance sessions", "without maintenance sessions"
-    return "needling alone", question.reference
+    return question.arm_names
 
 
 def one_group(question: Question) -> str:
     """Name the group of a claim about one group."""
     alone = question.claim.analysis in ("improvement", "change")
-    return "needling alone" if alone else "needled patients"
+    return question.arm_names[0] if alone else "needled patients"
 
 
 def outcome_words(question: Question) -> str:
@@ -132,7 +107,3 @@ def _plain(column: str) -> str:
     for unit in ("_percent", "_um", "_mm"):
         column = column.removesuffix(unit)
     return column.replace("_", " ")
-
-
-def _either(levels: Sequence[str]) -> str:
-    return " or ".join(str(level).replace("_", " ") for level in levels)

@@ -13,11 +13,11 @@ from mnstudy.cohort.table import is_baseline
 from mnstudy.verdicts.analyses import NotTestable, Question
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
-    after_a_session,
+    after_treatment,
     scar_type_filter,
     select_arm,
 )
-from mnstudy.verdicts.analyses.rates import group_of
+from mnstudy.verdicts.analyses.rates import event_rows, group_of
 from mnstudy.verdicts.robustness.rows import CheckContext, Row, asked_again
 from mnstudy.words.notes import Count, Note, note
 
@@ -62,8 +62,8 @@ def _of_scores(question: Question) -> Iterator[Case]:
     """Yield the two cases of a mean improvement, or of a difference of two."""
     sites = question.sites
     inside = scar_type_filter(sites, question.params)
-    treated = select_arm(inside, question.params.get("treated", question.needled)).index
-    reference = select_arm(inside, question.params.get("reference", question.control)).index
+    treated = select_arm(inside, question.needled).index
+    reference = select_arm(inside, question.control).index
     unknown = sites[SCORE].isna()
     n = int(unknown[treated.union(reference)].sum())
     if not n:
@@ -80,9 +80,9 @@ def _of_scores(question: Question) -> Iterator[Case]:
 
 def _of_shares(question: Question) -> Iterator[Case]:
     """Yield the two bounds of a share of patients whose final value reaches a threshold."""
-    sites, outcome = question.sites, question.params["outcome"]
+    sites, outcome = _counted(question), question.params["outcome"]
     spec = {**columns(), **question.cohort.study.measures}[outcome]
-    arm = select_arm(sites, NEEDLED).index
+    arm = select_arm(event_rows(question), NEEDLED).index
     unknown = sites[outcome].isna()
     n = int(unknown[arm].sum())
     if not n or spec.low is None or spec.high is None:
@@ -91,13 +91,13 @@ def _of_shares(question: Question) -> Iterator[Case]:
         value = sites[outcome].astype("float64").copy()
         value[arm] = value[arm].mask(unknown[arm], end)
         choice = note("unseen_at_end", sites=Count(n=n, noun="site"), end=what)
-        yield replace(question, sites=sites.assign(**{outcome: value})), choice
+        yield _asked_of(question, sites.assign(**{outcome: value})), choice
 
 
 def _of_rates(question: Question) -> Iterator[Case]:
     """Yield the two bounds of a rate of events."""
     data, events = _recordable(question, [NEEDLED])
-    unseen = _unseen(data, select_arm(data, NEEDLED), events)
+    unseen = _unseen(question, select_arm(data, NEEDLED), events)
     if not unseen or not events:
         return
     for happened in (True, False):
@@ -108,18 +108,18 @@ def _of_rates(question: Question) -> Iterator[Case]:
 
 def _of_event_differences(question: Question) -> Iterator[Case]:
     """Yield the two bounds of a difference of events: each arm's unknown against the other's."""
-    arms = [dict(question.params[a]) for a in ("treated", "reference")]
+    arms = [question.needled, question.control]
     # how deep a site without any session would have been needled is not known
     by_words = [{k: v for k, v in a.items() if not k.startswith("needle_depth")} for a in arms]
     by_depth = by_words != arms
     data, events = _recordable(question, [] if by_depth else by_words)
     groups = [group_of(data, arm) for arm in arms]
-    treated, reference = (_unseen(data, g, events) for g in groups)
+    treated, reference = (_unseen(question, g, events) for g in groups)
     if not events or not (treated or reference):
         return
     for happened in (False, True):
-        named = (("treated", treated, happened), ("reference", reference, not happened))
-        counts = [(arm, Count(n=len(who), noun="patient"), _had(had)) for arm, who, had in named]
+        each = zip(question.arm_names, (treated, reference), (happened, not happened), strict=True)
+        counts = [(arm, Count(n=len(who), noun="patient"), _had(had)) for arm, who, had in each]
         records = tuple(
             note("group_without_record", arm=arm, patients=n, had=had) for arm, n, had in counts
         )
@@ -139,9 +139,11 @@ def _recordable(
 
     A patient of these arms seen at baseline only gets one row more, as if after a session.
     """
-    data = question.cohort.data
+    data = _counted(question)
     events = [e for e in question.params["events"] if e in data]
-    after = after_a_session(data)
+    if question.at_final_week:
+        return data, events
+    after = after_treatment(data)
     alone = data[is_baseline(data) & ~data["patient_id"].isin(after["patient_id"])]
     rows = [select_arm(alone, arm) for arm in arms if events]
     added = pd.concat(rows) if rows else alone.head(0)
@@ -150,9 +152,20 @@ def _recordable(
     return pd.concat([data, added], ignore_index=True), events
 
 
-def _unseen(data: pd.DataFrame, group: pd.DataFrame, events: Sequence[str]) -> list[str]:
-    """Return the patients of a group without any record of the events after a session."""
-    rows = after_a_session(group)
+def _counted(question: Question) -> pd.DataFrame:
+    return question.sites if question.at_final_week else question.cohort.data
+
+
+def _asked_of(question: Question, rows: pd.DataFrame) -> Question:
+    """Return the question with other rows of the final week, or in all of its table."""
+    if question.at_final_week:
+        return replace(question, sites=rows)
+    return replace(question, cohort=replace(question.cohort, data=rows))
+
+
+def _unseen(question: Question, group: pd.DataFrame, events: Sequence[str]) -> list[str]:
+    """Return the patients of a group without any record of the events where it counts."""
+    rows = group if question.at_final_week else after_treatment(group)
     recorded = rows[events].notna().any(axis=1).groupby(rows["patient_id"]).any()
     return sorted(recorded.index[~recorded])
 
@@ -163,13 +176,13 @@ def _with(
     events: Sequence[str],
     filled: Mapping[bool, Sequence[str]],
 ) -> Question:
-    """Return the question with the first event set for these patients, after a session."""
+    """Return the question with the first event set for these patients, where it counts."""
     event = events[0]
     data = data.copy()
-    after = data.index.isin(after_a_session(data).index)
+    after = data.index.isin((data if question.at_final_week else after_treatment(data)).index)
     for happened, patients in filled.items():
         data.loc[after & data["patient_id"].isin(list(patients)), event] = happened
-    return replace(question, cohort=replace(question.cohort, data=data))
+    return _asked_of(question, data)
 
 
 _CASES: Mapping[str, Callable[[Question], Iterator[Case]]] = {
