@@ -23,6 +23,7 @@ from mnstudy.verdicts.displays.grades import GradeFlow
 from mnstudy.verdicts.displays.harms import Harms
 from mnstudy.verdicts.displays.pairs import Pairs
 from mnstudy.verdicts.displays.points import PatientGroup, Points
+from mnstudy.verdicts.displays.residuals import Residuals
 from mnstudy.verdicts.displays.responders import FEWEST, ResponderCurve
 from mnstudy.verdicts.displays.trajectories import Trajectories
 from mnstudy.verdicts.displays.waiting import STEPS, Waiting, axis_end, still_watched
@@ -39,7 +40,8 @@ def guarded_display(display: Display | None) -> Display | None:
 
     Parameters
     ----------
-    display : Points, Pairs, Trajectories, GradeFlow, DoseCurve, ResponderCurve, Waiting, Harms
+    display : Points, Pairs, Trajectories, GradeFlow, DoseCurve, ResponderCurve, Waiting, Residuals
+        or Harms,
         As ``mnstudy.verdicts.displays`` gathers it; None is None.
 
     Returns
@@ -269,6 +271,24 @@ def _guarded_watched(watched: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["time", "n", "shown"])
 
 
+def _guarded_residuals(shown: Residuals) -> Residuals:
+    """Let a dot be the mean of five patients or more, and leave out what one patient adds.
+
+    In an arm the dots of every panel are sorted by residual, fitted values first where they differ,
+    as those of ``Points`` are: two ways to share out the same patients would tell of one.
+    """
+    dots, means = shown.dots[shown.dots["panel"] != "influence"], []
+    if not is_guarded(shown.finding):
+        return shown
+    for (panel, _), own in dots.groupby(["panel", "arm"], sort=False):
+        for places in neighbours(own["x" if panel == "fitted" else "y"], own["y"]):
+            five = own.iloc[places]
+            if five["patient"].nunique() >= THRESHOLD:
+                means.append(five.iloc[:1].assign(**five[["x", "y"]].mean(), patient=0))
+    dots = pd.concat([dots.iloc[:0], *means])
+    return replace(shown, finding=guarded_finding(shown.finding), dots=dots)
+
+
 def grouped(values: ArrayLike) -> tuple[Floats, NDArray[np.int64]]:
     """Return the means of five or more neighbouring values.
 
@@ -348,5 +368,6 @@ _GUARDS: Mapping[type, Callable[[Any], Any]] = {
     DoseCurve: lambda curve: curve,  # its means rest on five patients or more in any cohort
     ResponderCurve: _guarded_responders,
     Waiting: _guarded_waiting,
+    Residuals: _guarded_residuals,
     Harms: guarded_harms,
 }

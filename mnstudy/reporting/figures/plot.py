@@ -39,15 +39,17 @@ from mnstudy.reporting.figures.harms import HarmsPlot
 from mnstudy.reporting.figures.intervals import intervals_panel
 from mnstudy.reporting.figures.patients import PairPlot, PointPlot, TrajectoryPlot
 from mnstudy.reporting.figures.published import albatross, funnel, harvest_plot
-from mnstudy.reporting.figures.specification import curve_plan
+from mnstudy.reporting.figures.specification import ResidualPlot, curve_plan
 from mnstudy.reporting.figures.style import Look, Palette, Picture, Width
 from mnstudy.reporting.words import alt_text
+from mnstudy.verdicts.analyses.model import BROKEN
 from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.displays.dose import dose_curve
 from mnstudy.verdicts.displays.grades import grade_flow
 from mnstudy.verdicts.displays.harms import harms
 from mnstudy.verdicts.displays.pairs import pairs
 from mnstudy.verdicts.displays.points import points
+from mnstudy.verdicts.displays.residuals import residuals
 from mnstudy.verdicts.displays.responders import responder_curve
 from mnstudy.verdicts.displays.trajectories import trajectories
 from mnstudy.verdicts.displays.waiting import waiting
@@ -269,6 +271,7 @@ CHARTS: Mapping[str, tuple[Callable[[Cohort, Finding], Any], Callable[[Any], Cha
     "dose": (dose_curve, lambda x: DosePlot(curve=x)),
     "responders": (responder_curve, lambda x: ResponderPlot(curve=x)),
     "waiting": (waiting, lambda x: WaitingPlot(waiting=x)),
+    "residuals": (residuals, lambda x: ResidualPlot(residuals=x)),
 }
 
 
@@ -281,6 +284,16 @@ def charts_of(cohort: Cohort, finding: Finding) -> list[Chart]:
         if (shown := guarded_display(gather(cohort, finding))) is not None:
             found.append(chart(shown))
     return found
+
+
+def report_charts(cohort: Cohort, finding: Finding) -> list[Chart]:
+    """Return the further figures that a report has: residuals of claims that need them.
+
+    Those are the primary ones, and those of which the finding says what is broken.
+    """
+    looked_at = finding.planned or any(r.kind in BROKEN for r in finding.remarks)
+    found = charts_of(cohort, finding)
+    return [x for x in found if looked_at or not isinstance(x, ResidualPlot)]
 
 
 def charts(
@@ -301,10 +314,12 @@ def charts(
         See ``mnstudy.load``.
     claim : str
         Claim id.
-    kind : {"points", "pairs", "course", "grades", "dose", "responders", "waiting"}, optional
+    kind : {"points", "pairs", "course", "grades", "dose", "responders", "waiting", "residuals"}, \
+            optional
         Draw this one. Points: an estimation plot of groups, or of the changes of one; pairs: both
         sides of each person; course: improvement over sessions; grades: transitions; dose: the
-        outcome by dose; responders: the share at every threshold; waiting: the time to a response.
+        outcome by dose; responders: the share at every threshold; waiting: the time to a response;
+        residuals: does the model fit, and how much does each patient move it.
     ax : Axes, optional
         Draw its main panel there; the only kind there is needs no name.
     width, palette, title
@@ -336,7 +351,7 @@ def charts(
     >>> import mnstudy as mn
     >>> trial = mn.load("demo_split_face")
     >>> [chart.key for chart in mn.charts(trial, "topical-adjunct")]
-    ['pairs/topical-adjunct', 'responders/topical-adjunct']
+    ['pairs/topical-adjunct', 'responders/topical-adjunct', 'residuals/topical-adjunct']
     >>> picture = mn.charts(trial, "topical-adjunct", kind="pairs", width="column")
     """
     if kind is not None:

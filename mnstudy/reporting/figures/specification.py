@@ -1,11 +1,13 @@
-"""The figure of a specification curve: estimates above, beneath them the choices behind each.
+"""What a verdict rests on: on choices (a specification curve), on a model (its residuals).
 
-Also what may be shown of a curve, its caption, its alternative text and its data.
+Of a curve estimates stand above, beneath them the choices behind each; also what may be shown of
+it, its caption, its alternative text and its data.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,10 +18,11 @@ from matplotlib.axes import Axes
 from matplotlib.markers import MarkerStyle
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import THRESHOLD
+from mnstudy.disclosure import THRESHOLD, is_guarded
 from mnstudy.disclosure.tables import guarded_specifications
 from mnstudy.reporting.figures import intervals, style
 from mnstudy.reporting.figures.chart import (
+    Chart,
     Entry,
     Panel,
     Plan,
@@ -30,10 +33,13 @@ from mnstudy.reporting.figures.chart import (
     verdict_marks,
     verdict_sample,
 )
+from mnstudy.reporting.figures.patients import GROUPED
 from mnstudy.reporting.figures.style import Look, wrap
 from mnstudy.reporting.words import SYNTHETIC_WORDS, VerdictAxis, verdict_axis
+from mnstudy.verdicts.displays.residuals import Residuals
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.verdicts.robustness.specification import SpecificationCurve, declared_choices
+from mnstudy.words.units import unit
 
 KINDS = {
     "result": "which result counts",
@@ -46,6 +52,14 @@ INTERVAL = ["estimate", "ci_low", "ci_high"]
 PLOT_HEIGHT = 1.75  # inches
 LABELS = 0.43  # share of the width that the names of the choices may take
 BAND = 0.03  # share of the width, at most, behind the usual choices
+RESIDUALS_HEIGHT = 1.35  # inches
+PANELS = {  # of residuals: names of the axes, and what is seen in it
+    "fitted": ("fitted value, {of}", "residual, SD", "against fitted values, level where it fits"),
+    "quantile": ("expected if normal, SD", "residual, SD", "against a normal distribution"),
+    "arm": ("", "residual, SD", "by arm, marks as elsewhere"),
+    "influence": ("patients, sorted", "adds to the estimate, {unit}", "what each patient adds, the "
+                  "estimate less that without this patient"),
+}  # fmt: skip
 
 
 def curve_plan(curve: SpecificationCurve, look: Look) -> Plan:
@@ -293,3 +307,66 @@ def _draw_choices(table: pd.DataFrame, rows: Rows, ax: Axes, look: Look) -> None
     rows.draw(ax)
     _set_columns(ax, table)
     ax.set_xlabel("specifications, by rising estimate", loc="right", color=style.MUTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResidualPlot(Chart):
+    """The residuals of the model behind a finding, and how much each patient moves it."""
+
+    residuals: Residuals
+
+    @property
+    def key(self) -> str:
+        """Name among the files."""
+        return f"residuals/{self.residuals.finding.claim.id}"
+
+    @property
+    def caption(self) -> str:
+        """What is shown, of how many, by which method."""
+        finding = self.residuals.finding
+        panels = "; ".join(PANELS[x][2] for x in self.residuals.dots["panel"].unique())
+        dot = GROUPED if is_guarded(finding) else "a dot is a patient, or an assessment of one"
+        source = intervals.source_words(finding)
+        return f"{finding.claim.title}, residuals of the model: {panels}. Of these, {dot}. {source}"
+
+    @property
+    def alt(self) -> str:
+        """Description for those who do not see it."""
+        return f"Dots, by panel. {self.caption}"
+
+    def data(self) -> pd.DataFrame:
+        """Return every number that is drawn."""
+        finding, dots = self.residuals.finding, self.residuals.dots[["panel", "arm", "x", "y"]]
+        dots = dots.assign(n=f"{THRESHOLD} or more" if is_guarded(finding) else "1")
+        return dots.assign(
+            claim=finding.claim.id, dataset=finding.dataset, synthetic=finding.synthetic
+        )
+
+    def plan(self, look: Look) -> Plan:
+        """Return the panels, two beside each other where there is room."""
+        finding, panels = self.residuals.finding, self.residuals.dots["panel"].unique()
+        return Plan(
+            title=finding.claim.title, words=[intervals.estimate_words(finding)], alt=self.alt,
+            panels=[Panel(draw=partial(self._draw, x), height=RESIDUALS_HEIGHT) for x in panels],
+            synthetic=finding.synthetic, beside=True,
+        )  # fmt: skip
+
+    def _draw(self, panel: str, ax: Axes, look: Look) -> None:
+        every, claimed = self.residuals.dots, self.residuals.finding.claim.unit
+        dots, arms = every[every["panel"] == panel], sorted(every["arm"].unique())
+        sns.scatterplot(
+            dots, x="x", y="y", hue="arm", hue_order=arms, palette=[look.groups[5], look.groups[2]],
+            style="arm", style_order=arms, markers=["o", "^"], edgecolor=style.PART, legend=False,
+            s=look.pt(3.6) ** 2, linewidth=look.pt(0.35), clip_on=False, zorder=2, ax=ax,
+        )  # fmt: skip
+        at, slope = dots["x"].mean(), float(panel == "quantile")
+        ax.axline((at, slope * at), slope=slope, color=style.INK, linestyle=style.DASHED,
+                  linewidth=look.pt(0.8), zorder=1)  # fmt: skip
+        numbers(ax, count=5)
+        if panel == "arm":
+            names = ["\n".join(wrap(arm, look.pt(1.1), look.letters)) for arm in arms]
+            ax.set_xticks(dots.groupby("arm")["x"].mean().round(), names)
+        lying, upright, _ = (x.format(unit=claimed, of=unit(claimed).of or claimed)
+                             for x in PANELS[panel])  # fmt: skip
+        named = wrap(upright, look.pt(RESIDUALS_HEIGHT), look.letters)
+        ax.set(xlabel=lying, ylabel="\n".join(named))

@@ -63,6 +63,7 @@ KINDS = {
     "dose": "the dose curve",
     "responders": "who responded at every threshold",
     "waiting": "the time to a response",
+    "residuals": "what the model leaves over",
 }
 NO_MIXED_MODEL = "This claim has no mixed model here: there is nothing to fit."
 NO_HARMS = "These data record no harm as yes or no."

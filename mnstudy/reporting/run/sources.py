@@ -26,7 +26,7 @@ from mnstudy.disclosure.tables import (
     shown_number,
 )
 from mnstudy.reporting.figures.chart import Chart
-from mnstudy.reporting.figures.plot import charts_of, claim_charts, harms_chart, overview_charts
+from mnstudy.reporting.figures.plot import claim_charts, harms_chart, overview_charts, report_charts
 from mnstudy.reporting.run.origin import claim_basis, cohort_basis, finding_basis
 from mnstudy.reporting.run.processes import ALONE, CachedCall, Done, Progress, Workers, quiet
 from mnstudy.reporting.tables.printed_table import PrintedTable, slug
@@ -468,7 +468,7 @@ def _cohort_pieces(cohort: Cohort, found: Findings, profile: str) -> dict[Key, C
     tables = partial(cohort_tables, profile=profile)
     charts: dict[Key, CachedCall] = {
         ("charts", f.claim.id): CachedCall(
-            "charts", (*basis, finding_basis(f)), charts_of, (cohort, f)
+            "charts", (*basis, finding_basis(f)), report_charts, (cohort, f)
         )
         for f in found
         if f.estimate is not None

@@ -49,13 +49,44 @@ class RobustFit(LinearFit):
 
     ``without_error`` names columns whose standard error cannot be estimated: a single group
     determines them, or all groups agree on them. Their error, df, t, p and interval are nan in
-    ``coefficients``, and a contrast that rests on them is refused.
+    ``coefficients``, and a contrast that rests on them is refused. The fit refers to the arrays it
+    was given, uncopied.
     """
 
     without_error: tuple[str, ...]
     _beta: Array
     _blocks: Blocks
+    _design: ModelRows
     _cells: Cells | None = None
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The rows that entered, each under the label of its group, with what is left over.
+
+        Their columns, then ``fitted``, ``residual`` and ``standardised``: the residual over its
+        standard error were rows independent and of one spread, e / (s sqrt(1 - h)) (Cook & Weisberg
+        1982, Residuals and Influence in Regression, section 2.2.1); nan where h is 1.
+        """
+        x, labels = self._design.x, pd.Index(self._design.labels)[self._design.codes]
+        fitted, free = x @ self._beta, 1 - np.sum((x @ self._blocks.basis) ** 2, axis=1)
+        rest = self._design.y[:, 0] - fitted
+        spread = np.sqrt(rest @ rest / (len(x) - len(self._beta)) * np.abs(free))
+        left = {"residual": rest, "standardised": np.where(free > ALONE, rest, np.nan) / spread}
+        return pd.DataFrame(x, labels, self.names).assign(fitted=fitted, **left)
+
+    @property
+    def influence(self) -> pd.DataFrame:
+        """How much each group moves each coefficient: the fit less that without the group.
+
+        By (X'X)^-1 X_g' (I - H_gg)^-1 e_g, which is exact: nothing is fitted again (Cook & Weisberg
+        1982, section 3.6.1). One row a group, by its label; nan for a group that determines a
+        column alone.
+        """
+        own = self._blocks
+        turned = own.stretch * np.einsum("gpk,gp->gk", own.vectors, own.scores)
+        moved = np.einsum("gpk,gk->gp", own.vectors, turned) @ own.basis.T
+        moved[(own.stretch == 0).any(axis=1)] = np.nan
+        return pd.DataFrame(moved, pd.Index(self._design.labels), self.names)
 
     @property
     def is_welch(self) -> bool:
@@ -268,6 +299,7 @@ def _robust_fit(
         without_error=tuple(frame.index[frame["std_error"].isna()]),
         _beta=beta,
         _blocks=blocks,
+        _design=design,
         _cells=cells,
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import ANALYSES, Answer, NotTestable, Question
+from mnstudy.verdicts.analyses.model import broken_assumptions
 from mnstudy.verdicts.analyses.question import unknown_arm
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Hold, Part, interval_of
 from mnstudy.verdicts.finding.judge import judge
@@ -141,7 +142,9 @@ def finding_for(
     if question.brief:
         return _judged(question, finding, found, family_interval)
     remarks = (*found.remarks, *_common_notes(question, cautions))
-    return _judged(question, finding, replace(found, remarks=remarks), family_interval)
+    judged = _judged(question, finding, replace(found, remarks=remarks), family_interval)
+    broken = [] if found.layout is None else broken_assumptions(question, judged, found.layout)
+    return replace(judged, remarks=(*judged.remarks, *broken))
 
 
 def cautions_of(cohort: Cohort) -> list[Note]:

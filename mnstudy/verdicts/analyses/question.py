@@ -24,6 +24,7 @@ from mnstudy.cohort.table import (
     week_of,
 )
 from mnstudy.cohort.weeks import LAST, FinalWeek, nearest_rows, visit_rows
+from mnstudy.stats.mixed.fit import LinearFit
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.verdicts.claims.settings import DEPTHS, arm_name, column_of
 from mnstudy.verdicts.finding.finding import Estimate, Hold, Part
@@ -65,7 +66,8 @@ class Layout:
 
     Robustness checks start from here, so that they look at the same rows as the estimate.
     ``sites`` is None where the sites of a patient were averaged. ``ratio`` is the variance between
-    over the variance within patients that the model found, 0 where it has none.
+    over the variance within patients that the model found, 0 where it has none. ``fit`` is the
+    model, whose rows may be means of these.
     """
 
     y: pd.Series
@@ -74,6 +76,7 @@ class Layout:
     sites: pd.Series | None
     tested: str
     ratio: float
+    fit: LinearFit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
