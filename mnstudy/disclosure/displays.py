@@ -272,20 +272,19 @@ def _guarded_watched(watched: pd.DataFrame) -> pd.DataFrame:
 
 
 def _guarded_residuals(shown: Residuals) -> Residuals:
-    """Let a dot be the mean of five patients or more, and leave out what one patient adds.
+    """Let a dot be the mean of five patients or more, and leave out what each patient adds.
 
     In an arm the dots of every panel are sorted by residual, fitted values first where they differ,
     as those of ``Points`` are: two ways to share out the same patients would tell of one.
     """
-    dots, means = shown.dots[shown.dots["panel"] != "influence"], []
     if not is_guarded(shown.finding):
         return shown
-    for (panel, _), own in dots.groupby(["panel", "arm"], sort=False):
-        for places in neighbours(own["x" if panel == "fitted" else "y"], own["y"]):
-            five = own.iloc[places]
-            if five["patient"].nunique() >= THRESHOLD:
-                means.append(five.iloc[:1].assign(**five[["x", "y"]].mean(), patient=0))
-    dots = pd.concat([dots.iloc[:0], *means])
+    means = []
+    for (panel, arm), dots in shown.dots.groupby(["panel", "arm"], sort=False):
+        own = dots.groupby("patient")[["x", "y"]].mean()
+        groups = neighbours(own["x" if panel == "fitted" else "y"], own["y"])
+        means += [{"panel": panel, "arm": arm, **own.iloc[x].mean()} for x in groups]
+    dots = pd.DataFrame(means, columns=[*shown.dots]).query("panel != 'influence'")
     return replace(shown, finding=guarded_finding(shown.finding), dots=dots)
 
 

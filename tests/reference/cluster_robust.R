@@ -33,7 +33,11 @@ result <- function(s) {
     r <- linear_contrast(fit, vcov = v, contrasts = matrix(w, 1), test = "Satterthwaite", p_values = TRUE)
     list(weights = w, estimate = r$Est, std_error = r$SE, df = r$df, p_value = r$p_val, ci_low = r$CI_L, ci_high = r$CI_U)
   })
-  list(columns = colnames(s$x), y = s$y, x = s$x, group = s$group,
+  # left out in turn; a group that determines a column alone leaves no fit
+  without <- lapply(unique(s$group), function(g) coef(lm(s$y ~ 0 + s$x, subset = s$group != g)))
+  without <- if (anyNA(unlist(without))) list() else lapply(without, unname)
+  list(residuals = unname(residuals(fit)), rstandard = unname(rstandard(fit)), without = without,
+       columns = colnames(s$x), y = s$y, x = s$x, group = s$group,
        expected = list(estimate = found$beta, std_error = found$SE, df = found$df_Satt, t = found$tstat,
                        p_value = found$p_Satt, ci_low = limits$CI_L, ci_high = limits$CI_U),
        contrasts = sums)
@@ -79,6 +83,7 @@ json <- toJSON(exact(list(
   packages = list(clubSandwich = as.character(packageVersion("clubSandwich")), lme4 = as.character(packageVersion("lme4"))),
   calls = c("coef_test(lm, vcov = vcovCR(lm, cluster, type = 'CR2'), test = 'Satterthwaite')",
             "conf_int(..., test = 'Satterthwaite')", "linear_contrast(..., test = 'Satterthwaite')",
-            "vcovCR(lmer(y ~ 0 + x + (1 | group)), type = 'CR2')", "Wald_test(..., test = 'HTZ')"),
+            "vcovCR(lmer(y ~ 0 + x + (1 | group)), type = 'CR2')", "Wald_test(..., test = 'HTZ')",
+            "residuals(lm)", "rstandard(lm)", "coef(lm(..., subset = group != g))"),
   layouts = least_squares, mixed = lapply(mixed, of_lmer))), auto_unbox = TRUE)
 write(gsub('"@([^"]*)"', "\\1", json), "cluster_robust.json")

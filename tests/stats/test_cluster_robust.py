@@ -223,6 +223,38 @@ def test_a_column_of_one_cluster_gets_no_error(name):
         fit.contrast(ALONE[name][0], name="it")
 
 
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_residuals_and_what_a_group_adds_agree_with_lm(name):
+    fit, theirs = fit_layout(name), LAYOUTS[name]
+    np.testing.assert_allclose(fit.rows["residual"], theirs["residuals"], atol=1e-9)
+    np.testing.assert_allclose(fit.rows["standardised"], theirs["rstandard"], rtol=1e-7)
+    np.testing.assert_allclose(fit.rows["fitted"] + fit.rows["residual"], theirs["y"])
+    if name not in ALONE:  # R has no fit without a group that determines a column alone
+        left = fit.coefficients["estimate"] - fit.influence
+        assert list(left.index) == list(dict.fromkeys(theirs["group"]))
+        np.testing.assert_allclose(left, theirs["without"], rtol=1e-7, atol=1e-9)
+
+
+def test_what_a_group_adds_is_not_known_where_it_decides_alone():
+    unknown = fit_layout("one_alone").influence.isna().all(axis=1)
+    assert unknown[unknown].index.tolist() == [4]
+
+
+@FAST
+@given(studies(), st.floats(0.1, 50))
+def test_what_a_group_adds_is_the_fit_less_that_without_it(study, scale):
+    y, x, group = study
+    fit = cluster_robust(y, x, group)
+    for g in np.unique(group):
+        kept = group != g
+        rest = np.linalg.lstsq(x[kept], y[kept], rcond=None)[0]
+        left = table(fit)[:, 0] - fit.influence.loc[g].to_numpy()
+        np.testing.assert_allclose(left, rest, rtol=1e-6, atol=1e-8)
+    larger = cluster_robust(scale * y, x, group)
+    np.testing.assert_allclose(larger.influence, scale * fit.influence, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(larger.rows["standardised"], fit.rows["standardised"], rtol=1e-6)
+
+
 @FAST
 @given(studies())
 def test_blocks_give_what_full_matrices_give(study):

@@ -275,25 +275,20 @@ CHARTS: Mapping[str, tuple[Callable[[Cohort, Finding], Any], Callable[[Any], Cha
 }
 
 
-def charts_of(cohort: Cohort, finding: Finding) -> list[Chart]:
-    """Return the further figures of a finding of this cohort; none where it is not testable."""
+def charts_of(cohort: Cohort, finding: Finding, *, report: bool = False) -> list[Chart]:
+    """Return the further figures of a finding of this cohort; none where it is not testable.
+
+    A ``report`` has residuals of the primary claims, and where the finding says what is broken.
+    """
     if finding.estimate is None:
         return []
-    found = []
-    for gather, chart in CHARTS.values():
+    found, every = [], finding.planned or any(r.kind in BROKEN for r in finding.remarks)
+    for kind, (gather, chart) in CHARTS.items():
+        if report and not every and kind == "residuals":
+            continue
         if (shown := guarded_display(gather(cohort, finding))) is not None:
             found.append(chart(shown))
     return found
-
-
-def report_charts(cohort: Cohort, finding: Finding) -> list[Chart]:
-    """Return the further figures that a report has: residuals of claims that need them.
-
-    Those are the primary ones, and those of which the finding says what is broken.
-    """
-    looked_at = finding.planned or any(r.kind in BROKEN for r in finding.remarks)
-    found = charts_of(cohort, finding)
-    return [x for x in found if looked_at or not isinstance(x, ResidualPlot)]
 
 
 def charts(

@@ -20,6 +20,7 @@ from matplotlib.markers import MarkerStyle
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import THRESHOLD, is_guarded
 from mnstudy.disclosure.tables import guarded_specifications
+from mnstudy.packaged import packaged
 from mnstudy.reporting.figures import intervals, style
 from mnstudy.reporting.figures.chart import (
     Chart,
@@ -53,13 +54,8 @@ PLOT_HEIGHT = 1.75  # inches
 LABELS = 0.43  # share of the width that the names of the choices may take
 BAND = 0.03  # share of the width, at most, behind the usual choices
 RESIDUALS_HEIGHT = 1.35  # inches
-PANELS = {  # of residuals: names of the axes, and what is seen in it
-    "fitted": ("fitted value, {of}", "residual, SD", "against fitted values, level where it fits"),
-    "quantile": ("expected if normal, SD", "residual, SD", "against a normal distribution"),
-    "arm": ("", "residual, SD", "by arm, marks as elsewhere"),
-    "influence": ("patients, sorted", "adds to the estimate, {unit}", "what each patient adds, the "
-                  "estimate less that without this patient"),
-}  # fmt: skip
+PANELS = packaged("reporting/figures/residuals.toml")
+IN_REPORTS = "Reports have it of primary claims, and where an assumption is visibly broken."
 
 
 def curve_plan(curve: SpecificationCurve, look: Look) -> Plan:
@@ -73,23 +69,16 @@ def curve_plan(curve: SpecificationCurve, look: Look) -> Plan:
     panels = [Panel(draw=partial(_draw_estimates, finding, table), height=PLOT_HEIGHT)]
     if rows.texts:
         panels.append(Panel(draw=partial(_draw_choices, table, rows), height=rows.height))
+    counted = [(verdict_sample(look, v), f"{v}: {fmt.count(n, 'specification')}")
+               for v, n in counted_verdicts(table)]  # fmt: skip
+    source = source_line(finding.dataset, synthetic=finding.synthetic, size=size)
     return Plan(
-        title=finding.claim.title,
-        words=[
-            "the same question under other defensible choices",
-            source_line(finding.dataset, synthetic=finding.synthetic, size=size),
-            joint_words(curve, "all together: "),
-            *(
-                (verdict_sample(look, verdict), f"{verdict}: {fmt.count(n, 'specification')}")
-                for verdict, n in counted_verdicts(table)
-            ),
-        ],
-        panels=panels,
+        title=finding.claim.title, panels=panels, alt=curve_alt(curve), aligned=True,
+        words=["the same question under other defensible choices", source,
+               joint_words(curve, "all together: "), *counted],
         key=_key(verdict_axis(finding), look, usual=bool(table["usual"].any())),
-        alt=curve_alt(curve),
         synthetic=finding.synthetic,
-        aligned=True,
-    )
+    )  # fmt: skip
 
 
 def is_a_curve(curve: SpecificationCurve) -> bool:
@@ -150,13 +139,11 @@ def curve_data(curve: SpecificationCurve) -> pd.DataFrame:
     table.insert(1, "dataset", finding.dataset)
     table.insert(2, "synthetic", finding.synthetic)
     table.insert(3, "usual", is_usual(table))
+    median, strongest = (joint.p_median, joint.p_global) if joint else (math.nan, math.nan)
     return table.assign(
-        unit=estimate.unit,
-        margin=finding.margin,
-        confidence_level=estimate.confidence_level,
-        joint_p_median=math.nan if joint is None else joint.p_median,
-        joint_p_strongest=math.nan if joint is None else joint.p_global,
-    ).replace({None: np.nan})
+        unit=estimate.unit, margin=finding.margin, confidence_level=estimate.confidence_level,
+        joint_p_median=median, joint_p_strongest=strongest,
+    ).replace({None: np.nan})  # fmt: skip
 
 
 def shown(curve: SpecificationCurve) -> pd.DataFrame:
@@ -324,10 +311,10 @@ class ResidualPlot(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         finding = self.residuals.finding
-        panels = "; ".join(PANELS[x][2] for x in self.residuals.dots["panel"].unique())
-        dot = GROUPED if is_guarded(finding) else "a dot is a patient, or an assessment of one"
-        source = intervals.source_words(finding)
-        return f"{finding.claim.title}, residuals of the model: {panels}. Of these, {dot}. {source}"
+        seen = "; ".join(PANELS[x]["seen"] for x in self.residuals.dots["panel"].unique())
+        dot = GROUPED if is_guarded(finding) else "each dot is a patient or an assessment"
+        shown = f"{finding.claim.title}, residuals of the model: {seen}; {dot}. {IN_REPORTS}"
+        return f"{shown} {intervals.source_words(finding)}"
 
     @property
     def alt(self) -> str:
@@ -336,37 +323,34 @@ class ResidualPlot(Chart):
 
     def data(self) -> pd.DataFrame:
         """Return every number that is drawn."""
-        finding, dots = self.residuals.finding, self.residuals.dots[["panel", "arm", "x", "y"]]
-        dots = dots.assign(n=f"{THRESHOLD} or more" if is_guarded(finding) else "1")
-        return dots.assign(
-            claim=finding.claim.id, dataset=finding.dataset, synthetic=finding.synthetic
-        )
+        finding, dots = self.residuals.finding, self.residuals.dots.drop(columns="patient")
+        n = f"{THRESHOLD} or more" if is_guarded(finding) else "1"
+        return dots.assign(claim=finding.claim.id, dataset=finding.dataset,
+                           synthetic=finding.synthetic, n=n)  # fmt: skip
 
     def plan(self, look: Look) -> Plan:
         """Return the panels, two beside each other where there is room."""
         finding, panels = self.residuals.finding, self.residuals.dots["panel"].unique()
-        return Plan(
-            title=finding.claim.title, words=[intervals.estimate_words(finding)], alt=self.alt,
-            panels=[Panel(draw=partial(self._draw, x), height=RESIDUALS_HEIGHT) for x in panels],
-            synthetic=finding.synthetic, beside=True,
-        )  # fmt: skip
+        own = [Panel(draw=partial(self._draw, x), height=RESIDUALS_HEIGHT) for x in panels]
+        return Plan(title=finding.claim.title, words=[intervals.estimate_words(finding)],
+                    alt=self.alt, panels=own, beside=True, synthetic=finding.synthetic)  # fmt: skip
 
     def _draw(self, panel: str, ax: Axes, look: Look) -> None:
         every, claimed = self.residuals.dots, self.residuals.finding.claim.unit
         dots, arms = every[every["panel"] == panel], sorted(every["arm"].unique())
         sns.scatterplot(
-            dots, x="x", y="y", hue="arm", hue_order=arms, palette=[look.groups[5], look.groups[2]],
-            style="arm", style_order=arms, markers=["o", "^"], edgecolor=style.PART, legend=False,
-            s=look.pt(3.6) ** 2, linewidth=look.pt(0.35), clip_on=False, zorder=2, ax=ax,
+            dots, x="x", y="y", hue="arm", hue_order=arms, style="arm", style_order=arms, ax=ax,
+            palette=[look.groups[5], look.groups[2]][: len(arms)], markers=["o", "^"][: len(arms)],
+            s=look.pt(3.6) ** 2, edgecolor=style.PART, linewidth=look.pt(0.35), clip_on=False,
+            zorder=2, legend=False,
         )  # fmt: skip
         at, slope = dots["x"].mean(), float(panel == "quantile")
-        ax.axline((at, slope * at), slope=slope, color=style.INK, linestyle=style.DASHED,
-                  linewidth=look.pt(0.8), zorder=1)  # fmt: skip
+        ax.axline((at, slope * at), slope=slope, color=style.INK, linestyle=style.DASHED, zorder=1)
         numbers(ax, count=5)
         if panel == "arm":
             names = ["\n".join(wrap(arm, look.pt(1.1), look.letters)) for arm in arms]
             ax.set_xticks(dots.groupby("arm")["x"].mean().round(), names)
-        lying, upright, _ = (x.format(unit=claimed, of=unit(claimed).of or claimed)
-                             for x in PANELS[panel])  # fmt: skip
-        named = wrap(upright, look.pt(RESIDUALS_HEIGHT), look.letters)
-        ax.set(xlabel=lying, ylabel="\n".join(named))
+        units = {"unit": claimed, "of": unit(claimed).of or claimed}
+        upright = PANELS[panel]["upright"].format(**units)
+        ax.set_ylabel("\n".join(wrap(upright, look.pt(RESIDUALS_HEIGHT), look.letters)))
+        ax.set_xlabel(PANELS[panel]["lying"].format(**units))

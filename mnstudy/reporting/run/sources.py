@@ -26,7 +26,7 @@ from mnstudy.disclosure.tables import (
     shown_number,
 )
 from mnstudy.reporting.figures.chart import Chart
-from mnstudy.reporting.figures.plot import claim_charts, harms_chart, overview_charts, report_charts
+from mnstudy.reporting.figures.plot import charts_of, claim_charts, harms_chart, overview_charts
 from mnstudy.reporting.run.origin import claim_basis, cohort_basis, finding_basis
 from mnstudy.reporting.run.processes import ALONE, CachedCall, Done, Progress, Workers, quiet
 from mnstudy.reporting.tables.printed_table import PrintedTable, slug
@@ -465,10 +465,10 @@ def _with(source: EvidenceSource, whose: str | int, made: Mapping[Key, Any]) -> 
 def _cohort_pieces(cohort: Cohort, found: Findings, profile: str) -> dict[Key, CachedCall]:
     basis = cohort_basis(cohort)
     whole = (*basis, [finding_basis(f) for f in found], profile)
-    tables = partial(cohort_tables, profile=profile)
+    tables, in_report = partial(cohort_tables, profile=profile), partial(charts_of, report=True)
     charts: dict[Key, CachedCall] = {
         ("charts", f.claim.id): CachedCall(
-            "charts", (*basis, finding_basis(f)), report_charts, (cohort, f)
+            "charts", (*basis, finding_basis(f)), in_report, (cohort, f)
         )
         for f in found
         if f.estimate is not None

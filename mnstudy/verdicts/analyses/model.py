@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,7 @@ FEWEST_LEFT = 10  # patients over the columns of a model; fewer overfit
 UNSTRUCTURED = 10  # patients an arm, from which the visits have a covariance of any form
 FEWEST_DF = 4  # of Satterthwaite: with fewer, CR2 promises more than it keeps
 BROKEN = ("one_decides", "at_bound", "spreads_differ", "bends", "skewed")
+ASKED = ("rule", "margin", "comparison", "null", "holds")  # of a judge, beside the interval
 FAR, AT_BOUND, WIDER, COCHRAN, RARE = 4.0, 0.10, 2.0, 25.0, 0.01  # see ``broken_assumptions``
 COVARIATES = {"scar_type": "scar type", "baseline_severity": "severity", "clinic_id": "clinic"}
 # severity first: it drives the choice of treatment, depth and number of sessions
@@ -54,15 +56,8 @@ class Fitted:
 
     def layout(self, tested: str) -> Layout:
         """Return the rows, and which coefficient answers the claim."""
-        return Layout(
-            y=self.y,
-            design=self.design,
-            patients=self.patients,
-            sites=self.sites,
-            tested=tested,
-            ratio=_ratio(self.result),
-            fit=self.result,
-        )
+        same = {name: getattr(self, name) for name in ("y", "design", "patients", "sites")}
+        return Layout(**same, tested=tested, ratio=_ratio(self.result), fit=self.result)
 
 
 def _ratio(result: MixedFit | RobustFit) -> float:
@@ -439,16 +434,9 @@ def estimate(
     if null != 0:
         distance = (contrast.estimate - null) / contrast.std_error
         p = 2 * float(student.sf(abs(distance), contrast.df))
-    return Estimate(
-        **interval_of(contrast),
-        confidence_level=contrast.confidence_level,
-        std_error=contrast.std_error,
-        df=contrast.df,
-        p_value=p,
-        unit=unit,
-        how=how,
-        adjusted_for=tuple(adjusted),
-    )
+    own = {name: getattr(contrast, name) for name in ("confidence_level", "std_error", "df")}
+    named: dict[str, Any] = {"unit": unit, "how": how, "adjusted_for": tuple(adjusted)}
+    return Estimate(**interval_of(contrast), **own, p_value=p, **named)
 
 
 def answer(
@@ -472,15 +460,10 @@ def answer(
         found, adjusted = over.at_week(treated=1, reference=-1), over.adjusted
     engine = over.how if over else _engine_note(question, fitted.result)
     used = _adjusted(engine, adjusted)
+    said, unit = note(how, model=used) if how else used, question.claim.unit
     return Answer(
         holds=too_few(found) if question.engine == "robust" else (),
-        estimate=estimate(
-            found,
-            unit=question.claim.unit,
-            how=note(how, model=used) if how else used,
-            adjusted=adjusted,
-            null=null,
-        ),
+        estimate=estimate(found, unit=unit, how=said, adjusted=adjusted, null=null),
         comparison=question.comparison,
         n_patients=n_patients(frame),
         n_sites=n_sites(frame),
@@ -576,8 +559,8 @@ def broken_assumptions(question: Question, finding: Finding, layout: Layout) -> 
     if not isinstance(layout.fit, RobustFit):
         return []
     fit, tested, rows, broken = layout.fit, layout.tested, layout.fit.rows, []
+    patients = Count(n=finding.n_patients, noun="patient")
     if other := _without_one(question, finding, fit, tested):
-        patients = Count(n=finding.n_patients, noun="patient")
         broken.append(note("one_decides", patients=patients, verdict=other))
     broken += _at_bounds(question, layout)
     arms = rows.groupby(rows[tested].to_numpy())["residual"].agg(["std", "size"])
@@ -590,7 +573,6 @@ def broken_assumptions(question: Question, finding: Finding, layout: Layout) -> 
     own = rows.groupby(level=0)["residual"].mean().to_numpy()
     skewed = len(own) >= 8 and np.ptp(own) > 0 and skewtest(own).pvalue < RARE  # it needs eight
     if skewed and len(own) < COCHRAN * (skewness := float(skew(own, bias=False))) ** 2:
-        patients = Count(n=len(own), noun="patient")
         broken.append(note("skewed", skewness=skewness, patients=patients))
     return broken[:2]
 
@@ -605,8 +587,8 @@ def _without_one(question: Question, finding: Finding, fit: RobustFit, tested: s
     """Return another verdict that stands without the patient who moves the estimate most."""
     basis, moved = finding.simultaneous or finding.estimate, fit.influence[tested].abs()
     assert basis is not None
-    asked = {name: getattr(finding, name) for name in ("rule", "margin", "comparison", "holds")}
-    with suppress(ValueError):  # nothing can be estimated without that patient
+    asked = {name: getattr(finding, name) for name in ASKED}
+    with suppress(ValueError, NotTestable):  # there is no estimate without that patient
         others = _again(question, fit.rows.drop(index=moved.idxmax()), fit.names)
         left = others.contrast(tested, confidence_level=basis.confidence_level)
         far = moved.max() > FAR / math.sqrt(fit.n_groups) * left.std_error
@@ -635,7 +617,7 @@ def _at_bounds(question: Question, layout: Layout) -> Iterator[Note]:
 def _bend(question: Question, fit: RobustFit, tested: str) -> Iterator[Note]:
     x = fit.rows[tested] - fit.rows[tested].mean()
     if tested in ("slope", "within") and x.nunique() > 2:
-        with suppress(ValueError):  # the square is a combination of the other columns
+        with suppress(ValueError, NotTestable):  # the square is a combination of the other columns
             bent = _again(question, fit.rows.assign(bend=x**2), [*fit.names, "bend"]).coefficients
             slope, curve = bent.loc[[tested, "bend"], "estimate"]
             first, last = slope + 2 * curve * x.quantile([0.1, 0.9])

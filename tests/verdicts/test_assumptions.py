@@ -1,0 +1,254 @@
+"""What is said where an assumption is visibly broken, and what is drawn of the residuals."""
+
+import collections
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from made_sheets import asked, faces, site, split, two_arms, visits
+
+import mnstudy as mn
+from mnstudy.disclosure import guarded_finding
+from mnstudy.disclosure.displays import guarded_display
+from mnstudy.reporting.figures.plot import charts_of
+from mnstudy.verdicts.analyses.model import BROKEN
+from mnstudy.verdicts.displays.points import points
+from mnstudy.verdicts.displays.residuals import residuals
+
+CLAIM = {"two": "reduces-scarring", "one": "reduces-scarring", "slope": "deeper-more-collagen"}
+
+
+def arms(treated, reference=()):
+    rows = [site(i, improvement_score=float(x)) for i, x in enumerate(treated)]
+    rows += [
+        site(500 + i, "untreated", improvement_score=float(x)) for i, x in enumerate(reference)
+    ]
+    return pd.DataFrame(rows)
+
+
+def doses(n, response, seed=5):
+    rng = np.random.default_rng(seed)
+    depth = np.linspace(0.5, 2.5, n)
+    noise = rng.normal(0, 4, n)
+    return pd.DataFrame(
+        [
+            site(i, improvement_score=20.0) | {"needle_depth_mm": d, "collagen_change_percent": v}
+            for i, (d, v) in enumerate(zip(depth, response(depth) + noise, strict=True))
+        ]
+    )
+
+
+def normal(n, mean, spread):
+    """Return values that lie as a normal distribution has them."""
+    from scipy.stats import norm
+
+    return mean + spread * norm.ppf((np.arange(n) + 0.5) / n)
+
+
+def said(sheet, claim="reduces-scarring", **study):
+    _, finding = asked(sheet, claim, **study)
+    assert finding.estimate is not None
+    return [note for note in finding.remarks if note.kind in BROKEN]
+
+
+def kinds(*given, **study):
+    return [note.kind for note in said(*given, **study)]
+
+
+def test_nothing_is_said_of_clean_sheets():
+    assert kinds(arms(normal(20, 30, 12), normal(20, 5, 12))) == []
+    assert kinds(arms(normal(20, 30, 12))) == []
+    assert kinds(visits(), "more-sessions") == []
+    assert kinds(doses(40, lambda d: 20 * d), "deeper-more-collagen") == []
+    _, finding = split(faces())
+    assert not any(note.kind in BROKEN for note in finding.remarks)
+
+
+def test_spreads_that_differ_are_named_with_their_ratio_and_the_wider_arm():
+    (note,) = said(arms(normal(20, 30, 25), normal(20, 5, 5)))
+    assert note.kind == "spreads_differ"
+    assert (note["arm"], note["factor"]) == ("treated", pytest.approx(5))
+    assert "5.0 times as widely in the treated arm" in str(note)
+    assert "allows for it" in str(note)
+    (note,) = said(arms(normal(20, 30, 5), normal(20, 5, 25)))
+    assert note["arm"] == "reference"
+    assert kinds(arms(normal(20, 30, 9), normal(20, 5, 5))) == []  # less than twice
+
+
+def test_values_at_the_end_of_the_scale_are_counted():
+    clipped = np.minimum(normal(40, 90, 20), 100)
+    (note, *_) = said(arms(clipped, normal(40, 20, 20)))
+    n = int((clipped == 100).sum())
+    assert note.kind == "at_bound"
+    assert str(note["values"]) == f"{n} of 80 values"
+    assert "highest that the scale allows (100 percent)" in str(note)
+    few = np.append(normal(36, 40, 10), [100] * 4)
+    assert "at_bound" not in kinds(arms(few))  # four of forty are no more than a tenth
+
+
+def test_fewer_than_five_values_at_the_end_tell_of_nobody():
+    few = np.append(normal(16, 80, 5), [100] * 4)
+    assert "at_bound" not in kinds(arms(few))
+
+
+def test_the_lowest_pain_and_the_scale_of_a_change_are_bounds_too():
+    pain = arms(normal(30, 30, 10)).assign(pain_score=[0.0] * 12 + [2.0, 3.0] * 9)
+    (note, *_) = said(pain, "little-pain")
+    assert (note.kind, note["end"], note["bound"]) == ("at_bound", "lowest", 0)
+    sheet = pd.concat(
+        [
+            arms([0.0] * 30).assign(session_count=0, weeks=0, texture_score=5.0),
+            arms(normal(30, 30, 5)).assign(
+                weeks=12, texture_score=[10.0] * 9 + list(np.linspace(6, 9, 21))
+            ),
+        ]
+    )
+    (note, *_) = said(sheet, "smooths-texture")
+    assert (note.kind, str(note["values"])) == ("at_bound", "9 of 30 values")
+
+
+def test_skewed_results_of_few_are_held_against_ranks_and_of_many_are_not():
+    values = np.exp(normal(20, 0, 1)) * 10
+    (note,) = said(arms(values))
+    assert note.kind == "skewed"
+    assert note["skewness"] > 2
+    assert "ranks" in str(note)
+    assert str(note["patients"]) == "20 patients"
+    many = 10 * np.exp(normal(300, 0, 0.5))
+    assert kinds(arms(many)) == []
+
+
+def test_a_bent_line_is_told_with_both_slopes():
+    (note, *_) = said(doses(40, lambda d: 40 * np.log(d)), "deeper-more-collagen")
+    assert note.kind == "bends"
+    assert note["first"] > 2 * note["last"]
+    assert "needle depth mm" in str(note)
+
+
+def test_one_patient_who_decides_is_told_of_but_not_who():
+    sheet = arms([*normal(14, 13.5, 4), -70.0])
+    cohort, finding = asked(sheet, "reduces-scarring")
+    note = next(n for n in finding.remarks if n.kind == "one_decides")
+    _, without = asked(sheet[sheet["improvement_score"] > -70], "reduces-scarring")
+    assert (finding.verdict, note["verdict"]) == ("inconclusive", without.in_full)
+    assert without.in_full != finding.in_full
+    assert not any(name in str(note) for name in cohort.data["patient_id"])
+
+
+def test_two_sentences_at_most_and_no_small_count_when_guarded():
+    values = np.minimum(np.append(normal(18, 60, 40), [100] * 6), 100)
+    sheet = arms(values, np.append(normal(20, 5, 3), 60.0))
+    _, finding = asked(sheet, "reduces-scarring")
+    broken = [n for n in finding.remarks if n.kind in BROKEN]
+    assert len(broken) == 2
+    shown = [n for n in guarded_finding(finding).remarks if n.kind in BROKEN]
+    assert shown == broken  # no count in them is small
+
+
+def test_the_rows_of_a_mixed_model_are_not_looked_at():
+    cohort = mn.load("published_patients")
+    for finding in mn.evaluate(cohort, ["reduces-scarring", "more-sessions"]):
+        assert residuals(cohort, finding) is None
+        assert not any(n.kind in BROKEN for n in finding.remarks)
+
+
+def test_dots_of_two_arms_are_those_of_statsmodels():
+    sheet = two_arms()
+    cohort, finding = asked(sheet, "reduces-scarring")
+    dots = residuals(cohort, finding).dots
+    arm = sheet["treatment"].eq("needling").astype(float)
+    ols = sm.OLS(sheet["improvement_score"], sm.add_constant(arm)).fit().get_influence()
+    assert set(dots["panel"]) == {"fitted", "quantile", "arm", "influence"}
+    for panel in ("fitted", "quantile", "arm"):
+        own = dots.loc[dots["panel"] == panel, "y"]
+        np.testing.assert_allclose(np.sort(own), np.sort(ols.resid_studentized_internal))
+    moved = dots.loc[dots["panel"] == "influence", "y"]
+    theirs = ols.results.params[1] - ols.params_not_obsi[:, 1]
+    np.testing.assert_allclose(np.sort(moved), np.sort(theirs), atol=1e-9)
+    assert not set(dots["patient"].astype(str)) & set(sheet["patient_id"])
+
+
+@pytest.mark.parametrize("n", [(13, 12), (23, 9), (7, 6)])
+def test_of_a_real_cohort_dots_are_the_groups_that_the_other_charts_show(n):
+    cohort, finding = asked(two_arms(*n), "reduces-scarring")
+    exact, shown = residuals(cohort, finding), guarded_display(residuals(cohort, finding))
+    assert set(shown.dots["panel"]) == {"fitted", "quantile", "arm"}
+    groups = guarded_display(points(cohort, finding)).arms
+    spread = {}
+    for arm in groups:  # standardised residuals are the values, shifted and scaled within an arm
+        for panel in ("fitted", "quantile", "arm"):
+            dots = shown.dots[shown.dots["panel"].eq(panel) & shown.dots["arm"].eq(arm.label)]
+            own = dots["y"].sort_values()
+            assert len(own) == len(arm.values)
+            if len(own) > 1:
+                line = np.polyfit(arm.values, own, 1)
+                np.testing.assert_allclose(np.polyval(line, arm.values), own, atol=1e-9)
+                spread.setdefault(arm.label, []).append(line[0])
+    assert all(np.ptp(own) < 1e-9 for own in spread.values())
+    assert len(exact.dots) > 5 * len(shown.dots)
+
+
+def test_a_cohort_of_fewer_than_five_in_reach_shows_no_dot():
+    cohort, finding = asked(visits(patients=9), "more-sessions")
+    shown = guarded_display(residuals(cohort, finding))
+    assert shown.dots.groupby("panel").size().to_dict() == {"fitted": 1, "quantile": 1}
+    assert "patient_id" not in shown.dots
+
+
+@pytest.mark.parametrize("synthetic", [False, True])
+def test_the_figure_draws_each_panel_and_tells_no_patient(synthetic):
+    for sheet, claim, panels in (
+        (two_arms(), "reduces-scarring", 4 if synthetic else 3),
+        (visits(30), "more-sessions", 3 if synthetic else 2),
+        (arms(normal(20, 30, 12)), "reduces-scarring", 2 if synthetic else 1),
+    ):
+        cohort, finding = asked(sheet, claim, synthetic=synthetic)
+        chart = next(c for c in charts_of(cohort, finding) if c.key.startswith("residuals/"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for width in ("column", "full"):
+                picture = chart.draw(width=width)
+                assert len(picture.axes) == panels
+                assert all(ax.get_ylabel() for ax in picture.axes)
+        data = chart.data()
+        assert "patient" not in data
+        assert set(data["n"]) == {"1" if synthetic else "5 or more"}
+        assert f"{finding.n_patients} patients" in chart.caption
+        assert ("a patient or an assessment" in chart.caption) == synthetic
+
+
+def test_a_report_has_residuals_of_primary_claims_and_of_broken_ones():
+    def drawn(sheet, **study):
+        found = charts_of(*asked(sheet, "reduces-scarring", **study), report=True)
+        return any(chart.key.startswith("residuals/") for chart in found)
+
+    clean, broken = two_arms(20, 20), arms(normal(20, 30, 25), normal(20, 5, 5))
+    assert kinds(clean) == []
+    assert not drawn(clean)
+    assert drawn(clean, plan={"primary": ["reduces-scarring"]})
+    assert drawn(broken)
+
+
+def some_study(name, n, rng):
+    """Return a clean study of which the truth lies anywhere about its margin."""
+    if name == "slope":
+        depth, noise = rng.uniform(0.5, 2.5, n), rng.normal(0, 12, n)
+        effect = rng.uniform(-5, 30)
+        return doses(n, lambda _: 0).assign(
+            needle_depth_mm=depth, collagen_change_percent=20 + effect * depth + noise
+        )
+    mean = rng.uniform(-5, 35)
+    return arms(rng.normal(mean, 12, n), rng.normal(0, 12, n) if name == "two" else ())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [10, 25, 60])
+@pytest.mark.parametrize("name", CLAIM)
+def test_chance_gives_a_sentence_in_few_clean_studies(name, n):
+    trials, found = 200, collections.Counter()
+    for seed in range(trials):
+        sheet = some_study(name, n, np.random.default_rng([seed, n]))
+        found.update(kinds(sheet, CLAIM[name]))
+    assert max(found.values(), default=0) <= 0.05 * trials, found
