@@ -221,7 +221,7 @@ def test_the_dictionary_lists_every_column():
 @pytest.mark.parametrize(
     ("study", "words"),
     [
-        ({"design": "crossover"}, "one of single_arm"),
+        ({"design": "cohort"}, "one of single_arm"),
         ({"desing": "parallel"}, "a known key"),
         ({"randomised": "yes"}, "true or false"),
         ({"plan": {"confidence_level": 95}}, "between 0.5 and 1"),

@@ -178,7 +178,7 @@ def test_captions_say_how_many_and_how(charts):
     assert "within patients: 3.8 (3.3 to 4.4) points per session" in dose
     assert "confounding by indication" in dose
     assert "95 % Wilson" in responders
-    assert "patients with both sides known" in responders
+    assert "patients with both known" in responders
     assert "Turnbull" in waiting
     assert "its margin, 50 percent" in waiting
     assert "exact (Clopper-Pearson) 95 % limits" in harms

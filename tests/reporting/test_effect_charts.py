@@ -197,8 +197,8 @@ def test_adjusted_estimates_say_that_the_dots_are_not(demo):
 
 
 def test_unpaired_sites_are_counted(charts):
-    assert "2 sites without the other side" in charts["pairs", "pairs", True].caption
-    assert "<5 sites without the other side" in charts["pairs", "pairs", False].caption
+    assert "2 sites without the other arm" in charts["pairs", "pairs", True].caption
+    assert "<5 sites without the other arm" in charts["pairs", "pairs", False].caption
 
 
 def test_small_cells_are_dotted_and_empty_in_the_data(charts):

@@ -17,6 +17,7 @@ from mnstudy.cohort.schema.problems import (
     key_problem,
     row_problems,
 )
+from mnstudy.cohort.study.design import ARMS
 from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import UNIT, is_baseline
 from mnstudy.words.notes import Note, note
@@ -48,7 +49,9 @@ def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem],
     renamed, assumed = _room_for_improvement(renamed)
     if raw.empty:
         problems.append(Problem(rule="at least one row of data", remedy="the sheet has no rows"))
-    problems += [_missing(c) for c in columns().values() if c.core and c.name not in renamed]
+    crossed = ["period"] if study.design == "crossover" else []
+    needed = [c for c in columns().values() if c.core or c.name in crossed]
+    problems += [_missing(c) for c in needed if c.name not in renamed]
     problems += privacy.identifying_headers(renamed, known=list(columns()))
     problems += privacy.identifying_names(study.arms)
     measures, strange = _measures(raw, renamed, study)
@@ -58,13 +61,16 @@ def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem],
         data[spec.name], found = column(renamed[spec.name], spec, study)
         problems += found
     data, notes = _defaults(data, study)
-    notes = [*assumed, *notes]
+    data, units = _each_period_a_site(data, study)
+    notes = [*assumed, *notes, *units]
     problems += [*_out_of_range(data, measures), *scale_scores.out_of_range(data)]
+    problems += _undeclared_crossover(data, study)
     if not any(p.row is None for p in problems):
         data, converted = scale_scores.derive(data)
         notes += converted
         problems += privacy.identifying_ids(data["patient_id"])
         problems += [problem for rule in _RULES for problem in rule(data)]
+        problems += _period_problems(data, study)
         problems += _plan_problems(data, study)
     problems.sort(key=lambda p: (-1 if p.row is None else p.row, p.column, p.rule))
     return data.reset_index(drop=True), problems, notes
@@ -108,10 +114,10 @@ def _measures(
 
 
 def _missing(spec: ColumnSpec) -> Problem:
-    remedy = (
-        f"add it ({spec.rule}; cells may be empty), or name yours under [columns] in study.toml"
-    )
-    return Problem(column=spec.name, rule="a core column", remedy=remedy)
+    rule = "a core column" if spec.core else "a column of a crossover"
+    may = "; cells may be empty" if spec.core else ", for each treatment of a patient in turn"
+    remedy = f"add it ({spec.rule}{may}), or name yours under [columns] in study.toml"
+    return Problem(column=spec.name, rule=rule, remedy=remedy)
 
 
 def _present(frame: pd.DataFrame) -> Iterator[ColumnSpec]:
@@ -207,6 +213,104 @@ def _baseline_is_zero(data: pd.DataFrame) -> list[Problem]:
     bad = is_baseline(data) & data["improvement_score"].fillna(0).ne(0)
     remedy = "improvement is measured from baseline: write 0 or leave it empty"
     return row_problems(data["improvement_score"], bad, "0 at baseline", remedy)
+
+
+def _each_period_a_site(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Note]]:
+    """Name the sites of a crossover apart by period: what was assessed is a period of a patient."""
+    if study.design != "crossover" or "period" not in data:
+        return data, []
+    said = [] if "sequence" in data else [note("sequence_read_off")]
+    if data["period"].groupby([data[c] for c in UNIT]).nunique().le(1).all():
+        return data, said
+    named = data["site_id"] + ", period " + data["period"].astype("str")
+    named = named.where(data["period"].notna(), data["site_id"])
+    return data.assign(site_id=named), [note("period_a_site"), *said]
+
+
+def _period_problems(data: pd.DataFrame, study: Study) -> list[Problem]:
+    """List what is wrong with the periods and sequences of a crossover."""
+    if study.design != "crossover":
+        return []
+    rows = _arms(data, study)
+    remedy = "write 1, 2, ... in the order of the patient's treatments"
+    empty = rows["period"].isna()
+    problems = row_problems(rows["period"], empty, "a period in every row", remedy)
+    rows = rows[~empty]
+    if "sequence" in data:
+        problems += _sequence_problems(rows)
+    elif rows["arm"].isna().any():
+        remedy = "add it: the order of treatments assigned to the patient (AB, needling first, ...)"
+        rule = "a sequence where a treatment is not known: the order cannot be read off"
+        problems += column_problems(["sequence"], rule, remedy)
+    return [*problems, *_order_problems(rows), *_weeks_run_on(data)]
+
+
+def _arms(data: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return the period, sequence and arm of each row: what was assigned, in words."""
+    given = dict.fromkeys([*ARMS, *study.randomised_by])
+    words = data[[c for c in given if c in data and c not in ("period", "sequence")]]
+    words = words.astype("object").fillna("none").astype("str")
+    arm = words.agg(lambda row: " ".join(w for w in row if w != "none"), axis=1)
+    named = {"arm": arm.where(data["treatment"].notna()), "sequence": data.get("sequence")}
+    return data[[*UNIT, "period"]].assign(**named)
+
+
+def _undeclared_crossover(data: pd.DataFrame, study: Study) -> list[Problem]:
+    """Ask about treatments that most patients with several got in periods of their own."""
+    if study.design == "crossover" or not {"patient_id", "period"} <= set(data):
+        return []
+    rows = _arms(data, study)
+    arms = rows.groupby("patient_id")["arm"].nunique()
+    at_once = rows.groupby(["patient_id", "period"])["arm"].nunique().groupby("patient_id").max()
+    several = arms.index[arms > 1]
+    if 2 * int((at_once.reindex(several) == 1).sum()) <= len(several):
+        return []
+    remedy = 'write design = "crossover" into study.toml (with carry_over = false after a wash-out)'
+    remedy += ", or leave the column out if it is something else"
+    return column_problems(["period"], "the same for the treatments of a patient", remedy)
+
+
+def _sequence_problems(rows: pd.DataFrame) -> list[Problem]:
+    """List periods without a sequence, patients with two, and treatments that are not in it."""
+    sequence = rows["sequence"]
+    remedy = "write the order of treatments assigned to the patient, the same in all her rows"
+    first = sequence.groupby(rows["patient_id"]).transform("first")
+    bad = sequence.isna() | (sequence != first)
+    problems = row_problems(sequence, bad, "one sequence a patient, in every period", remedy)
+    place = [sequence, rows["period"]]
+    usual = rows["arm"].groupby(place).transform(lambda arms: next(iter(arms.mode()), None))
+    remedy = "most of this sequence got " + usual.astype("str") + " in this period: correct the "
+    remedy += "treatment or the sequence; another order is a sequence of its own"
+    other = ~bad & rows["arm"].notna() & usual.notna() & (rows["arm"] != usual)
+    other &= ~rows.duplicated(["patient_id", "period"])
+    rule = "the treatment of the sequence in this period"
+    return problems + row_problems(rows["arm"].rename("treatment"), other, rule, remedy)
+
+
+def _order_problems(rows: pd.DataFrame) -> list[Problem]:
+    """List two treatments in one period, and one treatment in all periods of a patient."""
+    known = rows[rows["arm"].notna()].drop_duplicates([*UNIT, "period"])
+    first = known.groupby(["patient_id", "period"])["arm"].transform("first")
+    remedy = "another site of the patient got " + first + ": correct the period or the treatment"
+    arm = known["arm"].rename("treatment")
+    problems = row_problems(arm, known["arm"] != first, "one treatment in each period", remedy)
+    same = known.groupby("patient_id")[["arm", "period"]].transform("nunique")
+    bad = same["arm"].eq(1) & same["period"].gt(1) & ~known["patient_id"].duplicated(keep="last")
+    remedy = "correct the treatment or the period; whoever really had one treatment throughout "
+    remedy += "cannot be compared with herself: keep one period of her rows"
+    return problems + row_problems(arm, bad, "another treatment in another period", remedy)
+
+
+def _weeks_run_on(data: pd.DataFrame) -> list[Problem]:
+    """Ask about weeks that every patient has only later ones of in a later period."""
+    if "weeks" not in data or data["weeks"].isna().all():
+        return []
+    ends = data.groupby(["patient_id", "period"])["weeks"].agg(["min", "max"]).reset_index()
+    later = ends["min"] > ends.groupby("patient_id")["max"].shift()
+    if not later[ends["patient_id"].duplicated()].all() or not later.any():
+        return []
+    remedy = "subtract the week in which the period of the patient began"
+    return column_problems(["weeks"], "counted from the start of each period", remedy)
 
 
 def _plan_problems(data: pd.DataFrame, study: Study) -> list[Problem]:

@@ -133,11 +133,13 @@ def _in_micrometres(cells: pd.Series) -> bool:
 
 def study_text(sheet: Path, proposals: list[Proposal]) -> str:
     """Write the proposed study file; what has to be decided by a person is left as a comment."""
+    crossed = any(p.column == "period" for p in proposals)
+    design = "crossover" if crossed else "single_arm"
     quoted = json.dumps  # a JSON string is a TOML basic string
     lines = [
         "# Proposed by looking at the sheet: correct it, then run: mnstudy validate study.toml",
         f"title = {quoted(sheet.stem, ensure_ascii=False)}",
-        '# design = "single_arm"          # single_arm, parallel, split_body or registry',
+        f'# design = "{design}"          # single_arm, parallel, split_body, crossover or registry',
         "randomised = false",
         'assessor = "unclear"              # blinded, unblinded, self or unclear',
         f"file = {quoted(sheet.name, ensure_ascii=False)}",

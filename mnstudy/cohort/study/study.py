@@ -28,7 +28,7 @@ _MEASURE_KEYS = ("kind", "unit", "low", "high", "meaning")
 _TAKEN = ("before", "change", "end", "late", "left", "right", "n_assessments", "later_unknown")
 # the end _not and the depths are words of the arms of a claim
 _MEASURE_NAME = re.compile(r"(?!needle_depth_)[a-z][a-z0-9_]*(?<!_not)")
-DESIGNS = ("single_arm", "parallel", "split_body", "registry")
+DESIGNS = ("single_arm", "parallel", "split_body", "crossover", "registry")
 ASSESSORS = ("blinded", "unblinded", "self", "unclear")
 _PLAIN = {
     "title": str, "design": str, "randomised": bool, "randomised_by": list, "assessor": str,
@@ -96,6 +96,11 @@ class Study:
     specifications: Mapping[str, Sequence[str]] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
     truth: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def within_patients(self) -> bool:
+        """True where a patient gets both treatments: on two sites, or one after the other."""
+        return self.design in ("split_body", "crossover")
 
     @property
     def plan_sha256(self) -> str:

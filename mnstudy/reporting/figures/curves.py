@@ -237,7 +237,7 @@ class ResponderPlot(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         curve, level = self.curve, fmt.level(self.curve.confidence_level)
-        who = "patients with both sides known" if curve.paired else "patients"
+        who = "patients with both known" if curve.paired else "patients"
         how = f"{level} Newcombe intervals{', for pairs' if curve.paired else ''}"
         below = f"Below: {' minus '.join(curve.arms)}, {how}, not adjusted."
         return _sentences(

@@ -106,7 +106,7 @@ def _sizes(found: Harms) -> str:
 def _difference_words(found: Harms, level: str) -> str:
     if found.differences.empty:
         return f"No differences: {found.no_difference}." if len(found.arms) > 1 else ""
-    how = ", the same patients on both sides" if found.differences["paired"].any() else ""
+    how = ", the same patients in both groups" if found.differences["paired"].any() else ""
     hidden = found.differences["difference"].isna().any()
     return (
         f"Differences: {found.arms[0]} minus {found.arms[1]}, {level} Newcombe intervals{how}, "

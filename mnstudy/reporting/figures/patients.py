@@ -152,7 +152,7 @@ class PointPlot(Chart):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairPlot(Chart):
-    """Both sides of the patients of a split body."""
+    """Both arms of the patients of a split body or a crossover."""
 
     pairs: Pairs
 
@@ -166,10 +166,10 @@ class PairPlot(Chart):
         """What is shown, of how many, by which method."""
         pairs, finding = self.pairs, self.pairs.finding
         line = "each thin line is a patient" if pairs.single else PAIRED
-        several = ", a side with several sites at their mean" if pairs.several else ""
+        several = ", an arm with several sites at their mean" if pairs.several else ""
         adjusted = " The lines are not adjusted, the estimate is." if pairs.adjusted else ""
         return (
-            f"{finding.claim.title}: {pairs.outcome} on both sides of the body, "
+            f"{finding.claim.title}: {pairs.outcome} in both arms of each patient, "
             f"{pairs.n_pairs} complete pairs; {line}{several}, the heavy line joins "
             f"the means of all pairs. {self._left_out()}{intervals.source_words(finding)}{adjusted}"
         )
@@ -180,7 +180,7 @@ class PairPlot(Chart):
         pairs = self.pairs
         ends = [f"{label} {_short(x)}" for label, x in zip(pairs.labels, pairs.means, strict=True)]
         return (
-            f"Lines from one side to the other, beside an interval. {_whose(pairs.finding)}: "
+            f"Lines from one arm to the other, beside an interval. {_whose(pairs.finding)}: "
             f"{pairs.n_pairs} pairs, means {' and '.join(ends)}; "
             f"difference {intervals.estimate_words(pairs.finding)}."
         )
@@ -208,7 +208,7 @@ class PairPlot(Chart):
     def _left_out(self) -> str:
         n = self.pairs.n_unpaired
         sites = "site" if n == "1" else "sites"
-        return f"Not drawn, but in the estimate: {n} {sites} without the other side. " if n else ""
+        return f"Not drawn: {n} {sites} without the other arm. " if n else ""
 
 
 def _slope_of(finding: Finding) -> str:

@@ -57,7 +57,7 @@ DROPOUTS = {
 
 KINDS = {
     "points": "the points behind the estimate",
-    "pairs": "the two sides of each patient",
+    "pairs": "both arms of each patient",
     "course": "the course of single patients",
     "grades": "how grades moved",
     "dose": "the dose curve",

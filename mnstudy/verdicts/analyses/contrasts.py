@@ -48,7 +48,7 @@ def arm_contrast(question: Question) -> Answer:
     means = arm_means(question, [treated, reference], SCORE, over)
     return replace(
         answer,
-        n_missing=missing,
+        n_missing=answer.n_missing + missing,
         parts=(*answer.parts, *means),
         remarks=(*answer.remarks, *classes(both, arm, SCORE), *question.indication),
     )
@@ -77,7 +77,7 @@ def over_visits(
     sites = pd.concat(arms, ignore_index=True).assign(treated=treated)
     question, _ = question.by_clinic(sites, treated)
     usual = question.choices.engine is None and question.engine == "robust"
-    if not usual or question.allocated is not None:
+    if not usual or question.crossover or question.allocated is not None:
         return None
     sites["lost"] = sites[outcome].isna()
     rows = rows.loc[rows[outcome].notna(), [*UNIT, "visit", outcome]]
@@ -121,9 +121,12 @@ def contrast(
         design[column] = frame[column] - frame[column].mean()
     paired = _pairs(frame, base["treated"])
     question.require_declared_design(paired)
-    within = question.cohort.study.design == "split_body"
+    few = question.few_in_order(frame, base["treated"])
+    within = question.cohort.study.within_patients
+    if question.crossover:
+        design, used = design.join(model.indicators(frame["period"])), [*used, "period"]
     if within and question.engine == "robust":
-        fitted = model.paired(question, frame, frame[outcome], design)
+        fitted = model.within_patients(question, frame, frame[outcome], design)
     else:
         fitted = model.fit(question, frame, frame[outcome], design)
     parts, reached = responders(question, frame, base["treated"], outcome)
@@ -131,14 +134,19 @@ def contrast(
     remarks = [note("within_person", patients=both)] if paired else []
     left, open_ = model.left_out(question, frame, names, used)
     remarks += [*reached, *left, *_lost_but_seen(over)]
-    if paired and within:
+    single = Count(n=n_patients(frame) - paired, noun="patient")
+    if question.crossover:
+        remarks += [note("one_period_only", patients=single)] if single.n else []
+    elif paired and within:
         remarks += sides(frame, base["treated"], outcome)
-    how = "pairs" if within and question.engine == "robust" else ""
+    usual = "within_patients" if question.crossover else "pairs"
+    how = usual if within and question.engine == "robust" else ""
     behind = frame[_with_both(frame, base["treated"])] if how else frame
     used = [*used, *baseline]
     answer = model.answer(question, fitted, behind, "treated", how, adjusted=used, over=over)
-    holds = (*answer.holds, *question.carried_over, *open_, *alone)
-    return replace(answer, parts=parts, remarks=tuple(remarks), holds=holds)
+    holds = (*few, *answer.holds, *question.carried_over, *open_, *alone)
+    gone = question.never_seen(frame) if question.crossover else 0
+    return replace(answer, parts=parts, remarks=tuple(remarks), holds=holds, n_missing=gone)
 
 
 def _lost_but_seen(over: model.OverVisits | None) -> list[Note]:
@@ -219,7 +227,7 @@ def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome:
     reached = [
         frame.loc[arm == side].groupby("patient_id")[SCORE].mean() >= least for side in (1, 0)
     ]
-    paired = question.cohort.study.design == "split_body"
+    paired = question.cohort.study.within_patients
     if paired:
         both = reached[0].index.intersection(reached[1].index)
         reached = [side[both] for side in reached]
@@ -235,14 +243,16 @@ def responders(question: Question, frame: pd.DataFrame, arm: pd.Series, outcome:
         **interval_of(found, 100),
     )
     treated, reference = (Count(n=int(r.sum()), of=len(r), noun="patient") for r in reached)
+    # a number needed to treat speaks of a cause
+    needed = question.comparison == "randomised" and not question.crossover
+    unadjusted = "period_not_adjusted" if question.crossover else "not_adjusted"
     said = note(
         "responders",
         least=least,
         treated=treated,
         reference=reference,
         difference=fmt.ends(part),
-        # a number needed to treat speaks of a cause
-        rest=_needed(nnt(found)) if question.comparison == "randomised" else note("not_adjusted"),
+        rest=_needed(nnt(found)) if needed else note(unadjusted),
     )
     return (part,), (said,)
 
@@ -311,7 +321,7 @@ def grades(question: Question, treated: pd.DataFrame, control: pd.DataFrame) -> 
     better = int((gained[0] >= 1).sum())
     patients = Count(n=better, of=len(gained[0]), noun="patient")
     remarks = (note("better_by_a_grade", patients=patients),)
-    if len(gained[1]) < MIN_PATIENTS or question.cohort.study.design == "split_body":
+    if len(gained[1]) < MIN_PATIENTS or question.cohort.study.within_patients:
         return (), remarks
     level = question.confidence_level
     chance = probability_of_superiority(*gained, paired=False, confidence_level=level)

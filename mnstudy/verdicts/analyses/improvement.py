@@ -150,7 +150,7 @@ def _controlled(
     graded, in_grades = contrasts.grades(question, treated, control)
     return replace(
         answer,
-        n_missing=missing,
+        n_missing=answer.n_missing + missing,
         parts=(
             *answer.parts,
             *other,

@@ -106,14 +106,17 @@ def robust_fit(
     columns = design.to_numpy(dtype="float64")
     counts = np.unique(columns, axis=0, return_counts=True)[1]
     welch = len(counts) == columns.shape[1] and counts.min() > 1 and patients.is_unique
-    return cluster_robust(
-        y.to_numpy(),
-        columns,
-        patients.to_numpy(),
-        names=list(design.columns),
-        df="welch" if welch else "satterthwaite",
-        confidence_level=question.confidence_level,
-    )
+    try:
+        return cluster_robust(
+            y.to_numpy(),
+            columns,
+            patients.to_numpy(),
+            names=list(design.columns),
+            df="welch" if welch else "satterthwaite",
+            confidence_level=question.confidence_level,
+        )
+    except ValueError as error:
+        raise NotTestable(note("not_fitted", error=str(error))) from error
 
 
 def paired(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> Fitted:
@@ -131,12 +134,35 @@ def paired(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.Dat
         raise NotTestable(note("all_the_same"))
     one = pd.DataFrame({"treated": 1.0}, index=apart.index)
     columns = pd.concat([one, apart[independent(one.to_numpy(), apart)]], axis=1)
-    try:
-        result = robust_fit(question, difference, columns, apart.index.to_series())
-    except ValueError as error:
-        raise NotTestable(note("not_fitted", error=str(error))) from error
+    result = robust_fit(question, difference, columns, apart.index.to_series())
     patients, sites = frame["patient_id"], frame["site_id"]
     return Fitted(result=result, y=y, design=design, patients=patients, sites=sites)
+
+
+def within_patients(
+    question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame
+) -> Fitted:
+    """Fit differences within patients; of a crossover of more periods than two, deviations.
+
+    Of two sides see ``paired``. Of two periods the estimate is half the difference between the
+    sequences in their mean period difference, each sequence with a spread of its own (Welch; Senn
+    2002, Cross-over Trials in Clinical Research, chapter 3, doi 10.1002/0470854596). Of more, least
+    squares on arm, periods and an effect of each patient, taken out by subtracting her means (CR2
+    is the same: Pustejovsky & Tipton 2018, doi 10.1080/07350015.2016.1247004). Patients with one
+    arm only are left out.
+    """
+    if design.filter(like="period=").shape[1] < 2:
+        return paired(question, frame, y, design)
+    patients = frame["patient_id"]
+    both = design["treated"].groupby(patients).transform("nunique").eq(2)
+    own, rows = patients[both], design.assign(_outcome=y.astype("float64"))[both]
+    apart = rows - rows.groupby(own).transform("mean")
+    values, treated = apart.pop("_outcome"), apart[["treated"]]
+    others = apart[independent(treated.iloc[:, :0], apart.drop(columns=["reference", "treated"]))]
+    if not independent(others, treated):
+        raise NotTestable(note("one_order"))
+    result = robust_fit(question, values, pd.concat([treated, others], axis=1), own)
+    return Fitted(result=result, y=y, design=design, patients=patients, sites=frame["site_id"])
 
 
 def _mixed(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.DataFrame) -> Fitted:
@@ -187,7 +213,7 @@ def _engine(
     if nested and sites is not None:
         with suppress(ValueError):  # the variances of patients and sites cannot be told apart
             return nested_intercepts(*data, sites.to_numpy(), names=names, confidence_level=level)
-    if question.cohort.study.design == "split_body":
+    if question.cohort.study.within_patients:
         with suppress(ValueError):
             return random_intercept(
                 *data, names=names, confidence_level=level, variance="unbounded"
@@ -360,7 +386,7 @@ def usual_covariates(question: Question, baseline: Sequence[str] = ()) -> list[s
     """
     usual: Sequence[str] = ADJUST_FOR
     if question.randomised:
-        within = question.cohort.study.design == "split_body"
+        within = question.cohort.study.within_patients
         usual = () if within or baseline else ADJUST_FOR[:1]
     names = dict.fromkeys((*usual, *question.cohort.study.plan.adjust))
     return [n for n in names if n != "clinic_id" or not question.allocated]

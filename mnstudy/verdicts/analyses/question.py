@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.cohort.scales import Scale, raw_scale
-from mnstudy.cohort.study.design import assignable
+from mnstudy.cohort.study.design import ARMS, assignable
 from mnstudy.cohort.study.plan import Plan
 from mnstudy.cohort.table import (
     OUTCOMES,
@@ -275,7 +275,8 @@ class Question:
         """Tell whether chance decided who is in which of the compared groups."""
         study = self.cohort.study
         if study.randomised_by:
-            return study.randomised and set(self.compared) <= set(study.randomised_by)
+            order = ARMS if "sequence" in study.randomised_by else ()
+            return study.randomised and set(self.compared) <= {*study.randomised_by, *order}
         return study.randomised and assignable(self.cohort.data, self.compared)
 
     @property
@@ -299,18 +300,45 @@ class Question:
         return (note("randomised_by_something_else", chosen=chosen, names=names),)
 
     @property
+    def crossover(self) -> bool:
+        """Tell whether the treatments of a patient followed one another in periods."""
+        return self.cohort.study.design == "crossover"
+
+    @property
     def carried_over(self) -> tuple[Hold, ...]:
-        """Why two sides of a body cannot speak against a claim; empty where they can."""
+        """Why a comparison within patients cannot speak against a claim, or of periods for it."""
         study = self.cohort.study
-        if study.design != "split_body" or study.carry_over is False:
+        if not study.within_patients or study.carry_over is False:
             return ()
-        return (Hold(why=note("carry_over_open"), favourable=False),)
+        kind = "wash_out_open" if self.crossover else "carry_over_open"
+        return (Hold(why=note(kind), favourable=self.crossover),)
+
+    def few_in_order(self, frame: pd.DataFrame, arm: pd.Series) -> tuple[Hold, ...]:
+        """Refuse a crossover of one order of treatments; hold back where few had the other."""
+        if not self.crossover:
+            return ()
+        period = frame["period"].astype("float64").groupby([frame["patient_id"], arm]).mean()
+        order = np.sign((period.xs(1.0, level=1) - period.xs(0.0, level=1)).dropna())
+        least, alike = min((order > 0).sum(), (order < 0).sum()), (order == 0).sum()
+        if not least + alike:
+            raise NotTestable(note("one_order"))
+        few = Count(n=int(least), noun="patient")
+        return (
+            (Hold(why=note("few_in_order", patients=few)),) if least + alike < MIN_PATIENTS else ()
+        )
+
+    def never_seen(self, frame: pd.DataFrame) -> int:
+        """Count the periods of a crossover in which patients of these rows have no row at all."""
+        patients = self.sites[self.sites["patient_id"].isin(frame["patient_id"])]
+        seen = patients.groupby("patient_id")["period"].nunique()
+        return int((seen.max() - seen).sum())
 
     def require_declared_design(self, paired: int) -> None:
         """Refuse a comparison in which more, or fewer, patients have both arms than declared."""
         design = self.cohort.study.design
-        if design == "split_body" and paired < MIN_PATIENTS:
-            raise NotTestable(note("not_split_body", least=MIN_PATIENTS))
+        if self.cohort.study.within_patients and paired < MIN_PATIENTS:
+            kind = "not_crossover" if self.crossover else "not_split_body"
+            raise NotTestable(note(kind, least=MIN_PATIENTS))
         if design == "parallel" and paired >= MIN_PATIENTS:
             both = Count(n=paired, noun="patient")
             raise NotTestable(note("not_parallel", patients=both))

@@ -158,8 +158,8 @@ def event_difference(question: Question) -> Answer:
 
     A patient has the event when any assessment after treatment shows it, of untreated sites any
     after the baseline, or that of the final week where the claim is about it. Patients with both
-    kinds of site are compared with themselves where the study is a split body, and count in each
-    group where they are a few of many.
+    kinds of site are compared with themselves where the study is a split body or a crossover, and
+    count in each group where they are a few of many.
     """
     question.require_comparable_groups()
     seen, events = _seen(question)
@@ -169,7 +169,9 @@ def event_difference(question: Question) -> Answer:
         require_patients(group, note("in_group_with_events", arm=name))
     both = treated.index.intersection(reference.index)
     question.require_declared_design(len(both))
-    paired = question.cohort.study.design == "split_body"
+    arm = pd.Series(np.repeat([1.0, 0.0], [len(g) for g in groups]))
+    few = question.few_in_order(pd.concat(groups, ignore_index=True), arm)
+    paired = question.cohort.study.within_patients
     if paired:
         treated, reference = treated[both], reference[both]
     both_groups, sizes = pd.concat(groups), [len(group) for group in groups]
@@ -183,7 +185,7 @@ def event_difference(question: Question) -> Answer:
         comparison=question.comparison,
         n_patients=len(treated.index.union(reference.index)),
         n_sites=n_sites(both_groups),
-        holds=(*question.carried_over, *alone),
+        holds=(*few, *question.carried_over, *alone),
     )
     if question.brief:
         return answer
@@ -196,6 +198,7 @@ def event_difference(question: Question) -> Answer:
         remarks=(
             *_remarks(question, events, treated, reference, 0 if found.paired else len(both)),
             *_half_recorded(both_groups, events),
+            *([note("period_not_adjusted")] if question.crossover else []),
         ),
     )
 

@@ -24,7 +24,7 @@ from mnstudy.verdicts.claims.settings import arm_name, word_name
 from mnstudy.verdicts.finding.finding import interval_of
 from mnstudy.words.notes import Count, Note, note, sentence
 
-COMPARES = ("parallel", "split_body")
+COMPARES = ("parallel", "split_body", "crossover")
 NAN = float("nan")
 SESSIONS = ("sessions", "session_events", "session_share", "session_low", "session_high")
 BLANK: dict[str, Any] = dict.fromkeys(("events", "share", "low", "high", *SESSIONS), NAN)
@@ -209,8 +209,9 @@ def _no_difference(study: Study, groups: Sequence[TreatmentGroup]) -> str:
     both = len(people[0] & people[1])
     if min(map(len, people)) < MIN_PATIENTS:
         return sentence(note("harms_few_in_group", least=MIN_PATIENTS))
-    if study.design == "split_body" and both < MIN_PATIENTS:
-        return sentence(note("harms_few_pairs", least=MIN_PATIENTS))
+    if study.within_patients and both < MIN_PATIENTS:
+        design = study.design.replace("_", " ")
+        return sentence(note("harms_few_pairs", least=MIN_PATIENTS, design=design))
     if study.design == "parallel" and both >= MIN_PATIENTS:
         return sentence(note("harms_not_parallel"))
     return ""
@@ -221,7 +222,7 @@ def _difference(
 ) -> dict[str, object]:
     treated, reference = groups
     sides = [had_event(group.rows, names) for group in groups]
-    paired = found.study.design == "split_body"
+    paired = found.study.within_patients
     pairs = len(sides[0].index.intersection(sides[1].index))
     row: dict[str, object] = {"event": event, "label": LABELS[event]}
     row |= {"treated": treated.label, "reference": reference.label, "paired": paired, "method": ""}
@@ -235,7 +236,7 @@ def _notes(study: Study, groups: Sequence[TreatmentGroup], events: Sequence[str]
         yield note("harms_absent_where_not_recorded")
     people = [set(group.rows["patient_id"]) for group in groups]
     several = sum(map(len, people)) - len(set().union(*people))
-    if several and study.design != "split_body":
+    if several and not study.within_patients:
         yield note("harms_in_several_groups", patients=Count(n=several))
     if study.cluster != "patient_id":
         yield note("harms_of_several_studies")

@@ -353,7 +353,7 @@ def _event_groups(
 ) -> EventGroups:
     both = treated.index.intersection(reference.index)
     pairs = None
-    if question.cohort.study.design == "split_body":
+    if question.cohort.study.within_patients:
         treated, reference = treated[both], reference[both]
         pairs = pair_table(treated, reference)
     groups = [

@@ -27,7 +27,7 @@ ANALYSES = ("improvement", "change", "arm_contrast", "depth_contrast", "maintena
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pairs:
-    """Both sides of the patients of a split body.
+    """Both sides of the patients of a split body, or both treatments of a crossover.
 
     Attributes
     ----------
@@ -85,7 +85,8 @@ def pairs(cohort: Cohort, finding: Finding) -> Pairs | None:
     Returns
     -------
     Pairs or None
-        None unless the design is a split body and five patients or more have both sides known.
+        None unless the design is a split body or a crossover, and five patients or more have both
+        sides known.
 
     Notes
     -----
@@ -99,7 +100,7 @@ def pairs(cohort: Cohort, finding: Finding) -> Pairs | None:
     >>> pairs(cohort, finding).n_pairs
     40
     """
-    if cohort.study.design != "split_body" or finding.claim.analysis not in ANALYSES:
+    if not cohort.study.within_patients or finding.claim.analysis not in ANALYSES:
         return None
     question = question_of(cohort, finding)
     if question is None:

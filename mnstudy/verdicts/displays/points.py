@@ -112,7 +112,7 @@ def points(cohort: Cohort, finding: Finding) -> Points | None:
     -------
     Points or None
         None for claims that compare no groups, that are not testable, whose studies were pooled,
-        and for split bodies, whose pairs are shown instead.
+        and for split bodies and crossovers, whose pairs are shown instead.
 
     Notes
     -----
@@ -127,7 +127,7 @@ def points(cohort: Cohort, finding: Finding) -> Points | None:
     >>> [(arm.label, arm.size) for arm in points(cohort, finding).arms]
     [('needling alone', 14), ('untreated', 7)]
     """
-    analysis, split = finding.claim.analysis, cohort.study.design == "split_body"
+    analysis, split = finding.claim.analysis, cohort.study.within_patients
     if analysis not in ANALYSES or (split and analysis in COMPARISONS):
         return None
     question = question_of(cohort, finding)

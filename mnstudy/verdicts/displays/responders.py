@@ -115,7 +115,7 @@ def responder_curve(cohort: Cohort, finding: Finding) -> ResponderCurve | None:
     arms = _arms(question, finding)
     if not arms or min(len(values) for values in arms.values()) < MIN_PATIENTS:
         return None
-    paired = len(arms) == 2 and cohort.study.design == "split_body"
+    paired = len(arms) == 2 and cohort.study.within_patients
     usual = float(question.margin(claim("reduces-scarring")))
     values = list(arms.values())
     level, thresholds = question.confidence_level, _thresholds(values, usual)
@@ -149,7 +149,7 @@ def _arms(question: Question, finding: Finding) -> dict[str, pd.Series]:
         return {}
     treated = layout.design["treated"] == 1
     sides = [by_person(layout.y[side], persons[side]) for side in (treated, ~treated)]
-    if question.cohort.study.design == "split_body":
+    if question.cohort.study.within_patients:
         both = sides[0].index.intersection(sides[1].index)
         sides = [side[both] for side in sides]
     return dict(zip(two_arms(question), sides, strict=True))

@@ -59,19 +59,32 @@ def _one_sample(asked: CheckContext, values: pd.Series, what: str) -> list[Row]:
 def _two_arms(asked: CheckContext, layout: Layout) -> list[Row]:
     treated = layout.design["treated"] > 0.5
     means = [_by_patient(layout.y[arm], layout.patients[arm]) for arm in (treated, ~treated)]
-    both = means[0].index.intersection(means[1].index)
-    if asked.question.cohort.study.design == "split_body":
-        difference = (means[0] - means[1]).dropna()
-        return _one_sample(asked, difference, "median_of_differences")
+    both, choice = means[0].index.intersection(means[1].index), note("rank_sums")
     one, other = (m.drop(both).to_numpy() for m in means)
+    if asked.question.crossover:
+        one, other = _sequences(layout, (means[0] - means[1]).dropna())
+        both, choice = both[:0], note("sequence_ranks")
+    elif asked.question.cohort.study.within_patients:
+        return _one_sample(asked, (means[0] - means[1]).dropna(), "median_of_differences")
     if min(len(one), len(other)) < MIN_PATIENTS:
         return []
     level = asked.question.confidence_level
     shift = hodges_lehmann(one, other, paired=False, confidence_level=level)
-    choice = note("rank_sums")
     if len(both):
         choice = note("without_both_arms", choice=choice, patients=Count(n=len(both)))
     return [_row(asked, choice, shift, _unlike_p(one, other), len(one) + len(other))]
+
+
+def _sequences(layout: Layout, difference: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return half the differences of one of two sequences, and minus half those of the other.
+
+    The shift between them is the effect, whatever the period does; empty for more than two periods.
+    """
+    periods, treated = layout.design.filter(like="period="), layout.design["treated"] > 0.5
+    place = _by_patient(periods[treated].sum(axis=1), layout.patients[treated])[difference.index]
+    half = difference / 2 if periods.shape[1] == 1 else difference[:0]
+    later = place[half.index] > 0
+    return half[later].to_numpy(), -half[~later].to_numpy()
 
 
 def _row(asked: CheckContext, choice: Note, shift: HodgesLehmann, p: float, n: int) -> Row:

@@ -113,7 +113,9 @@ def _drawn(question: Question, lost: pd.Series, rng: int) -> dict[tuple[str, str
     base = pd.DataFrame({"intercept": 1.0}, index=sites.index)
     seen = _seen_before(question)
     base["seen before"] = seen.fillna(seen.mean()) if seen.notna().any() else 0.0
-    received = [model.indicators(sites[c]) for c in ("treatment", "adjunct") if c in sites]
+    received = [
+        model.indicators(sites[c]) for c in ("treatment", "adjunct", "period") if c in sites
+    ]
     base = pd.concat([base, *received], axis=1)
     base = base[model.independent(np.empty((len(base), 0)), base)]
     extra, _ = model.covariates(sites, model.ADJUST_FOR, beside=base)
@@ -158,7 +160,7 @@ class _Imputation:
     def pooled(self, delta: float) -> Estimate:
         """Fit every imputed data set on one design and pool by Rubin's rules."""
         level = self.question.confidence_level
-        unbounded = self.question.cohort.study.design == "split_body"
+        unbounded = self.question.cohort.study.within_patients
         fits = random_intercept_batch(
             self._outcomes(delta),
             self.layout.design,
