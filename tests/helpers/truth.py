@@ -1,8 +1,9 @@
 """Sheets whose truth is known, and how often whole verdicts on them are right.
 
 A cell is one kind of study under one claim. It is drawn many times with its effect at the null and
-at the margin; each draw goes the way of a sheet: typed table, cohort, question, estimate, verdict. Spared are reading and checking the sheet, and the
-further numbers and notes beside a verdict; a test holds an example of each cell to the whole way.
+at the margin; each draw goes the way of a sheet: typed table, cohort, question, estimate, verdict.
+Spared are reading and checking the sheet, and the further numbers and notes beside a verdict; a
+test holds an example of each cell to the whole way.
 """
 
 from __future__ import annotations
