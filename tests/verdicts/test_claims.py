@@ -91,8 +91,9 @@ def test_an_estimand_is_filled_with_settings_in_words():
 
 def test_a_claim_shows_its_estimand():
     shown = mn.claim("more-sessions")
-    assert "\n  summary: slope within the patient\n" in repr(shown)
-    assert "<br>summary: slope within the patient<br>" in shown._repr_html_()
+    summary = "slope within the patient, minus that of untreated sites where there are such"
+    assert f"\n  summary: {summary}\n" in repr(shown)
+    assert f"<br>summary: {summary}<br>" in shown._repr_html_()
     assert "tested by" not in repr(shown)
 
 

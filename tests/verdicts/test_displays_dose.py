@@ -301,7 +301,9 @@ def test_means_by_dose_are_those_of_r(case):
 def test_slopes_are_those_of_the_finding(clinic, clinic_found):
     finding = clinic_found["more-sessions"]
     curve = dose_curve(clinic, finding)
-    assert [line.label for line in curve.lines] == ["within patients", "between patients"]
+    labels = ["within patients", "between patients", "needled minus untreated"]
+    assert [line.label for line in curve.lines] == labels
+    assert curve.lines[2].slope == finding.estimate.value
     within = curve.lines[0]
     needled = next(p for p in finding.parts if p.label == "within patients")
     assert (within.slope, within.low) == (needled.value, needled.ci_low)

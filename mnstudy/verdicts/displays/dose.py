@@ -25,7 +25,7 @@ DOSES = {
     "needle_depth_mm": ("needle depth (mm)", "mm", False),
     "session_interval_weeks": ("weeks between sessions", "week", True),
 }
-WITHIN = "within patients"
+WITHIN, ADJUSTED = "within patients", "between patients, adjusted"
 # the slopes among the parts of a contrast of depths, by their labels there
 LINES = {"per mm": "all patients, adjusted", "per mm, within patients": WITHIN}
 DOSE_OF = {"session_slope": "session_count", "depth_contrast": "needle_depth_mm", "slope": ""}
@@ -137,11 +137,14 @@ def dose_curve(cohort: Cohort, finding: Finding) -> DoseCurve | None:
     if question is None or finding.estimate is None:
         return None
     if finding.claim.analysis == "session_slope":
-        return _curve(cohort, finding, column, _session_means(finding), _slopes(finding), BY_MODEL)
+        slopes = _slopes(finding)
+        if finding.comparison != "within":
+            slopes.append(_own_slope(finding, finding.estimate, "needled minus untreated"))
+        return _curve(cohort, finding, column, _session_means(finding), slopes, BY_MODEL)
     rows = _rows(question, finding)
     if rows is None:
         return None
-    slopes = _slopes(finding) or [_own_slope(finding, finding.estimate)]
+    slopes = _slopes(finding) or [_own_slope(finding, finding.estimate, ADJUSTED)]
     means = means_by_dose(rows, confidence_level=finding.estimate.confidence_level)
     return _curve(cohort, finding, column, means, slopes, BY_PATIENT)
 
@@ -158,9 +161,9 @@ def _slopes(finding: Finding) -> list[Part]:
     return sorted(found, key=lambda p: LINES.get(p.label, p.label) != WITHIN)
 
 
-def _own_slope(finding: Finding, estimate: Estimate) -> Part:
+def _own_slope(finding: Finding, estimate: Estimate, label: str) -> Part:
     found, n = interval_of(estimate), finding.n_patients
-    return Part(kind="slope", label="between patients, adjusted", n=n, unit=estimate.unit, **found)
+    return Part(kind="slope", label=label, n=n, unit=estimate.unit, **found)
 
 
 def _rows(question: Question, finding: Finding) -> pd.DataFrame | None:
