@@ -140,7 +140,9 @@ def _sites(cohort: Cohort) -> pd.DataFrame:
     sites = pd.DataFrame(found).reindex(index)
     sites["treatment"] = final["treatment"].to_numpy()
     sites["not_needled"] = final["treatment"].notna().to_numpy() & ~sites["treatment"].isin(NEEDLED)
-    return sites.assign(arm=arm_words(final, cohort.study.arms).to_numpy())
+    own = cohort.study.arms
+    sites["treatment"] = sites["treatment"].map(lambda word: own.get(word, word))
+    return sites.assign(arm=arm_words(final, own).to_numpy())
 
 
 def _earliest(data: pd.DataFrame, name: str, unit: Sequence[str]) -> pd.Series:

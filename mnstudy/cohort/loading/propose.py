@@ -142,6 +142,7 @@ def study_text(sheet: Path, proposals: list[Proposal]) -> str:
         f'# design = "{design}"          # single_arm, parallel, split_body, crossover or registry',
         "randomised = false",
         'assessor = "unclear"              # blinded, unblinded, self or unclear',
+        '# blinded = "double"              # where patients did not know their treatment either',
         f"file = {quoted(sheet.name, ensure_ascii=False)}",
         "",
         "[columns]                         # heading of the sheet = column of the contract",

@@ -44,6 +44,7 @@ def arm_contrast(question: Question) -> Answer:
     over = over_visits(question, frames, question.visit_rows(SCORE), SCORE, [])
     both = pd.concat([treated, reference], ignore_index=True)
     arm = np.repeat([1.0, 0.0], [len(treated), len(reference)])
+    question, _ = question.by_clinic(both, arm)
     answer = contrast(question, both, arm, SCORE, [], over)
     means = arm_means(question, [treated, reference], SCORE, over)
     return replace(

@@ -143,6 +143,7 @@ def _controlled(
     arm = pd.Series(0.0, index=both.index)
     arm.iloc[: len(treated)] = 1.0
     both = both.reset_index(drop=True)
+    question, _ = question.by_clinic(both, arm.to_numpy())
     answer = contrasts.contrast(question, both, arm.to_numpy(), outcome, baseline, over)
     means = contrasts.arm_means(question, [treated, control], outcome, over)
     other = _other_control(question, treated, outcome, baseline)

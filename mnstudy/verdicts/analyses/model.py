@@ -388,8 +388,7 @@ def usual_covariates(question: Question, baseline: Sequence[str] = ()) -> list[s
     if question.randomised:
         within = question.cohort.study.within_patients
         usual = () if within or baseline else ADJUST_FOR[:1]
-    names = dict.fromkeys((*usual, *question.cohort.study.plan.adjust))
-    return [n for n in names if n != "clinic_id" or not question.allocated]
+    return list(dict.fromkeys((*usual, *question.cohort.study.plan.adjust)))
 
 
 def left_out(

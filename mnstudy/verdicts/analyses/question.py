@@ -232,7 +232,8 @@ class Question:
 
     def adjust_for(self, usual: Sequence[str]) -> list[str]:
         """Return the covariates to adjust for: those chosen, or the usual ones."""
-        return list(usual if self.choices.adjust is None else self.choices.adjust)
+        names = usual if self.choices.adjust is None else self.choices.adjust
+        return [n for n in names if n != "clinic_id" or not self.allocated]
 
     def clusters(self, frame: pd.DataFrame) -> pd.Series:
         """Return the units: patients, the clinics that were allocated, or studies as declared."""
