@@ -286,6 +286,19 @@ def test_one_treatment_in_both_periods_is_no_comparison():
     assert "throughout" in remedy
 
 
+def test_a_dose_or_a_topical_may_be_what_is_varied():
+    sheet = trial(effect=30)
+    needled, treated = sheet.assign(treatment="needling"), sheet["treatment"].eq("needling")
+    doses = needled.assign(needle_depth_mm=np.where(treated, 2.0, 0.2))
+    found = asked(doses, "deeper-needling")
+    usual = asked(sheet).estimate
+    assert found.estimate.value == pytest.approx(usual.value)
+    assert found.comparison == "randomised"
+    topical = needled.assign(needle_depth_mm=1.5, adjunct=np.where(treated, "prp", "none"))
+    found = asked(topical, "topical-adjunct")
+    assert (found.estimate.value, found.estimate.df) == pytest.approx((usual.value, usual.df))
+
+
 def test_two_treatments_in_one_period_are_asked_about():
     sheet = trial().drop(columns="sequence")
     more = sheet.iloc[[0]].assign(site_id="neck", treatment="sham", needle_depth_mm=np.nan)

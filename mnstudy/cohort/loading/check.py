@@ -231,7 +231,7 @@ def _period_problems(data: pd.DataFrame, study: Study) -> list[Problem]:
     """List what is wrong with the periods and sequences of a crossover."""
     if study.design != "crossover":
         return []
-    rows = _arms(data, study)
+    rows = _arms(data)
     remedy = "write 1, 2, ... in the order of the patient's treatments"
     empty = rows["period"].isna()
     problems = row_problems(rows["period"], empty, "a period in every row", remedy)
@@ -245,10 +245,9 @@ def _period_problems(data: pd.DataFrame, study: Study) -> list[Problem]:
     return [*problems, *_order_problems(rows), *_weeks_run_on(data)]
 
 
-def _arms(data: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Return the period, sequence and arm of each row: what was assigned, in words."""
-    given = dict.fromkeys([*ARMS, *study.randomised_by])
-    words = data[[c for c in given if c in data and c not in ("period", "sequence")]]
+def _arms(data: pd.DataFrame) -> pd.DataFrame:
+    """Return the period, sequence and arm of each row: treatment and topical, in words."""
+    words = data[[c for c in ARMS if c in data]]
     words = words.astype("object").fillna("none").astype("str")
     arm = words.agg(lambda row: " ".join(w for w in row if w != "none"), axis=1)
     named = {"arm": arm.where(data["treatment"].notna()), "sequence": data.get("sequence")}
@@ -259,7 +258,7 @@ def _undeclared_crossover(data: pd.DataFrame, study: Study) -> list[Problem]:
     """Ask about treatments that most patients with several got in periods of their own."""
     if study.design == "crossover" or not {"patient_id", "period"} <= set(data):
         return []
-    rows = _arms(data, study)
+    rows = _arms(data)
     arms = rows.groupby("patient_id")["arm"].nunique()
     at_once = rows.groupby(["patient_id", "period"])["arm"].nunique().groupby("patient_id").max()
     several = arms.index[arms > 1]
@@ -296,6 +295,7 @@ def _order_problems(rows: pd.DataFrame) -> list[Problem]:
     problems = row_problems(arm, known["arm"] != first, "one treatment in each period", remedy)
     same = known.groupby("patient_id")[["arm", "period"]].transform("nunique")
     bad = same["arm"].eq(1) & same["period"].gt(1) & ~known["patient_id"].duplicated(keep="last")
+    bad &= known["arm"].nunique() > 1  # else what was varied is a dose
     remedy = "correct the treatment or the period; whoever really had one treatment throughout "
     remedy += "cannot be compared with herself: keep one period of her rows"
     return problems + row_problems(arm, bad, "another treatment in another period", remedy)

@@ -269,14 +269,14 @@ def depth_contrast(question: Question) -> Answer:
     arm = deep.to_numpy(dtype="float64")
     answer = contrasts.contrast(question, rows, arm, "improvement_score", [])
     if question.brief:
-        return replace(answer, n_missing=missing)
+        return replace(answer, n_missing=answer.n_missing + missing)
     crude = _crude(question, rows, arm)
     fitted, _ = adjusted_slope(question, rows, "needle_depth_mm", "improvement_score")
     slope = _slope(fitted, "slope", "per mm", n_patients(rows), "points per mm")
     within, apart = _within_patients(question, rows)
     return replace(
         answer,
-        n_missing=missing,
+        n_missing=answer.n_missing + missing,
         parts=(
             *answer.parts,
             *_depth_arms(question, rows, deep.to_numpy(), threshold),
