@@ -101,6 +101,7 @@ def test_errors_of_the_observed_information_agree_with_numerical_derivatives(nam
     np.testing.assert_allclose(found["df"], case["expected"]["df"], rtol=2e-6)
     one, many = fit.contrast(case["weights"][-1]), fit.test(case["weights"][-1:])
     assert (many.f, many.df_den) == (pytest.approx(one.t**2), pytest.approx(one.df))
+    assert "observed errors" in repr(fit)
 
 
 def test_arms_that_share_no_column_are_fitted_as_by_gls_apart():

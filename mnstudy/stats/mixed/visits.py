@@ -68,6 +68,7 @@ class VisitFit(RemlFit):
     """
 
     visit_covariance: pd.DataFrame
+    errors: Errors
 
     @property
     def n_patients(self) -> int:
@@ -77,13 +78,14 @@ class VisitFit(RemlFit):
     def _footer(self) -> list[str]:
         index = self.visit_covariance.index
         spread = pd.Series(np.sqrt(np.diag(self.visit_covariance)), index)
-        arms = [("", spread)]
+        arms = {"": spread}
         if own := index.nlevels > 1:
-            arms = [(f"arm {arm}, ", part.loc[arm]) for arm, part in spread.groupby(level="arm")]
+            arms = {f"arm {arm}, ": spread.loc[arm] for arm in index.unique("arm")}
         return [
             f"{100 * self.confidence_level:g}% intervals, {self.df_method} df, REML, unstructured"
-            + ", each arm its own" * own,
-            *(f"{of}standard deviation at visit {_listed(part)}" for of, part in arms),
+            + ", each arm its own" * own
+            + ", observed errors" * (self.errors == "observed"),
+            *(f"{of}standard deviation at visit {_listed(part)}" for of, part in arms.items()),
             f"n = {self.n_obs} rows of {self.n_groups} patients; {self.n_missing} left out "
             "(missing)",
         ]
@@ -175,6 +177,12 @@ def visit_model(
     Where few patients have all visits, many visits and columns can leave some sum of visits without
     any error: the likelihood then has no maximum, and the fit is refused.
 
+    False positives at the last of three visits, 5 % promised, where 30 % leave after high values
+    (2,000 simulated trials, Monte-Carlo error 0.5 %): arms of 30 and 10, the small one three times
+    as wide, 22.3 % with one covariance, 8.1 % with ``arms`` (Kenward-Roger 7.8 %) and 5.9 % with
+    observed errors beside; alike arms of 20 5.5, 6.2 (5.9) and 4.6 %, of 10 5.3, 6.9 (6.7) and
+    4.4 %. With ``arms`` of about 10 patients, take observed errors.
+
     References
     ----------
     Harville (1977), doi 10.1080/01621459.1977.10480998. Kenward & Roger (1997),
@@ -223,6 +231,7 @@ def visit_model(
         visit_covariance=pd.DataFrame(point.sigma, index=labels, columns=labels),
         log_likelihood=_log_likelihood(design, base, point),
         df_method=precision.method,
+        errors=errors,
         _precision=precision,
         _beta=beta,
     )
