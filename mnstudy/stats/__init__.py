@@ -23,6 +23,7 @@ _MODULES = {
     "measurement.reliability": "icc measurement_error smallest_detectable_change",
     "measurement.regression_to_mean": "expected_regression mee_chua",
     "measurement.truncated_selection": "truncated_normal",
+    "measurement.skewed_mean": "skewed_mean",
     "missing.imputation": "impute_clustered pool_imputations",
     "resampling.sign_flip": "score_parts joint_sign_flip",
     "ranks.signed_rank": "signed_rank",

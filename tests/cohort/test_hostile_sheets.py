@@ -213,7 +213,14 @@ def test_classes_are_said_beside_a_difference_too():
 def test_classes_without_their_middle_are_offered_a_way():
     sheet = classes(trial()).assign(improvement_score=np.nan)
     found = finding(sheet, "reduces-scarring", **PARALLEL)
-    assert "write the middle of improvement_low and improvement_high" in found.reason
+    assert 'analysis "grades", outcome = "improvement_low"' in found.reason
+    arms = {"treated": {"treatment": ["needling"]}, "reference": {"treatment": ["untreated"]}}
+    usual = {"title": "Needling is better", "margin": 0.6, "rule": "superiority"}
+    ranked = {**usual, "analysis": "grades", "params": {**arms, "outcome": "improvement_low"}}
+    reached = {**usual, "analysis": "share", "rule": "above", "margin": 50,
+               "params": {"outcome": "improvement_low", "at_least": 25}}  # fmt: skip
+    for own in (ranked, reached):
+        assert finding(sheet, "mine", **PARALLEL, claims={"mine": own}).estimate is not None
 
 
 # A final week that the table does not have

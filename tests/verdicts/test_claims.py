@@ -98,7 +98,8 @@ def test_a_claim_shows_its_estimand():
 
 
 def test_no_analysis_is_idle():
-    assert set(ANALYSES) == {c.analysis for c in CLAIMS}
+    own_only = {"grades"}  # for claims of a study file
+    assert set(ANALYSES) == {c.analysis for c in CLAIMS} | own_only
 
 
 def test_the_tables_of_the_evidence_know_the_same_claims():

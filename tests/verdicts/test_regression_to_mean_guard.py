@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 
 import mnstudy as mn
 from mnstudy.cohort.study.selection import parse_selection, selection_problems
@@ -222,14 +223,16 @@ def test_with_mean_and_reliability_the_size_stands_beside_the_change():
     data = sheet(40)
     found = finding(data, selection=KNOWN)
     part, first = expected(found), data.loc[data["session_count"] == 0, "scale_score"].mean()
+    before = data.loc[data["session_count"] == 0, "scale_score"]
+    own = stats.t.ppf(0.975, 39) * before.std() / np.sqrt(40)  # how far off the patients' mean is
     sizes = [
         -100
         / first
-        * expected_regression(mean=50, reliability=r, selected_mean=first).expected_change
-        for r in (0.8, 0.6)
+        * expected_regression(mean=50, reliability=r, selected_mean=first + away).expected_change
+        for r, away in ((0.8, -own), (0.6, own), (0.7, 0))
     ]
-    assert (part.ci_low, part.ci_high) == pytest.approx(tuple(sizes))
-    assert part.value == pytest.approx(sum(sizes) / 2)
+    assert (part.ci_low, part.ci_high) == pytest.approx(tuple(sizes[:2]))
+    assert part.value == pytest.approx(sizes[2])
     assert part.unit == found.estimate.unit
     assert f"regression to the mean alone would give {sizes[0]:.1f} to {sizes[1]:.1f} points" in (
         said(found)
@@ -243,6 +246,111 @@ def test_a_change_without_effect_is_not_larger_and_one_with_effect_is():
     assert "not clearly larger than that" in said(finding(sheet(60), selection=KNOWN))
     found = said(finding(sheet(60, effect=20), selection=KNOWN))
     assert "; the change is larger than that" in found
+
+
+DEEP = {"rule": "450 um and over", "measure": "scar_depth_um", "cut_off": 450.0}
+DEPTH = "reduces-scar-depth"
+
+
+def depths(n, seed, effect=0.0):
+    """The first n people with scars of 450 um or more (of a mean of 400), measured again."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(400, 100 * np.sqrt(0.5), 40 * n)
+    first, second = (truth + rng.normal(0, 100 * np.sqrt(0.5), 40 * n) for _ in range(2))
+    chosen = np.flatnonzero(first >= 450)[:n]
+    base = pd.DataFrame({"patient_id": [f"P{i:04}" for i in range(n)], "needle_depth_mm": 1.5})
+    base = base.assign(scar_type="acne_rolling", improvement_score=np.nan)
+    after = np.maximum((1 - effect) * second[chosen], 0).round()
+    rows = [base.assign(session_count=0, scar_depth_um=first[chosen].round())]
+    return pd.concat([*rows, base.assign(session_count=3, scar_depth_um=after)], ignore_index=True)
+
+
+def test_a_change_that_regression_may_explain_is_inconclusive():
+    selection = {**DEEP, "reliability": [0.5, 0.5]}
+    found = finding(depths(40, 1), DEPTH, selection=selection)
+    assert found.estimate.ci_low > 0
+    assert found.verdict == "inconclusive"
+    assert "regression to the mean alone may give" in found.reason
+    larger = finding(depths(40, 1, effect=0.7), DEPTH, selection=selection)
+    assert larger.in_full == "partly supported (cause)"
+    assert larger.estimate.ci_low > expected(larger).ci_high
+
+
+def test_the_lowest_reliability_declared_decides():
+    words = {
+        low: finding(depths(60, 2, effect=0.08), DEPTH,
+                     selection={**DEEP, "mean": 400.0, "reliability": [low, 0.9]}).verdict
+        for low in (0.9, 0.2)
+    }  # fmt: skip
+    assert words == {0.9: "partly supported", 0.2: "inconclusive"}
+
+
+def test_the_mean_before_selection_lies_within_the_range_of_the_measure():
+    selection = {**DEEP, "reliability": 0.5}
+    part = expected(finding(depths(12, 3), DEPTH, selection=selection))
+    assert part.ci_high < 50 + 10  # half the way to no scar, and what is uncertain of their mean
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"rule": "deep"},
+        {"rule": "deep", "measure": "scar_depth_um", "mean": 400.0},
+        {**DEEP, "cut_off": 520.0, "reliability": 0.7},
+        {"rule": "rough", "measure": "tone_score", "reliability": 0.7, "mean": 5.0},
+    ],
+)
+def test_a_selection_that_tells_nothing_apart_holds_a_change_back(selection):
+    found = finding(depths(40, 1), DEPTH, selection=selection)
+    assert found.estimate.ci_low > 0
+    assert found.verdict == "inconclusive"
+    assert "cannot separate" in found.reason
+
+
+def test_patients_chosen_by_grades_need_a_test_on_grades():
+    selection = {"rule": "Goodman-Baron 3 or 4", "mean": 2.5, "reliability": [0.6, 0.8]}
+    data = sheet(40, effect=30).drop(columns=["scale", "scale_score"])
+    found = finding(data, selection=selection)
+    assert found.verdict == "inconclusive"
+    assert "cannot be told apart from regression to the mean" in found.reason
+    gained = np.where(data["session_count"] > 0, 1.5 + 0.5 * (data.index % 2), 0)
+    assert finding(data.assign(grade_change=gained), selection=selection).verdict == (
+        "partly supported"
+    )
+
+
+def test_a_selection_on_the_wrong_side_does_not_hold_a_worsening_back():
+    selection = {**DEEP, "mean": 400.0, "reliability": 0.5}
+    assert finding(depths(40, 1, effect=-0.6), DEPTH, selection=selection).verdict == "inconclusive"
+    either = {"title": "Depth changes", "like": DEPTH, "rule": "difference", "margin": 5}
+    found = finding(depths(40, 1, -0.6), "either", selection=selection, claims={"either": either})
+    assert found.verdict == "partly supported"
+
+
+def test_without_a_selection_the_reliability_that_would_explain_the_change_is_named():
+    data = depths(60, 4)
+    found = finding(data, DEPTH)
+    assert found.verdict == "partly supported"
+    before = data.loc[data["session_count"] == 0, "scar_depth_um"]
+    fit = truncated_normal(before, cut_off=before.min())
+    explains = 1 - found.estimate.value / (100 * (before.mean() - fit.mean) / before.mean())
+    assert 0 < explains < 1
+    assert f"a reliability of {explains:.2f} or below would explain all of the change" in said(
+        found
+    )
+
+
+def test_the_interval_of_the_family_has_to_lie_beyond_it_too():
+    selection = {**DEEP, "mean": 400.0, "reliability": 0.5}
+    data = depths(40, 1, effect=0.08)
+    alone = finding(data, DEPTH, selection=selection)
+    margin = alone.estimate.ci_low - expected(alone).ci_high
+    assert margin > 0
+    names = [DEPTH, *(f"treats-{x}-scars" for x in ("acne", "burn", "surgical"))]
+    plan = {"primary": names, "confidence_level": 0.999}
+    wide = finding(data, DEPTH, selection=selection, plan=plan)
+    assert wide.simultaneous.ci_low < expected(alone).ci_high
+    assert wide.verdict == "inconclusive"
 
 
 def test_a_perfect_measure_does_not_regress():
@@ -405,3 +513,22 @@ def test_mee_chua_keeps_its_level_where_the_change_is_regression_alone():
         naive += own.p_value < 0.05
     assert wrong / reps < 0.07
     assert naive / reps > 0.8
+
+
+@pytest.mark.slow
+def test_regression_alone_is_hardly_ever_partly_supported_and_a_large_effect_mostly_is():
+    selection, reps = {**DEEP, "reliability": [0.5, 0.5]}, 400
+    shares = {}
+    for effect, n, truth in ((0.0, 40, {}), (0.0, 100, {"mean": 400.0}), (0.7, 40, {}),
+                             (0.4, 40, {"mean": 400.0})):  # fmt: skip
+        words = [
+            finding(depths(n, 3000 + i, effect), DEPTH, selection={**selection, **truth}).verdict
+            for i in range(reps if not effect else 100)
+        ]
+        share = np.mean([word == "partly supported" for word in words])
+        shares[effect, n] = share
+        error = np.sqrt(share * (1 - share) / len(words))
+        print(f"effect {effect}, n {n}: {100 * share:.1f} % +- {100 * error:.1f} partly supported")
+    error = np.sqrt(0.025 * 0.975 / reps)
+    assert max(shares[0.0, 40], shares[0.0, 100]) <= 0.025 + 2 * error
+    assert min(shares[0.7, 40], shares[0.4, 40]) > 0.8

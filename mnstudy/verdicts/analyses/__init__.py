@@ -13,6 +13,7 @@ ANALYSES: dict[str, Callable[[Question], Answer]] = {
     "improvement": improvement.improvement,
     "change": improvement.change,
     "arm_contrast": contrasts.arm_contrast,
+    "grades": contrasts.grade_contrast,
     "session_slope": dose.session_slope,
     "depth_contrast": dose.depth_contrast,
     "heterogeneity": levels.heterogeneity,

@@ -10,7 +10,8 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import ANALYSES, Answer, NotTestable, Question
 from mnstudy.verdicts.analyses.model import broken_assumptions
-from mnstudy.verdicts.analyses.question import unknown_arm
+from mnstudy.verdicts.analyses.question import GRADES, unknown_arm
+from mnstudy.verdicts.claims.settings import forms
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Hold, Part, interval_of
 from mnstudy.verdicts.finding.judge import judge
 from mnstudy.words.notes import Count, Note, as_given, note
@@ -20,7 +21,9 @@ DELTA = ("improvement", "change", "arm_contrast", "depth_contrast")
 FAR_APART, MANY = 0.10, 0.20  # of an arm not assessed; conventions
 _WEEK = {"declared": "week_declared", "stated": "week_stated", "rule": "week_rule",
          "best": "week_best"}  # fmt: skip
-RATED = ("improvement", "change", "arm_contrast", "session_slope", "depth_contrast", "slope")
+RATED = (
+    "improvement", "change", "arm_contrast", "session_slope", "depth_contrast", "slope", "grades",
+)  # fmt: skip
 
 
 def estimate_claim(question: Question) -> Answer:
@@ -103,15 +106,11 @@ def _delta_hold(finding: Finding, question: Question, estimate: Estimate) -> tup
 
 
 def _but_coarser(question: Question, empty: Sequence[str]) -> tuple[Note, ...]:
-    """Offer a way where only classes or grades are known: a grade is not a percentage."""
+    """Offer a way where only classes or grades are known: neither is a percentage."""
     data = question.cohort.data
-    if "improvement_score" not in empty:
-        return ()
-    if "improvement_low" in data and data["improvement_low"].notna().any():
-        return (note("classes_are_known"),)
-    if "grade_change" not in data or data["grade_change"].isna().all():
-        return ()
-    return (note("grades_are_known"),)
+    kinds = {"improvement_low": "classes_are_known", GRADES: "grades_are_known"}
+    known = [kind for c, kind in kinds.items() if c in data and data[c].notna().any()]
+    return tuple(map(note, known)) if "improvement_score" in empty else ()
 
 
 def finding_for(
@@ -134,7 +133,8 @@ def finding_for(
         family_interval = None
         if family_level is not None:
             again = replace(question, confidence_level=family_level, brief=True)
-            family_interval = estimate_claim(again).estimate
+            wider = estimate_claim(again)
+            family_interval, found = wider.estimate, replace(found, holds=wider.holds)
     except NotTestable as refused:
         return replace(finding, reasons=refused.reasons)
     if question.at_final_week:
@@ -177,6 +177,7 @@ def _open(question: Question) -> Finding:
         verdict="not testable",
         rule=claim.rule,
         margin=question.margin(claim),
+        null=forms()[claim.analysis].null,
         planned=claim.id in plan.primary,
         family=len(plan.family_ids) if claim.id in plan.family_ids else 0,
         sha256=cohort.provenance.sha256,
@@ -195,6 +196,7 @@ def _judged(
         rule=finding.rule,
         margin=finding.margin,
         comparison=found.comparison,
+        null=finding.null,
         holds=holds,
     )
     parts, remarks = found.parts, found.remarks

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,22 +16,24 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.stats.counts.proportions import NumberNeeded, nnt
 from mnstudy.stats.ordinal.model import proportional_odds
-from mnstudy.stats.ranks.superiority import probability_of_superiority
+from mnstudy.stats.ranks.superiority import brunner_munzel, probability_of_superiority
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
+    GRADES,
     MIN_PATIENTS,
     UNIT,
     Answer,
     Question,
     complete_rows,
     n_patients,
+    n_sites,
     require_patients,
     select_arm,
 )
 from mnstudy.verdicts.analyses.rates import difference_of_risks
 from mnstudy.verdicts.claims.registry import claim
-from mnstudy.verdicts.finding.finding import Part, interval_of
-from mnstudy.words.notes import Count, Note, note
+from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
+from mnstudy.words.notes import Count, Note, as_given, note
 
 SCORE = "improvement_score"
 Secondary = tuple[tuple[Part, ...], tuple[Note, ...]]
@@ -98,6 +101,51 @@ def named_arms(
     for frame, name in zip((treated, reference), question.arm_names, strict=True):
         require_patients(frame, note("in_arm_with_outcome", arm=name))
     return treated, reference, gone + lost
+
+
+def grade_contrast(question: Question) -> Answer:
+    """Estimate the chance that a patient of the treated arm does better than one of the other.
+
+    Ties count as halves, a patient by the mean of her sites in the arm: of two arms with
+    Brunner-Munzel limits (``brunner_munzel``), Newcombe's where the arms do not overlap, of two
+    sides of a body with Tango's (``probability_of_superiority``).
+    """
+    outcome = question.params.get("outcome", GRADES)
+    arms = [select_arm(question.sites, arm) for arm in (question.needled, question.control)]
+    *frames, missing = named_arms(question, arms, outcome)
+    sign = -1.0 if question.params.get("better") == "lower" else 1.0
+    means = [sign * rows.groupby("patient_id")[outcome].mean() for rows in frames]
+    both = means[0].index.intersection(means[1].index)
+    question.require_declared_design(len(both))
+    if question.cohort.study.within_patients:
+        means = [side[both] for side in means]
+    everybody = means[0].index.union(means[1].index)
+    return Answer(
+        estimate=_chance(question, *means),
+        comparison=question.comparison,
+        holds=question.carried_over,
+        n_patients=len(everybody),
+        n_sites=sum(n_sites(rows[rows["patient_id"].isin(everybody)]) for rows in frames),
+        n_missing=missing,
+        remarks=(
+            *(note("not_adjusted_as", why=why) for why in question.indication),
+            *([note("period_not_adjusted")] if question.crossover else []),
+        ),
+    )
+
+
+def _chance(question: Question, treated: pd.Series, reference: pd.Series) -> Estimate:
+    level, paired = question.confidence_level, question.cohort.study.within_patients
+    usual: dict[str, Any] = {"confidence_level": level, "unit": question.claim.unit}
+    if not paired:
+        test = brunner_munzel(treated, reference, confidence_level=level)
+        tested = {k: getattr(test, k) for k in ("std_error", "df", "p_value")}
+        how = note("chance_of_better", method=as_given("Brunner-Munzel"))
+        if test.std_error > 0:  # else the arms are apart
+            return Estimate(**interval_of(test), **tested, **usual, how=how)
+    found = probability_of_superiority(treated, reference, paired=paired, confidence_level=level)
+    how = note("chance_of_better", method=as_given(found.method))
+    return Estimate(**interval_of(found), **usual, how=how)
 
 
 def contrast(

@@ -119,11 +119,12 @@ def _uncontrolled(question: Question, treated: pd.DataFrame, outcome: str, missi
         return studies.two_stage(question, treated, missing)
     fitted = model.mean(question, treated, treated[outcome])
     answer = model.answer(question, fitted, treated, "mean", "mean_change")
-    expected, remarks = regression_expected(question, treated, outcome, answer.estimate)
+    expected, remarks, holds = regression_expected(question, treated, outcome, answer.estimate)
     remarks += [*_cluster_note(question, treated), *_interval_note(treated, outcome)]
     return replace(
         answer,
         comparison="uncontrolled",
+        holds=(*answer.holds, *holds),
         n_missing=missing,
         parts=(*expected, *contrasts.by_level(question, treated, outcome, "scar_type")),
         remarks=(*remarks, *missing_note(missing)),

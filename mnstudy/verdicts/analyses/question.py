@@ -32,6 +32,7 @@ from mnstudy.words.notes import Count, Note, as_given, note, sentences
 
 MIN_PATIENTS = 5  # a smaller arm gives no usable interval, and its counts could identify people
 UNIT = ["patient_id", "site_id"]
+GRADES = "grade_change"
 
 NEEDLED = {"treatment": ["needling"]}
 PLAIN_NEEDLING = {"treatment": ["needling"], "adjunct": ["none"]}
@@ -43,9 +44,9 @@ _NO_ARM = ("ratio",)
 # what is asked of the one assessment of each site at the final week, unless "when" says otherwise
 AT_FINAL_WEEK = (
     "improvement", "change", "arm_contrast", "depth_contrast", "heterogeneity", "slope", "share",
-    "time_to_response",
+    "time_to_response", "grades",
 )  # fmt: skip
-_OF_OWN = ("change", "arm_contrast", "share", "event_rate", "event_difference")
+_OF_OWN = ("change", "arm_contrast", "share", "event_rate", "event_difference", "grades")
 _WORDS = {"adjunct": "topical"}
 
 
@@ -149,7 +150,9 @@ class Question:
             brief=brief,
         )
         own = claim.analysis in _OF_OWN and asked.at_final_week
-        named = (asked.params.get("outcome"), *asked.params.get("events", ())) if own else ()
+        graded = GRADES if claim.analysis == "grades" else None
+        outcome = asked.params.get("outcome", graded) if own else None
+        named = (outcome, *(asked.params.get("events", ()) if own else ()))
         plan, outcomes = cohort.study.plan, tuple(c for c in named if c in data) or OUTCOMES
         if claim.analysis == "time_to_response":
             plan, outcomes = around(plan, float(asked.params["weeks"])), OUTCOMES[:1]

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mnstudy.cohort.schema.columns import columns
 from mnstudy.stats.counts.proportions import Proportion, proportion
 from mnstudy.stats.counts.two_groups import RiskDifference, risk_difference
+from mnstudy.stats.measurement.skewed_mean import skewed_mean
 from mnstudy.verdicts.analyses import model
 from mnstudy.verdicts.analyses.question import (
     NEEDLED,
@@ -28,6 +30,8 @@ from mnstudy.verdicts.analyses.question import (
 )
 from mnstudy.verdicts.finding.finding import Estimate, Hold, Part, interval_of
 from mnstudy.words.notes import Count, Note, note
+
+FEW, AT_AN_END = 40, 0.10  # patients; share of them at an end of the scale
 
 
 def event_rate(question: Question) -> Answer:
@@ -119,12 +123,32 @@ def level(question: Question) -> Answer:
     fitted = model.mean(question, rows, values)
     before_after = bool(question.params.get("before_after"))
     null = 0.0 if before_after else question.margin(question.claim)
+    answer = model.answer(question, fitted, rows, "mean", "mean_of_patients", null=null)
     return replace(
-        model.answer(question, fitted, rows, "mean", "mean_of_patients", null=null),
+        answer,
+        holds=(*answer.holds, *_skewed(question, rows, values)),
         comparison="uncontrolled" if before_after else "rate",
         n_missing=n_patients(treated) - n_patients(rows),
         remarks=_measured_note(n_patients(rows), n_patients(treated)),
     )
+
+
+def _skewed(question: Question, rows: pd.DataFrame, values: pd.Series) -> tuple[Hold, ...]:
+    """Hold back a mean that t limits alone keep from a limit: on a bounded scale they may err.
+
+    Hall's limits (``skewed_mean``) of the means of the patients have to speak the same way. With
+    few patients, many of them at an end of the scale, neither can be trusted.
+    """
+    outcome = question.params["outcome"]
+    spec = {**columns(), **question.cohort.study.measures}[outcome]
+    means, raw = (x.groupby(rows["patient_id"]).mean() for x in (values, rows[outcome]))
+    if question.claim.rule not in ("below", "above") or spec.low is None or means.nunique() == 1:
+        return ()
+    hall = skewed_mean(means, confidence_level=question.confidence_level)
+    holds = [Hold(why=note("skewed_mean"), also=(hall.ci_low, hall.ci_high))]
+    if len(means) < FEW and raw.isin([spec.low, spec.high]).mean() > AT_AN_END:
+        holds.append(Hold(why=note("at_an_end", few=FEW, percent=100 * AT_AN_END)))
+    return tuple(holds)
 
 
 def ratio(question: Question) -> Answer:

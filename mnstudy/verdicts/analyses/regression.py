@@ -1,4 +1,4 @@
-"""Regression to the mean beside a change without a comparison group: its size, where it shows.
+"""Regression to the mean in a change without a comparison group: its size, and whether it decides.
 
 It follows from the measure by which patients were chosen, and from the population they were
 chosen from.
@@ -6,32 +6,37 @@ chosen from.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.scales import raw_scale
-from mnstudy.cohort.schema.columns import columns
-from mnstudy.cohort.study.selection import Selection, parse_selection
-from mnstudy.stats.measurement.regression_to_mean import MeeChua, expected_regression, mee_chua
+from mnstudy.cohort.schema.columns import ColumnSpec, columns
+from mnstudy.cohort.study.selection import Selection, Side, parse_selection
+from mnstudy.stats.measurement.regression_to_mean import MeeChua, mee_chua
 from mnstudy.stats.measurement.truncated_selection import truncated_normal
+from mnstudy.stats.meta.pooling import quantile
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, UNIT, Question, before_after
-from mnstudy.verdicts.finding.finding import Estimate, Part
+from mnstudy.verdicts.finding.finding import Estimate, Hold, Part
 from mnstudy.words.notes import Count, Note, note
 
 MIN_VALUES = 8  # fewer different values are grades, from which no distribution can be read
 BEST_GRADE = 1.0
+LEVEL = 0.95  # of what regression to the mean may give
 LABEL = "regression to the mean alone"
+SCORE = "improvement_score"
+Expected = tuple[tuple[Part, ...], list[Note], tuple[Hold, ...]]
 _BETTER = {"scar_depth_um": "lower", "texture_score": "higher", "tone_score": "higher"}
 
 
 def regression_expected(
     question: Question, treated: pd.DataFrame, outcome: str, estimate: Estimate
-) -> tuple[tuple[Part, ...], list[Note]]:
-    """Return the change to expect without any treatment, as a part and in words.
+) -> Expected:
+    """Return the change to expect without any treatment, in words, and what it holds back.
 
     Parameters
     ----------
@@ -43,39 +48,86 @@ def regression_expected(
     estimate : Estimate
         The change observed, oriented so that up is better.
 
+    Returns
+    -------
+    parts : tuple of Part
+        The change to expect, where it can be sized.
+    notes : list of Note
+    holds : tuple of Hold
+        A change favours the claim only as far as its interval lies beyond the upper limit of what
+        regression to the mean gives at the lowest reliability declared; and not at all where
+        patients are declared as chosen and nothing tells the two apart.
+
     Notes
     -----
     The size is (1 - reliability) times the distance of the patients from the population they were
     chosen from (``mnstudy.stats.expected_regression``). The mean of that population is the one
-    declared; else, with a cut-off, one read off the patients (``truncated_normal``), its
-    uncertainty included in the range. Without either, Mee and Chua's test says for which means the
-    change would still be there (``mee_chua``). Where something is missing the notes say that
-    regression to the mean cannot be separated, and what to declare.
+    declared; else, with a cut-off, one read off the patients (``truncated_normal``). The limits
+    hold the uncertainty of that mean and of the patients' own, added as squares (Zou & Donner
+    2008, doi 10.1002/sim.3095). Where patients were chosen on another scale, or no reliability is
+    declared, Mee and Chua's test (``mee_chua``) may show the change to be beyond it for every
+    plausible mean of the population. Where no selection is declared nothing is held back: the
+    notes name the reliability that would explain the change.
     """
-    if question.brief:
-        return (), []
     selection = parse_selection(question.cohort.study.selection)
     if selection is None:
-        return (), [_not_separated(["reliability", "mean or cut_off"])]
+        return (), _undeclared(question, treated, outcome, estimate), ()
     chosen = selection_measure(question, selection, treated)
     if isinstance(chosen, Note):
-        return (), [_not_separated(why=chosen)]
+        return _held_back(_not_separated(why=chosen))
     population = population_of(chosen)
     remarks = _beyond(question, chosen)
     if isinstance(population, Note):
         missing = ["reliability"] if selection.reliability is None else []
         missing.append("mean" if selection.cut_off is not None else "mean or cut_off")
-        return (), [_not_separated(missing, why=population), *remarks]
+        return _held_back(_not_separated(missing, why=population), remarks)
+    shown = _beyond_every_mean(question, chosen, population, outcome)
     if selection.reliability is None:
-        return (), [_not_separated(["reliability"]), *remarks]
+        return _held_back(_not_separated(["reliability"]), remarks, shown=shown)
     part = _expected(question, chosen, population, outcome)
-    size = _size_notes(question, chosen, population, part, estimate)
-    return (part,), [*size, *remarks, note("natural_course")]
+    size, hold = _size_notes(question, chosen, population, part, estimate)
+    holds = (hold,) if part.unit == question.claim.unit or not shown else ()
+    return (part,), [*size, *remarks, note("natural_course")], holds
+
+
+def _held_back(why: Note, remarks: Sequence[Note] = (), *, shown: bool = False) -> Expected:
+    """Hold back a change that nothing tells apart from regression to the mean."""
+    holds = () if shown else (Hold(why=why, adverse=False),)
+    return (), [why, *remarks], holds
+
+
+def _undeclared(
+    question: Question, treated: pd.DataFrame, outcome: str, estimate: Estimate
+) -> list[Note]:
+    """Name the reliability that would explain all of the change, where selection is not declared.
+
+    As if all from the mildest patient on had been chosen out of a normal distribution.
+    """
+    said = _not_separated(["reliability", "mean or cut_off"])
+    name = question.params["outcome"] if outcome == "change" else "scale_score"
+    chosen = selection_measure(question, Selection(measure=name), treated)
+    if question.brief or isinstance(chosen, Note):
+        return [said]
+    above, ends = chosen.lower_is_better, (chosen.before.max(), chosen.before.min())
+    side: Side = "above" if above else "below"
+    noise = Selection(cut_off=ends[above], selected=side, reliability=(0.0, 0.0))
+    chosen = replace(chosen, selection=noise)
+    population = population_of(chosen)
+    if isinstance(population, Note):
+        return [said]
+    part = _expected(question, chosen, population, outcome)
+    if part.unit != question.claim.unit or not 0 < estimate.value < part.value:
+        return [said]
+    reliability = 1 - estimate.value / part.value
+    return [said, note("reliability_explains", measure=chosen.plain_name, reliability=reliability)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionMeasure:
-    """The measure by which patients were chosen, one value a patient, and how they were chosen."""
+    """The measure by which patients were chosen, one value a patient, and how they were chosen.
+
+    ``ends`` are those of its range, nan where it has none.
+    """
 
     selection: Selection
     name: str
@@ -84,6 +136,7 @@ class SelectionMeasure:
     before: pd.Series
     after: pd.Series
     best: float = float("nan")
+    ends: tuple[float, float] = (float("nan"), float("nan"))
 
     @property
     def sign(self) -> float:
@@ -128,14 +181,17 @@ def selection_measure(
     means = by_patient.groupby("patient_id").mean()
     if len(means) < MIN_PATIENTS:
         return note("selection_known_for_few", name=name, least=MIN_PATIENTS)
+    spec = _spec(question, name)
+    low, high = np.array([(scale or spec).low, (scale or spec).high], dtype="float64")
     return SelectionMeasure(
         selection=selection,
         name=name,
-        unit=_unit(question, name),
+        unit=spec.unit,
         lower_is_better=better == "lower",
         before=means["before"],
         after=means[name],
         best=scale.best if scale is not None else float("nan"),
+        ends=(low, high),
     )
 
 
@@ -163,13 +219,15 @@ def _better(question: Question, name: str) -> str:
     return _BETTER.get(name, "")
 
 
-def _unit(question: Question, name: str) -> str:
-    specs = {**columns(), **question.cohort.study.measures}
-    return specs[name].unit
+def _spec(question: Question, name: str) -> ColumnSpec:
+    return {**columns(), **question.cohort.study.measures}[name]
 
 
 def population_of(chosen: SelectionMeasure) -> Population | Note:
-    """Return the population that patients were chosen from, or why it is not known."""
+    """Return the population that patients were chosen from, or why it is not known.
+
+    Its mean lies within the range of the measure.
+    """
     selection = chosen.selection
     if selection.mean is not None:
         m = selection.mean
@@ -187,13 +245,16 @@ def population_of(chosen: SelectionMeasure) -> Population | Note:
         )
     except ValueError:
         return note("spread_tells_no_population")
+    least, most = chosen.ends
+    means = np.fmin((fit.mean, fit.mean_low, fit.mean_high), most)
+    mean, low, high = map(float, np.fmax(means, least))
     source = note(
         "mean_read_off_patients",
         patients=Count(n=fit.n, noun="patient"),
-        mean=in_range(fit.mean, fit.mean_low, fit.mean_high),
+        mean=in_range(mean, low, high),
         cut_off=selection.cut_off,
     )
-    return Population(mean=fit.mean, low=fit.mean_low, high=fit.mean_high, source=source)
+    return Population(mean=mean, low=low, high=high, source=source)
 
 
 def in_range(value: float, low: float, high: float) -> Note:
@@ -218,20 +279,24 @@ def _expected(
     factor, unit = _conversion(question, chosen, outcome, first)
     sign = chosen.sign
 
-    def gain(mean: float, reliability: float) -> float:
-        if np.isinf(mean):
-            return sign * factor * mean if reliability < 1 else 0.0
-        found = expected_regression(mean=mean, reliability=reliability, selected_mean=first)
-        return sign * factor * found.expected_change + 0.0
+    n = len(chosen.before)
+    own = quantile(n - 1.0, LEVEL) * float(chosen.before.std()) / math.sqrt(n)
+    away = first - population.mean
+    least = away - math.hypot(population.high - population.mean, own)
+    most = away + math.hypot(population.mean - population.low, own)
 
-    ends = [gain(m, r) for m in (population.low, population.high) for r in (low, high)]
+    def gain(distance: float, reliability: float) -> float:
+        """Return what regression gives, on the scale of the finding; expected_regression has it."""
+        return -sign * factor * (1 - reliability) * distance if reliability < 1 else 0.0
+
+    ends = [gain(x, r) for x in (least, most) for r in (low, high)]
     return Part(
         kind="expected",
         label=LABEL,
-        value=gain(population.mean, (low + high) / 2),
+        value=gain(away, (low + high) / 2),
         ci_low=min(ends),
         ci_high=max(ends),
-        n=len(chosen.before),
+        n=n,
         unit=unit,
     )
 
@@ -245,7 +310,7 @@ def _conversion(
         return 100 / first, question.claim.unit
     if same:
         return 1.0, question.claim.unit
-    if outcome == "improvement_score" and chosen.name == "scale_score":
+    if outcome == SCORE and chosen.name == "scale_score":
         away = abs(first - chosen.best)
         if away > 0:  # nan where the scale is not known
             return 100 / away, question.claim.unit
@@ -258,7 +323,8 @@ def _size_notes(
     population: Population,
     part: Part,
     estimate: Estimate,
-) -> list[Note]:
+) -> tuple[list[Note], Hold]:
+    """Say how large it would be, and hold back the part of the change that it may explain."""
     selection = chosen.selection
     assert selection.reliability is not None
     low, high = selection.reliability
@@ -278,10 +344,14 @@ def _size_notes(
         reliability=reliability,
         source=source,
     )
-    if part.unit == question.claim.unit:
-        beyond = estimate.ci_low > part.ci_high
-        return [note("larger_than_that" if beyond else "not_clearly_larger", said=size)]
-    return [size, _other_scale(chosen, part)]
+    if part.unit != question.claim.unit:
+        other = _other_scale(chosen, part)
+        return [size, other], Hold(why=note("not_told_apart", why=other), adverse=False)
+    beyond = estimate.ci_low > part.ci_high
+    said = note("larger_than_that" if beyond else "not_clearly_larger", said=size)
+    left = estimate.ci_low - part.ci_high, estimate.ci_high - part.ci_high
+    why = note("regression_may_give", label=LABEL, size=_size(part), unit=part.unit)
+    return [said], Hold(why=why, adverse=False, also=left)
 
 
 def _size(part: Part) -> Note:
@@ -307,16 +377,39 @@ def _other_scale(chosen: SelectionMeasure, part: Part) -> Note:
     return note("worked_out_from_grades", said=plain, size=size)
 
 
-def _beyond(question: Question, chosen: SelectionMeasure) -> list[Note]:
-    """Say what Mee and Chua's test finds, where the measure is known before and after."""
+def _tested(question: Question, chosen: SelectionMeasure, mean: float) -> MeeChua | None:
+    """Return Mee and Chua's test, where the measure got better and is known before and after."""
     pairs = pd.DataFrame({"before": chosen.before, "after": chosen.after}).dropna()
     if len(pairs) < MIN_PATIENTS or pairs["before"].nunique() < 2:
-        return []
-    own = float(pairs["before"].mean())
-    declared, level = chosen.selection.mean, question.confidence_level
-    mean = own if declared is None else declared
+        return None
+    level = question.confidence_level
     found = mee_chua(pairs["before"], pairs["after"], mean, confidence_level=level)
-    if (found.change < 0) != chosen.lower_is_better:
+    return found if (found.change < 0) == chosen.lower_is_better else None
+
+
+def _beyond_every_mean(
+    question: Question, chosen: SelectionMeasure, population: Population, outcome: str
+) -> bool:
+    """Tell whether the change is beyond regression to every plausible mean of the population.
+
+    Of the improvement of a scar the measures of its severity may tell, of another outcome itself.
+    """
+    found = _tested(question, chosen, population.mean)
+    scars = ("baseline_severity", "scale_score")
+    if found is None or chosen.name not in (
+        scars if outcome == SCORE else (question.params["outcome"],)
+    ):
+        return False
+    return found.mean_low < population.low and population.high < found.mean_high
+
+
+def _beyond(question: Question, chosen: SelectionMeasure) -> list[Note]:
+    """Say what Mee and Chua's test finds, where the measure is known before and after."""
+    own = float(chosen.before[chosen.after.notna()].mean())
+    declared = chosen.selection.mean
+    mean = own if declared is None else declared
+    found = _tested(question, chosen, mean) if np.isfinite(mean) else None
+    if found is None:
         return []
     patients = Count(n=found.n, noun="patient")
     if declared is None:

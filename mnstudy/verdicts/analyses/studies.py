@@ -62,7 +62,7 @@ def two_stage(question: Question, treated: pd.DataFrame, missing: int) -> Answer
     studies = study_means(kept, question.confidence_level)
     found = pool_studies(studies, question.confidence_level)
     estimate = _estimate(question, studies, found)
-    expected, remarks = regression_expected(question, kept, SCORE, estimate)
+    expected, remarks, holds = regression_expected(question, kept, SCORE, estimate)
     reached, of_shares = shares(question, kept)
     remarks += [
         *_about_studies(studies, found),
@@ -75,6 +75,7 @@ def two_stage(question: Question, treated: pd.DataFrame, missing: int) -> Answer
     return Answer(
         estimate=estimate,
         comparison="uncontrolled",
+        holds=holds,
         n_patients=n_patients(kept),
         n_sites=n_sites(kept),
         n_missing=missing,

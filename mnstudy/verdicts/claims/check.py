@@ -159,19 +159,23 @@ def _rule_and_margin(at: str, raw: Mapping[str, Any], base: Claim | None) -> lis
         remedy = nearest(rule, RULES, 'add rule = "superiority"')
         problems.append(bad(f"{at}.rule", rule or "", "one of " + ", ".join(RULES), remedy))
     if "margin" in raw or not optional:
-        problems += margin_problems(f"{at}.margin", margin, rule)
+        problems += margin_problems(f"{at}.margin", margin, rule, raw.get("analysis"))
     elif "rule" in raw and base is not None and rule != base.rule:
         remedy = f"add margin = ... in the unit of the claim; {base.id} has {base.margin:g}"
         problems.append(bad(f"{at}.margin", "", f"a margin for the rule {rule}", remedy))
     return problems
 
 
-def margin_problems(key: str, margin: Any, rule: Any) -> list[Problem]:
-    """Check that a margin is a number on the side of zero where its rule has it."""
+def margin_problems(key: str, margin: Any, rule: Any, analysis: Any = "") -> list[Problem]:
+    """Check that a margin is a number on the side of no effect where its rule has it."""
     if margin is None:
         return [bad(key, "", "a number in the unit of the claim", "add margin = ...")]
     if not is_number(margin):
         return [bad(key, margin, "a number", "write the number alone, without quotes")]
+    null = forms()[analysis].null if analysis in [*forms()] else 0.0
+    if null and not null <= margin < 1:
+        rule = f"a chance from {null:g}, which is no difference, to below 1"
+        return [bad(key, f"{margin:g}", rule, "write the chance worth having, such as 0.6")]
     if rule == "noninferiority" and margin > 0:
         remedy = f"write {-margin:g}: that much worse is still acceptable"
         return [bad(key, f"{margin:g}", "0 or below, as the rule is noninferiority", remedy)]
@@ -453,7 +457,9 @@ def _margins(plan: Plan, known: Mapping[str, Claim]) -> list[Problem]:
         problem
         for claim_id, margin in plan.margins.items()
         if claim_id in known
-        for problem in margin_problems(f"plan.margins.{claim_id}", margin, known[claim_id].rule)
+        for problem in margin_problems(
+            f"plan.margins.{claim_id}", margin, known[claim_id].rule, known[claim_id].analysis
+        )
     ]
 
 

@@ -116,12 +116,14 @@ class Setting:
 class Form:
     """What an analysis estimates, and the settings it takes by name.
 
-    ``unit`` is empty where it follows from the outcome or has to be given.
+    ``unit`` is empty where it follows from the outcome or has to be given; ``null`` is the value of
+    no effect.
     """
 
     analysis: str
     estimand: Estimand
     unit: str = ""
+    null: float = 0.0
     rules: tuple[str, ...]
     columns: tuple[str, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)

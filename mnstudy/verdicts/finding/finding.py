@@ -130,11 +130,15 @@ def interval_of(found: Any, scale: float = 1) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Why an estimate can be at most inconclusive, in favour of the claim or against it."""
+    """Why an estimate can be at most inconclusive, in favour of the claim or against it.
+
+    With ``also``, the ends of another interval, only where that one would not speak the same way.
+    """
 
     why: Note
     favourable: bool = True
     adverse: bool = True
+    also: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,18 @@ def judge(
     """
     mirrored = 2 * null - margin if harm is None else harm
     found = _against_margin(estimate, rule, margin, null, mirrored)
-    return _held(_capped(found, comparison), holds)
+
+    def agrees(low: float, high: float) -> bool:
+        other = replace(estimate, ci_low=low, ci_high=high)
+        return _way(_against_margin(other, rule, margin, null, mirrored)) == _way(found)
+
+    kept = [hold for hold in holds if hold.also is None or not agrees(*hold.also)]
+    return _held(_capped(found, comparison), kept)
+
+
+def _way(found: Verdict) -> int:
+    """Return 1 for a verdict that favours a claim, -1 for one against it, else 0."""
+    return (found.word in FAVOURABLE) - (found.word in ADVERSE)
 
 
 def _against_margin(

@@ -106,7 +106,7 @@ def over_margins(finding: Finding) -> list[Row]:
         return []
     rows = []
     for share in SHARES if finding.margin else (1.0,):
-        margin = share * finding.margin
+        margin = finding.null + share * (finding.margin - finding.null)
         found = verdict_of(finding, estimate, margin)
         usual = verdict_of(finding, estimate, finding.margin)
         if found.word == "supported" and usual.word != finding.verdict:
