@@ -13,7 +13,7 @@ import mnstudy as mn
 from mnstudy.disclosure import guarded_finding
 from mnstudy.disclosure.displays import guarded_display
 from mnstudy.reporting.figures.plot import charts_of
-from mnstudy.verdicts.analyses.model import BROKEN
+from mnstudy.verdicts.analyses.models.assumptions import BROKEN
 from mnstudy.verdicts.displays.points import points
 from mnstudy.verdicts.displays.residuals import residuals
 

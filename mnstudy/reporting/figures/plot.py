@@ -42,7 +42,7 @@ from mnstudy.reporting.figures.published import albatross, funnel, harvest_plot
 from mnstudy.reporting.figures.specification import ResidualPlot, curve_plan
 from mnstudy.reporting.figures.style import Look, Palette, Picture, Width
 from mnstudy.reporting.words import alt_text
-from mnstudy.verdicts.analyses.model import BROKEN
+from mnstudy.verdicts.analyses.models.assumptions import BROKEN
 from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.displays.dose import dose_curve
 from mnstudy.verdicts.displays.grades import grade_flow

@@ -9,7 +9,7 @@ from typing import Any
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import ANALYSES, Answer, NotTestable, Question
-from mnstudy.verdicts.analyses.model import broken_assumptions
+from mnstudy.verdicts.analyses.models.assumptions import broken_assumptions
 from mnstudy.verdicts.analyses.question import GRADES, unknown_arm
 from mnstudy.verdicts.claims.settings import forms
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Hold, Part, interval_of

@@ -18,10 +18,16 @@ from mnstudy.stats.counts.proportions import NumberNeeded, nnt
 from mnstudy.stats.ordinal.model import proportional_odds
 from mnstudy.stats.ranks.superiority import brunner_munzel, probability_of_superiority
 from mnstudy.verdicts.analyses import model
+from mnstudy.verdicts.analyses.models.covariates import (
+    covariates,
+    indicators,
+    left_out,
+    usual_covariates,
+)
+from mnstudy.verdicts.analyses.models.visits import OverVisits, over_visits
 from mnstudy.verdicts.analyses.question import (
     GRADES,
     MIN_PATIENTS,
-    UNIT,
     Answer,
     Question,
     complete_rows,
@@ -56,40 +62,6 @@ def arm_contrast(question: Question) -> Answer:
         parts=(*answer.parts, *means),
         remarks=(*answer.remarks, *classes(both, arm, SCORE), *question.indication),
     )
-
-
-def over_visits(
-    question: Question,
-    arms: Sequence[pd.DataFrame],
-    rows: pd.DataFrame,
-    outcome: str,
-    baseline: list[str],
-) -> model.OverVisits | None:
-    """Fit a model of all visits where sites of the arms were lost, but seen at visits before.
-
-    Where nobody was, it has the same difference as the assessments at the week. Where clinics were
-    allocated there is none.
-
-    Parameters
-    ----------
-    arms : two DataFrames
-        The sites of the treated and the reference arm, with the outcome at the week or without.
-    rows : DataFrame
-        The rows of all sites at the visits up to the week.
-    """
-    treated = np.repeat([1.0, 0.0], [len(arm) for arm in arms])
-    sites = pd.concat(arms, ignore_index=True).assign(treated=treated)
-    question, _ = question.by_clinic(sites, treated)
-    usual = question.choices.engine is None and question.engine == "robust"
-    if not usual or question.crossover or question.allocated is not None:
-        return None
-    sites["lost"] = sites[outcome].isna()
-    rows = rows.loc[rows[outcome].notna(), [*UNIT, "visit", outcome]]
-    rows = rows.merge(sites.drop(columns=[outcome, "visit"], errors="ignore"), on=UNIT)
-    if not rows["lost"].any():
-        return None
-    names = question.adjust_for(model.usual_covariates(question, baseline))
-    return model.over_visits(question, rows, outcome, names, baseline)
 
 
 def named_arms(
@@ -154,7 +126,7 @@ def contrast(
     arm: object,
     outcome: str,
     baseline: list[str],
-    over: model.OverVisits | None = None,
+    over: OverVisits | None = None,
 ) -> Answer:
     """Estimate treated minus reference, adjusted, within the person where sites are paired.
 
@@ -163,8 +135,8 @@ def contrast(
     """
     question, alone = question.by_clinic(frame, arm)
     base = pd.DataFrame({"reference": 1.0, "treated": arm}, index=frame.index)
-    names = question.adjust_for(model.usual_covariates(question, baseline))
-    extra, used = model.covariates(frame, names, beside=base)
+    names = question.adjust_for(usual_covariates(question, baseline))
+    extra, used = covariates(frame, names, beside=base)
     design = pd.concat([base, extra], axis=1)
     for column in baseline:
         design[column] = frame[column] - frame[column].mean()
@@ -173,7 +145,7 @@ def contrast(
     few = question.few_in_order(frame, base["treated"])
     within = question.cohort.study.within_patients
     if question.crossover:
-        design, used = design.join(model.indicators(frame["period"])), [*used, "period"]
+        design, used = design.join(indicators(frame["period"])), [*used, "period"]
     if within and question.engine == "robust":
         fitted = model.within_patients(question, frame, frame[outcome], design)
     else:
@@ -181,7 +153,7 @@ def contrast(
     parts, reached = responders(question, frame, base["treated"], outcome)
     both = Count(n=paired, noun="patient")
     remarks = [note("within_person", patients=both)] if paired else []
-    left, open_ = model.left_out(question, frame, names, used)
+    left, open_ = left_out(question, frame, names, used)
     remarks += [*reached, *left, *_lost_but_seen(over)]
     single = Count(n=n_patients(frame) - paired, noun="patient")
     if question.crossover:
@@ -198,7 +170,7 @@ def contrast(
     return replace(answer, parts=parts, remarks=tuple(remarks), holds=holds, n_missing=gone)
 
 
-def _lost_but_seen(over: model.OverVisits | None) -> list[Note]:
+def _lost_but_seen(over: OverVisits | None) -> list[Note]:
     if over is None:
         return []
     kind = "lost_but_seen" if over.how.kind == "visit_model" else "lost_but_seen_few"
@@ -219,7 +191,7 @@ def arm_means(
     question: Question,
     frames: Sequence[pd.DataFrame],
     outcome: str,
-    over: model.OverVisits | None,
+    over: OverVisits | None,
 ) -> tuple[Part, ...]:
     """Return the means of the treated and the reference arm."""
     if question.brief:

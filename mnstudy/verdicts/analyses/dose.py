@@ -11,6 +11,7 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import is_baseline
 from mnstudy.verdicts.analyses import contrasts, model
+from mnstudy.verdicts.analyses.models.covariates import covariates, left_out, usual_covariates
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     NEEDLED,
@@ -129,7 +130,7 @@ def slope(question: Question) -> Answer:
     fitted, used = adjusted_slope(question, rows, x, y)
     parts, remarks = _uncoupled(question) if x == "baseline_severity" else ((), question.indication)
     answer = model.answer(question, fitted, rows, "slope", "slope", adjusted=used)
-    left, open_ = model.left_out(question, rows, _covariates(question, x), used)
+    left, open_ = left_out(question, rows, _covariates(question, x), used)
     return replace(
         answer,
         n_missing=missing,
@@ -140,7 +141,7 @@ def slope(question: Question) -> Answer:
 
 
 def _covariates(question: Question, x: str) -> list[str]:
-    return [n for n in question.adjust_for(model.usual_covariates(question)) if n != x]
+    return [n for n in question.adjust_for(usual_covariates(question)) if n != x]
 
 
 def _uncoupled(question: Question) -> tuple[tuple[Part, ...], tuple[Note, ...]]:
@@ -172,7 +173,7 @@ def adjusted_slope(
 ) -> tuple[model.Fitted, list[str]]:
     """Fit the slope of y on x; return the model, the slope and what it is adjusted for."""
     base = pd.DataFrame({"intercept": 1.0, "slope": rows[x].astype("float64")})
-    extra, used = model.covariates(rows, _covariates(question, x), beside=base)
+    extra, used = covariates(rows, _covariates(question, x), beside=base)
     fitted = model.fit(question, rows, rows[y], pd.concat([base, extra], axis=1))
     return fitted, used
 

@@ -11,6 +11,7 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.table import is_baseline
 from mnstudy.cohort.weeks import LAST, nearest_rows
 from mnstudy.verdicts.analyses import contrasts, model, studies
+from mnstudy.verdicts.analyses.models.visits import OverVisits, over_visits
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     UNIT,
@@ -90,14 +91,14 @@ def _effect(
     arms = [select_arm(sites, arm) for arm in (question.needled, question.control)]
     if "treated" in question.params:
         treated, control, missing = contrasts.named_arms(question, arms, outcome)
-        over = contrasts.over_visits(question, arms, rows, outcome, baseline)
+        over = over_visits(question, arms, rows, outcome, baseline)
         return _controlled(question, treated, control, outcome, baseline, missing, over)
     (treated, missing), (control, unknown) = (complete_rows(arm, [outcome]) for arm in arms)
     _require_needled(question, treated)
     confounded = question.cohort.study.limit("between_groups") is not None
     if n_patients(control) < MIN_PATIENTS or confounded:
         return _uncontrolled(question, treated, outcome, missing)
-    over = contrasts.over_visits(question, arms, rows, outcome, baseline)
+    over = over_visits(question, arms, rows, outcome, baseline)
     missing += unknown
     return _controlled(question, treated, control, outcome, baseline, missing, over)
 
@@ -138,7 +139,7 @@ def _controlled(
     outcome: str,
     baseline: list[str],
     missing: int,
-    over: model.OverVisits | None,
+    over: OverVisits | None,
 ) -> Answer:
     both = pd.concat([treated, control])
     arm = pd.Series(0.0, index=both.index)

@@ -11,6 +11,7 @@ import pandas as pd
 from mnstudy.stats.mixed.fit import Contrast
 from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.verdicts.analyses import model
+from mnstudy.verdicts.analyses.models.covariates import covariates, left_out, usual_covariates
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     Answer,
@@ -36,13 +37,13 @@ def heterogeneity(question: Question) -> Answer:
     rows, missing, small = comparable_levels(question, factor)
     base = pd.get_dummies(rows[factor].cat.remove_unused_categories(), dtype="float64")
     base.columns = base.columns.astype("str")
-    names = [n for n in question.adjust_for(model.usual_covariates(question)) if n != factor]
-    extra, used = model.covariates(rows, names, beside=base)
+    names = [n for n in question.adjust_for(usual_covariates(question)) if n != factor]
+    extra, used = covariates(rows, names, beside=base)
     design = pd.concat([base, extra], axis=1)
     fitted = model.fit(question, rows, rows["improvement_score"], design)
     pairs = _pairs(question, fitted, list(base.columns))
     widest = max(pairs, key=lambda name: abs(pairs[name].estimate))
-    left, open_ = model.left_out(question, rows, names, used)
+    left, open_ = left_out(question, rows, names, used)
     remarks = [note("largest_pair", pair=_plain(widest)), note("levels_not_assigned"), *left]
     if small:
         remarks.append(note("small_levels", least=MIN_PATIENTS, levels=tuple(small)))

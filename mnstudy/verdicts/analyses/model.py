@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mnstudy import formatting as fmt
-from mnstudy.cohort.schema.columns import columns
 from mnstudy.stats.missing.imputation import PooledImputations
 from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust
 from mnstudy.stats.mixed.fit import Contrast, MixedFit
 from mnstudy.stats.mixed.model import random_intercept
 from mnstudy.stats.mixed.nested import nested_intercepts
-from mnstudy.stats.mixed.visits import VisitFit, visit_model
+from mnstudy.verdicts.analyses.models.covariates import independent, plain
+from mnstudy.verdicts.analyses.models.visits import OverVisits
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     UNIT,
@@ -29,19 +27,10 @@ from mnstudy.verdicts.analyses.question import (
     n_patients,
     n_sites,
 )
-from mnstudy.verdicts.finding.finding import Estimate, Finding, Hold, interval_of
-from mnstudy.verdicts.finding.judge import judge
-from mnstudy.words.notes import Count, Note, note
+from mnstudy.verdicts.finding.finding import Estimate, Hold, interval_of
+from mnstudy.words.notes import Note, note
 
-FEWEST_LEFT = 10  # patients over the columns of a model; fewer overfit
-UNSTRUCTURED = 10  # patients an arm, from which the visits have a covariance of any form
 FEWEST_DF = 4  # of Satterthwaite: with fewer, CR2 promises more than it keeps
-BROKEN = ("one_decides", "at_bound", "spreads_differ", "bends", "skewed")
-ASKED = ("rule", "margin", "comparison", "null", "holds")  # of a judge, beside the interval
-FAR, AT_BOUND, WIDER, COCHRAN, RARE = 4.0, 0.10, 2.0, 25.0, 0.01  # see ``broken_assumptions``
-COVARIATES = {"scar_type": "scar type", "baseline_severity": "severity", "clinic_id": "clinic"}
-# severity first: it drives the choice of treatment, depth and number of sessions
-ADJUST_FOR = ("baseline_severity", "scar_type", "clinic_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,206 +231,9 @@ def _average(
     return means.pop("_outcome"), means, patients
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverVisits:
-    """A model of all visits up to the week, with the rows behind it."""
-
-    result: VisitFit | MixedFit
-    rows: pd.DataFrame
-    adjusted: tuple[str, ...]
-    lost: int
-
-    @property
-    def how(self) -> Note:
-        """Say which model it is."""
-        return note("visit_model" if isinstance(self.result, VisitFit) else "visits_robust")
-
-    def at_week(self, **arms: float) -> Contrast:
-        """Return the weighted sum of the means of ``treated`` and ``reference`` at the week."""
-        final = f"week {self.rows['visit'].max():g}"
-        weights = {f"{arm} at {final}": weight for arm, weight in arms.items()}
-        known = self.result.coefficients.index
-        row = [weights.get(name, 0.0) for name in known]
-        return self.result.contrast(row)
-
-
-def over_visits(
-    question: Question,
-    rows: pd.DataFrame,
-    outcome: str,
-    names: Sequence[str],
-    baseline: Sequence[str],
-) -> OverVisits | None:
-    """Fit the outcome at all visits up to the week by arm and covariates, each by visit.
-
-    From 10 patients an arm every arm has an unstructured covariance of its visits of its own; with
-    fewer, or where that has no maximum, patients have a random intercept and errors are robust
-    (CR2). The rows of a patient, arm and visit are averaged; of a split body the difference of the
-    sides is modelled.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        One row a site and visit with the outcome, ``visit`` in weeks, ``treated`` (1 or 0), and
-        what the model is adjusted for; ``lost`` marks the sites not assessed at the week.
-
-    Returns
-    -------
-    OverVisits or None
-        None where a patient has both arms but is no split body, and where no model can be fitted.
-    """
-    within = question.cohort.study.design == "split_body"
-    if not within and rows.groupby("patient_id")["treated"].nunique().max() > 1:
-        return None
-    base = pd.DataFrame({"reference": 1.0, "treated": rows["treated"]})
-    extra, used = covariates(rows, names, beside=base)
-    columns = extra.assign(**{c: rows[c] - rows[c].mean() for c in baseline})
-    keys = [rows[c] for c in ("patient_id", "visit", "treated")]
-    cells = columns.assign(_outcome=rows[outcome].astype("float64")).groupby(keys).mean()
-    if within:
-        sides = [cells.xs(arm, level="treated") for arm in (1.0, 0.0)]
-        cells = (sides[0] - sides[1]).dropna().assign(treated=1.0).set_index("treated", append=True)
-    y = cells.pop("_outcome")
-    try:
-        result = _fit_visits(question, y, _by_visit(cells, within))
-    except ValueError:
-        return None
-    lost = n_sites(rows[rows["lost"]])
-    return OverVisits(result=result, rows=rows, adjusted=(*used, *baseline), lost=lost)
-
-
-def _by_visit(cells: pd.DataFrame, within: bool) -> pd.DataFrame:
-    """Return each arm and each covariate by visit, without columns that the others tell."""
-    visit, treated = (cells.index.get_level_values(n).to_numpy() for n in ("visit", "treated"))
-    design = pd.DataFrame(index=cells.index)
-    at = {f"week {week:g}": np.where(visit == week, 1.0, 0.0) for week in np.unique(visit)}
-    for name, here in at.items():
-        if not within:
-            design[f"reference at {name}"] = here * (1 - treated)
-        design[f"treated at {name}"] = here * treated
-    by_visit = {f"{c} at {name}": cells[c] * here for c in cells for name, here in at.items()}
-    more = pd.DataFrame(by_visit, index=cells.index)
-    return pd.concat([design, more[independent(design, more)]], axis=1)
-
-
-def _fit_visits(question: Question, y: pd.Series, design: pd.DataFrame) -> VisitFit | MixedFit:
-    patients, visits, arm = (y.index.get_level_values(i).to_numpy() for i in range(3))
-    data, named = (y.to_numpy(), design.to_numpy(), patients), list(design.columns)
-    level, arms = question.confidence_level, arm if arm.min() < arm.max() else None
-    if pd.Series(patients).groupby(arm).nunique().min() >= UNSTRUCTURED:
-        with suppress(ValueError):  # too few patients have all visits
-            return visit_model(*data, visits, named, arms=arms, confidence_level=level)
-    return random_intercept(*data, named, errors="cr2", confidence_level=level)
-
-
 def mean(question: Question, frame: pd.DataFrame, y: pd.Series) -> Fitted:
     """Fit the mean of y alone."""
     return fit(question, frame, y, pd.DataFrame({"mean": 1.0}, index=frame.index))
-
-
-def covariates(
-    frame: pd.DataFrame, names: Sequence[str], *, beside: pd.DataFrame
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return columns of the covariates that vary and add something to ``beside``.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Rows to adjust.
-    names : sequence of str
-        Contract columns; those that are absent or constant are passed over.
-    beside : DataFrame
-        Columns already in the model, the intercept among them.
-
-    Returns
-    -------
-    columns : DataFrame
-        Centred at their means, so that the intercept stays the overall mean: a number as it is,
-        anything else as indicators; a missing covariate is a level of its own. The covariates that
-        come first go in first, as long as at least 10 patients, and half of them, are left over
-        the columns of the model.
-    used : list of str
-        Names of the covariates used.
-    """
-    kept, added, used = beside.to_numpy(dtype="float64"), [beside.iloc[:, :0]], []
-    n = n_patients(frame)
-    room = n - kept.shape[1] - max(FEWEST_LEFT, n / 2)
-    for name in (n for n in names if n in frame):
-        centred = _columns(frame[name])
-        new = independent(kept, centred)
-        if new and len(new) <= room:
-            room -= len(new)
-            added.append(centred[new])
-            kept = np.column_stack([kept, added[-1].to_numpy()])
-            used.append(name)
-    return pd.concat(added, axis=1), used
-
-
-def usual_covariates(question: Question, baseline: Sequence[str] = ()) -> list[str]:
-    """Return what a comparison is adjusted for: what the plan names, beside the usual ones.
-
-    Where chance decided, that is the severity at baseline, but not of two sides of one body, nor
-    beside the baseline of the outcome itself; where it did not, everything known to drive the
-    choice.
-    """
-    usual: Sequence[str] = ADJUST_FOR
-    if question.randomised:
-        within = question.cohort.study.within_patients
-        usual = () if within or baseline else ADJUST_FOR[:1]
-    return list(dict.fromkeys((*usual, *question.cohort.study.plan.adjust)))
-
-
-def left_out(
-    question: Question, frame: pd.DataFrame, names: Sequence[str], used: Sequence[str]
-) -> tuple[list[Note], tuple[Hold, ...]]:
-    """Name the covariates that differ between patients but are not in the model.
-
-    Of a comparison that was not randomised they may be what decides it.
-    """
-    left = [n for n in names if n in frame and n not in used and frame[n].nunique() > 1]
-    if not left:
-        return [], ()
-    said = note("not_adjusted_for", names=plain(left))
-    chosen = question.choices.adjust is not None or question.randomised
-    return [said], () if chosen else (Hold(why=said),)
-
-
-def _columns(values: pd.Series) -> pd.DataFrame:
-    """Return a number as it is, centred, and anything else as indicators."""
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        return indicators(values)
-    number = values.astype("float64")
-    centred = (number - number.mean()).fillna(0.0)
-    columns = {str(values.name): centred}
-    if number.isna().any():
-        columns[f"{values.name}=not known"] = number.isna() - number.isna().mean()
-    return pd.DataFrame(columns)
-
-
-def indicators(values: pd.Series) -> pd.DataFrame:
-    """Return a centred indicator for every level but the commonest, in the order of names."""
-    codes, found = pd.factorize(values)
-    # a missing value has the code -1, which takes the last of the names
-    names, place = np.unique([*map(str, found), "not known"], return_inverse=True)
-    hits = (place[codes][:, None] == np.arange(len(names))).astype("float64")
-    counts = hits.sum(axis=0)
-    kept = [i for i in np.flatnonzero(counts) if i != counts.argmax()]
-    labels = [f"{values.name}={names[i]}" for i in kept]
-    centred = (hits - hits.mean(axis=0))[:, kept]
-    return pd.DataFrame(centred, index=values.index, columns=labels)
-
-
-def independent(kept: pd.DataFrame | np.ndarray, new: pd.DataFrame) -> list[str]:
-    """Name the columns of ``new`` that are no combination of those before them."""
-    basis, _ = np.linalg.qr(np.asarray(kept, dtype="float64"))
-    names = []
-    for name, column in zip(new.columns, new.to_numpy().T, strict=True):
-        rest = column - basis @ (basis.T @ column)
-        size = float(np.linalg.norm(rest))
-        if size > 1e-8 * float(np.linalg.norm(column)):
-            basis = np.column_stack([basis, rest / size])
-            names.append(name)
-    return names
 
 
 def estimate(
@@ -526,11 +318,6 @@ def _adjusted(engine: Note, adjusted: Sequence[str]) -> Note:
     return note("adjusted_for", model=engine, names=plain(adjusted)) if adjusted else engine
 
 
-def plain(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of covariates for people."""
-    return tuple(COVARIATES.get(n, n.replace("_", " ")) for n in names)
-
-
 def _engine_note(question: Question, result: MixedFit | RobustFit) -> Note:
     unit = "study" if question.cohort.study.cluster == "clinic_id" else "patient"
     unit = "clinic" if question.allocated else unit
@@ -545,108 +332,3 @@ def _engine_note(question: Question, result: MixedFit | RobustFit) -> Note:
         return note("linear_model")
     nested = result.n_subgroups is not None
     return note("mixed_model", units=(unit, "site") if nested else (unit,))
-
-
-def broken_assumptions(question: Question, finding: Finding, layout: Layout) -> list[Note]:
-    """Say which assumption of the least squares behind a judged finding is visibly broken.
-
-    Returns
-    -------
-    list of Note
-        None of a mixed model; else two at most, the first that apply of
-
-        - one patient decides: without the one who moves the estimate most the verdict would be
-          another, and it moves by more than 4 / sqrt(patients) of its error without that one, twice
-          the cut-off of DFBETAS (Belsley, Kuh & Welsch 1980, doi 10.1002/0471725153);
-        - at a bound: more than a tenth of the values, and five or more, are the lowest or the
-          highest that the column may hold; of a change, the values after treatment;
-        - spreads: the residuals of one arm have more than twice the standard deviation of those of
-          the other, and more than chance gives in one of 100 (F);
-        - a bend: the square of what the slope is on has p below 0.01 (CR2), and the slopes at its
-          10th and its 90th percentile lie further apart than the slope from zero;
-        - skewness: that of the patients' mean residuals, G, has p below 0.01 (D'Agostino 1970, doi
-          10.1093/biomet/57.3.679), and there are fewer than 25 G squared (Cochran 1977, Sampling
-          Techniques, section 2.15).
-
-    Notes
-    -----
-    Rows with a missing value have been left out of the layout.
-
-    Examples
-    --------
-    >>> import mnstudy as mn
-    >>> found = mn.evaluate(mn.load("demo_split_face"), claims="topical-adjunct")
-    >>> [remark.kind for remark in found[0].remarks if remark.kind in BROKEN]
-    []
-    """
-    from scipy.stats import f, skew, skewtest
-
-    if not isinstance(layout.fit, RobustFit):
-        return []
-    fit, tested, rows, broken = layout.fit, layout.tested, layout.fit.rows, []
-    patients = Count(n=finding.n_patients, noun="patient")
-    if other := _without_one(question, finding, fit, tested):
-        broken.append(note("one_decides", patients=patients, verdict=other))
-    broken += _at_bounds(question, layout)
-    arms = rows.groupby(rows[tested].to_numpy())["residual"].agg(["std", "size"])
-    if tested == "treated" and len(arms) == 2 and arms["std"].min() > 0:
-        (high, n), (low, m) = arms.sort_values("std", ascending=False).to_numpy()
-        if high > WIDER * low and 2 * f.sf((high / low) ** 2, n - 1, m - 1) < RARE:
-            wider = "treated" if arms["std"].idxmax() == 1 else "reference"
-            broken.append(note("spreads_differ", factor=high / low, arm=wider))
-    broken += _bend(question, fit, tested)
-    own = rows.groupby(level=0)["residual"].mean().to_numpy()
-    skewed = len(own) >= 8 and np.ptp(own) > 0 and skewtest(own).pvalue < RARE  # it needs eight
-    if skewed and len(own) < COCHRAN * (skewness := float(skew(own, bias=False))) ** 2:
-        broken.append(note("skewed", skewness=skewness, patients=patients))
-    return broken[:2]
-
-
-def _again(question: Question, rows: pd.DataFrame, names: Sequence[str]) -> RobustFit:
-    """Fit rows of a fit again, on these columns."""
-    y = rows["fitted"] + rows["residual"]
-    return robust_fit(question, y, rows[list(names)], rows.index.to_series())
-
-
-def _without_one(question: Question, finding: Finding, fit: RobustFit, tested: str) -> str:
-    """Return another verdict that stands without the patient who moves the estimate most."""
-    basis, moved = finding.simultaneous or finding.estimate, fit.influence[tested].abs()
-    assert basis is not None
-    asked = {name: getattr(finding, name) for name in ASKED}
-    with suppress(ValueError, NotTestable):  # there is no estimate without that patient
-        others = _again(question, fit.rows.drop(index=moved.idxmax()), fit.names)
-        left = others.contrast(tested, confidence_level=basis.confidence_level)
-        far = moved.max() > FAR / math.sqrt(fit.n_groups) * left.std_error
-        verdict = judge(replace(basis, **interval_of(left)), **asked).in_full
-        return verdict if far and verdict != finding.in_full else ""
-    return ""
-
-
-def _at_bounds(question: Question, layout: Layout) -> Iterator[Note]:
-    """Count values of a column at its ends; of a change, the values after treatment."""
-    analysis, params, values = question.claim.analysis, question.params, layout.y
-    name = params.get("outcome", "improvement_score")
-    spec = {**columns(), **question.cohort.study.measures}[name]
-    if analysis == "change":
-        sites = pd.MultiIndex.from_arrays([layout.patients, layout.sites])
-        values = question.sites.set_index(UNIT)[name].loc[sites]
-    elif params.get("better") == "lower":
-        values = -values
-    for end, bound in (("highest", spec.high), ("lowest", spec.low)):
-        n = int((values == bound).sum()) if analysis not in ("durability", "maintenance") else 0
-        if n > max(MIN_PATIENTS - 1, AT_BOUND * len(values)):
-            counted = Count(n=n, of=len(values), noun="value")
-            yield note("at_bound", values=counted, end=end, bound=bound, unit=spec.unit)
-
-
-def _bend(question: Question, fit: RobustFit, tested: str) -> Iterator[Note]:
-    x = fit.rows[tested] - fit.rows[tested].mean()
-    if tested in ("slope", "within") and x.nunique() > 2:
-        with suppress(ValueError, NotTestable):  # the square is a combination of the other columns
-            bent = _again(question, fit.rows.assign(bend=x**2), [*fit.names, "bend"]).coefficients
-            slope, curve = bent.loc[[tested, "bend"], "estimate"]
-            first, last = slope + 2 * curve * x.quantile([0.1, 0.9])
-            if bent.loc["bend", "p_value"] < RARE and abs(last - first) > abs(slope):
-                slopes = {"first": first, "last": last, "digits": fmt.decimals_for(first, last)}
-                on = question.params.get("on", "sessions").replace("_", " ")
-                yield note("bends", **slopes, column=on, unit=question.claim.unit)

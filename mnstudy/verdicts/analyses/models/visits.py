@@ -1,0 +1,145 @@
+"""A comparison of two arms at the week from all visits up to it, where patients were lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mnstudy.stats.mixed.fit import Contrast, MixedFit
+from mnstudy.stats.mixed.model import random_intercept
+from mnstudy.stats.mixed.visits import VisitFit, visit_model
+from mnstudy.verdicts.analyses.models.covariates import covariates, independent, usual_covariates
+from mnstudy.verdicts.analyses.question import UNIT, Question, n_sites
+from mnstudy.words.notes import Note, note
+
+UNSTRUCTURED = 10  # patients an arm, from which the visits have a covariance of any form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverVisits:
+    """A model of all visits up to the week, with the rows behind it."""
+
+    result: VisitFit | MixedFit
+    rows: pd.DataFrame
+    adjusted: tuple[str, ...]
+    lost: int
+
+    @property
+    def how(self) -> Note:
+        """Say which model it is."""
+        return note("visit_model" if isinstance(self.result, VisitFit) else "visits_robust")
+
+    def at_week(self, **arms: float) -> Contrast:
+        """Return the weighted sum of the means of ``treated`` and ``reference`` at the week."""
+        final = f"week {self.rows['visit'].max():g}"
+        weights = {f"{arm} at {final}": weight for arm, weight in arms.items()}
+        known = self.result.coefficients.index
+        row = [weights.get(name, 0.0) for name in known]
+        return self.result.contrast(row)
+
+
+def over_visits(
+    question: Question,
+    arms: Sequence[pd.DataFrame],
+    rows: pd.DataFrame,
+    outcome: str,
+    baseline: list[str],
+) -> OverVisits | None:
+    """Fit a model of all visits where sites of the arms were lost, but seen at visits before.
+
+    Where nobody was, it has the same difference as the assessments at the week. Where clinics were
+    allocated there is none.
+
+    Parameters
+    ----------
+    arms : two DataFrames
+        The sites of the treated and the reference arm, with the outcome at the week or without.
+    rows : DataFrame
+        The rows of all sites at the visits up to the week.
+    """
+    treated = np.repeat([1.0, 0.0], [len(arm) for arm in arms])
+    sites = pd.concat(arms, ignore_index=True).assign(treated=treated)
+    question, _ = question.by_clinic(sites, treated)
+    usual = question.choices.engine is None and question.engine == "robust"
+    if not usual or question.crossover or question.allocated is not None:
+        return None
+    sites["lost"] = sites[outcome].isna()
+    rows = rows.loc[rows[outcome].notna(), [*UNIT, "visit", outcome]]
+    rows = rows.merge(sites.drop(columns=[outcome, "visit"], errors="ignore"), on=UNIT)
+    if not rows["lost"].any():
+        return None
+    names = question.adjust_for(usual_covariates(question, baseline))
+    return fit_visits(question, rows, outcome, names, baseline)
+
+
+def fit_visits(
+    question: Question,
+    rows: pd.DataFrame,
+    outcome: str,
+    names: Sequence[str],
+    baseline: Sequence[str],
+) -> OverVisits | None:
+    """Fit the outcome at all visits up to the week by arm and covariates, each by visit.
+
+    From 10 patients an arm every arm has an unstructured covariance of its visits of its own; with
+    fewer, or where that has no maximum, patients have a random intercept and errors are robust
+    (CR2). The rows of a patient, arm and visit are averaged; of a split body the difference of the
+    sides is modelled.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row a site and visit with the outcome, ``visit`` in weeks, ``treated`` (1 or 0), and
+        what the model is adjusted for; ``lost`` marks the sites not assessed at the week.
+
+    Returns
+    -------
+    OverVisits or None
+        None where a patient has both arms but is no split body, and where no model can be fitted.
+    """
+    within = question.cohort.study.design == "split_body"
+    if not within and rows.groupby("patient_id")["treated"].nunique().max() > 1:
+        return None
+    base = pd.DataFrame({"reference": 1.0, "treated": rows["treated"]})
+    extra, used = covariates(rows, names, beside=base)
+    columns = extra.assign(**{c: rows[c] - rows[c].mean() for c in baseline})
+    keys = [rows[c] for c in ("patient_id", "visit", "treated")]
+    cells = columns.assign(_outcome=rows[outcome].astype("float64")).groupby(keys).mean()
+    if within:
+        sides = [cells.xs(arm, level="treated") for arm in (1.0, 0.0)]
+        cells = (sides[0] - sides[1]).dropna().assign(treated=1.0).set_index("treated", append=True)
+    y = cells.pop("_outcome")
+    try:
+        result = _fit_visits(question, y, _by_visit(cells, within))
+    except ValueError:
+        return None
+    lost = n_sites(rows[rows["lost"]])
+    return OverVisits(result=result, rows=rows, adjusted=(*used, *baseline), lost=lost)
+
+
+def _by_visit(cells: pd.DataFrame, within: bool) -> pd.DataFrame:
+    """Return each arm and each covariate by visit, without columns that the others tell."""
+    visit, treated = (cells.index.get_level_values(n).to_numpy() for n in ("visit", "treated"))
+    design = pd.DataFrame(index=cells.index)
+    at = {f"week {week:g}": np.where(visit == week, 1.0, 0.0) for week in np.unique(visit)}
+    for name, here in at.items():
+        if not within:
+            design[f"reference at {name}"] = here * (1 - treated)
+        design[f"treated at {name}"] = here * treated
+    by_visit = {f"{c} at {name}": cells[c] * here for c in cells for name, here in at.items()}
+    more = pd.DataFrame(by_visit, index=cells.index)
+    return pd.concat([design, more[independent(design, more)]], axis=1)
+
+
+def _fit_visits(question: Question, y: pd.Series, design: pd.DataFrame) -> VisitFit | MixedFit:
+    patients, visits, arm = (y.index.get_level_values(i).to_numpy() for i in range(3))
+    data, named = (y.to_numpy(), design.to_numpy(), patients), list(design.columns)
+    level, arms = question.confidence_level, arm if arm.min() < arm.max() else None
+    if pd.Series(patients).groupby(arm).nunique().min() >= UNSTRUCTURED:
+        with suppress(ValueError):  # too few patients have all visits
+            return visit_model(*data, visits, named, arms=arms, confidence_level=level)
+    return random_intercept(*data, named, errors="cr2", confidence_level=level)
