@@ -178,10 +178,10 @@ def visit_model(
     any error: the likelihood then has no maximum, and the fit is refused.
 
     False positives at the last of three visits, 5 % promised, where 30 % leave after high values
-    (2,000 simulated trials, Monte-Carlo error 0.5 %): arms of 30 and 10, the small one three times
-    as wide, 22.3 % with one covariance, 8.1 % with ``arms`` (Kenward-Roger 7.8 %) and 5.9 % with
-    observed errors beside; alike arms of 20 5.5, 6.2 (5.9) and 4.6 %, of 10 5.3, 6.9 (6.7) and
-    4.4 %. With ``arms`` of about 10 patients, take observed errors.
+    (2,000 simulated trials or more, Monte-Carlo error up to 0.5 %): arms of 30 and 10, the small
+    one three times as wide, 22 % with one covariance, 7.7 % with ``arms`` (Kenward-Roger 7.5 %) and
+    5.6 % with observed errors beside; alike arms of 20 5.5, 6.2 (5.9) and 4.6 %, of 10 5.3, 6.9
+    (6.7) and 4.4 %. With ``arms``, take observed errors.
 
     References
     ----------
