@@ -141,5 +141,7 @@ def _fit_visits(question: Question, y: pd.Series, design: pd.DataFrame) -> Visit
     level, arms = question.confidence_level, arm if arm.min() < arm.max() else None
     if pd.Series(patients).groupby(arm).nunique().min() >= UNSTRUCTURED:
         with suppress(ValueError):  # too few patients have all visits
-            return visit_model(*data, visits, named, arms=arms, confidence_level=level)
+            return visit_model(
+                *data, visits, named, arms=arms, errors="observed", confidence_level=level
+            )
     return random_intercept(*data, named, errors="cr2", confidence_level=level)
