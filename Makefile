@@ -23,7 +23,7 @@ report: $(READY)  ## regenerate what changed in reports/; all of it with OPTIONS
 test: $(READY)  ## run the tests, side by side (about 4 min on 2 cores)
 	@$(PYTEST) -m "not slow and not e2e"
 
-slow: $(READY)  ## run the simulations too (about 15 min)
+slow: $(READY)  ## run the simulations too (about an hour; MNSTUDY_RUNS=200 is rougher and sooner)
 	@$(PYTEST) -m "not e2e"
 
 e2e: $(READY)  ## drive JupyterLab and the page of reports/ in a browser (about 2 min)

@@ -138,7 +138,7 @@ def test_of_the_headache_trial_a_quarter_was_lost_and_it_says_so():
     assert found.to_frame()["verdict"].item() in ("partly supported", "inconclusive")
 
 
-# A depression trial in five centres (Dmitrienko et al. 2005, Analysis of Clinical Trials Using SAS)
+# A depression trial in five centres (Dmitrienko et al. 2005, program 1.1)
 
 
 def depression(**plan):

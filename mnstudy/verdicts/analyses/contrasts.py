@@ -158,7 +158,7 @@ def contrast(
     single = Count(n=n_patients(frame) - paired, noun="patient")
     if question.crossover:
         remarks += [note("one_period_only", patients=single)] if single.n else []
-    elif paired and within:
+    elif paired and within and not question.brief:
         remarks += sides(frame, base["treated"], outcome)
     usual = "within_patients" if question.crossover else "pairs"
     how = usual if within and question.engine == "robust" else ""
