@@ -201,10 +201,8 @@ def is_baseline(data: pd.DataFrame) -> pd.Series:
     sessions = data["session_count"].to_numpy(dtype="float64", na_value=np.nan)
     before = sessions == 0
     no_session = before | np.isnan(sessions)
-    if "weeks" in data:
-        no_session &= data["weeks"].to_numpy(dtype="float64", na_value=np.nan) <= 0
-    else:
-        no_session &= False
+    clock = data["weeks"] if "weeks" in data else pd.Series(np.nan, index=data.index)
+    no_session &= clock.to_numpy(dtype="float64", na_value=np.nan) <= 0
     if "treatment" in data:
         before &= ~is_one_of(data["treatment"], ("untreated", "sham"))
     return pd.Series(before | no_session, index=data.index)

@@ -7,7 +7,7 @@ follows from who was assessed when, never from what was found.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -56,14 +56,14 @@ class FinalWeek:
 LAST = FinalWeek(week=np.nan, low=-np.inf, high=np.inf, chosen="last", seen={})
 
 
-def final_week(known: pd.DataFrame, arms: Mapping[str, Iterable[Site]], plan: Plan) -> FinalWeek:
+def final_week(known: pd.DataFrame, arms: Mapping[str, Sequence[Site]], plan: Plan) -> FinalWeek:
     """Choose the week whose assessments count.
 
     Parameters
     ----------
     known : DataFrame
         patient_id, site_id and weeks of the assessments after baseline with a known outcome.
-    arms : mapping of str to iterable of (str, str)
+    arms : mapping of str to sequence of (str, str)
         The sites (patient_id, site_id) enrolled in each of the compared arms.
     plan : Plan
         Its ``final_week`` and ``window_weeks``, where declared.
@@ -88,8 +88,7 @@ def final_week(known: pd.DataFrame, arms: Mapping[str, Iterable[Site]], plan: Pl
     seen = known[known["weeks"].notna()]
     weeks = seen["weeks"].to_numpy(dtype="float64")
     site = sites_of(seen)
-    enrolled = {name: set(sites) for name, sites in arms.items()}
-    enrolled = {name: sites for name, sites in enrolled.items() if sites}
+    enrolled = {name: set(sites) for name, sites in arms.items() if len(sites)}
     visits = np.unique(np.append(weeks[weeks > 0], 0.0))
     regular = len(visits) - 1 <= max(Counter(site).values()) if site else False
 

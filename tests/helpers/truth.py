@@ -301,8 +301,8 @@ def faces(
     """Both sides of a face needled, one with a topical; ``lesions`` a side.
 
     ``sds`` are the spreads of the side with and without. The effect differs between patients, and
-    between lesions by 6 points. ``lost``: seen at weeks 4 and 12, those leave whose treated side had
-    gained least at week 4.
+    between lesions by 6 points. ``lost``: seen at weeks 4 and 12, those leave whose treated side
+    had gained least at week 4.
     """
     side = np.repeat([1, 0], lesions)[None, :, None]
     size = (n, 2 * lesions, 1)
