@@ -185,7 +185,7 @@ def test_pairs_are_the_complete_ones():
         sorted(wide["right"] - wide["left"])
     )
     assert shown.means == pytest.approx((wide["left"].mean(), wide["right"].mean()))
-    assert shown.labels == ("needling without a topical", "needling with a topical")
+    assert shown.labels == ("needling alone", "needling with a topical")
     assert points(*split(sheet)) is None
 
 

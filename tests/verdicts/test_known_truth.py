@@ -26,8 +26,8 @@ TABLE = os.environ.get("MNSTUDY_TRUTH_TABLE", "")
 
 # (cell, what is promised): why it is not kept there. What is promised: "null", "margin", "coverage"
 SKEW = (
-    "of log-normal values (skewness 3.7) a small sample mostly lies below the mean, with too small a "
-    "spread: the upper limit falls short, so that true gains are missed; false support stays rare"
+    "of log-normal values (skewness 3.7) a small sample mostly lies below the mean, with too small "
+    "a spread: the upper limit falls short, so that true gains are missed; false support stays rare"
 )
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("two arms, 10:30, skew", "coverage"): SKEW,

@@ -27,7 +27,7 @@ from mnstudy.verdicts.analyses.question import (
     select_arm,
 )
 from mnstudy.verdicts.analyses.regression import regression_expected
-from mnstudy.verdicts.claims.settings import arm_name
+from mnstudy.verdicts.claims.settings import arm_name, word_name
 from mnstudy.verdicts.finding.finding import Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
@@ -108,10 +108,12 @@ def _require_needled(question: Question, treated: pd.DataFrame) -> None:
     try:
         require_patients(treated, note("needled_with_outcome"))
     except NotTestable as refused:
+        study = question.cohort.study
         known = question.sites.groupby("treatment", observed=True)["patient_id"].nunique()
-        enough = known.index[known >= MIN_PATIENTS].astype("str")
-        others = tuple(arm_name({"treatment": [t]}, question.cohort.study.arms) for t in enough)
-        said = [note("arms_can_be_named", arms=others)] if len(others) > 1 else []
+        enough = known.index[known >= MIN_PATIENTS].drop("needling", errors="ignore")
+        others = tuple(word_name("treatment", word, study.arms) for word in enough)
+        offered = len(others) > 1 and study.limit("between_groups") is None
+        said = [note("arms_can_be_named", arms=others)] if offered else []
         raise NotTestable(*refused.reasons, *said) from refused
 
 

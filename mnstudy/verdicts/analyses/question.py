@@ -198,8 +198,9 @@ class Question:
     @property
     def needled(self) -> Arm:
         """Return the arm that stands for needling, or that the claim names as treated."""
-        usual = NEEDLED if self.choices.topicals == "with" else PLAIN_NEEDLING
-        return self.params.get("treated", usual)
+        named: Arm | None = self.params.get("treated")
+        # a named arm is the same under every choice, so that none is asked for
+        return named or (NEEDLED if self.choices.topicals == "with" else PLAIN_NEEDLING)
 
     @property
     def arm_names(self) -> tuple[str, str]:
