@@ -53,7 +53,7 @@ INTERVAL = ["estimate", "ci_low", "ci_high"]
 PLOT_HEIGHT = 1.75  # inches
 LABELS = 0.43  # share of the width that the names of the choices may take
 BAND = 0.03  # share of the width, at most, behind the usual choices
-RESIDUALS_HEIGHT = 1.35  # inches
+PANEL_HEIGHT = 1.35  # inches
 PANELS = packaged("reporting/figures/residuals.toml")
 IN_REPORTS = "Reports have it of primary claims, and where an assumption is visibly broken."
 
@@ -331,12 +331,12 @@ class ResidualPlot(Chart):
     def plan(self, look: Look) -> Plan:
         """Return the panels, two beside each other where there is room."""
         finding, panels = self.residuals.finding, self.residuals.dots["panel"].unique()
-        own = [Panel(draw=partial(self._draw, x), height=RESIDUALS_HEIGHT) for x in panels]
+        own = [Panel(draw=partial(self._draw, x), height=PANEL_HEIGHT) for x in panels]
         return Plan(title=finding.claim.title, words=[intervals.estimate_words(finding)],
                     alt=self.alt, panels=own, beside=True, synthetic=finding.synthetic)  # fmt: skip
 
     def _draw(self, panel: str, ax: Axes, look: Look) -> None:
-        every, claimed = self.residuals.dots, self.residuals.finding.claim.unit
+        every, u = self.residuals.dots, unit(self.residuals.finding.claim.unit)
         dots, arms = every[every["panel"] == panel], sorted(every["arm"].unique())
         sns.scatterplot(
             dots, x="x", y="y", hue="arm", hue_order=arms, style="arm", style_order=arms, ax=ax,
@@ -350,7 +350,6 @@ class ResidualPlot(Chart):
         if panel == "arm":
             names = ["\n".join(wrap(arm, look.pt(1.1), look.letters)) for arm in arms]
             ax.set_xticks(dots.groupby("arm")["x"].mean().round(), names)
-        units = {"unit": claimed, "of": unit(claimed).of or claimed}
-        upright = PANELS[panel]["upright"].format(**units)
-        ax.set_ylabel("\n".join(wrap(upright, look.pt(RESIDUALS_HEIGHT), look.letters)))
-        ax.set_xlabel(PANELS[panel]["lying"].format(**units))
+        texts = (PANELS[panel][name] for name in ("lying", "upright"))
+        lying, upright = (x.format(unit=u.name, of=u.of or u.name) for x in texts)
+        ax.set(xlabel=lying, ylabel="\n".join(wrap(upright, look.pt(PANEL_HEIGHT), look.letters)))
