@@ -103,15 +103,26 @@ class Cohort:
         """What one patient_id stands for, as a noun: a patient, or one side of one."""
         return "patient" if self.study.limit("pairs") is None else "patient-site"
 
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """What a site is followed by: its improvement, or measures of the study's own.
+
+        The latter where the improvement of nobody is known after baseline.
+        """
+        own = tuple(name for name, spec in self.study.measures.items() if spec.numeric)
+        after = self.data[~is_baseline(self.data)]
+        return OUTCOMES if known_outcome(after).any() or not own else own
+
     def sites(self) -> pd.DataFrame:
         """Return one row per treated site: its assessment at the final week.
 
         Returns
         -------
         DataFrame
-            The assessment after baseline with a known improvement (score, interval or grades)
-            that is nearest to the final week; for a site without any within the window, its last
-            row with improvement empty. ``n_assessments`` counts the rows of the site.
+            The assessment after baseline with a known improvement (score, interval or grades; else
+            see ``outcomes``) that is nearest to the final week; for a site without any within the
+            window, its last row with improvement empty. ``n_assessments`` counts the rows of the
+            site.
 
         Notes
         -----
@@ -120,14 +131,14 @@ class Cohort:
         last known assessment counts; order in time is then session_count, then
         weeks_since_last_session. Nothing is imputed.
         """
-        return assessed_at(self.data, OUTCOMES, self.final_week())
+        return assessed_at(self.data, self.outcomes, self.final_week())
 
     def final_week(self) -> FinalWeek:
         """Return the week whose assessments count for the improvement of all treatments."""
         last = last_rows(self.data)
         by_treatment = last.groupby(last["treatment"].astype("str"))
         arms = {word: own for word, own in by_treatment if own["patient_id"].nunique() > 4}
-        return week_of(self.data, OUTCOMES, arms, self.study.plan)
+        return week_of(self.data, self.outcomes, arms, self.study.plan)
 
     def in_order(self) -> Cohort:
         """Return the cohort with its rows by patient, site and time.

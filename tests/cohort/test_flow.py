@@ -296,3 +296,17 @@ def test_claims_of_another_kind_have_no_worst_case():
     cohort = load(trial(SCORES))
     assert worst_case(cohort, "little-pain").empty
     assert worst_case(cohort, "rare-pih").empty  # the column is not there
+
+
+def test_a_sheet_of_ones_own_measure_alone_is_followed_by_it():
+    rows = [
+        {"patient_id": f"P{i:02}", "session_count": k, "weeks": 4.0 * k, "itch": value,
+         "scar_type": "acne_mixed", "needle_depth_mm": 1.5, "improvement_score": None}
+        for i in range(12) for k, value in ((0, 8.0), (3, None if i < 5 else 3.0))
+    ]  # fmt: skip
+    itch = {"unit": "points of 10", "low": 0, "high": 10, "meaning": "Itch, 0 none."}
+    study = {"design": "single_arm", "measures": {"itch": itch}}
+    table = mn.attrition(mn.load(pd.DataFrame(rows), study=study)).set_index("step")["sites"]
+    assert table["result known at week 12"] == 7
+    assert table["not assessed at week 12"] == 5
+    assert table["assessed after 3 sessions"] == 7

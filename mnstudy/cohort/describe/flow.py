@@ -33,7 +33,8 @@ def attrition(cohort: Cohort) -> pd.DataFrame:
 
     Notes
     -----
-    Assessed means a row after baseline with a known outcome (score, interval or grades). A patient
+    Assessed means a row after baseline with a known outcome (score, interval or grades; where
+    nobody has these, a measure of the study's own). A patient
     with sites in several arms counts in each of them, once in all. Nothing is left out: sites
     whose treatment or number of sessions is not known are counted under that name. See
     ``lost_sites`` for who counts as lost.
@@ -100,7 +101,7 @@ def lost_sites(cohort: Cohort, sites: pd.DataFrame | None = None) -> pd.Series:
     site is lost that has no known improvement after baseline.
     """
     sites = cohort.sites() if sites is None else sites
-    return (~known_outcome(sites) | is_baseline(sites)).astype(bool).rename("lost")
+    return (~known_outcome(sites, cohort.outcomes) | is_baseline(sites)).astype(bool).rename("lost")
 
 
 def lost_by_site(cohort: Cohort, sites: pd.DataFrame) -> pd.Series:
@@ -128,7 +129,7 @@ def _steps(cohort: Cohort, sites: pd.DataFrame) -> list[tuple[str, str, str, pd.
     """Return stage, sessions and name of every step, and which rows reached it."""
     data = cohort.data
     baseline = is_baseline(data)
-    assessed = known_outcome(data) & ~baseline
+    assessed = known_outcome(data, cohort.outcomes) & ~baseline
     site = pd.MultiIndex.from_frame(data[UNIT])
     steps = [
         (ENROLLED, "", "enrolled", pd.Series(True, index=data.index)),
