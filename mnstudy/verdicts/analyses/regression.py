@@ -349,7 +349,7 @@ def _size_notes(
         return [size, other], Hold(why=note("not_told_apart", why=other), adverse=False)
     beyond = estimate.ci_low > part.ci_high
     said = note("larger_than_that" if beyond else "not_clearly_larger", said=size)
-    left = estimate.ci_low - part.ci_high, estimate.ci_high - part.ci_high
+    left = estimate.ci_low - part.ci_high, estimate.ci_high
     why = note("regression_may_give", label=LABEL, size=_size(part), unit=part.unit)
     return [said], Hold(why=why, adverse=False, also=left)
 
