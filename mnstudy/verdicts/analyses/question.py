@@ -253,15 +253,14 @@ class Question:
         """
         if "clinic_id" not in frame or not self.randomised:
             return self, ()
-        rows = pd.DataFrame({"clinic": frame["clinic_id"], "arm": arm, "who": frame["patient_id"]})
-        known = rows.dropna()
-        clinics = known.drop_duplicates(["clinic", "arm"])
-        if clinics["clinic"].duplicated().any() or clinics["arm"].nunique() < 2:
+        known = frame.assign(arm=arm)[["clinic_id", "arm", "patient_id"]].dropna()
+        clinics = known.drop_duplicates(["clinic_id", "arm"])
+        if clinics["clinic_id"].duplicated().any() or clinics["arm"].nunique() < 2:
             return self, ()
         if clinics["arm"].value_counts().min() < 2:
             return self, (Hold(why=note("one_clinic_an_arm")),)
-        first = known.drop_duplicates("who")
-        return replace(self, allocated=dict(zip(first["who"], first["clinic"], strict=True))), ()
+        clinic = known.drop_duplicates("patient_id").set_index("patient_id")["clinic_id"]
+        return replace(self, allocated=clinic.to_dict()), ()
 
     @property
     def compared(self) -> tuple[str, ...]:

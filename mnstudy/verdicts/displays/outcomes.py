@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -312,13 +311,9 @@ def _arms(question: Question) -> list[tuple[str, int | None]]:
     sites = scar_type_filter(sites, params)
     rows_of = [select_arm(sites, side) for side in sides]
     return [
-        (_side(question, side, rows), n_patients(rows))
+        (side_label(side, rows, question.cohort.study.arms), n_patients(rows))
         for side, rows in zip(sides, rows_of, strict=True)
     ]
-
-
-def _side(question: Question, side: Mapping[str, Any], rows: pd.DataFrame) -> str:
-    return side_label(side, rows, question.cohort.study.arms)
 
 
 def responders(question: Question, layout: Layout) -> EventGroups | None:
@@ -338,7 +333,7 @@ def compared_events(question: Question) -> EventGroups:
     rows_of = event_rows(question)
     sides = [group_of(rows_of, params[role]) for role in ("treated", "reference")]
     named: list[tuple[str, int | None]] = [
-        (_side(question, params[role], rows), n_patients(rows))
+        (side_label(params[role], rows, question.cohort.study.arms), n_patients(rows))
         for role, rows in zip(("treated", "reference"), sides, strict=True)
     ]
     happened = [had_event(rows, events) for rows in sides]
@@ -378,10 +373,8 @@ def one_group(
         return tuple(_level(part) for part in levels)
     estimate, n = finding.estimate, finding.n_patients
     assert estimate is not None
-    own = question.cohort.study.arms
-    name = (
-        question.arm_names[0] if analysis in ("improvement", "change") else arm_name(NEEDLED, own)
-    )
+    arm = question.needled if analysis in ("improvement", "change") else NEEDLED
+    name = arm_name(arm, question.cohort.study.arms)
     in_group = _in_group(question)
     if analysis in PROPORTIONS:
         events = round(estimate.value * n / 100)
