@@ -145,7 +145,7 @@ def forms() -> Mapping[str, Form]:
     Examples
     --------
     >>> list(forms()["share"].settings)
-    ['outcome', 'at_least']
+    ['outcome', 'at_least', 'when']
     """
     raw = dict(packaged("verdicts/claims/settings.toml"))
     events = raw.pop("intercurrent_events")
