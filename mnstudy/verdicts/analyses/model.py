@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -278,13 +278,14 @@ def answer(
     engine = over.how if over else _engine_note(question, fitted.result)
     used = _adjusted(engine, adjusted)
     said, unit = note(how, model=used) if how else used, question.claim.unit
+    layout = fitted.layout(tested)
     return Answer(
         holds=too_few(found) if question.engine == "robust" else (),
         estimate=estimate(found, unit=unit, how=said, adjusted=adjusted, null=null),
         comparison=question.comparison,
         n_patients=n_patients(frame),
         n_sites=n_sites(frame),
-        layout=fitted.layout(tested),
+        layout=replace(layout, fit=over.result) if over else layout,
     )
 
 
