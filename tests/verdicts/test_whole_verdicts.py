@@ -166,6 +166,17 @@ def test_a_few_lost_patients_count_by_a_random_intercept_with_robust_errors():
     assert any("allow only a model that takes visits" in note for note in found.notes)
 
 
+def test_visits_too_many_for_their_covariance_have_a_random_intercept():
+    weeks = tuple(range(2, 26, 2))
+    data = sheet(("needling", "untreated"), weeks, lambda arm, week: 10, sd=8.0)
+    noise = np.random.default_rng(2).normal(0, 3, len(data)).round(1)
+    data["improvement_score"] += np.where(data["weeks"] > 0, noise, 0)
+    gone = data["patient_id"].isin(["P001", "P004", "P010"]) & data["weeks"].gt(12)
+    found = asked(data[~gone], plan={"final_week": 24})
+    assert "random intercept per patient" in found.estimate.method
+    assert found.n_missing == 3
+
+
 def test_the_lost_side_of_a_body_counts_by_the_visits_before():
     data = falls_out()
     number = data["patient_id"].str[1:].astype(int)

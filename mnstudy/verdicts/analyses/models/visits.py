@@ -16,7 +16,9 @@ from mnstudy.verdicts.analyses.models.covariates import covariates, independent,
 from mnstudy.verdicts.analyses.question import UNIT, Question, n_sites
 from mnstudy.words.notes import Note, note
 
-UNSTRUCTURED = 10  # patients an arm, from which the visits have a covariance of any form
+# Patients an arm, and for each visit, from which the visits have a covariance of any form; the work
+# grows with the fourth power of their number.
+UNSTRUCTURED, FOR_EACH_VISIT, MOST_VISITS = 10, 3, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +87,10 @@ def fit_visits(
 ) -> OverVisits | None:
     """Fit the outcome at all visits up to the week by arm and covariates, each by visit.
 
-    From 10 patients an arm every arm has an unstructured covariance of its visits of its own; with
-    fewer, or where that has no maximum, patients have a random intercept and errors are robust
-    (CR2). The rows of a patient, arm and visit are averaged; of a split body the difference of the
-    sides is modelled.
+    From 10 patients an arm, and 3 for each visit, every arm has an unstructured covariance of its
+    visits of its own; with fewer, with more than 10 visits, or where that has no maximum, patients
+    have a random intercept and errors are robust (CR2). The rows of a patient, arm and visit are
+    averaged; of a split body the difference of the sides is modelled.
 
     Parameters
     ----------
@@ -139,7 +141,9 @@ def _fit_visits(question: Question, y: pd.Series, design: pd.DataFrame) -> Visit
     patients, visits, arm = (y.index.get_level_values(i).to_numpy() for i in range(3))
     data, named = (y.to_numpy(), design.to_numpy(), patients), list(design.columns)
     level, arms = question.confidence_level, arm if arm.min() < arm.max() else None
-    if pd.Series(patients).groupby(arm).nunique().min() >= UNSTRUCTURED:
+    needed = max(UNSTRUCTURED, FOR_EACH_VISIT * (n_visits := len(np.unique(visits))))
+    few = pd.Series(patients).groupby(arm).nunique().min() < needed
+    if not few and n_visits <= MOST_VISITS:
         with suppress(ValueError):  # too few patients have all visits
             return visit_model(
                 *data, visits, named, arms=arms, errors="observed", confidence_level=level
