@@ -90,7 +90,8 @@ def fit_visits(
     From 10 patients an arm, and 3 for each visit, every arm has an unstructured covariance of its
     visits of its own; with fewer, with more than 10 visits, or where that has no maximum, patients
     have a random intercept and errors are robust (CR2). The rows of a patient, arm and visit are
-    averaged; of a split body the difference of the sides is modelled.
+    averaged; both sides of a body have one covariance of sides and visits, with fewer patients the
+    difference of the sides is modelled.
 
     Parameters
     ----------
@@ -111,16 +112,41 @@ def fit_visits(
     columns = extra.assign(**{c: rows[c] - rows[c].mean() for c in baseline})
     keys = [rows[c] for c in ("patient_id", "visit", "treated")]
     cells = columns.assign(_outcome=rows[outcome].astype("float64")).groupby(keys).mean()
-    if within:
+    result: VisitFit | MixedFit | None = _both_sides(question, cells) if within else None
+    if within and result is None:
         sides = [cells.xs(arm, level="treated") for arm in (1.0, 0.0)]
         cells = (sides[0] - sides[1]).dropna().assign(treated=1.0).set_index("treated", append=True)
-    y = cells.pop("_outcome")
     try:
-        result = _fit_visits(question, y, _by_visit(cells, within))
+        design = _by_visit(cells.drop(columns="_outcome"), within)
+        result = result or _fit_visits(question, cells["_outcome"], design)
     except ValueError:
         return None
     lost = n_sites(rows[rows["lost"]])
     return OverVisits(result=result, rows=rows, adjusted=(*used, *baseline), lost=lost)
+
+
+def _both_sides(question: Question, cells: pd.DataFrame) -> VisitFit | None:
+    """Fit both sides of a body together where patients are enough, else nothing.
+
+    Who is lost for what one side showed is not told by the difference of the sides.
+    """
+    design = _by_visit(cells.drop(columns="_outcome"), False)
+    patients, visits, arm = (cells.index.get_level_values(i).to_numpy() for i in range(3))
+    side = [f"{v:g} {a:g}" for v, a in zip(visits, arm, strict=True)]
+    counts = len(np.unique(patients)), len(set(side))
+    if counts[0] < max(UNSTRUCTURED, FOR_EACH_VISIT * counts[1]) or counts[1] > MOST_VISITS:
+        return None
+    with suppress(ValueError):  # too few patients have all visits
+        return visit_model(
+            cells["_outcome"].to_numpy(),
+            design.to_numpy(),
+            patients,
+            side,
+            list(design.columns),
+            errors="observed",
+            confidence_level=question.confidence_level,
+        )
+    return None
 
 
 def _by_visit(cells: pd.DataFrame, within: bool) -> pd.DataFrame:
