@@ -28,6 +28,7 @@ from mnstudy.verdicts.analyses.models.visits import OverVisits, over_visits
 from mnstudy.verdicts.analyses.question import (
     GRADES,
     MIN_PATIENTS,
+    SCORE,
     Answer,
     Question,
     complete_rows,
@@ -41,7 +42,6 @@ from mnstudy.verdicts.claims.registry import claim
 from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
 from mnstudy.words.notes import Count, Note, as_given, note
 
-SCORE = "improvement_score"
 Secondary = tuple[tuple[Part, ...], tuple[Note, ...]]
 NOTHING: Secondary = ((), ())
 

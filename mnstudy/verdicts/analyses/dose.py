@@ -15,6 +15,7 @@ from mnstudy.verdicts.analyses.models.covariates import covariates, left_out, us
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     NEEDLED,
+    SCORE,
     UNIT,
     Answer,
     NotTestable,
@@ -27,8 +28,6 @@ from mnstudy.verdicts.analyses.question import (
 )
 from mnstudy.verdicts.finding.finding import Part, interval_of
 from mnstudy.words.notes import Count, Note, note
-
-SCORE = "improvement_score"
 
 
 def session_slope(question: Question) -> Answer:

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.table import is_baseline
-from mnstudy.cohort.weeks import LAST, nearest_rows
 from mnstudy.verdicts.analyses import contrasts, model, studies
 from mnstudy.verdicts.analyses.models.visits import OverVisits, over_visits
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
+    SCORE,
     UNIT,
     Answer,
     NotTestable,
     Question,
+    at_baseline,
     complete_rows,
     missing_note,
     n_patients,
@@ -30,8 +30,6 @@ from mnstudy.verdicts.analyses.regression import regression_expected
 from mnstudy.verdicts.claims.settings import arm_name, word_name
 from mnstudy.verdicts.finding.finding import Part, interval_of
 from mnstudy.words.notes import Count, Note, note
-
-SCORE = "improvement_score"
 
 
 def improvement(question: Question) -> Answer:
@@ -68,9 +66,7 @@ def _as_they_are(question: Question) -> Answer:
 
 def _changes(question: Question, rows: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Return the rows with the value before the first session and the change, up is better."""
-    known = question.cohort.data[outcome].notna() & is_baseline(question.cohort.data)
-    first = nearest_rows(question.cohort.data[known], LAST)[[*UNIT, outcome]]
-    rows = rows.merge(first.rename(columns={outcome: "before"}), on=UNIT, how="left")
+    rows = rows.merge(at_baseline(question.cohort.data, outcome), on=UNIT, how="left")
     before = rows["before"].astype("float64")
     rows["change"] = rows[outcome].astype("float64") - before
     if question.params.get("percent"):
@@ -91,15 +87,14 @@ def _effect(
     arms = [select_arm(sites, arm) for arm in (question.needled, question.control)]
     if "treated" in question.params:
         treated, control, missing = contrasts.named_arms(question, arms, outcome)
-        over = over_visits(question, arms, rows, outcome, baseline)
-        return _controlled(question, treated, control, outcome, baseline, missing, over)
-    (treated, missing), (control, unknown) = (complete_rows(arm, [outcome]) for arm in arms)
-    _require_needled(question, treated)
-    confounded = question.cohort.study.limit("between_groups") is not None
-    if n_patients(control) < MIN_PATIENTS or confounded:
-        return _uncontrolled(question, treated, outcome, missing)
+    else:
+        (treated, gone), (control, unknown) = (complete_rows(arm, [outcome]) for arm in arms)
+        _require_needled(question, treated)
+        confounded = question.cohort.study.limit("between_groups") is not None
+        if n_patients(control) < MIN_PATIENTS or confounded:
+            return _uncontrolled(question, treated, outcome, gone)
+        missing = gone + unknown
     over = over_visits(question, arms, rows, outcome, baseline)
-    missing += unknown
     return _controlled(question, treated, control, outcome, baseline, missing, over)
 
 

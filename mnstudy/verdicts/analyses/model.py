@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,8 +44,15 @@ class Fitted:
 
     def layout(self, tested: str) -> Layout:
         """Return the rows, and which coefficient answers the claim."""
-        same = {name: getattr(self, name) for name in ("y", "design", "patients", "sites")}
-        return Layout(**same, tested=tested, ratio=_ratio(self.result), fit=self.result)
+        return Layout(
+            y=self.y,
+            design=self.design,
+            patients=self.patients,
+            sites=self.sites,
+            tested=tested,
+            ratio=_ratio(self.result),
+            fit=self.result,
+        )
 
 
 def _ratio(result: MixedFit | RobustFit) -> float:
@@ -251,9 +257,16 @@ def estimate(
     if null != 0:
         distance = (contrast.estimate - null) / contrast.std_error
         p = 2 * float(student.sf(abs(distance), contrast.df))
-    own = {name: getattr(contrast, name) for name in ("confidence_level", "std_error", "df")}
-    named: dict[str, Any] = {"unit": unit, "how": how, "adjusted_for": tuple(adjusted)}
-    return Estimate(**interval_of(contrast), **own, p_value=p, **named)
+    return Estimate(
+        **interval_of(contrast),
+        confidence_level=contrast.confidence_level,
+        std_error=contrast.std_error,
+        df=contrast.df,
+        p_value=p,
+        unit=unit,
+        how=how,
+        adjusted_for=tuple(adjusted),
+    )
 
 
 def answer(

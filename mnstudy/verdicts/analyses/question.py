@@ -32,7 +32,7 @@ from mnstudy.words.notes import Count, Note, as_given, note, sentences
 
 MIN_PATIENTS = 5  # a smaller arm gives no usable interval, and its counts could identify people
 UNIT = ["patient_id", "site_id"]
-GRADES = "grade_change"
+SCORE, GRADES = "improvement_score", "grade_change"
 
 NEEDLED = {"treatment": ["needling"]}
 PLAIN_NEEDLING = {"treatment": ["needling"], "adjunct": ["none"]}
@@ -519,10 +519,15 @@ def before_after(data: pd.DataFrame, outcome: str, week: FinalWeek = LAST) -> pd
     """
     measured = data[data[outcome].notna()]
     start = is_baseline(measured)
-    before = nearest_rows(measured[start], LAST)[[*UNIT, outcome]]
     after = nearest_rows(measured[~start], week).sort_values(UNIT, kind="stable")
-    pairs = after.merge(before.rename(columns={outcome: "before"}), on=UNIT)
+    pairs = after.merge(at_baseline(measured, outcome), on=UNIT)
     return pairs.reset_index(drop=True)
+
+
+def at_baseline(data: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Return the last value of each site before the first session, as ``before``."""
+    first = nearest_rows(data[data[outcome].notna() & is_baseline(data)], LAST)
+    return first[[*UNIT, outcome]].rename(columns={outcome: "before"})
 
 
 def raw_pairs(data: pd.DataFrame, week: FinalWeek = LAST) -> tuple[Scale, pd.DataFrame] | None:

@@ -20,7 +20,13 @@ from mnstudy.cohort.study.selection import Selection, Side, parse_selection
 from mnstudy.stats.measurement.regression_to_mean import MeeChua, mee_chua
 from mnstudy.stats.measurement.truncated_selection import truncated_normal
 from mnstudy.stats.meta.pooling import quantile
-from mnstudy.verdicts.analyses.question import MIN_PATIENTS, UNIT, Question, before_after
+from mnstudy.verdicts.analyses.question import (
+    MIN_PATIENTS,
+    SCORE,
+    UNIT,
+    Question,
+    before_after,
+)
 from mnstudy.verdicts.finding.finding import Estimate, Hold, Part
 from mnstudy.words.notes import Count, Note, note
 
@@ -28,7 +34,6 @@ MIN_VALUES = 8  # fewer different values are grades, from which no distribution 
 BEST_GRADE = 1.0
 LEVEL = 0.95  # of what regression to the mean may give
 LABEL = "regression to the mean alone"
-SCORE = "improvement_score"
 Expected = tuple[tuple[Part, ...], list[Note], tuple[Hold, ...]]
 _BETTER = {"scar_depth_um": "lower", "texture_score": "higher", "tone_score": "higher"}
 

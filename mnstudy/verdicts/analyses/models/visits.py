@@ -130,22 +130,28 @@ def _both_sides(question: Question, cells: pd.DataFrame) -> VisitFit | None:
 
     Who is lost for what one side showed is not told by the difference of the sides.
     """
-    design = _by_visit(cells.drop(columns="_outcome"), False)
-    patients, visits, arm = (cells.index.get_level_values(i).to_numpy() for i in range(3))
-    side = [f"{v:g} {a:g}" for v, a in zip(visits, arm, strict=True)]
-    counts = len(np.unique(patients)), len(set(side))
-    if counts[0] < max(UNSTRUCTURED, FOR_EACH_VISIT * counts[1]) or counts[1] > MOST_VISITS:
+    visits, arm = (cells.index.get_level_values(i) for i in (1, 2))
+    side = np.array([f"{visit:g} {a:g}" for visit, a in zip(visits, arm, strict=True)])
+    design = _by_visit(cells.drop(columns="_outcome"), within=False)
+    return _unstructured(question, cells["_outcome"], design, side, None)
+
+
+def _unstructured(
+    question: Question,
+    y: pd.Series,
+    design: pd.DataFrame,
+    visits: np.ndarray,
+    arms: np.ndarray | None,
+) -> VisitFit | None:
+    """Fit an unstructured covariance where patients are enough for the visits, else nothing."""
+    patients, n = y.index.get_level_values(0).to_numpy(), len(np.unique(visits))
+    fewest = pd.Series(patients).groupby(np.zeros(len(y)) if arms is None else arms).nunique().min()
+    if fewest < max(UNSTRUCTURED, FOR_EACH_VISIT * n) or n > MOST_VISITS:
         return None
+    data, level = (y.to_numpy(), design.to_numpy(), patients, visits), question.confidence_level
     with suppress(ValueError):  # too few patients have all visits
-        return visit_model(
-            cells["_outcome"].to_numpy(),
-            design.to_numpy(),
-            patients,
-            side,
-            list(design.columns),
-            errors="observed",
-            confidence_level=question.confidence_level,
-        )
+        names = list(design.columns)
+        return visit_model(*data, names, arms=arms, errors="observed", confidence_level=level)
     return None
 
 
@@ -165,13 +171,8 @@ def _by_visit(cells: pd.DataFrame, within: bool) -> pd.DataFrame:
 
 def _fit_visits(question: Question, y: pd.Series, design: pd.DataFrame) -> VisitFit | MixedFit:
     patients, visits, arm = (y.index.get_level_values(i).to_numpy() for i in range(3))
-    data, named = (y.to_numpy(), design.to_numpy(), patients), list(design.columns)
-    level, arms = question.confidence_level, arm if arm.min() < arm.max() else None
-    needed = max(UNSTRUCTURED, FOR_EACH_VISIT * (n_visits := len(np.unique(visits))))
-    few = pd.Series(patients).groupby(arm).nunique().min() < needed
-    if not few and n_visits <= MOST_VISITS:
-        with suppress(ValueError):  # too few patients have all visits
-            return visit_model(
-                *data, visits, named, arms=arms, errors="observed", confidence_level=level
-            )
-    return random_intercept(*data, named, errors="cr2", confidence_level=level)
+    arms, level = arm if arm.min() < arm.max() else None, question.confidence_level
+    data, names = (y.to_numpy(), design.to_numpy(), patients), list(design.columns)
+    return _unstructured(question, y, design, visits, arms) or random_intercept(
+        *data, names, errors="cr2", confidence_level=level
+    )
