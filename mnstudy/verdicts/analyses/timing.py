@@ -16,6 +16,7 @@ from mnstudy.verdicts.analyses.dose import session_visits
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
     NEEDLED,
+    SCORE,
     UNIT,
     Answer,
     Question,
@@ -28,8 +29,6 @@ from mnstudy.verdicts.analyses.question import (
 from mnstudy.verdicts.claims.registry import claim
 from mnstudy.verdicts.finding.finding import Estimate, Hold
 from mnstudy.words.notes import Count, Note, note
-
-SCORE = "improvement_score"
 
 
 def time_to_response(question: Question) -> Answer:
