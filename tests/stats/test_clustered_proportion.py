@@ -134,3 +134,22 @@ def test_it_prints_rows_patients_and_the_effective_size():
     assert "6 of 8 rows of 4 patients, as many as 4 independent rows" in repr(found)
     with pytest.raises(ValueError, match="rate must lie between 0 and 1"):
         found.p_against(1.5)
+
+
+def test_few_with_the_event_count_for_what_patients_are_worth_whose_rows_are_alike():
+    patients = np.repeat(np.arange(4), [20, 3, 2, 1])
+    events = np.arange(26) % 2 == 0
+    found = clustered_proportion(events, patients)
+    assert found.n_effective == pytest.approx(26**2 / (20**2 + 3**2 + 2**2 + 1))
+    alike = clustered_proportion([1, 0] * 4, np.repeat(np.arange(4), 2))
+    assert alike.n_effective <= 4.0
+
+
+@pytest.mark.parametrize("sizes", [[100, 1, 1], [20, 3, 3, 2, 2, 1, 1, 1]])
+def test_limits_hold_where_one_patient_has_most_of_the_rows(sizes):
+    rng, patients, beyond = np.random.default_rng(6), np.repeat(np.arange(len(sizes)), sizes), 0
+    for _ in range(400):
+        chance = rng.beta(0.1, 0.4, len(sizes))[patients]  # 20 percent, patients nearly all or none
+        found = clustered_proportion(rng.random(len(patients)) < chance, patients)
+        beyond += found.ci_low > 0.2
+    assert beyond / 400 <= 0.025

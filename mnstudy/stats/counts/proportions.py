@@ -224,9 +224,11 @@ def clustered_proportion(
     -----
     With share p, linearised variance v between k patients, and n rows, the effective number of
     rows is :math:`n^* = p(1-p)/v \cdot \{t_{n-1}/t_{k-1}\}^2`, with t quantiles at the level of the
-    interval. It is at most n, and at most k where fewer than 5 patients have, or lack, the event:
-    their rows say too little about the variance. It is at least 1, what one patient alone has: two
-    or three cannot say less. The limits are those of Clopper and Pearson,
+    interval. It is at most n. Where fewer than 5 patients have, or lack, the event, their rows say
+    too little about the variance: it is then at most what they are worth if all rows of a patient
+    are alike, :math:`n^2 / \sum m_i^2` with m rows of a patient (Kish), which is k where all have
+    as many. It is at least 1, what one patient alone has: two or three cannot say less. The limits
+    are those of Clopper and Pearson,
     :math:`p_L = B(\alpha/2; n^*p, n^*(1-p)+1)`, :math:`p_U = B(1-\alpha/2; n^*p+1, n^*(1-p))`, with
     quantiles B of the beta distribution.
 
@@ -234,7 +236,7 @@ def clustered_proportion(
 
     References
     ----------
-    Korn & Graubard (1998), Survey Methodology 24:193-201.
+    Korn & Graubard (1998), Survey Methodology 24:193-201. Kish (1965), Survey Sampling.
 
     Examples
     --------
@@ -252,7 +254,7 @@ def clustered_proportion(
         few = float(special.stdtrit(n - 1.0, tail) / special.stdtrit(k - 1.0, tail))
         effective = min(effective, share * (1.0 - share) / variance * few**2)
     if min(len(np.unique(codes[values == outcome])) for outcome in (0.0, 1.0)) < FEW_PATIENTS:
-        effective = min(effective, float(k))
+        effective = min(effective, n**2 / float(np.sum(np.bincount(codes) ** 2.0)))
     effective = max(effective, 1.0)
     with_event, without = effective * share, effective * (1.0 - share)
     return ClusteredProportion(
