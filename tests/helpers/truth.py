@@ -470,8 +470,8 @@ def _cell(claim: str, draw: Draw, null: float, edge: float, **study: Any) -> Cel
     return Cell(claim=claim, study={**ALL_NEEDLED, **study}, draw=draw, null=null, edge=edge)
 
 
-def _sides(draw: Draw) -> Cell:
-    return _cell("topical-adjunct", draw, 0.0, 5.0, **FACES)
+def _sides(draw: Draw, **study: Any) -> Cell:
+    return _cell("topical-adjunct", draw, 0.0, 5.0, **FACES, **study)
 
 
 def _below(draw: Draw, limit: float) -> Cell:
@@ -529,7 +529,8 @@ CELLS: dict[str, Cell] = {
     "sides, 20, quartiles": _sides(faces(20, kind="quartile")),
     "sides, 20, 3 lesions": _sides(faces(20, lesions=3)),
     "sides, 10, 6 lesions, spreads 3:1": _sides(faces(10, lesions=6, sds=(12, 4))),
-    "sides, 20, lost as seen": _sides(faces(20, lost=True)),
+    # without the plan, a study that lost five of twenty is judged at week 4, of a lesser truth
+    "sides, 20, lost as seen": _sides(faces(20, lost=True), plan={"final_week": 12}),
     # slopes
     "sessions, 20": _cell("more-sessions", sessions(20), 0.0, 2.0),
     "sessions, 10, slopes differ": _cell("more-sessions", sessions(10, differ=3), 0.0, 2.0),

@@ -33,6 +33,11 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("two arms, 10:30, skew", "coverage"): SKEW,
     ("two arms, 5:35, skew", "coverage"): SKEW,
     ("mean, 20, skew", "coverage"): SKEW,
+    ("mean, 80, skew", "coverage"): SKEW,
+    ("level, 20, at the floor", "coverage"): (
+        "the interval shown is that of t, and 40 percent of the patients lie at the end of the "
+        "scale; below 40 patients such a study is at most inconclusive"
+    ),
     ("level, 20, skew", "coverage"): (
         "the interval shown is that of t, of a skewed bounded mean; the verdict needs Hall's too, "
         "which keeps false support at 1.3 percent"
