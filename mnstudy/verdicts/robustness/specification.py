@@ -198,7 +198,8 @@ def _distinct(
         numbers = (found.estimate.value, found.estimate.ci_low, found.estimate.ci_high)
         key = tuple(float(f"{x:.9g}") for x in (*numbers, found.n_sites))
         first.setdefault(key, (chosen, found))
-    return sorted(first.values(), key=lambda pair: pair[1].estimate.value)
+    # the last digits are those of the machine: equal estimates stay in the order of the choices
+    return sorted(first.values(), key=lambda pair: float(f"{pair[1].estimate.value:.9g}"))
 
 
 def _joint(asked: Question, found: list[Answer], rng: int, n_resamples: int) -> JointTest | None:
