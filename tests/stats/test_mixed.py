@@ -181,6 +181,41 @@ def test_nested_balanced_variances_are_mean_squares():
     assert fit.coefficients["df"].to_numpy() == pytest.approx(11, rel=1e-10)
 
 
+def without_group(x, y, covariance, rows):
+    """Return coefficients by generalised least squares without these rows, V held as it was."""
+    kept = ~rows
+    inverse = np.linalg.inv(covariance[np.ix_(kept, kept)])
+    return np.linalg.solve(x[kept].T @ inverse @ x[kept], x[kept].T @ inverse @ y[kept])
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_a_group_adds_is_the_fit_less_that_without_it_at_the_same_variances(nested):
+    rng = np.random.default_rng(4)
+    patient, site = np.repeat(np.arange(12), 6), np.repeat(np.arange(36), 2)
+    x = np.column_stack([np.ones(72), patient % 2, rng.normal(size=72)])
+    y = 3 * rng.normal(size=12)[patient] + 2 * rng.normal(size=36)[site] + rng.normal(size=72)
+    fit = nested_intercepts(y, x, patient, site) if nested else random_intercept(y, x, patient)
+    same = (patient[:, None] == patient) * fit.variance_between
+    same = same + (site[:, None] == site) * (fit.variance_subgroups or 0.0)
+    covariance = same + fit.variance_within * np.eye(72)
+    for who in range(12):
+        left = fit.coefficients["estimate"] - fit.influence.loc[who]
+        np.testing.assert_allclose(left, without_group(x, y, covariance, patient == who), rtol=1e-8)
+    np.testing.assert_allclose(fit.rows["residual"], fit.residuals)
+    np.testing.assert_allclose(fit.rows["fitted"] + fit.rows["residual"], y)
+    np.testing.assert_allclose(
+        fit.rows["standardised"], fit.residuals / np.sqrt(fit.variance_within)
+    )
+    assert fit.rows.index.tolist() == patient.tolist()
+
+
+def test_what_a_group_adds_is_unknown_where_it_determines_a_column_alone():
+    y, group = np.random.default_rng(2).normal(size=20), np.repeat(np.arange(5), 4)
+    x = np.column_stack([np.ones(20), group == 3])
+    unknown = random_intercept(y, x, group).influence.isna().all(axis=1)
+    assert unknown[unknown].index.tolist() == [3]
+
+
 def test_nested_counts_missing_and_refuses_what_it_cannot_separate():
     layout = NESTED["balanced"]
     x, who, site = np.array(layout["x"]), layout["patient"], list(layout["site"])

@@ -204,6 +204,28 @@ def test_arms_swapped_and_scaled_with_a_covariance_of_each(seed, df, factor):
     assert not base.visit_covariance.loc["needled", "sham"].to_numpy().any()
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_what_a_patient_adds_is_the_fit_less_that_without_her_at_the_same_covariance(own):
+    y, x, patient, visit = trial(np.random.default_rng(8))
+    arm = patient % 2
+    fit = visit_model(y, x, patient, visit, arms=arm if own else None)
+    rows, kept = fit.rows, ~np.isnan(y)
+    y, x, patient, visit, arm = (part[kept] for part in (y, x, patient, visit, arm))
+    place = visit + 3 * arm * own
+    covariance = fit.visit_covariance.to_numpy()[np.ix_(place, place)]
+    covariance = covariance * (patient[:, None] == patient)
+    np.testing.assert_allclose(rows["residual"], y - x @ fit.coefficients["estimate"])
+    spread = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(rows["standardised"], rows["residual"] / spread)
+    assert list(rows.index) == list(patient)
+    for who in np.unique(patient):
+        rest = patient != who
+        inverse = np.linalg.inv(covariance[np.ix_(rest, rest)])
+        left = np.linalg.solve(x[rest].T @ inverse @ x[rest], x[rest].T @ inverse @ y[rest])
+        mine = fit.coefficients["estimate"] - fit.influence.loc[who]
+        np.testing.assert_allclose(mine, left, rtol=1e-7, atol=1e-9)
+
+
 def test_arms_may_have_visits_of_their_own():
     y, x, patient, visit = trial(np.random.default_rng(15), missing=0.0)
     y[(visit == 1) & (patient % 2 == 1)] = np.nan

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from helpers.truth import CELLS, _visits, over_visits
 from made_sheets import asked, faces, site, split, two_arms, visits
 
 import mnstudy as mn
@@ -147,11 +148,71 @@ def test_two_sentences_at_most_and_no_small_count_when_guarded():
     assert shown == broken  # no count in them is small
 
 
-def test_the_rows_of_a_mixed_model_are_not_looked_at():
+def drawn_study(cell):
+    """Return the cohort and finding of a study whose truth is known."""
+    sheet = cell.draw(np.random.default_rng(4), cell.edge).astype("object")
+    cohort = mn.load(sheet, study=dict(cell.study))
+    return cohort, mn.evaluate(cohort, cell.claim)[0]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        _visits(over_visits(20, 20, lost="seen")),
+        _visits(over_visits(9, 9, lost="seen", leave=0.05)),  # too few for a covariance of visits
+        _visits(over_visits(10, 10)),  # nobody lost: the week alone
+        CELLS["sides, 20, lost as seen"],
+    ],
+)
+def test_what_each_patient_adds_to_a_model_of_visits_has_its_error(cell):
+    cohort, finding = drawn_study(cell)
+    dots = residuals(cohort, finding).dots
+    assert set(dots["panel"]) == {"fitted", "quantile", "arm", "influence"}
+    arms = dots.groupby("panel")["arm"].nunique()
+    assert arms[["fitted", "quantile", "arm"]].eq(2).all()
+    moved = dots[dots["panel"] == "influence"]
+    assert len(moved) == cohort.data["patient_id"].nunique()
+    # the jackknife of what each adds has about the error of the model
+    n = len(moved)
+    jackknife = np.sqrt((n - 1) / n * ((moved["y"] - moved["y"].mean()) ** 2).sum())
+    assert jackknife == pytest.approx(finding.estimate.std_error, rel=0.15)
+
+
+def test_the_levels_of_a_factor_have_their_residuals_and_what_each_patient_adds():
+    cohort = mn.load("demo_clinic")
+    finding = mn.evaluate(cohort, "scar-type-matters")[0]
+    dots = residuals(cohort, finding).dots
+    named = {p.label for p in finding.parts if p.kind == "level"}
+    assert set(dots["arm"]) == named
+    assert len(named) > 2
+    chart = next(c for c in charts_of(cohort, finding) if c.key.startswith("residuals/"))
+    for width in ("column", "full"):
+        level = next(ax for ax in chart.draw(width=width).axes if not ax.get_ylabel())
+        assert {label.get_text() for label in level.get_yticklabels()} == named
+        assert level.get_xlabel() == "residual, SD"
+    assert dots["patient"].nunique() == finding.n_patients
+
+
+def test_the_means_of_studies_are_no_model_of_patients():
     cohort = mn.load("published_patients")
-    for finding in mn.evaluate(cohort, ["reduces-scarring", "more-sessions"]):
-        assert residuals(cohort, finding) is None
-        assert not any(n.kind in BROKEN for n in finding.remarks)
+    finding = mn.evaluate(cohort, "reduces-scarring")[0]
+    assert finding.estimate is not None
+    assert residuals(cohort, finding) is None
+
+
+def test_a_skewed_model_of_visits_is_told_of_and_a_clean_one_is_not():
+    cell = CELLS["visits, 20:20, lost as seen"]
+    sheet = cell.draw(np.random.default_rng(4), cell.edge)
+    seen = sheet["weeks"] > 0
+    for skewed in (False, True):
+        own = sheet.assign(
+            improvement_score=sheet["improvement_score"].where(
+                ~(seen & skewed), 50 - np.exp((80 - sheet["improvement_score"]) / 15)
+            )
+        )
+        finding = mn.evaluate(mn.load(own.astype("object"), study=dict(cell.study)), cell.claim)[0]
+        assert finding.estimate.how.kind == "visit_model"
+        assert ("skewed" in [n.kind for n in finding.remarks]) == skewed
 
 
 def test_dots_of_two_arms_are_those_of_statsmodels():

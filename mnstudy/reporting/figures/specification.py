@@ -54,6 +54,7 @@ PLOT_HEIGHT = 1.75  # inches
 LABELS = 0.43  # share of the width that the names of the choices may take
 BAND = 0.03  # share of the width, at most, behind the usual choices
 PANEL_HEIGHT = 1.35  # inches
+MARKS = ["o", "^"]  # of the two arms
 PANELS = packaged("reporting/figures/residuals.toml")
 IN_REPORTS = "Reports have it of primary claims, and where an assumption is visibly broken."
 
@@ -338,18 +339,30 @@ class ResidualPlot(Chart):
     def _draw(self, panel: str, ax: Axes, look: Look) -> None:
         every, u = self.residuals.dots, unit(self.residuals.finding.claim.unit)
         dots, arms = every[every["panel"] == panel], sorted(every["arm"].unique())
-        sns.scatterplot(
-            dots, x="x", y="y", hue="arm", hue_order=arms, style="arm", style_order=arms, ax=ax,
-            palette=[look.groups[5], look.groups[2]][: len(arms)], markers=["o", "^"][: len(arms)],
-            s=look.pt(3.6) ** 2, edgecolor=style.PART, linewidth=look.pt(0.35), clip_on=False,
-            zorder=2, legend=False,
-        )  # fmt: skip
-        at, slope = dots["x"].mean(), float(panel == "quantile")
-        ax.axline((at, slope * at), slope=slope, color=style.INK, linestyle=style.DASHED, zorder=1)
-        numbers(ax, count=5)
-        if panel == "arm":
-            names = ["\n".join(wrap(arm, look.pt(1.1), look.letters)) for arm in arms]
-            ax.set_xticks(dots.groupby("arm")["x"].mean().round(), names)
         texts = (PANELS[panel][name] for name in ("lying", "upright"))
         lying, upright = (x.format(unit=u.name, of=u.of or u.name) for x in texts)
-        ax.set(xlabel=lying, ylabel="\n".join(wrap(upright, look.pt(PANEL_HEIGHT), look.letters)))
+        levels = len(arms) > len(MARKS)  # told apart by their place alone
+        told = {"palette": [look.groups[5], look.groups[2]][: len(arms)], "hue": "arm",
+                "hue_order": arms, "style": "arm", "style_order": arms,
+                "markers": MARKS[: len(arms)]}  # fmt: skip
+        turned = levels and panel == "arm"  # names stand beside
+        sns.scatterplot(
+            dots, **dict(zip("yx" if turned else "xy", "xy", strict=True)), ax=ax, legend=False,
+            s=look.pt(3.6) ** 2, edgecolor=style.PART, linewidth=look.pt(0.35), clip_on=False,
+            zorder=2, **({"color": look.groups[5]} if levels else told),
+        )  # fmt: skip
+        at, slope = dots["x"].mean(), float(panel == "quantile")
+        end = {"slope": slope} if not turned else {"xy2": (0, at + 1)}
+        first = (at, slope * at) if not turned else (0, at)
+        ax.axline(first, **end, color=style.INK, linestyle=style.DASHED, zorder=1)
+        numbers(ax, count=5)
+        upright = "\n".join(wrap(upright, look.pt(PANEL_HEIGHT), look.letters))
+        if panel == "arm":
+            room = look.pt(1.1)
+            names = ["\n".join(wrap(arm, room, look.letters)) for arm in arms]
+            places = dots.groupby("arm")["x"].mean().round()
+            (ax.set_yticks if turned else ax.set_xticks)(places, names)
+        if turned:
+            ax.invert_yaxis()
+            lying, upright = upright, lying
+        ax.set(xlabel=lying, ylabel=upright)

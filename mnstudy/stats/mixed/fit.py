@@ -117,6 +117,55 @@ class RemlFit(LinearFit):
     df_method: DfMethod
     _precision: Precision
     _beta: Array
+    _design: ModelRows
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The rows that entered, each under the label of its group, with what is left over.
+
+        Their columns, then ``fitted``, ``residual`` and ``standardised``. A model of groups knows
+        the predicted effect of each: ``fitted`` holds it, and the residual stands over the standard
+        deviation within groups. A model of visits predicts nobody: the residual stands over the
+        standard deviation at its visit (Pinheiro & Bates 2000, doi 10.1007/b98882, section 4.3).
+        """
+        design, (codes, labels), (rest, spread) = self._design, self._groups(), self._left_over()
+        left = {"residual": rest, "standardised": rest / spread}
+        rows = pd.DataFrame(design.x, labels[codes], self.names)
+        return rows.assign(fitted=design.y[:, 0] - rest, **left)
+
+    @property
+    def influence(self) -> pd.DataFrame:
+        """How much each group moves each coefficient: the fit less that without the group.
+
+        With the variances as they were estimated from all, by (X'V^-1 X - X_g'V_g^-1 X_g)^-1
+        X_g'V_g^-1 r_g (Cook & Weisberg 1982, Residuals and Influence in Regression, section 3.6.1).
+        One row a group, by its label; nan for a group that determines a column alone.
+        """
+        x, (codes, labels), rest = self._design.x, self._groups(), self._marginal()
+        groups = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+        pulls = [np.linalg.solve(self._covariance_of(own), x[own]) for own in groups]
+        inner = [x[own].T @ pull for own, pull in zip(groups, pulls, strict=True)]
+        every, moved = sum(inner), np.full((len(groups), x.shape[1]), np.nan)
+        for i, (own, pull) in enumerate(zip(groups, pulls, strict=True)):
+            others = every - inner[i]
+            if np.linalg.matrix_rank(others, hermitian=True) == len(others):
+                moved[i] = np.linalg.solve(others, pull.T @ rest[own])
+        return pd.DataFrame(moved, labels, self.names)
+
+    def _groups(self) -> tuple[Codes, pd.Index]:
+        """Return the number of the group of each row, and the labels of the groups."""
+        return self._design.codes, pd.Index(self._design.labels)
+
+    @abstractmethod
+    def _left_over(self) -> tuple[Array, Array]:
+        """Return the residual of each row, and the standard deviation it is held against."""
+
+    @abstractmethod
+    def _covariance_of(self, rows: Codes) -> Array:
+        """Return the covariance of the outcomes of these rows of one group."""
+
+    def _marginal(self) -> Array:
+        return self._design.y[:, 0] - self._design.x @ self._beta[0]
 
     def _infer(self, rows: Array, confidence_level: float) -> dict[str, Array]:
         found = inference(self._precision, self._beta, rows, confidence_level)
@@ -154,7 +203,6 @@ class MixedFit(RemlFit):
     variance_subgroups: float | None = None
     n_subgroups: int | None = None
     _intercepts: Intercepts
-    _design: ModelRows
 
     @property
     def icc(self) -> float:
@@ -182,8 +230,20 @@ class MixedFit(RemlFit):
         """Outcome minus ``fitted`` for each row given; nan where a row was left out."""
         return self._full(self._rest())
 
-    def _marginal(self) -> Array:
-        return self._design.y[:, 0] - self._design.x @ self._beta[0]
+    def _groups(self) -> tuple[Codes, pd.Index]:
+        own = self._intercepts
+        codes = own.codes if own.parent is None else own.parent[own.codes]
+        return codes, pd.Index(own.labels)
+
+    def _left_over(self) -> tuple[Array, Array]:
+        rest = self._rest()
+        return rest, np.full(len(rest), np.sqrt(self.variance_within))
+
+    def _covariance_of(self, rows: Codes) -> Array:
+        between = 0.0 if np.isnan(self.variance_between) else self.variance_between
+        own = self._intercepts.codes[rows]
+        alike = (self.variance_subgroups or 0.0) * (own[:, None] == own)
+        return self.variance_within * np.eye(len(rows)) + between + alike
 
     def _rest(self) -> Array:
         marginal = self._marginal()

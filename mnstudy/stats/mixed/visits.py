@@ -69,11 +69,20 @@ class VisitFit(RemlFit):
 
     visit_covariance: pd.DataFrame
     errors: Errors
+    _place: Codes
 
     @property
     def n_patients(self) -> int:
         """Patients with at least one complete row."""
         return self.n_groups
+
+    def _left_over(self) -> tuple[Array, Array]:
+        spread = np.sqrt(np.diag(self.visit_covariance))
+        return self._marginal(), spread[self._place]
+
+    def _covariance_of(self, rows: Codes) -> Array:
+        place = self._place[rows]
+        return self.visit_covariance.to_numpy()[np.ix_(place, place)]
 
     def _footer(self) -> list[str]:
         index = self.visit_covariance.index
@@ -234,6 +243,8 @@ def visit_model(
         errors=errors,
         _precision=precision,
         _beta=beta,
+        _design=design,
+        _place=place,
     )
 
 

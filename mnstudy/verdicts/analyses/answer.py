@@ -143,7 +143,7 @@ def finding_for(
         return _judged(question, finding, found, family_interval)
     remarks = (*found.remarks, *_common_notes(question, cautions))
     judged = _judged(question, finding, replace(found, remarks=remarks), family_interval)
-    broken = [] if found.layout is None else broken_assumptions(question, judged, found.layout)
+    broken = broken_assumptions(question, judged, found)
     return replace(judged, remarks=(*judged.remarks, *broken))
 
 

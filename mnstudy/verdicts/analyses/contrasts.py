@@ -206,7 +206,7 @@ def arm_means(
             label=label,
             n=n_patients(frame),
             unit=question.claim.unit,
-            **interval_of(over.at_week(**{arm: 1.0})),
+            **interval_of(over.result.contrast(over.weights(**{arm: 1.0}))),
         )
         for arm, (frame, label) in zip(("treated", "reference"), named, strict=True)
     )

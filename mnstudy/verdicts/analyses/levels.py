@@ -61,6 +61,7 @@ def heterogeneity(question: Question) -> Answer:
         n_missing=missing,
         parts=_means(question, rows, factor, fitted),
         remarks=tuple(remarks),
+        model=fitted.behind({widest[1]: 1.0, widest[0]: -1.0}, list(base.columns)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from mnstudy.verdicts.analyses.question import (
     UNIT,
     Answer,
     Layout,
+    ModelBehind,
     NotTestable,
     Question,
     n_patients,
@@ -29,6 +30,7 @@ from mnstudy.verdicts.analyses.question import (
 from mnstudy.verdicts.finding.finding import Estimate, Hold, interval_of
 from mnstudy.words.notes import Note, note
 
+ARMS = ("treated", "reference")
 FEWEST_DF = 4  # of Satterthwaite: with fewer, CR2 promises more than it keeps
 
 
@@ -42,6 +44,11 @@ class Fitted:
     patients: pd.Series
     sites: pd.Series | None
 
+    def behind(self, weights: Mapping[str, float], groups: Sequence[str]) -> ModelBehind:
+        """Return the model as that behind an estimate, with the groups it tells apart."""
+        known = {name: (name,) for name in groups if name in self.result.names}
+        return ModelBehind(fit=self.result, weights=weights, groups=known)
+
     def layout(self, tested: str) -> Layout:
         """Return the rows, and which coefficient answers the claim."""
         return Layout(
@@ -51,7 +58,6 @@ class Fitted:
             sites=self.sites,
             tested=tested,
             ratio=_ratio(self.result),
-            fit=self.result,
         )
 
 
@@ -285,20 +291,22 @@ def answer(
     ``how`` is the note that says what of the model is meant. With ``over`` the model of all visits
     answers; the fitted one, of the rows at the week, is what the checks start from.
     """
-    found = pick(fitted, {tested: 1.0})
+    found, behind = pick(fitted, {tested: 1.0}), fitted.behind({tested: 1.0}, ARMS)
     if over is not None:
-        found, adjusted = over.at_week(treated=1, reference=-1), over.adjusted
+        weights = over.weights(treated=1, reference=-1)
+        found, adjusted = over.result.contrast(weights), over.adjusted
+        behind = ModelBehind(fit=over.result, weights=weights, groups=over.arms)
     engine = over.how if over else _engine_note(question, fitted.result)
     used = _adjusted(engine, adjusted)
     said, unit = note(how, model=used) if how else used, question.claim.unit
-    layout = fitted.layout(tested)
     return Answer(
         holds=too_few(found) if question.engine == "robust" else (),
         estimate=estimate(found, unit=unit, how=said, adjusted=adjusted, null=null),
         comparison=question.comparison,
         n_patients=n_patients(frame),
         n_sites=n_sites(frame),
-        layout=replace(layout, fit=over.result) if over else layout,
+        layout=fitted.layout(tested),
+        model=behind,
     )
 
 

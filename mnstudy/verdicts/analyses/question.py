@@ -24,7 +24,8 @@ from mnstudy.cohort.table import (
     week_of,
 )
 from mnstudy.cohort.weeks import LAST, FinalWeek, nearest_rows, visit_rows
-from mnstudy.stats.mixed.fit import LinearFit
+from mnstudy.stats.mixed.cluster_robust import RobustFit
+from mnstudy.stats.mixed.fit import RemlFit
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.verdicts.claims.settings import DEPTHS, arm_name, column_of
 from mnstudy.verdicts.finding.finding import Estimate, Hold, Part
@@ -67,8 +68,7 @@ class Layout:
 
     Robustness checks start from here, so that they look at the same rows as the estimate.
     ``sites`` is None where the sites of a patient were averaged. ``ratio`` is the variance between
-    over the variance within patients that the model found, 0 where it has none. ``fit`` is the
-    model, whose rows may be means of these.
+    over the variance within patients that the model found, 0 where it has none.
     """
 
     y: pd.Series
@@ -77,7 +77,19 @@ class Layout:
     sites: pd.Series | None
     tested: str
     ratio: float
-    fit: LinearFit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelBehind:
+    """The model behind an estimate, and the weighted sum of its coefficients that answers.
+
+    ``groups`` are what it tells apart, with their columns: the two arms, or the levels of a factor.
+    A row belongs to the first of which a column is not zero. Rows may be means of others.
+    """
+
+    fit: RobustFit | RemlFit
+    weights: Mapping[str, float]
+    groups: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +116,8 @@ class Choices:
 class Answer:
     """What an analysis found, before it is judged; ``layout`` where one coefficient answers.
 
+    ``model`` is what the estimate is a sum of coefficients of, where it is one.
+
     ``holds`` say why it can be at most inconclusive; ``week`` is that of its assessments.
     """
 
@@ -117,6 +131,7 @@ class Answer:
     parts: tuple[Part, ...] = ()
     remarks: tuple[Note, ...] = ()
     layout: Layout | None = None
+    model: ModelBehind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,6 +167,7 @@ def ratio(question: Question) -> Answer:
         comparison="rate",
         estimate=replace(logs.estimate, **ends, std_error=float("nan")),
         layout=None,
+        model=None,
         remarks=_measured_note(n_patients(rows), n_patients(question.cohort.data)),
     )
 

@@ -14,7 +14,7 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question
 from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.levels import comparable_levels
-from mnstudy.verdicts.analyses.question import UNIT, Layout
+from mnstudy.verdicts.analyses.question import UNIT, Answer, Layout
 from mnstudy.verdicts.finding.finding import Finding
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -34,11 +34,17 @@ def question_of(cohort: Cohort, finding: Finding) -> Question | None:
 
 def layout_of(question: Question, finding: Finding) -> Layout | None:
     """Return the rows behind the estimate; None where they are not those of this finding."""
+    found = answer_of(question, finding)
+    return None if found is None else found.layout
+
+
+def answer_of(question: Question, finding: Finding) -> Answer | None:
+    """Answer again; None where the rows are not those of this finding."""
     try:
         found = estimate_claim(question)
     except NotTestable:
         return None
-    return found.layout if is_of(finding, found.estimate.value, found.n_patients) else None
+    return found if is_of(finding, found.estimate.value, found.n_patients) else None
 
 
 def is_of(finding: Finding, value: float, patients: int) -> bool:

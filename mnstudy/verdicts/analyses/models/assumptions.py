@@ -14,7 +14,14 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.stats.mixed.cluster_robust import RobustFit
 from mnstudy.verdicts.analyses.model import robust_fit
-from mnstudy.verdicts.analyses.question import MIN_PATIENTS, UNIT, Layout, NotTestable, Question
+from mnstudy.verdicts.analyses.question import (
+    MIN_PATIENTS,
+    UNIT,
+    Answer,
+    Layout,
+    NotTestable,
+    Question,
+)
 from mnstudy.verdicts.finding.finding import Finding, interval_of
 from mnstudy.verdicts.finding.judge import judge
 from mnstudy.words.notes import Count, Note, note
@@ -24,13 +31,14 @@ ASKED = ("rule", "margin", "comparison", "null", "holds")  # of a judge, beside 
 FAR, AT_BOUND, WIDER, COCHRAN, RARE = 4.0, 0.10, 2.0, 25.0, 0.01  # see ``broken_assumptions``
 
 
-def broken_assumptions(question: Question, finding: Finding, layout: Layout) -> list[Note]:
-    """Say which assumption of the least squares behind a judged finding is visibly broken.
+def broken_assumptions(question: Question, finding: Finding, found: Answer) -> list[Note]:
+    """Say which assumption of the model behind a judged finding is visibly broken.
 
     Returns
     -------
     list of Note
-        None of a mixed model; else two at most, the first that apply of
+        Two at most, the first that apply; the first, spreads and a bend of least squares whose one
+        coefficient answers:
 
         - one patient decides: without the one who moves the estimate most the verdict would be
           another, and it moves by more than 4 / sqrt(patients) of its error without that one, twice
@@ -41,13 +49,13 @@ def broken_assumptions(question: Question, finding: Finding, layout: Layout) -> 
           the other, and more than chance gives in one of 100 (F);
         - a bend: the square of what the slope is on has p below 0.01 (CR2), and the slopes at its
           10th and its 90th percentile lie further apart than the slope from zero;
-        - skewness: that of the patients' mean residuals, G, has p below 0.01 (D'Agostino 1970, doi
-          10.1093/biomet/57.3.679), and there are fewer than 25 G squared (Cochran 1977, Sampling
-          Techniques, section 2.15).
+        - skewness: that of the patients' mean standardised residuals, G, has p below 0.01
+          (D'Agostino 1970, doi 10.1093/biomet/57.3.679), and there are fewer than 25 G squared
+          (Cochran 1977, Sampling Techniques, section 2.15).
 
     Notes
     -----
-    Rows with a missing value have been left out of the layout.
+    Rows with a missing value have been left out of the model.
 
     Examples
     --------
@@ -56,27 +64,36 @@ def broken_assumptions(question: Question, finding: Finding, layout: Layout) -> 
     >>> [remark.kind for remark in found[0].remarks if remark.kind in BROKEN]
     []
     """
-    from scipy.stats import f, skew, skewtest
+    from scipy.stats import skew, skewtest
 
-    if not isinstance(layout.fit, RobustFit):
+    if found.model is None:
         return []
-    fit, tested, rows, broken = layout.fit, layout.tested, layout.fit.rows, []
+    fit, layout, broken = found.model.fit, found.layout, []
     patients = Count(n=finding.n_patients, noun="patient")
-    if other := _without_one(question, finding, fit, tested):
-        broken.append(note("one_decides", patients=patients, verdict=other))
-    broken += _at_bounds(question, layout)
+    if layout is not None:
+        robust = fit if isinstance(fit, RobustFit) else None
+        if robust and (other := _without_one(question, finding, robust, layout.tested)):
+            broken.append(note("one_decides", patients=patients, verdict=other))
+        broken += _at_bounds(question, layout)
+        if robust:
+            broken += _spreads(robust.rows, layout.tested)
+            broken += _bend(question, robust, layout.tested)
+    own = fit.rows.groupby(level=0)["standardised"].mean().dropna().to_numpy()
+    skewed = len(own) >= 8 and np.ptp(own) > 0 and skewtest(own).pvalue < RARE  # it needs eight
+    if skewed and len(own) < COCHRAN * (skewness := float(skew(own, bias=False))) ** 2:
+        broken.append(note("skewed", skewness=skewness, patients=patients))
+    return broken[:2]
+
+
+def _spreads(rows: pd.DataFrame, tested: str) -> Iterator[Note]:
+    from scipy.stats import f
+
     arms = rows.groupby(rows[tested].to_numpy())["residual"].agg(["std", "size"])
     if tested == "treated" and len(arms) == 2 and arms["std"].min() > 0:
         (high, n), (low, m) = arms.sort_values("std", ascending=False).to_numpy()
         if high > WIDER * low and 2 * f.sf((high / low) ** 2, n - 1, m - 1) < RARE:
             wider = "treated" if arms["std"].idxmax() == 1 else "reference"
-            broken.append(note("spreads_differ", factor=high / low, arm=wider))
-    broken += _bend(question, fit, tested)
-    own = rows.groupby(level=0)["residual"].mean().to_numpy()
-    skewed = len(own) >= 8 and np.ptp(own) > 0 and skewtest(own).pvalue < RARE  # it needs eight
-    if skewed and len(own) < COCHRAN * (skewness := float(skew(own, bias=False))) ** 2:
-        broken.append(note("skewed", skewness=skewness, patients=patients))
-    return broken[:2]
+            yield note("spreads_differ", factor=high / low, arm=wider)
 
 
 def _again(question: Question, rows: pd.DataFrame, names: Sequence[str]) -> RobustFit:

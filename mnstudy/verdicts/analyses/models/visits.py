@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed.fit import Contrast, MixedFit
+from mnstudy.stats.mixed.fit import MixedFit
 from mnstudy.stats.mixed.model import random_intercept
 from mnstudy.stats.mixed.visits import VisitFit, visit_model
 from mnstudy.verdicts.analyses.models.covariates import covariates, independent, usual_covariates
@@ -35,13 +35,19 @@ class OverVisits:
         """Say which model it is."""
         return note("visit_model" if isinstance(self.result, VisitFit) else "visits_robust")
 
-    def at_week(self, **arms: float) -> Contrast:
-        """Return the weighted sum of the means of ``treated`` and ``reference`` at the week."""
-        final = f"week {self.rows['visit'].max():g}"
-        weights = {f"{arm} at {final}": weight for arm, weight in arms.items()}
-        known = self.result.coefficients.index
-        row = [weights.get(name, 0.0) for name in known]
-        return self.result.contrast(row)
+    def weights(self, **arms: float) -> dict[str, float]:
+        """Return the weights of ``treated`` and ``reference`` at the week, of those the model has.
+
+        Where it is of the differences of two sides, it has the treated alone.
+        """
+        return {self.arms[arm][-1]: weight for arm, weight in arms.items() if arm in self.arms}
+
+    @property
+    def arms(self) -> dict[str, list[str]]:
+        """Return the columns of each arm, by visit; of the treated alone where sides differ."""
+        weeks, known = np.unique(self.rows["visit"]), set(self.result.names)
+        columns = {arm: [_at(arm, w) for w in weeks] for arm in ("treated", "reference")}
+        return {arm: own for arm, own in columns.items() if known.issuperset(own)}
 
 
 def over_visits(
@@ -155,16 +161,20 @@ def _unstructured(
     return None
 
 
+def _at(column: str, week: float) -> str:
+    return f"{column} at week {week:g}"
+
+
 def _by_visit(cells: pd.DataFrame, within: bool) -> pd.DataFrame:
     """Return each arm and each covariate by visit, without columns that the others tell."""
     visit, treated = (cells.index.get_level_values(n).to_numpy() for n in ("visit", "treated"))
     design = pd.DataFrame(index=cells.index)
-    at = {f"week {week:g}": np.where(visit == week, 1.0, 0.0) for week in np.unique(visit)}
-    for name, here in at.items():
+    at = {week: np.where(visit == week, 1.0, 0.0) for week in np.unique(visit)}
+    for week, here in at.items():
         if not within:
-            design[f"reference at {name}"] = here * (1 - treated)
-        design[f"treated at {name}"] = here * treated
-    by_visit = {f"{c} at {name}": cells[c] * here for c in cells for name, here in at.items()}
+            design[_at("reference", week)] = here * (1 - treated)
+        design[_at("treated", week)] = here * treated
+    by_visit = {_at(c, week): cells[c] * here for c in cells for week, here in at.items()}
     more = pd.DataFrame(by_visit, index=cells.index)
     return pd.concat([design, more[independent(design, more)]], axis=1)
 
