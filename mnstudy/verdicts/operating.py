@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.simulate.simulate import simulate
-from mnstudy.cohort.study.plan import Plan
 from mnstudy.verdicts.claims.registry import claim as claim_of
 from mnstudy.verdicts.evaluate import verdict_of
 from mnstudy.verdicts.finding.finding import VERDICTS
@@ -31,6 +31,10 @@ class OperatingCharacteristics:
         Standard error of these shares.
     estimates : DataFrame
         One row a study: estimate, ci_low, ci_high, verdict.
+    effect : float
+        The true effect in the unit of the claim; nan where the situation leaves none known.
+    coverage, coverage_error : float
+        Share of the intervals that hold it, of the studies that have one, and its standard error.
     """
 
     claim: str
@@ -39,12 +43,19 @@ class OperatingCharacteristics:
     verdicts: pd.Series
     monte_carlo_error: pd.Series
     estimates: pd.DataFrame
+    effect: float
+    coverage: float
+    coverage_error: float
 
     def __str__(self) -> str:
         lines = [f"{self.claim}: {self.reps:,} studies of {self.n_patients:,} patients"]
         for word in self.verdicts.index:
             share, error = 100 * self.verdicts[word], 100 * self.monte_carlo_error[word]
             lines.append(f"  {word:<18}{fmt.number(share)} % (± {fmt.number(error)})")
+        if not np.isnan(self.coverage):
+            share, error = 100 * self.coverage, 100 * self.coverage_error
+            held = f"{fmt.number(share)} % (± {fmt.number(error)})"
+            lines.append(f"  true effect {self.effect:g}, held by the interval in {held}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -57,6 +68,7 @@ def operating_characteristics(
     reps: int = 1000,
     truth: Mapping[str, float] | None = None,
     design: str = "registry",
+    situation: Mapping[str, Any] | None = None,
     rng: int = 0,
     n_jobs: int = 1,
 ) -> OperatingCharacteristics:
@@ -74,6 +86,8 @@ def operating_characteristics(
         Claim id to true effect, see ``mnstudy.simulate``.
     design : str
         registry, parallel, split_body or single_arm.
+    situation : mapping, optional
+        What breaks verdicts (spreads, skewness, losses and others), see ``mnstudy.simulate``.
     rng : int
         Seed; study i always gets the same random numbers, whatever ``n_jobs``.
     n_jobs : int
@@ -88,7 +102,7 @@ def operating_characteristics(
     KeyError
         An unknown claim id.
     ValueError
-        ``reps`` or ``n_patients`` below 1, or an unknown claim in ``truth``.
+        ``reps`` or ``n_patients`` below 1, or an unknown claim in ``truth`` or ``situation``.
 
     Examples
     --------
@@ -106,9 +120,11 @@ def operating_characteristics(
         raise ValueError("reps and n_patients must be 1 or more")
     seeds = np.random.SeedSequence(rng).spawn(reps)
     rows = Parallel(n_jobs=n_jobs)(
-        delayed(_one)(claim, n_patients, truth, design, seed) for seed in seeds
+        delayed(_one)(claim, n_patients, truth, design, situation, seed) for seed in seeds
     )
     estimates = pd.DataFrame(rows, columns=["estimate", "ci_low", "ci_high", "verdict"])
+    told = simulate(1, truth=truth, design=design, situation=situation, rng=0).study.truth
+    effect = float(told[claim]["effect"]) if claim in told else float("nan")
     share = (
         estimates["verdict"].value_counts(normalize=True).reindex(list(VERDICTS), fill_value=0.0)
     )
@@ -119,7 +135,18 @@ def operating_characteristics(
         verdicts=share,
         monte_carlo_error=np.sqrt(share * (1 - share) / reps),
         estimates=estimates,
+        **_coverage(estimates, effect),
     )
+
+
+def _coverage(estimates: pd.DataFrame, effect: float) -> dict[str, float]:
+    known = estimates.dropna(subset=["ci_low", "ci_high"])
+    nan = float("nan")
+    if known.empty or np.isnan(effect):
+        return {"effect": effect, "coverage": nan, "coverage_error": nan}
+    share = float(known["ci_low"].le(effect).mul(known["ci_high"].ge(effect)).mean())
+    error = float(np.sqrt(share * (1 - share) / len(known)))
+    return {"effect": effect, "coverage": share, "coverage_error": error}
 
 
 def _one(
@@ -127,10 +154,12 @@ def _one(
     n_patients: int,
     truth: Mapping[str, float] | None,
     design: str,
+    situation: Mapping[str, Any] | None,
     seed: np.random.SeedSequence,
 ) -> tuple[float, float, float, str]:
-    cohort = simulate(n_patients, truth=truth, design=design, rng=np.random.default_rng(seed))
-    study = replace(cohort.study, plan=Plan(primary=(claim,)))
+    rng = np.random.default_rng(seed)
+    cohort = simulate(n_patients, truth=truth, design=design, situation=situation, rng=rng)
+    study = replace(cohort.study, plan=replace(cohort.study.plan, primary=(claim,)))
     finding = verdict_of(replace(cohort, study=study), claim)
     found = finding.estimate
     if found is None:

@@ -6,7 +6,7 @@ What is usual by scar type and severity is exact: nothing is drawn.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import comb
 from typing import NamedTuple
@@ -29,6 +29,8 @@ SHALLOW_AT_HOME = 0.9
 SHALLOW_MM = 0.25
 LEAVING_SLOPE = -0.35
 LATE_SHARE = 0.55
+WEEKS_APART = 4
+NEVER = -700.0  # log odds of leaving
 
 
 class ScarType(NamedTuple):
@@ -86,6 +88,8 @@ class SimulatedDesign:
         Log odds of leaving after a visit, for a patient who responds as most do.
     unknown : float
         Share of scores after baseline that are missing.
+    delayed : float
+        Chance of each visit to be a week late.
     sd_patient, sd_residual : float
         Spread of the scores between patients and within.
     final_week, window_weeks : float or None
@@ -105,11 +109,19 @@ class SimulatedDesign:
     sessions: int | None = None
     leaving: float = -2.9
     unknown: float = 0.05
+    delayed: float = 0.2
     sd_patient: float = 10.0
     sd_residual: float = 8.0
     final_week: float | None = None
     window_weeks: float | None = None
     defaults: dict[str, float] = field(default_factory=dict)
+
+    def regular(self) -> SimulatedDesign:
+        """Return this design with all visits four weeks apart and the whole course seen."""
+        assert self.sessions
+        return replace(self, has=self.has - {"late visits"}, leaving=NEVER, unknown=0.0,
+                       delayed=0.0, final_week=WEEKS_APART * self.sessions,
+                       window_weeks=0.5 * WEEKS_APART)  # fmt: skip
 
 
 DESIGNS = {
@@ -161,9 +173,9 @@ class Usual:
 
 
 @cache
-def usual(name: str) -> Usual:
+def usual(name: str, *, regular: bool = False) -> Usual:
     """Work out what is usual in a design; exact, nothing is drawn."""
-    design = DESIGNS[name]
+    design = DESIGNS[name].regular() if regular else DESIGNS[name]
     patients = _patients(design)
     arms = _arms(design)
     needled = patients * arms[..., 0]

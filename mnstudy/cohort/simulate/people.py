@@ -17,10 +17,12 @@ from mnstudy.cohort.simulate.design import (
     MAX_SESSIONS,
     PHOTOTYPES,
     SHALLOW_AT_HOME,
+    WEEKS_APART,
     SimulatedDesign,
     Usual,
     leaving_chance,
 )
+from mnstudy.cohort.simulate.situation import Situation
 from mnstudy.cohort.simulate.truth import Floats
 
 Ints = npt.NDArray[np.int64]
@@ -35,7 +37,6 @@ WITH_ADJUNCT = 0.38
 HYALURONIC_ACID = 4
 PRP = 1
 MAINTAINED = 0.4
-DELAYED = 0.2
 LATE_WEEKS = (26, 52)
 
 
@@ -69,10 +70,14 @@ class Patients:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SimulatedSites:
-    """One value a site: the index of its patient, its side, its arm (of ``ARMS``), its adjunct."""
+    """One value a site: the index of its patient, its side, its arm (of ``ARMS``), its adjunct.
+
+    ``lesion`` is its number on the side.
+    """
 
     patient: Ints
     side: Ints
+    lesion: Ints
     arm: Ints
     adjunct: Ints
     at_home: Bools
@@ -142,9 +147,13 @@ def draw_patients(
 
 
 def draw_sites(
-    patients: Patients, design: SimulatedDesign, usual: Usual, rng: np.random.Generator
+    patients: Patients,
+    design: SimulatedDesign,
+    usual: Usual,
+    situation: Situation,
+    rng: np.random.Generator,
 ) -> SimulatedSites:
-    """Draw the sites of the patients and what each is given."""
+    """Draw the sites of the patients and what each is given; the lesions of a side alike."""
     n = len(patients.type)
     two = rng.random(n) < design.second_site
     patient = np.repeat(np.arange(n), 1 + two)
@@ -153,19 +162,24 @@ def draw_sites(
     kind = patients.type[patient]
     arm = _choose(usual.arms[kind, patients.grade[patient]], _evenly(kind, rng))
     if design.name == "parallel":
-        arm = np.where(rng.permutation(n) % 2, len(ARMS) - 1, 0)
+        even, order = situation.needled_share == 0.5, rng.permutation(n)
+        needled = order % 2 == 0 if even else order < np.rint(situation.needled_share * n)
+        arm = np.where(needled, 0, len(ARMS) - 1)
     at_home = patients.at_home[patient] & (arm == 0)
     shallow = patients.shallow[patient] & (arm == 0)
     deep = np.where(shallow, patients.shallow_mm[patient], patients.deep_mm[patient])
-    return SimulatedSites(
-        patient=patient,
-        side=side,
-        arm=arm,
-        adjunct=_adjuncts(patient, side, at_home, arm, design, rng),
-        at_home=at_home,
-        shallow=shallow,
-        depth=np.where(np.isin(arm, (0, 1)), deep, 0.0).round(1),
-    )
+    values = {
+        "patient": patient,
+        "side": side,
+        "arm": arm,
+        "adjunct": _adjuncts(patient, side, at_home, arm, design, rng),
+        "at_home": at_home,
+        "shallow": shallow,
+        "depth": np.where(np.isin(arm, (0, 1)), deep, 0.0).round(1),
+    }
+    each = int(situation.lesions)
+    repeated = {name: np.repeat(value, each) for name, value in values.items()}
+    return SimulatedSites(**repeated, lesion=np.tile(np.arange(each), len(patient)))
 
 
 def _adjuncts(
@@ -216,10 +230,10 @@ def lay_out_visits(patients: Patients, sites: SimulatedSites) -> Visits:
 def _calendar(complete: Bools, design: SimulatedDesign, rng: np.random.Generator) -> dict[str, Any]:
     """Draw the weeks of the visits; only a complete course is followed by late ones."""
     n = len(complete)
-    interval = np.full(n, 4)
+    interval = np.full(n, WEEKS_APART)
     if "intervals" in design.has:
         interval = np.array(list(INTERVALS))[_choose_one(n, list(INTERVALS.values()), rng)]
-    delay = (rng.random((n, MAX_SESSIONS)) < DELAYED).cumsum(axis=1)
+    delay = (rng.random((n, MAX_SESSIONS)) < design.delayed).cumsum(axis=1)
     after = interval[:, None] * np.arange(1, MAX_SESSIONS + 1) + delay
     comes_back = complete & (rng.random(n) < LATE_SHARE * ("late visits" in design.has))
     return {

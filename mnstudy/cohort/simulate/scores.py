@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from scipy.special import ndtr
 
 from mnstudy.cohort.simulate.design import (
+    ARMS,
     CLINICS,
     FIRST_GAIN,
     GAIN,
@@ -18,6 +20,7 @@ from mnstudy.cohort.simulate.design import (
     Usual,
 )
 from mnstudy.cohort.simulate.people import MAINTAINED, Patients, SimulatedSites, Visits
+from mnstudy.cohort.simulate.situation import Ints, Situation, visit_of
 from mnstudy.cohort.simulate.truth import Floats
 
 DRIFT = 4.0
@@ -28,6 +31,7 @@ SATISFIED_UNTREATED = 0.2
 ACNE_TYPES = 4
 #: Mean depth of a scar in micrometres: ice pick, boxcar, rolling, mixed.
 SCAR_DEPTHS = np.array([900.0, 520.0, 430.0, 560.0])
+USUAL = Situation()
 Effects = Mapping[str, float]
 
 
@@ -39,6 +43,7 @@ class SimulatedStudy:
     usual: Usual
     effects: Effects
     by_type: Floats
+    situation: Situation
     patients: Patients
     sites: SimulatedSites
     visits: Visits
@@ -58,14 +63,79 @@ def improvement(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:
     late change) + residual. Depth, sessions and late change are centred at what is usual for the
     scar type and the severity, so that the effects in the truth hold at the final assessment.
     """
-    visits, site = drawn.visits, drawn.visits.site
-    noise = rng.normal(0, drawn.design.sd_residual, len(site))
+    visits, site, situation = drawn.visits, drawn.visits.site, drawn.situation
+    noise = drawn.design.sd_residual * rng.standard_normal(len(site))
     known = rng.random(len(site)) >= drawn.design.unknown
     own = _own_level(drawn, rng)[drawn.sites.patient[site]]
     course = _treatment(drawn)[site] + _sessions(drawn) + _late_change(drawn)
     score = own + np.where(drawn.sites.untreated[site], 0.0, course) + noise
-    score = np.clip(np.rint(score), -100, 100)
+    if situation != USUAL:
+        z = noise / drawn.design.sd_residual
+        score += _departure(drawn, z, rng)
+        known &= ~_lost(drawn, z, rng)
+    step = situation.step or 1.0
+    score = np.clip(step * np.rint(score / step), -100, 100)
     return np.where(visits.baseline, 0.0, np.where(known, score, np.nan))
+
+
+def _departure(drawn: SimulatedStudy, z: Floats, rng: np.random.Generator) -> Floats:
+    """Return what each assessment deviates by in this situation, less what it usually does."""
+    situation, sites, people = drawn.situation, drawn.sites, drawn.patients
+    site, number = drawn.visits.site, drawn.visits.number
+    factor = np.array([situation.spreads.get(arm, 1.0) for arm in ARMS])[sites.arm]
+    usual = people.response[sites.patient]
+    level = drawn.design.sd_patient * (factor * situation.deviate(usual) - usual)
+    within = factor[site] * situation.deviate(situation.follow(z, site)) - z
+    own_slope, own_effect, error = (
+        rng.standard_normal(n) for n in (len(people.type), len(sites.arm), len(z))
+    )
+    treated = ~sites.untreated
+    level = level + situation.lesions_differ * own_effect * treated + situation.natural_course
+    level += situation.unrecorded * sites.needling
+    level += situation.carry_over * drawn.effects["topical-adjunct"] * (sites.adjunct == 0)
+    slope = situation.slopes_differ * own_slope[sites.patient] * treated
+    return (
+        level[site]
+        + slope[site] * number
+        + drawn.design.sd_residual * within
+        + situation.rater_error * error
+    )
+
+
+def _lost(drawn: SimulatedStudy, z: Floats, rng: np.random.Generator) -> np.ndarray:
+    """Tell which assessments come after their patient has left."""
+    situation, sites, site = drawn.situation, drawn.sites, drawn.visits.site
+    patient, visit, n = sites.patient[site], visit_of(site), len(drawn.patients.type)
+    last = int(visit.max()) + 1
+    chance = rng.random((n, last))
+    if situation.lost_by == "chance":
+        leaves = chance < situation.lost
+    else:
+        leaves = chance < 2 * situation.lost * ndtr(2 * _worse(drawn, z, patient, visit))
+    leaves[:, :2] = False  # baseline, and the first visit after it
+    return np.logical_or.accumulate(leaves, axis=1)[patient, visit]
+
+
+def _worse(drawn: SimulatedStudy, z: Floats, patient: Ints, visit: Ints) -> Floats:
+    """Return by patient and visit why she would leave: how badly the treatment does for her.
+
+    Of two sides the one with the topical tells.
+    """
+    design, sites, site = drawn.design, drawn.sites, drawn.visits.site
+    within = drawn.situation.follow(z, site)
+    spread = np.hypot(design.sd_patient, design.sd_residual)
+    better = design.sd_patient * drawn.patients.response[patient] + design.sd_residual * within
+    side = sites.adjunct[site] > 0 if design.name == "split_body" else np.ones(len(site), bool)
+    shape = len(drawn.patients.type), int(visit.max()) + 1
+    total, count = np.zeros(shape), np.zeros(shape)
+    np.add.at(total, (patient[side], visit[side]), better[side] / spread)
+    np.add.at(count, (patient[side], visit[side]), 1.0)
+    mean = total / np.maximum(count, 1.0)
+    if drawn.situation.lost_by == "seen":
+        mean = np.roll(mean, 1, axis=1)
+    untreated = np.zeros(shape[0], bool)
+    untreated[sites.patient] = sites.untreated
+    return np.where(untreated[:, None], mean, -mean)
 
 
 def _own_level(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:

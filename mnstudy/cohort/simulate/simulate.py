@@ -12,8 +12,15 @@ import pandas as pd
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.simulate import safety, scores
 from mnstudy.cohort.simulate.design import ARMS, DESIGNS, SimulatedDesign, usual
-from mnstudy.cohort.simulate.people import Ints, draw_patients, draw_sites, lay_out_visits
+from mnstudy.cohort.simulate.people import (
+    Ints,
+    SimulatedSites,
+    draw_patients,
+    draw_sites,
+    lay_out_visits,
+)
 from mnstudy.cohort.simulate.scores import SimulatedStudy
+from mnstudy.cohort.simulate.situation import Situation, situation_of
 from mnstudy.cohort.simulate.truth import (
     check_given,
     effects_of_types,
@@ -37,6 +44,7 @@ def simulate(
     *,
     truth: Mapping[str, float] | None = None,
     design: str = "registry",
+    situation: Mapping[str, Any] | None = None,
     rng: int | np.random.Generator | None = None,
 ) -> Cohort:
     """Draw an invented study whose truth is known.
@@ -54,6 +62,19 @@ def simulate(
         year; the treatment depends on scar type and severity, on nothing unseen. ``single_arm``:
         acne scars, all needled. ``parallel``: acne scars, needling or nothing at random.
         ``split_body``: acne scars, needling on both sides, PRP added on one at random.
+    situation : mapping, optional
+        What breaks verdicts: ``spreads`` (a mapping of arms to factors on their standard
+        deviations), ``skewness``, ``autocorrelation`` of the visits of a site, ``slopes_differ``
+        (points a session, SD between patients), ``lesions`` a side, ``lesions_differ`` (points, SD
+        of the effect between lesions), ``rater_error`` (points, SD), ``step`` of the scores (25 for
+        quartiles), ``needled_share`` of a parallel study, ``regular_visits`` (true: all four weeks
+        apart, the whole course seen, its end the final week), ``lost`` (chance of each visit that
+        the patient has left by then) and ``lost_by`` (chance, seen or unseen: by the score of the
+        visit before, or of that missed); ``natural_course`` (points that all gain untreated),
+        ``carry_over`` to the other side of a split body (share), ``unrecorded`` (points by which
+        the needled of a registry would do better anyway). The truth stays that of the treatment
+        itself, and but for the last three so does the difference of two arms; where shares beyond a
+        threshold change, ``weeks-to-results`` has no truth.
     rng : int or numpy Generator, optional
         Seed or generator; the same seed gives the same bytes. None takes a fresh seed, which
         ``provenance.source`` records.
@@ -67,7 +88,7 @@ def simulate(
     Raises
     ------
     ValueError
-        An unknown design or claim, or effects that the design cannot have.
+        An unknown design, claim or situation, or effects that the design cannot have.
 
     Notes
     -----
@@ -77,6 +98,9 @@ def simulate(
 
     Examples
     --------
+    >>> wide = simulate(40, design="parallel", situation={"spreads": {"needling": 3}}, rng=1)
+    >>> wide.study.truth["reduces-scarring"]["effect"]
+    28.98
     >>> study = simulate(20, design="split_body", truth={"topical-adjunct": 0}, rng=1)
     >>> study.study.truth["topical-adjunct"]["holds"]
     'false'
@@ -86,9 +110,12 @@ def simulate(
     if isinstance(n_patients, bool) or int(n_patients) != n_patients or n_patients < 1:
         raise ValueError(f"n_patients must be a whole number of at least 1, not {n_patients!r}")
     seed = np.random.SeedSequence().entropy if rng is None else rng
-    drawn, streams = _draw(int(n_patients), dict(truth or {}), DESIGNS[design], seed)
+    asked = dict(situation or {})
+    how = situation_of(asked, DESIGNS[design])
+    planned = DESIGNS[design].regular() if how.regular_visits else DESIGNS[design]
+    drawn, streams = _draw(int(n_patients), dict(truth or {}), planned, how, seed)
     data = table(drawn, streams)
-    study = _study(drawn, seed)
+    study = _study(drawn, asked, seed)
     digest = hashlib.sha256(csv_text(data).encode()).hexdigest()
     provenance = Provenance(
         name=f"simulated_{design}",
@@ -101,11 +128,11 @@ def simulate(
 
 
 def _draw(
-    n: int, given: dict[str, float], design: SimulatedDesign, seed: Any
+    n: int, given: dict[str, float], design: SimulatedDesign, situation: Situation, seed: Any
 ) -> tuple[SimulatedStudy, list[np.random.Generator]]:
     """Draw people and visits, and return them with a stream of random numbers for each measure."""
     check_given(given, design.has, design.name)
-    cells = usual(design.name)
+    cells = usual(design.name, regular=situation.regular_visits)
     weights = cells.needled.sum(axis=1)
     by_type = resolve_types(given, weights)
     effects = {k: t.effect for k, t in truths().items() if t.effect is not None}
@@ -116,12 +143,13 @@ def _draw(
     seeds = np.random.default_rng(seed).integers(0, 2**63, size=10)
     people, *streams = (np.random.default_rng(s) for s in seeds)
     patients = draw_patients(n, design, cells, people)
-    sites = draw_sites(patients, design, cells, people)
+    sites = draw_sites(patients, design, cells, situation, people)
     drawn = SimulatedStudy(
         design=design,
         usual=cells,
         effects=effects,
         by_type=by_type,
+        situation=situation,
         patients=patients,
         sites=sites,
         visits=lay_out_visits(patients, sites),
@@ -129,8 +157,12 @@ def _draw(
     return drawn, streams
 
 
-def _study(drawn: SimulatedStudy, seed: Any) -> Study:
+def _study(drawn: SimulatedStudy, asked: Mapping[str, Any], seed: Any) -> Study:
     design, n = drawn.design, len(drawn.patients.type)
+    truth = truth_table(drawn.effects, design.has)
+    if drawn.situation.moves_shares:
+        truth.pop("weeks-to-results", None)
+    more = f", situation={asked!r}" if asked else ""
     how = f"rng={seed}" if isinstance(seed, int | np.integer) else "a generator passed in"
     return Study(
         title=design.title,
@@ -140,14 +172,14 @@ def _study(drawn: SimulatedStudy, seed: Any) -> Study:
         assessor=design.assessor,
         synthetic=True,
         licence="CC0-1.0",
-        source=f"Invented by mnstudy.simulate({n}, design={design.name!r}) with {how}.",
+        source=f"Invented by mnstudy.simulate({n}, design={design.name!r}{more}) with {how}.",
         plan=Plan(
             primary=tuple(design.primary),
             final_week=design.final_week,
             window_weeks=design.window_weeks,
         ),
         limits=(Limit(scope="all", says=INVENTED),),
-        truth=truth_table(drawn.effects, design.has),
+        truth=truth,
     )
 
 
@@ -172,7 +204,7 @@ def _who_and_what(drawn: SimulatedStudy, rng: np.random.Generator) -> dict[str, 
     depth = np.where(drawn.visits.baseline, 0.0, sites.depth[site])
     cells = {
         "patient_id": ids[who],
-        "site_id": np.array(["left", "right"])[sites.side][site],
+        "site_id": _site_names(sites)[site],
         "scar_type": people.type[who],
         "needle_depth_mm": np.where(unknown[site] & ~drawn.visits.baseline, np.nan, depth),
         "sex": people.sex[who],
@@ -188,6 +220,13 @@ def _who_and_what(drawn: SimulatedStudy, rng: np.random.Generator) -> dict[str, 
     if "clinics" in drawn.design.has:
         cells["clinic_id"] = np.array([f"C{i}" for i in range(1, 7)])[people.clinic[who]]
     return cells
+
+
+def _site_names(sites: SimulatedSites) -> np.ndarray:
+    side = np.array(["left", "right"])[sites.side]
+    if not sites.lesion.any():
+        return side
+    return np.array([f"{s} {i + 1}" for s, i in zip(side, sites.lesion, strict=True)])
 
 
 def _device(drawn: SimulatedStudy, rng: np.random.Generator) -> Ints:
