@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from importlib import metadata
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,87 +18,141 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.simulate.simulate import simulate
+from mnstudy.cohort.simulate.situation import Situation
+from mnstudy.cohort.simulate.truth import truths
 from mnstudy.verdicts.claims.registry import claim as claim_of
 from mnstudy.verdicts.evaluate import verdict_of
 from mnstudy.verdicts.finding.finding import VERDICTS
 
+BATCH = 50  # studies that are drawn, and kept, together
+CELL = ["claim", "design", "n_patients", "situation", "effect"]
+FOUND = ["estimate", "ci_low", "ci_high", "verdict", "lacking"]
+OPTIONS = {field.name for field in fields(Situation)}
+ROOMS = ("cohort", "stats", "verdicts")
+Progress = Callable[[str, int, int], None]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OperatingCharacteristics:
-    """What a study design does in the long run.
+    """What study designs do in the long run.
 
     Attributes
     ----------
-    claim : str
-    n_patients, reps : int
-        Patients in each simulated study, and how many studies.
-    verdicts : Series
-        Share of studies with each verdict.
-    monte_carlo_error : Series
-        Standard error of these shares.
+    table : DataFrame
+        One row a kind of study: ``claim``, ``design``, ``n_patients``, ``situation``, ``effect``
+        (true, in the unit of the claim; missing where the situation leaves none known), ``holds``
+        (true, too small or false), ``reps``; the share of each verdict; ``beyond_margin``
+        (supported, or partly for want of a cause alone), ``false_support`` (that, or anything in
+        favour, where the claim does not hold: see Notes), ``false_contradiction`` (contradicted
+        though it holds), ``coverage`` (of the intervals there are), ``not_answered``; and their
+        Monte-Carlo standard errors, with `` error`` behind the name. ``width`` is the median width
+        of the intervals.
     estimates : DataFrame
-        One row a study: estimate, ci_low, ci_high, verdict.
-    effect : float
-        The true effect in the unit of the claim; nan where the situation leaves none known.
-    coverage, coverage_error : float
-        Share of the intervals that hold it, of the studies that have one, and its standard error.
+        One row a study: the kind of study, estimate, ci_low, ci_high, verdict.
+
+    Notes
+    -----
+    Promised is false support in at most 2.5 percent: of anything in favour where there is no effect
+    in the direction of the claim, of an interval beyond the margin where there is a smaller one, or
+    one just at the margin.
     """
 
-    claim: str
-    n_patients: int
-    reps: int
-    verdicts: pd.Series
-    monte_carlo_error: pd.Series
+    table: pd.DataFrame
     estimates: pd.DataFrame
-    effect: float
-    coverage: float
-    coverage_error: float
+
+    @property
+    def _only(self) -> pd.Series:
+        if len(self.table) > 1:
+            raise ValueError(f"{len(self.table)} kinds of study; take the columns of .table")
+        return self.table.iloc[0]
+
+    @property
+    def verdicts(self) -> pd.Series:
+        """Share of studies with each verdict; of one kind of study."""
+        return self._only[list(VERDICTS)].astype(float)
+
+    @property
+    def monte_carlo_error(self) -> pd.Series:
+        """Standard error of these shares."""
+        errors = self._only[[f"{word} error" for word in VERDICTS]].astype(float)
+        return errors.set_axis(list(VERDICTS))
+
+    @property
+    def effect(self) -> float:
+        """True effect in the unit of the claim; nan where none is known."""
+        return float(self._only["effect"])
+
+    @property
+    def coverage(self) -> float:
+        """Share of the intervals that hold the true effect."""
+        return float(self._only["coverage"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table, nothing rounded."""
+        return self.table.copy()
 
     def __str__(self) -> str:
-        lines = [f"{self.claim}: {self.reps:,} studies of {self.n_patients:,} patients"]
-        for word in self.verdicts.index:
-            share, error = 100 * self.verdicts[word], 100 * self.monte_carlo_error[word]
-            lines.append(f"  {word:<18}{fmt.number(share)} % (± {fmt.number(error)})")
-        if not np.isnan(self.coverage):
-            share, error = 100 * self.coverage, 100 * self.coverage_error
-            held = f"{fmt.number(share)} % (± {fmt.number(error)})"
-            lines.append(f"  true effect {self.effect:g}, held by the interval in {held}")
-        return "\n".join(lines)
+        return "\n".join("\n".join(_lines(row)) for _, row in self.table.iterrows())
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        shares = [*VERDICTS, "false_support", "coverage"]
+        return str(self.table[[*CELL, *shares]].to_html(index=False, float_format="{:.3g}".format))
+
+
+def _lines(row: pd.Series) -> Iterator[str]:
+    more = f", {row['situation']}" if row["situation"] else ""
+    more += f", true effect {row['effect']:g}" if pd.notna(row["effect"]) else ""
+    yield (
+        f"{row['claim']}: {row['reps']:,} {row['design'].replace('_', ' ')} studies of "
+        f"{row['n_patients']:,} patients{more}"
+    )
+    named = [(word, word) for word in VERDICTS]
+    if pd.notna(row["coverage"]):
+        named.append(("truth in interval", "coverage"))
+    for words, name in named:
+        share, error = 100 * row[name], 100 * row[f"{name} error"]
+        yield f"  {words:<20}{fmt.number(share)} % (± {fmt.number(error)})"
+
 
 def operating_characteristics(
-    claim: str,
+    claim: str | Sequence[str],
     *,
-    n_patients: int,
+    n_patients: int | Sequence[int],
     reps: int = 1000,
-    truth: Mapping[str, float] | None = None,
-    design: str = "registry",
+    truth: Mapping[str, float] | str | Sequence[str] | None = None,
+    design: str | Sequence[str] = "registry",
     situation: Mapping[str, Any] | None = None,
     rng: int = 0,
     n_jobs: int = 1,
+    keep: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> OperatingCharacteristics:
-    """Simulate a study many times and count its verdicts, the claim its only primary one.
+    """Simulate studies many times and count their verdicts, each claim the only primary one.
 
     Parameters
     ----------
-    claim : str
-        Claim id.
-    n_patients : int
-        Patients in each study.
+    claim, n_patients, design : one or several
+        Claim ids, patients in each study, and registry, parallel, split_body or single_arm; every
+        combination is a kind of study.
     reps : int
-        Number of simulated studies.
-    truth : mapping, optional
-        Claim id to true effect, see ``mnstudy.simulate``.
-    design : str
-        registry, parallel, split_body or single_arm.
+        Number of simulated studies of each kind.
+    truth : mapping, or words, optional
+        Claim id to true effect, see ``mnstudy.simulate``; or, for each claim, "null" (no effect)
+        and "margin" (an effect at its margin), or one of them.
     situation : mapping, optional
-        What breaks verdicts (spreads, skewness, losses and others), see ``mnstudy.simulate``.
+        What breaks verdicts (spreads, skewness, losses and others), see ``mnstudy.simulate``; or
+        names to such mappings, each a kind of study.
     rng : int
-        Seed; study i always gets the same random numbers, whatever ``n_jobs``.
+        Seed; study i always gets the same random numbers, whatever its kind, ``n_jobs`` or order.
     n_jobs : int
         Processes; runs on an existing cluster where a joblib backend is set.
+    keep : str or Path, optional
+        Folder where batches of 50 studies are kept as they end, so that a run that was ended goes
+        on from there; a change of code or of anything asked starts anew.
+    progress : callable, optional
+        Called with a stage, the studies done and all studies.
 
     Returns
     -------
@@ -102,7 +163,8 @@ def operating_characteristics(
     KeyError
         An unknown claim id.
     ValueError
-        ``reps`` or ``n_patients`` below 1, or an unknown claim in ``truth`` or ``situation``.
+        ``reps`` or ``n_patients`` below 1, an unknown claim or word in ``truth``, an unknown option
+        in ``situation``, or a claim that the design cannot show.
 
     Examples
     --------
@@ -112,56 +174,172 @@ def operating_characteristics(
     ...     truth={"topical-adjunct": 15})
     >>> float(oc.verdicts.sum())
     1.0
+    >>> both = mn.operating_characteristics(
+    ...     "topical-adjunct", n_patients=[10, 20], reps=2, design="split_body",
+    ...     truth=["null", "margin"])
+    >>> both.table[["n_patients", "effect", "holds"]].values.tolist()
+    [[10, 0.0, 'false'], [10, 5.0, 'true'], [20, 0.0, 'false'], [20, 5.0, 'true']]
     """
     from joblib import Parallel, delayed
 
-    claim_of(claim)
-    if reps < 1 or n_patients < 1:
+    kinds = list(_kinds(claim, n_patients, design, truth, situation))
+    if reps < 1 or min(kind.n_patients for kind in kinds) < 1:
         raise ValueError("reps and n_patients must be 1 or more")
     seeds = np.random.SeedSequence(rng).spawn(reps)
-    rows = Parallel(n_jobs=n_jobs)(
-        delayed(_one)(claim, n_patients, truth, design, situation, seed) for seed in seeds
+    starts = [(k, i) for k in range(len(kinds)) for i in range(0, reps, BATCH)]
+    folder = None if keep is None else Path(keep)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    found = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_batch)(kinds[k], seeds[i : i + BATCH], (rng, i), folder) for k, i in starts
     )
-    estimates = pd.DataFrame(rows, columns=["estimate", "ci_low", "ci_high", "verdict"])
-    told = simulate(1, truth=truth, design=design, situation=situation, rng=0).study.truth
-    effect = float(told[claim]["effect"]) if claim in told else float("nan")
-    share = (
-        estimates["verdict"].value_counts(normalize=True).reindex(list(VERDICTS), fill_value=0.0)
-    )
+    batches, done = [], 0
+    for (k, _), batch in zip(starts, found, strict=True):
+        batches.append(batch.assign(kind=k))
+        done += len(batch)
+        if progress:
+            progress("studies", done, reps * len(kinds))
+    studies = pd.concat(batches, ignore_index=True)
+    by_kind = [own for _, own in studies.groupby("kind")]
+    rows = [_summary(kind, own) for kind, own in zip(kinds, by_kind, strict=True)]
+    table = pd.DataFrame(rows)
+    cells = table.loc[studies.pop("kind"), CELL].reset_index(drop=True)
     return OperatingCharacteristics(
-        claim=claim,
-        n_patients=n_patients,
-        reps=reps,
-        verdicts=share,
-        monte_carlo_error=np.sqrt(share * (1 - share) / reps),
-        estimates=estimates,
-        **_coverage(estimates, effect),
+        table=table, estimates=pd.concat([cells, studies.drop(columns="lacking")], axis=1)
     )
 
 
-def _coverage(estimates: pd.DataFrame, effect: float) -> dict[str, float]:
-    known = estimates.dropna(subset=["ci_low", "ci_high"])
-    nan = float("nan")
-    if known.empty or np.isnan(effect):
-        return {"effect": effect, "coverage": nan, "coverage_error": nan}
-    share = float(known["ci_low"].le(effect).mul(known["ci_high"].ge(effect)).mean())
-    error = float(np.sqrt(share * (1 - share) / len(known)))
-    return {"effect": effect, "coverage": share, "coverage_error": error}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """One kind of study: a claim put to it, and how it is drawn."""
+
+    claim: str
+    design: str
+    n_patients: int
+    truth: Mapping[str, float]
+    name: str
+    situation: Mapping[str, Any]
+
+    def draw(self, n: int, rng: Any) -> Any:
+        return simulate(n, truth=self.truth, design=self.design, situation=self.situation, rng=rng)
 
 
-def _one(
-    claim: str,
-    n_patients: int,
-    truth: Mapping[str, float] | None,
-    design: str,
+def _kinds(
+    claims: str | Sequence[str],
+    sizes: int | Sequence[int],
+    designs: str | Sequence[str],
+    truth: Mapping[str, float] | str | Sequence[str] | None,
     situation: Mapping[str, Any] | None,
-    seed: np.random.SeedSequence,
-) -> tuple[float, float, float, str]:
-    rng = np.random.default_rng(seed)
-    cohort = simulate(n_patients, truth=truth, design=design, situation=situation, rng=rng)
-    study = replace(cohort.study, plan=replace(cohort.study.plan, primary=(claim,)))
-    finding = verdict_of(replace(cohort, study=study), claim)
-    found = finding.estimate
+) -> Iterator[_Kind]:
+    given = situation or {}
+    named = given if given and not OPTIONS & given.keys() else {_in_words(given): given}
+    for name, options in named.items():
+        if not isinstance(options, Mapping):
+            raise ValueError(f"situation {name!r}: no such option; it must be one of "
+                             f"{', '.join(sorted(OPTIONS))}, or a name for several")  # fmt: skip
+    for one, design, n in product(_each(claims), _each(designs), _each(sizes)):
+        claim_of(one)
+        for (name, options), effects in product(named.items(), _truths(one, truth)):
+            yield _Kind(
+                claim=one, design=design, n_patients=n, truth=effects, name=name, situation=options
+            )
+
+
+def _each(given: Any) -> list[Any]:
+    return [given] if isinstance(given, str | int) else list(given)
+
+
+def _in_words(situation: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in situation.items())
+
+
+def _truths(claim: str, truth: Any) -> list[Mapping[str, float]]:
+    if truth is None or isinstance(truth, Mapping):
+        return [dict(truth or {})]
+    return [{claim: _effect_at(claim, word)} for word in _each(truth)]
+
+
+def _effect_at(claim: str, word: str) -> float:
+    told = truths().get(claim)
+    if word not in ("null", "margin"):
+        raise ValueError(f"truth must be effects, or null and margin, not {word!r}")
+    if told is None:
+        raise ValueError(f"{claim!r} has no simulated truth")
+    if word == "margin":
+        return told.margin
+    if told.rule in ("at least", "at most", "above", "below"):
+        raise ValueError(f"{claim!r} is about a limit: it has no effect of none, give the effects")
+    return 1.0 if told.rule == "ratio" else 0.0
+
+
+def _batch(
+    kind: _Kind,
+    seeds: Sequence[np.random.SeedSequence],
+    place: tuple[int, int],
+    folder: Path | None,
+) -> pd.DataFrame:
+    """Return the verdicts on some studies of a kind, from the folder where they are kept there."""
+    if folder is None:
+        return pd.DataFrame([_one(kind, seed) for seed in seeds], columns=FOUND)
+    asked = [getattr(kind, name) for name in kind.__dataclass_fields__]
+    key = hashlib.sha256(json.dumps([_code(), asked, place, len(seeds)]).encode()).hexdigest()
+    path = folder / f"{kind.claim}-{key[:24]}.csv"
+    if not path.exists():
+        aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        _batch(kind, seeds, place, None).to_csv(aside, index=False)
+        aside.replace(path)
+    kept = pd.read_csv(path, dtype="str", keep_default_na=False)
+    numbers = kept[FOUND[:3]].replace("", "nan").astype("float64")  # to the last digit
+    return kept.assign(**numbers)
+
+
+@cache
+def _code() -> str:
+    """Return the fingerprint of what draws and judges, and of what it computes with."""
+    package = Path(__file__).parents[1]
+    files = sorted(p for room in ROOMS for p in (package / room).rglob("*"))
+    read = b"\0".join(p.read_bytes() for p in files if p.suffix in (".py", ".toml"))
+    used = [metadata.version(name) for name in ("numpy", "pandas", "scipy", "statsmodels")]
+    return hashlib.sha256(read + repr(used).encode()).hexdigest()
+
+
+def _one(kind: _Kind, seed: np.random.SeedSequence) -> tuple[float, float, float, str, str]:
+    cohort = kind.draw(kind.n_patients, np.random.default_rng(seed))
+    study = replace(cohort.study, plan=replace(cohort.study.plan, primary=(kind.claim,)))
+    finding = verdict_of(replace(cohort, study=study), kind.claim)
+    found, lacking = finding.estimate, " ".join(finding.lacking)
     if found is None:
-        return float("nan"), float("nan"), float("nan"), finding.verdict
-    return found.value, found.ci_low, found.ci_high, finding.verdict
+        return float("nan"), float("nan"), float("nan"), finding.verdict, lacking
+    return found.value, found.ci_low, found.ci_high, finding.verdict, lacking
+
+
+def _summary(kind: _Kind, studies: pd.DataFrame) -> dict[str, Any]:
+    told = kind.draw(1, 0).study.truth.get(kind.claim, {})
+    effect, holds = float(told.get("effect", "nan")) + 0.0, str(told.get("holds", ""))  # no -0.0
+    verdict, answered = studies["verdict"], studies["ci_low"].notna()
+    beyond = verdict.eq("supported") | (
+        verdict.eq("partly supported") & studies["lacking"].eq("cause")
+    )
+    favoured = verdict.isin(["supported", "partly supported"])
+    limit = kind.claim in truths() and effect == truths()[kind.claim].margin
+    counted = {word: verdict.eq(word) for word in VERDICTS}
+    counted["beyond_margin"] = beyond
+    never = pd.Series(dtype=bool)
+    counted["false_support"] = favoured if holds == "false" and not limit else beyond
+    if not limit and holds not in ("false", "too small"):
+        counted["false_support"] = never
+    counted["false_contradiction"] = verdict.eq("contradicted") if holds == "true" else never
+    inside = studies["ci_low"].le(effect) & studies["ci_high"].ge(effect)
+    counted["coverage"] = inside[answered] if not np.isnan(effect) else never
+    counted["not_answered"] = ~answered
+    shares: dict[str, float] = {}
+    for name, hits in counted.items():
+        share = float(hits.mean()) if len(hits) else float("nan")
+        shares[name], n = share, max(len(hits), 1)
+        shares[f"{name} error"] = float(np.sqrt(share * (1 - share) / n))
+    width = float((studies["ci_high"] - studies["ci_low"]).median())
+    return {
+        "claim": kind.claim, "design": kind.design, "n_patients": kind.n_patients,
+        "situation": kind.name, "effect": effect, "holds": holds, "reps": len(studies),
+        **shares, "width": width,
+    }  # fmt: skip

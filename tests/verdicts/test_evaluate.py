@@ -243,43 +243,6 @@ def test_a_cohort_says_which_claims_it_can_answer(split_face):
     assert (table["why_not"].str.len() > 0).sum() == (~table["testable"]).sum()
 
 
-def test_operating_characteristics_do_not_depend_on_n_jobs():
-    ask = {"claim": "topical-adjunct", "n_patients": 20, "reps": 6, "design": "split_body"}
-    one = mn.operating_characteristics(**ask, rng=4, n_jobs=1)
-    two = mn.operating_characteristics(**ask, rng=4, n_jobs=2)
-    pd.testing.assert_frame_equal(one.estimates, two.estimates)
-    assert one.verdicts.sum() == pytest.approx(1)
-
-
-def test_operating_characteristics_know_the_truth_and_the_situation():
-    ask = {"claim": "reduces-scarring", "n_patients": 40, "reps": 40, "design": "parallel"}
-    situation = {"regular_visits": True}
-    found = mn.operating_characteristics(
-        **ask, truth={"reduces-scarring": 10}, situation=situation, rng=2
-    )
-    assert found.effect == 10
-    inside = found.estimates["ci_low"].le(10) & found.estimates["ci_high"].ge(10)
-    assert found.coverage == inside.mean()
-    assert found.coverage_error == pytest.approx(np.sqrt(inside.mean() * (~inside).mean() / 40))
-    assert "true effect 10, held by the interval in" in str(found)
-    wide = mn.operating_characteristics(
-        **ask, situation=situation | {"spreads": {"needling": 4.0}}, rng=2
-    )
-    width = [(f.estimates["ci_high"] - f.estimates["ci_low"]).mean() for f in (found, wide)]
-    assert width[1] > 1.5 * width[0]
-
-
-def test_the_final_week_of_a_simulated_plan_holds():
-    """A patient lost early is not judged by the last visit that she had."""
-    situation = {"regular_visits": True, "lost": 0.15, "lost_by": "seen"}
-    found = mn.operating_characteristics(
-        "reduces-scarring", n_patients=60, reps=40, design="parallel",
-        truth={"reduces-scarring": 10}, situation=situation, rng=5,
-    )  # fmt: skip
-    middle = found.estimates["estimate"]
-    assert middle.mean() == pytest.approx(10, abs=4 * middle.std() / 40**0.5)
-
-
 @pytest.mark.parametrize("name", ["clinic", "split_face"])
 def test_verdicts_agree_with_the_documented_truth_wherever_it_is_decided(name, request):
     cohort = request.getfixturevalue(name)

@@ -1,0 +1,163 @@
+"""How often simulated studies reach each verdict: by kind of study, kept, and the same anyhow."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mnstudy as mn
+from mnstudy.verdicts import operating
+from mnstudy.verdicts.finding.finding import VERDICTS
+
+SPLIT = {"claim": "topical-adjunct", "design": "split_body", "rng": 4}
+
+
+def test_operating_characteristics_do_not_depend_on_n_jobs():
+    ask = {"claim": "topical-adjunct", "n_patients": 20, "reps": 6, "design": "split_body"}
+    one = mn.operating_characteristics(**ask, rng=4, n_jobs=1)
+    two = mn.operating_characteristics(**ask, rng=4, n_jobs=2)
+    pd.testing.assert_frame_equal(one.estimates, two.estimates)
+    assert one.verdicts.sum() == pytest.approx(1)
+
+
+def test_operating_characteristics_know_the_truth_and_the_situation():
+    ask = {"claim": "reduces-scarring", "n_patients": 40, "reps": 40, "design": "parallel"}
+    situation = {"regular_visits": True}
+    found = mn.operating_characteristics(
+        **ask, truth={"reduces-scarring": 10}, situation=situation, rng=2
+    )
+    assert found.effect == 10
+    inside = found.estimates["ci_low"].le(10) & found.estimates["ci_high"].ge(10)
+    assert found.coverage == inside.mean()
+    error = found.table["coverage error"].item()
+    assert error == pytest.approx(np.sqrt(inside.mean() * (~inside).mean() / 40))
+    assert "true effect 10" in str(found)
+    assert "truth in interval" in str(found)
+    wide = mn.operating_characteristics(
+        **ask, situation=situation | {"spreads": {"needling": 4.0}}, rng=2
+    )
+    width = [(f.estimates["ci_high"] - f.estimates["ci_low"]).mean() for f in (found, wide)]
+    assert width[1] > 1.5 * width[0]
+
+
+def test_the_final_week_of_a_simulated_plan_holds():
+    """A patient lost early is not judged by the last visit that she had."""
+    situation = {"regular_visits": True, "lost": 0.15, "lost_by": "seen"}
+    found = mn.operating_characteristics(
+        "reduces-scarring", n_patients=60, reps=40, design="parallel",
+        truth={"reduces-scarring": 10}, situation=situation, rng=5,
+    )  # fmt: skip
+    middle = found.estimates["estimate"]
+    assert middle.mean() == pytest.approx(10, abs=4 * middle.std() / 40**0.5)
+
+
+def test_every_combination_is_a_kind_of_study_and_equals_the_one_asked_alone():
+    wide = {"regular_visits": True, "spreads": {"needling": 2.0}}
+    several = mn.operating_characteristics(
+        "reduces-scarring", n_patients=[10, 20], reps=3, design="parallel",
+        truth=["null", "margin"], situation={"usual": {}, "wide": wide}, rng=1,
+    )  # fmt: skip
+    told = several.table[["n_patients", "situation", "effect"]].values.tolist()
+    cells = [[n, s, e] for n in (10, 20) for s in ("usual", "wide") for e in (0.0, 10.0)]
+    assert told == cells
+    alone = mn.operating_characteristics(
+        "reduces-scarring", n_patients=20, reps=3, design="parallel",
+        truth={"reduces-scarring": 10.0}, situation=wide, rng=1,
+    )  # fmt: skip
+    numbers = ["estimate", "ci_low", "ci_high", "verdict"]
+    own = several.estimates.query("n_patients == 20 and situation == 'wide' and effect == 10")
+    pd.testing.assert_frame_equal(own[numbers].reset_index(drop=True), alone.estimates[numbers])
+    with pytest.raises(ValueError, match="8 kinds of study; take the columns"):
+        _ = several.verdicts
+    assert "wide" in several._repr_html_()
+
+
+def test_shares_are_those_of_the_studies():
+    found = mn.operating_characteristics(**SPLIT, n_patients=12, reps=20, truth=["null", "margin"])
+    for _, row in found.table.iterrows():
+        own = found.estimates[found.estimates["effect"] == row["effect"]]
+        counted = own["verdict"].value_counts(normalize=True).reindex(list(VERDICTS), fill_value=0)
+        np.testing.assert_allclose(row[list(VERDICTS)].astype(float), counted)
+        inside = own["ci_low"].le(row["effect"]) & own["ci_high"].ge(row["effect"])
+        assert row["coverage"] == inside.mean()
+        assert row["width"] == (own["ci_high"] - own["ci_low"]).median()
+    null, margin = found.table.to_dict("records")
+    assert (null["holds"], margin["holds"]) == ("false", "true")
+    assert null["false_support"] == null["supported"] + null["partly supported"]
+    assert margin["false_support"] == margin["beyond_margin"]
+    assert np.isnan(null["false_contradiction"])
+    assert margin["false_contradiction"] == margin["contradicted"]
+
+
+def test_what_was_kept_is_not_drawn_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(operating, "BATCH", 4)
+    ask = {**SPLIT, "n_patients": 8, "reps": 10}
+    plain, kept = (mn.operating_characteristics(**ask, keep=x) for x in (None, tmp_path))
+    pd.testing.assert_frame_equal(plain.estimates, kept.estimates, check_exact=True)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 3
+    files[1].unlink()
+    drawn, one = [], operating._one
+    monkeypatch.setattr(operating, "_one", lambda *given: drawn.append(given) or one(*given))
+    told = []
+    again = mn.operating_characteristics(
+        **ask, keep=tmp_path, progress=lambda *step: told.append(step)
+    )
+    assert 2 <= len(drawn) <= 4
+    assert told == [("studies", 4, 10), ("studies", 8, 10), ("studies", 10, 10)]
+    pd.testing.assert_frame_equal(again.table, plain.table)
+    pd.testing.assert_frame_equal(again.estimates, plain.estimates, check_exact=True)
+    drawn.clear()
+    mn.operating_characteristics(**ask | {"rng": 5}, keep=tmp_path)
+    monkeypatch.setattr(operating, "_code", lambda: "other code")
+    mn.operating_characteristics(**ask, keep=tmp_path)
+    assert len(drawn) == 20
+
+
+RUN = """
+import sys
+import mnstudy as mn
+from mnstudy.verdicts import operating
+operating.BATCH = 2
+found = mn.operating_characteristics(
+    "topical-adjunct", n_patients=8, reps=30, design="split_body", rng=4, keep=sys.argv[1]
+)
+found.estimates.to_csv(sys.argv[2], index=False)
+"""
+
+
+def test_a_run_that_was_killed_goes_on_and_gives_the_same_bytes(tmp_path):
+    kept, out = tmp_path / "kept", tmp_path / "out.csv"
+    command = [sys.executable, "-c", RUN, str(kept)]
+    for _ in range(3):
+        before = len(list(kept.glob("t*.csv"))) if kept.exists() else 0
+        run = subprocess.Popen([*command, str(out)])
+        while run.poll() is None and len(list(kept.glob("t*.csv"))) <= before:
+            run.poll()
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+        assert not out.exists()
+    subprocess.run([*command, str(out)], check=True)
+    subprocess.run([sys.executable, "-c", RUN, str(tmp_path / "new"), str(tmp_path / "b.csv")],
+                   check=True)  # fmt: skip
+    assert out.read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        ({"truth": "edge"}, "truth must be effects, or null and margin, not 'edge'"),
+        ({"claim": "little-pain", "truth": "null"}, "is about a limit"),
+        ({"situation": {"skew": 3}}, "situation 'skew': no such option"),
+        ({"situation": {"odd": {"skew": 3}}}, "no option 'skew'"),
+        ({"reps": 0}, "reps and n_patients must be 1 or more"),
+        ({"n_patients": [5, 0]}, "reps and n_patients must be 1 or more"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused(ask, message):
+    with pytest.raises(ValueError, match=message):
+        mn.operating_characteristics(**{**SPLIT, "n_patients": 5, "reps": 2} | ask)
