@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from itertools import product
@@ -18,7 +18,6 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.simulate.simulate import simulate
-from mnstudy.cohort.simulate.situation import Situation
 from mnstudy.cohort.simulate.truth import truths
 from mnstudy.verdicts.claims.registry import claim as claim_of
 from mnstudy.verdicts.evaluate import verdict_of
@@ -27,7 +26,6 @@ from mnstudy.verdicts.finding.finding import VERDICTS
 BATCH = 50  # studies that are drawn, and kept, together
 CELL = ["claim", "design", "n_patients", "situation", "effect"]
 FOUND = ["estimate", "ci_low", "ci_high", "verdict", "lacking"]
-OPTIONS = {field.name for field in fields(Situation)}
 ROOMS = ("cohort", "stats", "verdicts")
 Progress = Callable[[str, int, int], None]
 
@@ -232,11 +230,10 @@ def _kinds(
     situation: Mapping[str, Any] | None,
 ) -> Iterator[_Kind]:
     given = situation or {}
-    named = given if given and not OPTIONS & given.keys() else {_in_words(given): given}
-    for name, options in named.items():
-        if not isinstance(options, Mapping):
-            raise ValueError(f"situation {name!r}: no such option; it must be one of "
-                             f"{', '.join(sorted(OPTIONS))}, or a name for several")  # fmt: skip
+    # an option that is a mapping itself has names of arms in it
+    several = given and given.keys() != {"spreads"}
+    several = several and all(isinstance(options, Mapping) for options in given.values())
+    named = given if several else {_in_words(given): given}
     for one, design, n in product(_each(claims), _each(designs), _each(sizes)):
         claim_of(one)
         for (name, options), effects in product(named.items(), _truths(one, truth)):
@@ -288,9 +285,8 @@ def _batch(
         aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         _batch(kind, seeds, place, None).to_csv(aside, index=False)
         aside.replace(path)
-    kept = pd.read_csv(path, dtype="str", keep_default_na=False)
-    numbers = kept[FOUND[:3]].replace("", "nan").astype("float64")  # to the last digit
-    return kept.assign(**numbers)
+    exact = dict.fromkeys(FOUND[:3], lambda text: float(text or "nan"))  # to the last digit
+    return pd.read_csv(path, converters=exact, keep_default_na=False)
 
 
 @cache

@@ -59,21 +59,21 @@ def test_every_combination_is_a_kind_of_study_and_equals_the_one_asked_alone():
     wide = {"regular_visits": True, "spreads": {"needling": 2.0}}
     several = mn.operating_characteristics(
         "reduces-scarring", n_patients=[10, 20], reps=3, design="parallel",
-        truth=["null", "margin"], situation={"usual": {}, "wide": wide}, rng=1,
+        truth=["null", "margin"], situation={"usual": {}, "spreads": wide}, rng=1,
     )  # fmt: skip
     told = several.table[["n_patients", "situation", "effect"]].values.tolist()
-    cells = [[n, s, e] for n in (10, 20) for s in ("usual", "wide") for e in (0.0, 10.0)]
+    cells = [[n, s, e] for n in (10, 20) for s in ("usual", "spreads") for e in (0.0, 10.0)]
     assert told == cells
     alone = mn.operating_characteristics(
         "reduces-scarring", n_patients=20, reps=3, design="parallel",
         truth={"reduces-scarring": 10.0}, situation=wide, rng=1,
     )  # fmt: skip
     numbers = ["estimate", "ci_low", "ci_high", "verdict"]
-    own = several.estimates.query("n_patients == 20 and situation == 'wide' and effect == 10")
+    own = several.estimates.query("n_patients == 20 and situation == 'spreads' and effect == 10")
     pd.testing.assert_frame_equal(own[numbers].reset_index(drop=True), alone.estimates[numbers])
     with pytest.raises(ValueError, match="8 kinds of study; take the columns"):
         _ = several.verdicts
-    assert "wide" in several._repr_html_()
+    assert "spreads" in several._repr_html_()
 
 
 def test_shares_are_those_of_the_studies():
@@ -152,7 +152,7 @@ def test_a_run_that_was_killed_goes_on_and_gives_the_same_bytes(tmp_path):
     [
         ({"truth": "edge"}, "truth must be effects, or null and margin, not 'edge'"),
         ({"claim": "little-pain", "truth": "null"}, "is about a limit"),
-        ({"situation": {"skew": 3}}, "situation 'skew': no such option"),
+        ({"situation": {"skew": 3}}, "no option 'skew'"),
         ({"situation": {"odd": {"skew": 3}}}, "no option 'skew'"),
         ({"reps": 0}, "reps and n_patients must be 1 or more"),
         ({"n_patients": [5, 0]}, "reps and n_patients must be 1 or more"),
