@@ -71,21 +71,24 @@ def improvement(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:
     score = own + np.where(drawn.sites.untreated[site], 0.0, course) + noise
     if situation != USUAL:
         z = noise / drawn.design.sd_residual
-        score += _departure(drawn, z, rng)
-        known &= ~_lost(drawn, z, rng)
+        followed = situation.follow(z, site)
+        score += _departure(drawn, z, followed, rng)
+        known &= ~_lost(drawn, followed, rng)
     step = situation.step or 1.0
     score = np.clip(step * np.rint(score / step), -100, 100)
     return np.where(visits.baseline, 0.0, np.where(known, score, np.nan))
 
 
-def _departure(drawn: SimulatedStudy, z: Floats, rng: np.random.Generator) -> Floats:
+def _departure(
+    drawn: SimulatedStudy, z: Floats, followed: Floats, rng: np.random.Generator
+) -> Floats:
     """Return what each assessment deviates by in this situation, less what it usually does."""
     situation, sites, people = drawn.situation, drawn.sites, drawn.patients
     site, number = drawn.visits.site, drawn.visits.number
     factor = np.array([situation.spreads.get(arm, 1.0) for arm in ARMS])[sites.arm]
     usual = people.response[sites.patient]
     level = drawn.design.sd_patient * (factor * situation.deviate(usual) - usual)
-    within = factor[site] * situation.deviate(situation.follow(z, site)) - z
+    within = factor[site] * situation.deviate(followed) - z
     own_slope, own_effect, error = (
         rng.standard_normal(n) for n in (len(people.type), len(sites.arm), len(z))
     )
@@ -122,9 +125,8 @@ def _worse(drawn: SimulatedStudy, z: Floats, patient: Ints, visit: Ints) -> Floa
     Of two sides the one with the topical tells.
     """
     design, sites, site = drawn.design, drawn.sites, drawn.visits.site
-    within = drawn.situation.follow(z, site)
     spread = np.hypot(design.sd_patient, design.sd_residual)
-    better = design.sd_patient * drawn.patients.response[patient] + design.sd_residual * within
+    better = design.sd_patient * drawn.patients.response[patient] + design.sd_residual * z
     side = sites.adjunct[site] > 0 if design.name == "split_body" else np.ones(len(site), bool)
     shape = len(drawn.patients.type), int(visit.max()) + 1
     total, count = np.zeros(shape), np.zeros(shape)

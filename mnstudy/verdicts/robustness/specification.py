@@ -199,7 +199,7 @@ def _distinct(
         key = tuple(float(f"{x:.9g}") for x in (*numbers, found.n_sites))
         first.setdefault(key, (chosen, found))
     # the last digits are those of the machine: equal estimates stay in the order of the choices
-    return sorted(first.values(), key=lambda pair: float(f"{pair[1].estimate.value:.9g}"))
+    return [pair for _, pair in sorted(first.items(), key=lambda item: item[0][0])]
 
 
 def _joint(asked: Question, found: list[Answer], rng: int, n_resamples: int) -> JointTest | None:
