@@ -29,7 +29,7 @@ _MODULES = {
     "verdicts.evidence.table": "evidence_table",
     "verdicts.robustness.specification": "specification_curve",
     "verdicts.doubts.doubts": "doubts",
-    "verdicts.operating": "operating_characteristics",
+    "verdicts.operating.characteristics": "operating_characteristics",
     "verdicts.finding.finding": "Finding",
     "verdicts.findings": "Findings",
     "verdicts.displays.outcomes": "outcomes",
@@ -39,6 +39,7 @@ _MODULES = {
     "reporting.tables.write": "tables write_tables",
     "reporting.report": "report",
     "stats": "stats",
+    "cli": "Progress",
     "errors": "DataError DesignError",
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names.split()}

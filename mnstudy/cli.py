@@ -164,9 +164,24 @@ def _make_report(arguments: argparse.Namespace, how: Mapping[str, Any]) -> None:
 
 
 class Progress:
-    """One line a stage on standard output: what, how far, how long, and how long still."""
+    """One line a stage on standard output: what, how far, how long, and how long still.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    live : bool, optional
+        Write the line again at each step; when left out, in a terminal only. Give True in a
+        notebook.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> progress = mn.Progress()
+    >>> progress("studies", 2, 2)  # doctest: +ELLIPSIS
+    studies ............ 2 of 2 ...
+    """
+
+    def __init__(self, live: bool | None = None) -> None:
+        self._live = sys.stdout.isatty() if live is None else live
         self._stage = ""
         self._started = time.monotonic()
         self._done, self._total = 0, 0
@@ -177,7 +192,9 @@ class Progress:
             self.close()
             self._stage, self._started = stage, time.monotonic()
         self._done, self._total = done, total
-        if sys.stdout.isatty():
+        if done == total:
+            self.close()
+        elif self._live:
             print(f"\r{self._line()}{self._left():<20}", end="", flush=True)
 
     def _line(self) -> str:
@@ -194,7 +211,7 @@ class Progress:
     def close(self) -> None:
         """End the line of the present stage."""
         if self._stage:
-            start = "\r" if sys.stdout.isatty() else ""
+            start = "\r" if self._live else ""
             spent = time.monotonic() - self._started
             print(f"{start}{self._line()}{spent:>6.0f} s".ljust(85), flush=True)
         self._stage = ""

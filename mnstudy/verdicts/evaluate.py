@@ -119,10 +119,10 @@ def _as_planned(claims: Iterable[Claim], study: Study) -> list[Claim]:
     return [replace(c, params={**c.params, **given.get(c.id, {})}, arms=study.arms) for c in claims]
 
 
-def verdict_of(cohort: Cohort, claim: str) -> Finding:
-    """Return the finding of one claim with its estimate only, no further numbers and notes."""
-    asked, _ = asked_and_needed(cohort, claim)
-    return find_all(cohort, asked, cohort.study.plan.confidence_level, brief=True)[claim]
+def verdicts_of(cohort: Cohort, claims: str | Iterable[str]) -> dict[str, Finding]:
+    """Return the findings of claims with their estimates only, no further numbers and notes."""
+    asked, _ = asked_and_needed(cohort, claims)
+    return find_all(cohort, asked, cohort.study.plan.confidence_level, brief=True)
 
 
 def find_all(

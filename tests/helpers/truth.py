@@ -22,7 +22,7 @@ from scipy.stats import beta, norm
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.study import Study, parse_study
 from mnstudy.cohort.table import Cohort, Provenance
-from mnstudy.verdicts.evaluate import verdict_of
+from mnstudy.verdicts.evaluate import verdicts_of
 
 RANDOMISED = {"design": "parallel", "randomised": True, "assessor": "blinded"}
 OBSERVED = {"design": "registry", "assessor": "blinded"}
@@ -68,7 +68,8 @@ def tally(cell: Cell, name: str, truth: float, runs: int) -> Tally:
     rng = np.random.default_rng([zlib.crc32(name.encode()), zlib.crc32(str(truth).encode())])
     study, found = parse_study(dict(cell.study), source="study"), []
     for _ in range(runs):
-        finding = verdict_of(cohort_of(cell.draw(rng, truth), study), cell.claim)
+        cohort = cohort_of(cell.draw(rng, truth), study)
+        finding = verdicts_of(cohort, cell.claim)[cell.claim]
         found.append((finding.verdict, finding.lacking, finding.estimate))
     words = pd.Series([word for word, _, _ in found]).value_counts().to_dict()
     return Tally(

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnstudy as mn
+from mnstudy import fingerprints
+from mnstudy.fingerprints import fingerprint
 from mnstudy.reporting.run import cache
 from mnstudy.reporting.run.origin import claim_basis, cohort_basis, finding_basis
 from mnstudy.reporting.run.processes import CachedCall, Workers, quiet
@@ -84,7 +86,7 @@ def test_a_full_disk_costs_time_not_the_result(tmp_path, monkeypatch):
 def test_other_code_is_another_key(tmp_path, monkeypatch):
     compute = Counted()
     once(compute, folder=tmp_path)
-    monkeypatch.setattr(cache, "code_fingerprint", lambda: "other code")
+    monkeypatch.setattr(fingerprints, "code_fingerprint", lambda: "other code")
     once(compute, folder=tmp_path)
     assert compute.ran == 2
 
@@ -109,13 +111,13 @@ VALUES = st.recursive(
 @given(VALUES, VALUES)
 def test_equal_values_have_equal_fingerprints_and_others_do_not(one, other):
     same_kind = repr(one) == repr(other)  # 1, 1.0 and True are equal but not the same input
-    assert (cache.fingerprint(one) == cache.fingerprint(other)) == same_kind
+    assert (fingerprint(one) == fingerprint(other)) == same_kind
 
 
 @given(st.dictionaries(st.text(), st.integers(), min_size=2, max_size=5))
 def test_the_order_of_a_dictionary_does_not_count(values):
     turned = dict(reversed(values.items()))
-    assert cache.fingerprint(values) == cache.fingerprint(turned)
+    assert fingerprint(values) == fingerprint(turned)
 
 
 def test_tables_are_told_apart_by_value_type_index_and_order_of_words():
@@ -131,14 +133,14 @@ def test_tables_are_told_apart_by_value_type_index_and_order_of_words():
         pd.DataFrame({"w": words}),
         pd.DataFrame({"w": words.reorder_categories(["y", "x"])}),
     ]
-    assert len({cache.fingerprint(t) for t in different}) == len(different)
-    assert cache.fingerprint(base) == cache.fingerprint(base.copy())
-    assert cache.fingerprint(np.arange(4)) != cache.fingerprint(np.arange(4).reshape(2, 2))
+    assert len({fingerprint(t) for t in different}) == len(different)
+    assert fingerprint(base) == fingerprint(base.copy())
+    assert fingerprint(np.arange(4)) != fingerprint(np.arange(4).reshape(2, 2))
 
 
 def test_what_has_no_canonical_form_is_refused():
     with pytest.raises(TypeError, match="function"):
-        cache.fingerprint(lambda: None)
+        fingerprint(lambda: None)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +156,7 @@ def with_margin(cohort, claim, margin):
 
 def test_the_margin_of_one_claim_concerns_that_claim_only(trial):
     changed = with_margin(trial, "little-pain", 4.0)
-    print_of = cache.fingerprint
+    print_of = fingerprint
     assert print_of(cohort_basis(trial)) == print_of(cohort_basis(changed))
     for claim, same in (("little-pain", False), ("topical-adjunct", True)):
         one = mn.claim(claim)
@@ -180,9 +182,9 @@ def test_kept_results_are_those_that_are_worked_out(trial, worked_out):
     assert {p.name: p.stat().st_ino for p in folder.iterdir()} == written
     for one, other in zip(first, again, strict=True):
         shown = [(b.findings[0], b.checked, b.charts, b.tables, b.trials) for b in (one, other)]
-        assert cache.fingerprint(shown[0]) == cache.fingerprint(shown[1])
+        assert fingerprint(shown[0]) == fingerprint(shown[1])
     plain = [mn.evaluate(trial, "topical-adjunct")[0], mn.evidence("topical-adjunct")[0]]
-    assert cache.fingerprint([b.findings[0] for b in again]) == cache.fingerprint(plain)
+    assert fingerprint([b.findings[0] for b in again]) == fingerprint(plain)
 
 
 def test_a_kept_finding_names_the_plan_it_is_read_under(trial, worked_out):
@@ -194,5 +196,5 @@ def test_a_kept_finding_names_the_plan_it_is_read_under(trial, worked_out):
     assert after.checked.curves
     for one in (after.findings[0], *(c.finding for c in after.checked.curves)):
         assert one.plan_sha256 == changed.study.plan_sha256 != trial.study.plan_sha256
-    bases = [cache.fingerprint(finding_basis(b.findings[0])) for b in (before[0], after)]
+    bases = [fingerprint(finding_basis(b.findings[0])) for b in (before[0], after)]
     assert bases[0] == bases[1]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mnstudy.fingerprints import sha256_of
 from mnstudy.reporting.run import folder as place
 
 WRITER = """
@@ -104,7 +105,7 @@ def test_stopped_at_any_moment_a_run_leaves_the_old_report_and_no_process(
     whole_report, how, moment
 ):
     out, seconds = whole_report
-    before, beside = place.sha256_of(out / place.MANIFEST), leftovers(out)
+    before, beside = sha256_of(out / place.MANIFEST), leftovers(out)
     word = f"{how.name}-{moment}-{os.getpid()}"
     run = subprocess.Popen(
         [*REPORT, str(out)],
@@ -121,7 +122,7 @@ def test_stopped_at_any_moment_a_run_leaves_the_old_report_and_no_process(
         time.sleep(0.1)
     assert left == []
     assert place.holds(out)
-    assert place.sha256_of(out / place.MANIFEST) == before
+    assert sha256_of(out / place.MANIFEST) == before
     if how != signal.SIGKILL:
         assert set(leftovers(out)) <= set(beside)
 

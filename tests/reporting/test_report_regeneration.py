@@ -14,8 +14,9 @@ import pytest
 import mnstudy as mn
 from mnstudy import cli
 from mnstudy.cohort.loading.shipped import data_dir
+from mnstudy.fingerprints import fingerprint
 from mnstudy.reporting.notebooks import run, shipped
-from mnstudy.reporting.run import cache, folder
+from mnstudy.reporting.run import folder
 from mnstudy.reporting.run.folder import is_current, write_manifest
 from mnstudy.reporting.run.origin import report_fingerprint, shipped_notebooks
 from mnstudy.reporting.run.processes import CachedCall, Workers, workers
@@ -73,8 +74,7 @@ def test_a_margin_concerns_the_notebooks_that_ask_its_claim(study):
     changed = {
         name
         for name, path in paths().items()
-        if cache.fingerprint(shipped.rests_on(path, before))
-        != cache.fingerprint(shipped.rests_on(path, after))
+        if fingerprint(shipped.rests_on(path, before)) != fingerprint(shipped.rests_on(path, after))
     }
     assert changed == {
         "00_start_here", "01_cohort", "02_does_it_work", "04_dose", "08_published_evidence",

@@ -19,7 +19,7 @@ from helpers.truth import ALPHA, CELLS, at_least, at_most, cohort_of, tally
 
 import mnstudy as mn
 from mnstudy.cohort.study.study import parse_study
-from mnstudy.verdicts.evaluate import verdict_of
+from mnstudy.verdicts.evaluate import verdicts_of
 
 RUNS = int(os.environ.get("MNSTUDY_RUNS", "2000"))
 TABLE = os.environ.get("MNSTUDY_TRUTH_TABLE", "")
@@ -62,7 +62,7 @@ def test_a_drawn_sheet_is_what_loading_makes_of_it(name):
     one, other = (mn.evaluate(c, cell.claim)[0] for c in (loaded, direct))
     assert (one.verdict, one.estimate, one.notes) == (other.verdict, other.estimate, other.notes)
     assert one.estimate is not None, one.reason
-    brief = verdict_of(direct, cell.claim)
+    brief = verdicts_of(direct, cell.claim)[cell.claim]
     names = (
         "verdict",
         "lacking",

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import mnstudy as mn
-from mnstudy.verdicts import operating
 from mnstudy.verdicts.finding.finding import VERDICTS
+from mnstudy.verdicts.operating import characteristics as operating
 
 SPLIT = {"claim": "topical-adjunct", "design": "split_body", "rng": 4}
 
@@ -76,6 +76,16 @@ def test_every_combination_is_a_kind_of_study_and_equals_the_one_asked_alone():
     assert "spreads" in several._repr_html_()
 
 
+def test_claims_of_one_study_are_put_to_it_together_and_answered_as_alone():
+    claims = ["more-sessions", "little-pain", "rare-pih", "deeper-needling"]
+    ask = {"n_patients": np.int64(30), "reps": 4, "rng": 3, "design": "registry"}
+    together = mn.operating_characteristics(claims, **ask)
+    for claim in claims:
+        alone = mn.operating_characteristics(claim, **ask)
+        own = together.estimates[together.estimates["claim"] == claim].reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, alone.estimates, check_exact=True)
+
+
 def test_shares_are_those_of_the_studies():
     found = mn.operating_characteristics(**SPLIT, n_patients=12, reps=20, truth=["null", "margin"])
     for _, row in found.table.iterrows():
@@ -101,8 +111,8 @@ def test_what_was_kept_is_not_drawn_again(tmp_path, monkeypatch):
     files = sorted(tmp_path.iterdir())
     assert len(files) == 3
     files[1].unlink()
-    drawn, one = [], operating._one
-    monkeypatch.setattr(operating, "_one", lambda *given: drawn.append(given) or one(*given))
+    drawn, some = [], operating._verdicts
+    monkeypatch.setattr(operating, "_verdicts", lambda *given: drawn.append(given) or some(*given))
     told = []
     again = mn.operating_characteristics(
         **ask, keep=tmp_path, progress=lambda *step: told.append(step)
@@ -113,7 +123,7 @@ def test_what_was_kept_is_not_drawn_again(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(again.estimates, plain.estimates, check_exact=True)
     drawn.clear()
     mn.operating_characteristics(**ask | {"rng": 5}, keep=tmp_path)
-    monkeypatch.setattr(operating, "_code", lambda: "other code")
+    monkeypatch.setattr(operating, "code_fingerprint", lambda: "other code")
     mn.operating_characteristics(**ask, keep=tmp_path)
     assert len(drawn) == 20
 
@@ -121,7 +131,7 @@ def test_what_was_kept_is_not_drawn_again(tmp_path, monkeypatch):
 RUN = """
 import sys
 import mnstudy as mn
-from mnstudy.verdicts import operating
+from mnstudy.verdicts.operating import characteristics as operating
 operating.BATCH = 2
 found = mn.operating_characteristics(
     "topical-adjunct", n_patients=8, reps=30, design="split_body", rng=4, keep=sys.argv[1]

@@ -15,7 +15,7 @@ from typing import Any
 from mnstudy.cohort.loading.shipped import MANIFEST, data_dir
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import DataError
-from mnstudy.reporting.run.folder import sha256_of
+from mnstudy.fingerprints import sha256_of
 from mnstudy.reporting.run.origin import (
     claim_basis,
     cohort_basis,

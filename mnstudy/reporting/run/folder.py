@@ -14,9 +14,10 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
+
+from mnstudy.fingerprints import sha256_of
 
 # linux/fcntl.h and linux/fs.h; sys/stdio.h of macOS
 AT_FDCWD, RENAME_EXCHANGE, RENAME_SWAP = -100, 2, 2
@@ -181,8 +182,3 @@ def _own_files(folder: Path) -> set[str] | None:
     manifest = manifest_of(folder)
     files = None if manifest is None else manifest.get("files")
     return {MANIFEST, *files} if isinstance(files, dict) else None
-
-
-def sha256_of(path: Path | Traversable) -> str:
-    """Return the fingerprint of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from mnstudy.cohort.loading.shipped import data_dir, data_files
 from mnstudy.errors import DataError
-from mnstudy.reporting.run import cache
-from mnstudy.reporting.run.folder import sha256_of
+from mnstudy.fingerprints import REGISTER, code_fingerprint, fingerprint, sha256_of
+from mnstudy.fingerprints import versions as versions_here
 
 if TYPE_CHECKING:
     from mnstudy.cohort.table import Cohort
@@ -56,7 +56,7 @@ def report_fingerprint(
         given = [cohort_basis(data), data.study, bool(data.provenance.location)]
     hashes = [(path.name, sha256_of(path)) for path in files]
     how = (options, profile, notebooks)
-    return cache.fingerprint(cache.code_fingerprint(), register_sha256(), hashes, given, how)
+    return fingerprint(code_fingerprint(), register_sha256(), hashes, given, how)
 
 
 def _own_files(path: Path) -> Iterator[Path]:
@@ -81,7 +81,7 @@ def cohort_basis(cohort: Cohort) -> tuple[object, ...]:
     plan = replace(cohort.study.plan, margins={}, thresholds={})
     study = replace(cohort.study, plan=plan, claims={})
     about = (cohort.name, cohort.provenance.sha256, cohort.synthetic)
-    return (cache.fingerprint(cohort.data, about, cohort.notes, study),)
+    return (fingerprint(cohort.data, about, cohort.notes, study),)
 
 
 def claim_basis(cohort: Cohort, claim: Claim) -> tuple[object, ...]:
@@ -100,7 +100,7 @@ def origin(sources: Sequence[Any], claims: Sequence[str], made_from: str) -> Map
     data = [{"name": b.heading, "sha256": b.sha256, "synthetic": b.synthetic} for b in sources]
     return {
         "versions": versions(),
-        "program": cache.code_fingerprint(),
+        "program": code_fingerprint(),
         "register_sha256": register_sha256(),
         "data": data,
         "claims": list(claims),
@@ -110,14 +110,14 @@ def origin(sources: Sequence[Any], claims: Sequence[str], made_from: str) -> Map
 
 def versions() -> dict[str, str]:
     """Return the versions of what computed the numbers."""
-    found = cache.versions()
+    found = versions_here()
     del found["machine"]  # the bytes do not depend on it
     return {"python": found.pop("python"), "mnstudy": metadata.version("mnstudy"), **found}
 
 
 def register_sha256() -> str:
     """Return the fingerprint of the register of claims."""
-    return sha256_of(PACKAGE / "verdicts" / "claims" / cache.REGISTER)
+    return sha256_of(PACKAGE / "verdicts" / "claims" / REGISTER)
 
 
 def shipped_notebooks() -> list[Path]:

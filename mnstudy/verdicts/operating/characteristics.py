@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import metadata
 from itertools import product
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +15,14 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.cohort.simulate.simulate import simulate
 from mnstudy.cohort.simulate.truth import truths
+from mnstudy.fingerprints import code_fingerprint, fingerprint, write_whole
 from mnstudy.verdicts.claims.registry import claim as claim_of
-from mnstudy.verdicts.evaluate import verdict_of
+from mnstudy.verdicts.evaluate import verdicts_of
 from mnstudy.verdicts.finding.finding import VERDICTS
 
 BATCH = 50  # studies that are drawn, and kept, together
 CELL = ["claim", "design", "n_patients", "situation", "effect"]
 FOUND = ["estimate", "ci_low", "ci_high", "verdict", "lacking"]
-ROOMS = ("cohort", "stats", "verdicts")
 Progress = Callable[[str, int, int], None]
 
 
@@ -184,27 +180,30 @@ def operating_characteristics(
     if reps < 1 or min(kind.n_patients for kind in kinds) < 1:
         raise ValueError("reps and n_patients must be 1 or more")
     seeds = np.random.SeedSequence(rng).spawn(reps)
-    starts = [(k, i) for k in range(len(kinds)) for i in range(0, reps, BATCH)]
+    alike: dict[str, list[int]] = {}  # kinds that put other claims to the same studies
+    for k, kind in enumerate(kinds):
+        alike.setdefault(fingerprint(replace(kind, claim="")), []).append(k)
+    starts = [(ks, i) for ks in alike.values() for i in range(0, reps, BATCH)]
     folder = None if keep is None else Path(keep)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     found = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_batch)(kinds[k], seeds[i : i + BATCH], (rng, i), folder) for k, i in starts
+        delayed(_batch)([kinds[k] for k in ks], seeds[i : i + BATCH], (rng, i), folder)
+        for ks, i in starts
     )
-    batches, done = [], 0
-    for (k, _), batch in zip(starts, found, strict=True):
-        batches.append(batch.assign(kind=k))
-        done += len(batch)
+    batches: dict[int, list[pd.DataFrame]] = {k: [] for k in range(len(kinds))}
+    done = 0
+    for (ks, _), several in zip(starts, found, strict=True):
+        for k, batch in zip(ks, several, strict=True):
+            batches[k].append(batch)
+            done += len(batch)
         if progress:
             progress("studies", done, reps * len(kinds))
-    studies = pd.concat(batches, ignore_index=True)
-    by_kind = [own for _, own in studies.groupby("kind")]
-    rows = [_summary(kind, own) for kind, own in zip(kinds, by_kind, strict=True)]
-    table = pd.DataFrame(rows)
-    cells = table.loc[studies.pop("kind"), CELL].reset_index(drop=True)
-    return OperatingCharacteristics(
-        table=table, estimates=pd.concat([cells, studies.drop(columns="lacking")], axis=1)
-    )
+    by_kind = [pd.concat(batches[k], ignore_index=True) for k in range(len(kinds))]
+    table = pd.DataFrame([_summary(k, own) for k, own in zip(kinds, by_kind, strict=True)])
+    studies = pd.concat(by_kind, ignore_index=True).drop(columns="lacking")
+    cells = table.loc[table.index.repeat(reps), CELL].reset_index(drop=True)
+    return OperatingCharacteristics(table=table, estimates=pd.concat([cells, studies], axis=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +242,7 @@ def _kinds(
 
 
 def _each(given: Any) -> list[Any]:
-    return [given] if isinstance(given, str | int) else list(given)
+    return [given] if isinstance(given, str | Real) else list(given)
 
 
 def _in_words(situation: Mapping[str, Any]) -> str:
@@ -270,43 +269,53 @@ def _effect_at(claim: str, word: str) -> float:
 
 
 def _batch(
-    kind: _Kind,
+    kinds: Sequence[_Kind],
     seeds: Sequence[np.random.SeedSequence],
     place: tuple[int, int],
     folder: Path | None,
-) -> pd.DataFrame:
-    """Return the verdicts on some studies of a kind, from the folder where they are kept there."""
-    if folder is None:
-        return pd.DataFrame([_one(kind, seed) for seed in seeds], columns=FOUND)
-    asked = [getattr(kind, name) for name in kind.__dataclass_fields__]
-    key = hashlib.sha256(json.dumps([_code(), asked, place, len(seeds)]).encode()).hexdigest()
-    path = folder / f"{kind.claim}-{key[:24]}.csv"
-    if not path.exists():
-        aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        _batch(kind, seeds, place, None).to_csv(aside, index=False)
-        aside.replace(path)
+) -> list[pd.DataFrame]:
+    """Return the verdicts on some studies, a table for each kind; kept ones from their folder."""
+    paths = [folder and _path(folder, kind, place, len(seeds)) for kind in kinds]
+    left = [kind for kind, path in zip(kinds, paths, strict=True) if not (path and path.exists())]
+    drawn = [_verdicts(left, seed) for seed in seeds if left]
+    fresh = {
+        kind.claim: pd.DataFrame([row[k] for row in drawn], columns=FOUND)
+        for k, kind in enumerate(left)
+    }
+    for kind, path in zip(kinds, paths, strict=True):
+        if path and kind.claim in fresh:
+            write_whole(path, fresh[kind.claim].to_csv(index=False).encode())
+    return [
+        fresh[kind.claim] if kind.claim in fresh or not path else _read(path)
+        for kind, path in zip(kinds, paths, strict=True)
+    ]
+
+
+def _path(folder: Path, kind: _Kind, place: tuple[int, int], n: int) -> Path:
+    """Return the file of a batch: its name holds all that it depends on."""
+    key = fingerprint(code_fingerprint(), claim_of(kind.claim), kind, place, n)
+    return folder / f"{kind.claim}-{key[:24]}.csv"
+
+
+def _read(path: Path) -> pd.DataFrame:
     exact = dict.fromkeys(FOUND[:3], lambda text: float(text or "nan"))  # to the last digit
     return pd.read_csv(path, converters=exact, keep_default_na=False)
 
 
-@cache
-def _code() -> str:
-    """Return the fingerprint of what draws and judges, and of what it computes with."""
-    package = Path(__file__).parents[1]
-    files = sorted(p for room in ROOMS for p in (package / room).rglob("*"))
-    read = b"\0".join(p.read_bytes() for p in files if p.suffix in (".py", ".toml"))
-    used = [metadata.version(name) for name in ("numpy", "pandas", "scipy", "statsmodels")]
-    return hashlib.sha256(read + repr(used).encode()).hexdigest()
-
-
-def _one(kind: _Kind, seed: np.random.SeedSequence) -> tuple[float, float, float, str, str]:
-    cohort = kind.draw(kind.n_patients, np.random.default_rng(seed))
-    study = replace(cohort.study, plan=replace(cohort.study.plan, primary=(kind.claim,)))
-    finding = verdict_of(replace(cohort, study=study), kind.claim)
-    found, lacking = finding.estimate, " ".join(finding.lacking)
-    if found is None:
-        return float("nan"), float("nan"), float("nan"), finding.verdict, lacking
-    return found.value, found.ci_low, found.ci_high, finding.verdict, lacking
+def _verdicts(
+    kinds: Sequence[_Kind], seed: np.random.SeedSequence
+) -> list[tuple[float, float, float, str, str]]:
+    """Draw one study and put the claims of these kinds to it, each as the only primary one."""
+    cohort = kinds[0].draw(kinds[0].n_patients, np.random.default_rng(seed))
+    claims = tuple(kind.claim for kind in kinds)
+    plan = replace(cohort.study.plan, primary=claims, family=())
+    found = verdicts_of(replace(cohort, study=replace(cohort.study, plan=plan)), claims)
+    rows = []
+    for finding in (found[claim] for claim in claims):
+        e, lacking = finding.estimate, " ".join(finding.lacking)
+        numbers = (e.value, e.ci_low, e.ci_high) if e else (float("nan"),) * 3
+        rows.append((*numbers, finding.verdict, lacking))
+    return rows
 
 
 def _summary(kind: _Kind, studies: pd.DataFrame) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What studies do in the long run: shares of verdicts, the certificate, how many patients."""
