@@ -30,6 +30,8 @@ _MODULES = {
     "verdicts.robustness.specification": "specification_curve",
     "verdicts.doubts.doubts": "doubts",
     "verdicts.operating.characteristics": "operating_characteristics",
+    "verdicts.operating.certificate": "certificate",
+    "verdicts.operating.power": "power",
     "verdicts.finding.finding": "Finding",
     "verdicts.findings": "Findings",
     "verdicts.displays.outcomes": "outcomes",

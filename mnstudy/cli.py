@@ -1,4 +1,4 @@
-"""The command line: ``mnstudy report|diff|evaluate|validate|claims|datasets|simulate|plan|init``.
+"""The command line: ``mnstudy report|diff|evaluate|validate|claims|simulate|plan|power|...``.
 
 Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
 """
@@ -95,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "plan", _plan, "show the declared plan and its fingerprint").add_argument(
         "data", help=data
     )
+    power = _command(commands, "power", _power, "say how many patients the next study needs")
+    power.add_argument("study", help="a study.toml with a [power] table; no sheet is needed")
+    power.add_argument("--pilot", metavar="SHEET", help="its spread, at its upper 80 %% limit")
+    power.add_argument("--target", type=float, default=0.8, help="chance wanted (default: 0.8)")
+    power.add_argument("--csv", metavar="FILE", help="write the curves to this file as well")
     _command(commands, "init", _init, "propose a study.toml for a sheet").add_argument(
         "sheet", help="the sheet to look at"
     )
@@ -306,6 +311,19 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     study = load(arguments.data).study
     print("\n".join(plan_in_words(study, check_study(study))))
+    return 0
+
+
+def _power(arguments: argparse.Namespace) -> int:
+    from mnstudy.verdicts.operating.power import power
+
+    found = power(arguments.study, arguments.pilot, arguments.target)
+    print(found)
+    if arguments.csv:
+        from mnstudy.reporting.tables.write import write_csv
+
+        write_csv(found.curve, Path(arguments.csv))
+        print(f"\nwrote {arguments.csv}")
     return 0
 
 

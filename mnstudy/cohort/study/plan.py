@@ -1,4 +1,4 @@
-"""The plan of a study: what was decided before looking at the data."""
+"""The plan of a study: what was decided, and assumed, before looking at the data."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from mnstudy.cohort.schema.problems import Check, Problem, key_problem, key_problems
 
 REFERENCES = ("untreated", "sham")
+Range = tuple[float, float]  # lowest and highest plausible value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,111 @@ class Plan:
             content += later
         content += ["sessions_fixed"] * self.sessions_fixed
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerAssumptions:
+    """What is assumed of a study to come: the ``[power]`` table of a study file.
+
+    Attributes
+    ----------
+    effects : mapping
+        Claim id to the effect taken to be true, in the unit of the claim; of a rate or share, its
+        true percentage.
+    spreads : mapping
+        Claim id to the standard deviation between patients in an arm (of ``more-sessions``: of the
+        visits of a patient) in the unit of the outcome; lowest and highest where one is not known.
+    correlation : (low, high) or None
+        Of the two sides, or periods, of a patient.
+    lost : float
+        Share of the patients who will not be assessed at the end.
+    allocation : float
+        Share of the patients in the treated arm, of two arms.
+    rates : mapping
+        Claim id to the percentage with the event in the reference arm, of a difference of rates.
+    step, middle : float
+        Scores are multiples of the step, zero for any number, and at most 100; then ``middle`` is
+        the mean score expected without an effect.
+    sessions : int
+        Visits of each patient, of ``more-sessions``.
+    slopes_differ : float
+        Standard deviation between patients of what a session adds.
+    most : int
+        The largest number of patients that could be recruited.
+    """
+
+    effects: Mapping[str, float] = field(default_factory=dict)
+    spreads: Mapping[str, Range] = field(default_factory=dict)
+    correlation: Range | None = None
+    lost: float = 0.0
+    allocation: float = 0.5
+    rates: Mapping[str, float] = field(default_factory=dict)
+    step: float = 0.0
+    middle: float | None = None
+    sessions: int = 4
+    slopes_differ: float = 0.0
+    most: int = 1000
+
+
+def parse_power(raw: Mapping[str, Any]) -> PowerAssumptions | None:
+    """Turn a checked ``[power]`` table into assumptions; None where there is none."""
+    if not raw:
+        return None
+    given = dict(raw)
+    given["effects"] = {k: float(v) for k, v in raw.get("effects", {}).items()}
+    given["spreads"] = {k: _range(v) for k, v in raw.get("spreads", {}).items()}
+    given["correlation"] = _range(raw["correlation"]) if "correlation" in raw else None
+    return PowerAssumptions(**given)
+
+
+def power_problems(raw: Any) -> list[Problem]:
+    """List what is wrong in a ``[power]`` table."""
+    if not isinstance(raw, dict):
+        return [key_problem("power", raw, "a [power] table")]
+    share = "a number from 0 to 0.9, as 0.1 for one in ten"
+    checks: dict[str, Check] = {
+        "effects": (_are_numbers, "claim id = the effect taken to be true"),
+        "spreads": (_are_spreads, "claim id = a standard deviation above 0, or [lowest, highest]"),
+        "correlation": (
+            lambda x: _is_range(x, 0.0, 0.99), "a number from 0 to 0.99, or [lowest, highest]",
+        ),
+        "lost": (lambda x: _is_number(x) and 0 <= x <= 0.9, share),
+        "allocation": (lambda x: _is_number(x) and 0.1 <= x <= 0.9, "a number from 0.1 to 0.9"),
+        "rates": (
+            lambda x: _are_numbers(x) and all(0 <= v <= 100 for v in x.values()),
+            "claim id = percent of the reference arm, 0 to 100",
+        ),
+        "step": (lambda x: _is_number(x) and 0 < x <= 50, "a number above 0, as 25 for quartiles"),
+        "middle": (lambda x: _is_number(x) and -100 <= x <= 100, "a score from -100 to 100"),
+        "sessions": (lambda x: _is_whole(x) and 2 <= x <= 12, "a whole number from 2 to 12"),
+        "slopes_differ": (lambda x: _is_number(x) and x >= 0, "a number of points, 0 or more"),
+        "most": (lambda x: _is_whole(x) and 10 <= x <= 5000, "a whole number from 10 to 5000"),
+    }  # fmt: skip
+    problems = key_problems("power", raw, checks)
+    if not problems and ("step" in raw) != ("middle" in raw):
+        one = "step" if "step" in raw else "middle"
+        rule = "step and middle together: the mean decides how many scores lie at the end"
+        problems.append(key_problem(f"power.{one}", raw[one], rule))
+    return problems
+
+
+def _range(given: Any) -> Range:
+    low, high = given if isinstance(given, list) else (given, given)
+    return float(low), float(high)
+
+
+def _is_range(value: Any, least: float, most: float) -> bool:
+    ends = value if isinstance(value, list) else [value, value]
+    good = len(ends) == 2 and all(_is_number(x) and least <= x <= most for x in ends)
+    return good and ends[0] <= ends[1]
+
+
+def _are_spreads(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_range(x, 1e-9, 1e6) for x in value.values())
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def parse_plan(raw: Mapping[str, Any]) -> Plan:

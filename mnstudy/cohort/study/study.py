@@ -19,7 +19,14 @@ from typing import Any
 from mnstudy.cohort.schema.columns import ColumnSpec, columns
 from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail, key_problem
 from mnstudy.cohort.study.design import ARMS
-from mnstudy.cohort.study.plan import Plan, parse_plan, plan_problems
+from mnstudy.cohort.study.plan import (
+    Plan,
+    PowerAssumptions,
+    parse_plan,
+    parse_power,
+    plan_problems,
+    power_problems,
+)
 from mnstudy.cohort.study.selection import selection_problems
 
 MEASURE_KINDS = ("number", "integer", "boolean")
@@ -67,8 +74,9 @@ class Study:
     that the contract does not know, by name; ``selection`` says how the patients were chosen;
     ``randomised_by`` names the columns that chance decided, treatment and topical when empty;
     ``carry_over`` says whether one side, or period, may have acted on the other, None where nothing
-    is declared; ``double_blind`` that neither raters nor patients knew the treatment; ``arms`` are
-    names of one's own for treatments and topicals, by the word of the contract.
+    is declared; ``double_blind`` that neither raters nor patients knew the treatment; ``power`` is
+    what is assumed of a study to come; ``arms`` are names of one's own for treatments and topicals,
+    by the word of the contract.
     """
 
     title: str = "untitled"
@@ -90,6 +98,7 @@ class Study:
     levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
+    power: PowerAssumptions | None = None
     selection: Mapping[str, Any] = field(default_factory=dict)
     claims: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     measures: Mapping[str, ColumnSpec] = field(default_factory=dict)
@@ -144,7 +153,7 @@ def read_study(path: Path) -> Study:
 def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
     """Turn the content of a study file into a ``Study``; all problems are raised at once."""
     problems = [*_unknown_keys(raw), *_wrong_values(raw), *plan_problems(raw.get("plan", {}))]
-    problems += _measure_problems(raw.get("measures", {}))
+    problems += [*power_problems(raw.get("power", {})), *_measure_problems(raw.get("measures", {}))]
     problems += selection_problems(raw.get("selection", {}), raw.get("measures", {}))
     problems += _limit_problems(raw.get("limits", []))
     ValidationReport(source=source, rows=0, problems=tuple(problems)).raise_if_bad()
@@ -157,12 +166,13 @@ def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
         double_blind=raw.get("blinded") == "double",
         measures=_parse_measures(raw.get("measures", {})),
         plan=parse_plan(raw.get("plan", {})),
+        power=parse_power(raw.get("power", {})),
         limits=tuple(Limit(**x) for x in raw.get("limits", [])),
     )
 
 
 def _unknown_keys(raw: Mapping[str, Any]) -> list[Problem]:
-    known = [*_PLAIN, "blinded", "measures", "plan", "limits"]
+    known = [*_PLAIN, "blinded", "measures", "plan", "power", "limits"]
     return [
         Problem(column=key, rule="a known key", remedy=f"known keys: {', '.join(known)}")
         for key in raw

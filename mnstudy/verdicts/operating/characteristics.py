@@ -21,8 +21,9 @@ from mnstudy.verdicts.evaluate import verdicts_of
 from mnstudy.verdicts.finding.finding import VERDICTS
 
 BATCH = 50  # studies that are drawn, and kept, together
-CELL = ["claim", "design", "n_patients", "situation", "effect"]
+CELL = ["claim", "design", "n_patients", "situation", "truth", "effect"]
 FOUND = ["estimate", "ci_low", "ci_high", "verdict", "lacking"]
+TRUTHS = ("null", "margin", "twice")
 Progress = Callable[[str, int, int], None]
 
 
@@ -33,14 +34,14 @@ class OperatingCharacteristics:
     Attributes
     ----------
     table : DataFrame
-        One row a kind of study: ``claim``, ``design``, ``n_patients``, ``situation``, ``effect``
-        (true, in the unit of the claim; missing where the situation leaves none known), ``holds``
-        (true, too small or false), ``reps``; the share of each verdict; ``beyond_margin``
-        (supported, or partly for want of a cause alone), ``false_support`` (that, or anything in
-        favour, where the claim does not hold: see Notes), ``false_contradiction`` (contradicted
-        though it holds), ``coverage`` (of the intervals there are), ``not_answered``; and their
-        Monte-Carlo standard errors, with `` error`` behind the name. ``width`` is the median width
-        of the intervals.
+        One row a kind of study: ``claim``, ``design``, ``n_patients``, ``situation``, ``truth``
+        (null, margin or twice, where one was asked for), ``effect`` (true, as the estimates of the
+        claim count it; missing where the situation leaves none known), ``holds`` (true, too small
+        or false), ``reps``; the share of each verdict; ``beyond_margin`` (supported, or partly for
+        want of a cause alone), ``false_support`` (that, or anything in favour, where the claim does
+        not hold: see Notes), ``false_contradiction`` (contradicted though it holds), ``coverage``
+        (of the intervals there are), ``not_answered``; and their Monte-Carlo standard errors, with
+        `` error`` behind the name. ``width`` is the median width of the intervals.
     estimates : DataFrame
         One row a study: the kind of study, estimate, ci_low, ci_high, verdict.
 
@@ -133,8 +134,8 @@ def operating_characteristics(
     reps : int
         Number of simulated studies of each kind.
     truth : mapping, or words, optional
-        Claim id to true effect, see ``mnstudy.simulate``; or, for each claim, "null" (no effect)
-        and "margin" (an effect at its margin), or one of them.
+        Claim id to true effect, see ``mnstudy.simulate``; or, for each claim, some of "null" (no
+        effect), "margin" (an effect at its margin) and "twice" (twice as far from none).
     situation : mapping, optional
         What breaks verdicts (spreads, skewness, losses and others), see ``mnstudy.simulate``; or
         names to such mappings, each a kind of study.
@@ -182,7 +183,7 @@ def operating_characteristics(
     seeds = np.random.SeedSequence(rng).spawn(reps)
     alike: dict[str, list[int]] = {}  # kinds that put other claims to the same studies
     for k, kind in enumerate(kinds):
-        alike.setdefault(fingerprint(replace(kind, claim="")), []).append(k)
+        alike.setdefault(fingerprint(replace(kind, claim="", word="")), []).append(k)
     starts = [(ks, i) for ks in alike.values() for i in range(0, reps, BATCH)]
     folder = None if keep is None else Path(keep)
     if folder:
@@ -214,6 +215,7 @@ class _Kind:
     design: str
     n_patients: int
     truth: Mapping[str, float]
+    word: str
     name: str
     situation: Mapping[str, Any]
 
@@ -235,10 +237,9 @@ def _kinds(
     named = given if several else {_in_words(given): given}
     for one, design, n in product(_each(claims), _each(designs), _each(sizes)):
         claim_of(one)
-        for (name, options), effects in product(named.items(), _truths(one, truth)):
-            yield _Kind(
-                claim=one, design=design, n_patients=n, truth=effects, name=name, situation=options
-            )
+        for (name, options), (word, effects) in product(named.items(), _truths(one, truth)):
+            yield _Kind(claim=one, design=design, n_patients=n, truth=effects, word=word,
+                        name=name, situation=options)  # fmt: skip
 
 
 def _each(given: Any) -> list[Any]:
@@ -249,23 +250,24 @@ def _in_words(situation: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in situation.items())
 
 
-def _truths(claim: str, truth: Any) -> list[Mapping[str, float]]:
+def _truths(claim: str, truth: Any) -> list[tuple[str, Mapping[str, float]]]:
     if truth is None or isinstance(truth, Mapping):
-        return [dict(truth or {})]
-    return [{claim: _effect_at(claim, word)} for word in _each(truth)]
+        return [("", dict(truth or {}))]
+    return [(word, {claim: _effect_at(claim, word)}) for word in _each(truth)]
 
 
 def _effect_at(claim: str, word: str) -> float:
     told = truths().get(claim)
-    if word not in ("null", "margin"):
-        raise ValueError(f"truth must be effects, or null and margin, not {word!r}")
+    if word not in TRUTHS:
+        raise ValueError(f"truth must be effects, or some of {', '.join(TRUTHS)}, not {word!r}")
     if told is None:
         raise ValueError(f"{claim!r} has no simulated truth")
     if word == "margin":
         return told.margin
     if told.rule in ("at least", "at most", "above", "below"):
         raise ValueError(f"{claim!r} is about a limit: it has no effect of none, give the effects")
-    return 1.0 if told.rule == "ratio" else 0.0
+    none = 1.0 if told.rule == "ratio" else 0.0
+    return none if word == "null" else 2 * told.margin - none
 
 
 def _batch(
@@ -318,15 +320,21 @@ def _verdicts(
     return rows
 
 
+def _turned(claim: str) -> int:
+    """Return -1 where a simulated change for the better is negative and the claim's is not."""
+    return -1 if claim_of(claim).margin * truths()[claim].margin < 0 else 1
+
+
 def _summary(kind: _Kind, studies: pd.DataFrame) -> dict[str, Any]:
     told = kind.draw(1, 0).study.truth.get(kind.claim, {})
-    effect, holds = float(told.get("effect", "nan")) + 0.0, str(told.get("holds", ""))  # no -0.0
+    holds = str(told.get("holds", ""))
+    effect = _turned(kind.claim) * float(told.get("effect", "nan")) + 0.0  # no -0.0
     verdict, answered = studies["verdict"], studies["ci_low"].notna()
     beyond = verdict.eq("supported") | (
         verdict.eq("partly supported") & studies["lacking"].eq("cause")
     )
     favoured = verdict.isin(["supported", "partly supported"])
-    limit = kind.claim in truths() and effect == truths()[kind.claim].margin
+    limit = effect == claim_of(kind.claim).margin
     counted = {word: verdict.eq(word) for word in VERDICTS}
     counted["beyond_margin"] = beyond
     never = pd.Series(dtype=bool)
@@ -345,6 +353,6 @@ def _summary(kind: _Kind, studies: pd.DataFrame) -> dict[str, Any]:
     width = float((studies["ci_high"] - studies["ci_low"]).median())
     return {
         "claim": kind.claim, "design": kind.design, "n_patients": kind.n_patients,
-        "situation": kind.name, "effect": effect, "holds": holds, "reps": len(studies),
-        **shares, "width": width,
+        "situation": kind.name, "truth": kind.word, "effect": effect, "holds": holds,
+        "reps": len(studies), **shares, "width": width,
     }  # fmt: skip
