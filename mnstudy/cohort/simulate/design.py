@@ -12,6 +12,7 @@ from math import comb
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit, logit
 
 from mnstudy.cohort.simulate.truth import Floats
 from mnstudy.packaged import packaged
@@ -173,11 +174,14 @@ class Usual:
 
 
 @cache
-def usual(name: str, *, regular: bool = False) -> Usual:
-    """Work out what is usual in a design; exact, nothing is drawn."""
+def usual(name: str, *, regular: bool = False, confounded: float = 0.0) -> Usual:
+    """Work out what is usual in a design; exact, nothing is drawn.
+
+    ``confounded``: log odds of being treated that a grade of severity adds.
+    """
     design = DESIGNS[name].regular() if regular else DESIGNS[name]
     patients = _patients(design)
-    arms = _arms(design)
+    arms = _arms(design, confounded)
     needled = patients * arms[..., 0]
     needled = needled / needled.sum()
     planned = _additive([t.sessions for t in SCAR_TYPES.values()], 0.52, 0.12)
@@ -212,15 +216,18 @@ def _binomial(n: int, p: float) -> Floats:
     return np.array([comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)])
 
 
-def _arms(design: SimulatedDesign) -> Floats:
+def _arms(design: SimulatedDesign, confounded: float) -> Floats:
     """Laser goes to the worse, peel to the milder; one in so many of the rest is untreated."""
+    controls = np.full((4, 1), design.controls)
+    if confounded:
+        controls = expit(logit(controls) - confounded * (SEVERITIES - 2.5)[:, None])
     others = np.zeros((len(TYPES), 4, 3))
     if "other treatments" in design.has:
         table = np.array([(t.rf, t.laser, t.peel) for t in SCAR_TYPES.values()])
         tilt = np.array([0.0, 0.02, -0.01])
         others = np.clip(table[:, None, :] + tilt * (SEVERITIES - 2.5)[:, None], 0.0, None)
     rest = 1 - others.sum(axis=2, keepdims=True)
-    return np.concatenate([rest * (1 - design.controls), others, rest * design.controls], axis=2)
+    return np.concatenate([rest * (1 - controls), others, rest * controls], axis=2)
 
 
 def _shallow(design: SimulatedDesign) -> tuple[Floats, Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,8 @@ class Patients:
 
     ``response`` is the standard normal deviate behind the patient's own level, ``done`` the
     sessions done before leaving, ``week`` (n, 7) the week of each visit, ``late`` the number of
-    late visits, ``late_gap`` (n, 2) their weeks after the last session.
+    late visits, ``late_gap`` (n, 2) their weeks after the last session; ``first`` the reading by
+    which they were selected, if they were.
     """
 
     type: Ints
@@ -66,6 +67,7 @@ class Patients:
     shallow: Bools
     deep_mm: Floats
     shallow_mm: Floats
+    first: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,6 +146,16 @@ def draw_patients(
         deep_mm=0.5 + 0.1 * rng.binomial(20, rng.beta(5 * deep, 5 * (1 - deep))),
         shallow_mm=np.where(rng.random(n) < 0.5, 0.2, 0.3),
     )
+
+
+def in_situation(patients: Patients, situation: Situation, rng: np.random.Generator) -> Patients:
+    """Give patients what they have in some situations only: clinics of a trial, a first reading."""
+    n = len(patients.type)
+    if situation.clinics:
+        patients = replace(patients, clinic=rng.permutation(np.arange(n) % situation.clinics))
+    if situation.selected < 1:
+        patients = replace(patients, first=situation.first_reading(rng.random(n)))
+    return patients
 
 
 def draw_sites(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from mnstudy.cohort.simulate.design import (
@@ -15,11 +16,18 @@ from mnstudy.cohort.simulate.design import (
     FIRST_GAIN,
     GAIN,
     INTERVALS,
+    MAX_SESSIONS,
     PHOTOTYPES,
     SimulatedDesign,
     Usual,
 )
-from mnstudy.cohort.simulate.people import MAINTAINED, Patients, SimulatedSites, Visits
+from mnstudy.cohort.simulate.people import (
+    MAINTAINED,
+    Patients,
+    SimulatedSites,
+    Visits,
+    lay_out_visits,
+)
 from mnstudy.cohort.simulate.situation import Ints, Situation, visit_of
 from mnstudy.cohort.simulate.truth import Floats
 
@@ -75,7 +83,7 @@ def improvement(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:
         score += _departure(drawn, z, followed, rng)
         known &= ~_lost(drawn, followed, rng)
     step = situation.step or 1.0
-    score = np.clip(step * np.rint(score / step), -100, 100)
+    score = np.clip(step * np.rint(score / step), situation.floor, situation.ceiling)
     return np.where(visits.baseline, 0.0, np.where(known, score, np.nan))
 
 
@@ -96,6 +104,13 @@ def _departure(
     level = level + situation.lesions_differ * own_effect * treated + situation.natural_course
     level += situation.unrecorded * sites.needling
     level += situation.carry_over * drawn.effects["topical-adjunct"] * (sites.adjunct == 0)
+    if situation.clinics:
+        at = situation.clinics_differ * rng.standard_normal(int(situation.clinics))
+        level += at[people.clinic][sites.patient]
+    if people.first is not None:
+        level += situation.chance_gain(people.first)[sites.patient]
+    if situation.cut:
+        level += _within_ends(drawn)
     slope = situation.slopes_differ * own_slope[sites.patient] * treated
     return (
         level[site]
@@ -103,6 +118,78 @@ def _departure(
         + drawn.design.sd_residual * within
         + situation.rater_error * error
     )
+
+
+def _within_ends(drawn: SimulatedStudy) -> Floats:
+    """Return what shifts each site so that the mean of its arm, cut at the ends, is the one told.
+
+    Of normal scores at the end of a regular course, over the types, severities and phototypes of
+    the design. A score is its lowest value and a step for each middle between two that it passes.
+    """
+    situation, effects, sites = drawn.situation, drawn.effects, drawn.sites
+    step = situation.step or 1.0
+    middles = np.arange(situation.floor + step / 2, situation.ceiling, step)
+    weight = drawn.usual.patients[..., None] * PHOTOTYPES
+    seen = weight > 0
+    alike = DRIFT + situation.natural_course + effects["severity-matters"] * (np.arange(4) - 1.5)
+    alike = alike[:, None] + effects["skin-type-matters"] * _tone()
+    shift = np.zeros(len(sites.arm))
+    for arm, topical in {*zip(sites.arm, sites.adjunct > 0, strict=True)}:
+        treated = ARMS[arm] != "untreated"
+        mean = (alike + treated * drawn.by_type[:, None, None])[seen]
+        mean += effects["topical-adjunct"] * (1.0 if topical else situation.carry_over)
+        sd = _spread_at_end(drawn, arm)
+
+        def off(by: float, mean: Floats = mean, sd: float = sd) -> float:
+            cut = situation.floor + step * ndtr((mean[:, None] + by - middles) / sd).sum(axis=1)
+            return float(weight[seen] @ (cut - mean))
+
+        if off(-1000.0) * off(1000.0) >= 0:
+            raise ValueError(
+                f"situation: a mean of {weight[seen] @ mean:.3g} points ({ARMS[arm]}) does not fit "
+                f"between {situation.floor:g} and {situation.ceiling:g}: move ceiling or floor, or "
+                "change the truth"
+            )
+        shift[(sites.arm == arm) & ((sites.adjunct > 0) == topical)] = brentq(off, -1000.0, 1000.0)
+    return shift
+
+
+def _spread_at_end(drawn: SimulatedStudy, arm: int) -> float:
+    """Return the standard deviation of the scores of an arm at the end of a regular course."""
+    situation, design = drawn.situation, drawn.design
+    usual = situation.spreads.get(ARMS[arm], 1.0) * np.hypot(design.sd_patient, design.sd_residual)
+    parts = [usual, situation.rater_error, situation.clinics_differ * (situation.clinics > 0)]
+    if ARMS[arm] != "untreated":
+        parts += [situation.lesions_differ, situation.slopes_differ * (design.sessions or 0)]
+    return float(np.linalg.norm(parts))
+
+
+def stop_when_good(
+    drawn: SimulatedStudy, score: Floats, enough: float
+) -> tuple[SimulatedStudy, Floats]:
+    """End the course of the treated at a good reading; what came after is not seen."""
+    people, sites, visits = drawn.patients, drawn.sites, drawn.visits
+    patient = sites.patient[visits.site]
+    read = visits.course & ~sites.untreated[visits.site] & ~np.isnan(score)
+    shape = len(people.type), MAX_SESSIONS + 1
+    mean, count = _by_visit(score[read], patient[read], visits.number[read], shape)
+    good = (count > 0) & (mean >= enough)
+    good[:, -1] = True
+    done = np.minimum(people.done, good.argmax(axis=1))
+    early = done < people.done
+    kept = ~early[patient] | (~visits.late & (visits.number <= done[patient]))
+    people = replace(people, done=done, late=np.where(early, 0, people.late))
+    return replace(drawn, patients=people, visits=lay_out_visits(people, sites)), score[kept]
+
+
+def _by_visit(
+    values: Floats, patient: Ints, visit: Ints, shape: tuple[int, int]
+) -> tuple[Floats, Floats]:
+    """Return the mean of each patient at each visit, 0 where there is none, and how many."""
+    total, count = np.zeros(shape), np.zeros(shape)
+    np.add.at(total, (patient, visit), values)
+    np.add.at(count, (patient, visit), 1.0)
+    return total / np.maximum(count, 1.0), count
 
 
 def _lost(drawn: SimulatedStudy, z: Floats, rng: np.random.Generator) -> np.ndarray:
@@ -129,10 +216,7 @@ def _worse(drawn: SimulatedStudy, z: Floats, patient: Ints, visit: Ints) -> Floa
     better = design.sd_patient * drawn.patients.response[patient] + design.sd_residual * z
     side = sites.adjunct[site] > 0 if design.name == "split_body" else np.ones(len(site), bool)
     shape = len(drawn.patients.type), int(visit.max()) + 1
-    total, count = np.zeros(shape), np.zeros(shape)
-    np.add.at(total, (patient[side], visit[side]), better[side] / spread)
-    np.add.at(count, (patient[side], visit[side]), 1.0)
-    mean = total / np.maximum(count, 1.0)
+    mean, _ = _by_visit(better[side] / spread, patient[side], visit[side], shape)
     if drawn.situation.lost_by == "seen":
         mean = np.roll(mean, 1, axis=1)
     untreated = np.zeros(shape[0], bool)
@@ -143,13 +227,19 @@ def _worse(drawn: SimulatedStudy, z: Floats, patient: Ints, visit: Ints) -> Floa
 def _own_level(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:
     """Return what the score of an untreated site would be, residual aside, per patient."""
     people, effects = drawn.patients, drawn.effects
-    clinics = rng.normal(0, SD_CLINIC, len(CLINICS)) * ("clinics" in drawn.design.has)
+    clinics = rng.normal(0, SD_CLINIC, len(CLINICS))
     clinics -= CLINICS @ clinics
-    tone = np.linspace(-0.5, 0.5, len(PHOTOTYPES))
-    tone -= PHOTOTYPES @ tone
-    level = DRIFT + drawn.design.sd_patient * people.response + clinics[people.clinic]
+    level = DRIFT + drawn.design.sd_patient * people.response
+    if "clinics" in drawn.design.has:
+        level += clinics[people.clinic]
     level += effects["severity-matters"] * (people.grade - 1.5)
-    return level + effects["skin-type-matters"] * tone[people.phototype]
+    return level + effects["skin-type-matters"] * _tone()[people.phototype]
+
+
+def _tone() -> Floats:
+    """Return the phototypes on a scale from light to dark that averages 0 and is 1 long."""
+    tone = np.linspace(-0.5, 0.5, len(PHOTOTYPES))
+    return tone - PHOTOTYPES @ tone
 
 
 def _treatment(drawn: SimulatedStudy) -> Floats:

@@ -17,11 +17,13 @@ from mnstudy.cohort.simulate.people import (
     SimulatedSites,
     draw_patients,
     draw_sites,
+    in_situation,
     lay_out_visits,
 )
 from mnstudy.cohort.simulate.scores import SimulatedStudy
-from mnstudy.cohort.simulate.situation import Situation, situation_of
+from mnstudy.cohort.simulate.situation import SCALE, Situation, situation_of
 from mnstudy.cohort.simulate.truth import (
+    Floats,
     check_given,
     effects_of_types,
     resolve_types,
@@ -63,18 +65,29 @@ def simulate(
         acne scars, all needled. ``parallel``: acne scars, needling or nothing at random.
         ``split_body``: acne scars, needling on both sides, PRP added on one at random.
     situation : mapping, optional
-        What breaks verdicts: ``spreads`` (a mapping of arms to factors on their standard
+        What breaks verdicts. Scores: ``spreads`` (a mapping of arms to factors on their standard
         deviations), ``skewness``, ``autocorrelation`` of the visits of a site, ``slopes_differ``
-        (points a session, SD between patients), ``lesions`` a side, ``lesions_differ`` (points, SD
-        of the effect between lesions), ``rater_error`` (points, SD), ``step`` of the scores (25 for
-        quartiles), ``needled_share`` of a parallel study, ``regular_visits`` (true: all four weeks
-        apart, the whole course seen, its end the final week), ``lost`` (chance of each visit that
-        the patient has left by then) and ``lost_by`` (chance, seen or unseen: by the score of the
-        visit before, or of that missed); ``natural_course`` (points that all gain untreated),
-        ``carry_over`` to the other side of a split body (share), ``unrecorded`` (points by which
-        the needled of a registry would do better anyway). The truth stays that of the treatment
-        itself, and but for the last three so does the difference of two arms; where shares beyond a
-        threshold change, ``weeks-to-results`` has no truth.
+        (points a session, SD between patients), ``rater_error`` (points, SD), ``step`` (25 for
+        quartiles), ``ceiling`` and ``floor`` (cut there, the mean of an arm at the end of regular
+        visits kept). Layout: ``lesions`` a side, ``lesions_differ`` (points, SD of the effect
+        between lesions), ``needled_share`` of a parallel study, its ``clinics`` and
+        ``clinics_differ`` (points, SD of their levels), ``confounded`` (log odds of being treated
+        that each grade of severity adds in a registry), ``regular_visits`` (true: all four weeks
+        apart, the whole course seen, its end the final week). Losses: ``lost`` (chance of each
+        visit that the patient has left by then) and ``lost_by`` (chance, seen or unseen: by the
+        score of the visit before, or of that missed). What moves what is seen away from the truth:
+        ``stop_when_good`` (points at which a patient ends her course), ``selected`` (share of those
+        read at first who were taken, of a single arm or registry), with ``reliability`` and
+        ``selection_recorded`` (true: the study declares both), ``natural_course`` (points that all
+        gain untreated), ``carry_over`` to the other side of a split body (share),
+        ``unrecorded`` (points by which the needled of a registry would do better
+        anyway).
+
+        The truth stays that of the treatment itself, and but for the last group so does the
+        difference of two arms. A claim whose effect is moved by no known number has no truth:
+        ``weeks-to-results`` where shares beyond a threshold change; with a
+        ceiling or floor those about types, severity, phototypes and sessions; with
+        ``stop_when_good`` those about depth, texture and tone at the end of the course.
     rng : int or numpy Generator, optional
         Seed or generator; the same seed gives the same bytes. None takes a fresh seed, which
         ``provenance.source`` records.
@@ -132,7 +145,7 @@ def _draw(
 ) -> tuple[SimulatedStudy, list[np.random.Generator]]:
     """Draw people and visits, and return them with a stream of random numbers for each measure."""
     check_given(given, design.has, design.name)
-    cells = usual(design.name, regular=situation.regular_visits)
+    cells = usual(design.name, regular=situation.regular_visits, confounded=situation.confounded)
     weights = cells.needled.sum(axis=1)
     by_type = resolve_types(given, weights)
     effects = {k: t.effect for k, t in truths().items() if t.effect is not None}
@@ -144,6 +157,7 @@ def _draw(
     people, *streams = (np.random.default_rng(s) for s in seeds)
     patients = draw_patients(n, design, cells, people)
     sites = draw_sites(patients, design, cells, situation, people)
+    patients = in_situation(patients, situation, people)
     drawn = SimulatedStudy(
         design=design,
         usual=cells,
@@ -159,9 +173,7 @@ def _draw(
 
 def _study(drawn: SimulatedStudy, asked: Mapping[str, Any], seed: Any) -> Study:
     design, n = drawn.design, len(drawn.patients.type)
-    truth = truth_table(drawn.effects, design.has)
-    if drawn.situation.moves_shares:
-        truth.pop("weeks-to-results", None)
+    untold, told = drawn.situation.untold, truth_table(drawn.effects, design.has)
     more = f", situation={asked!r}" if asked else ""
     how = f"rng={seed}" if isinstance(seed, int | np.integer) else "a generator passed in"
     return Study(
@@ -178,14 +190,19 @@ def _study(drawn: SimulatedStudy, asked: Mapping[str, Any], seed: Any) -> Study:
             final_week=design.final_week,
             window_weeks=design.window_weeks,
         ),
+        selection=drawn.situation.selection,
         limits=(Limit(scope="all", says=INVENTED),),
-        truth=truth,
+        truth={claim: entry for claim, entry in told.items() if claim not in untold},
     )
 
 
 def table(drawn: SimulatedStudy, streams: list[np.random.Generator]) -> pd.DataFrame:
     """Put the columns together in the order of the contract."""
-    values = {**_who_and_what(drawn, streams[0]), **_when(drawn), **_outcomes(drawn, streams)}
+    score = scores.improvement(drawn, streams[3])
+    if (enough := drawn.situation.stop_when_good) is not None:
+        drawn, score = scores.stop_when_good(drawn, score, enough)
+    values = {**_who_and_what(drawn, streams[0]), **_when(drawn)}
+    values |= _outcomes(drawn, score, streams)
     by_name = {
         name: _typed(values[name], spec.kind, spec.levels)
         for name, spec in columns().items()
@@ -217,8 +234,8 @@ def _who_and_what(drawn: SimulatedStudy, rng: np.random.Generator) -> dict[str, 
         "device": _device(drawn, rng)[site],
         "session_interval_weeks": people.interval[who].astype(float),
     }
-    if "clinics" in drawn.design.has:
-        cells["clinic_id"] = np.array([f"C{i}" for i in range(1, 7)])[people.clinic[who]]
+    if "clinics" in drawn.design.has or drawn.situation.clinics:
+        cells["clinic_id"] = np.array([f"C{i + 1}" for i in people.clinic])[who]
     return cells
 
 
@@ -256,11 +273,13 @@ def _when(drawn: SimulatedStudy) -> dict[str, Any]:
     return cells
 
 
-def _outcomes(drawn: SimulatedStudy, streams: list[np.random.Generator]) -> dict[str, Any]:
+def _outcomes(
+    drawn: SimulatedStudy, score: Floats, streams: list[np.random.Generator]
+) -> dict[str, Any]:
     days, resolved, known = safety.redness(drawn, streams[1])
     events = safety.adverse_events(drawn, streams[2])
     cells = {
-        "improvement_score": scores.improvement(drawn, streams[3]),
+        "improvement_score": score,
         "scar_depth_um": scores.scar_depth(drawn, streams[4]),
         "texture_score": scores.rated(drawn, "smooths-texture", 4.2, streams[5]),
         "tone_score": scores.rated(drawn, "evens-tone", 5.0, streams[5]),
@@ -270,6 +289,10 @@ def _outcomes(drawn: SimulatedStudy, streams: list[np.random.Generator]) -> dict
         "erythema_resolved": (resolved, known),
         **{name: (happened, ~drawn.visits.baseline) for name, happened in events.items()},
     }
+    if drawn.patients.first is not None:
+        first = drawn.patients.first[drawn.sites.patient][drawn.visits.site]
+        cells["scale"] = np.full(len(score), SCALE)
+        cells["scale_score"] = (first * (1 - score / 100)).round(2)
     if "biopsies" in drawn.design.has:
         cells |= safety.tissue(drawn, streams[8])
     return cells
@@ -284,7 +307,7 @@ def _typed(values: Any, kind: str, levels: tuple[str, ...]) -> Any:
         return pd.arrays.BooleanArray(happened, ~known)
     if kind == "integer":
         return pd.array(values, dtype="Int64")
-    return pd.Series(values).astype("str") if kind == "id" else values
+    return pd.Series(values).astype("str") if kind in ("id", "text") else values
 
 
 def csv_text(data: pd.DataFrame) -> str:
