@@ -422,7 +422,7 @@ def test_an_empty_situation_is_the_usual_study():
         ("parallel", {"skewness": "much"}, "skewness must be a number from -20 to 20, not 'much'"),
         ("parallel", {"step": True}, "step must be a number"),
         ("split_body", {"needled_share": 0.3}, "has an effect in a parallel study only"),
-        ("parallel", {"carry_over": 0.3}, "an effect in a split_body study only"),
+        ("parallel", {"carry_over": 0.3}, "an effect in a split_body or crossover study only"),
         ("parallel", {"unrecorded": 5}, "unrecorded has an effect in a registry study only"),
         ("parallel", {"lost_by": "seen"}, "lost_by has no effect without lost"),
         ("parallel", {"lost": 0.1, "lost_by": "whim"}, "lost_by must be chance, seen, unseen"),
@@ -442,6 +442,8 @@ def test_an_empty_situation_is_the_usual_study():
         ("parallel", {"clinics": 2.5}, "clinics must be a whole number from 2 to 50"),
         ("parallel", {"clinics_differ": 2.5}, "clinics_differ has no effect without clinics"),
         ("split_body", {"confounded": 1}, "confounded has an effect in a registry study only"),
+        ("crossover", {"stop_when_good": 9}, "stop_when_good has an effect in a single_arm or"),
+        ("crossover", {"lost": 0.1, "lost_by": "seen"}, "lost_by tells two arms apart"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_all_at_once(design, situation, message):

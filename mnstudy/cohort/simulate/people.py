@@ -74,7 +74,7 @@ class Patients:
 class SimulatedSites:
     """One value a site: the index of its patient, its side, its arm (of ``ARMS``), its adjunct.
 
-    ``lesion`` is its number on the side.
+    ``lesion`` is its number on the side. In a crossover the sides are the periods.
     """
 
     patient: Ints
@@ -177,6 +177,8 @@ def draw_sites(
         even, order = situation.needled_share == 0.5, rng.permutation(n)
         needled = order % 2 == 0 if even else order < np.rint(situation.needled_share * n)
         arm = np.where(needled, 0, len(ARMS) - 1)
+    if "periods" in design.has:
+        arm = np.where(side == (rng.permutation(n) % 2)[patient], 0, len(ARMS) - 1)
     at_home = patients.at_home[patient] & (arm == 0)
     shallow = patients.shallow[patient] & (arm == 0)
     deep = np.where(shallow, patients.shallow_mm[patient], patients.deep_mm[patient])

@@ -34,6 +34,7 @@ from mnstudy.cohort.simulate.truth import Floats
 DRIFT = 4.0
 PER_MM = 0.5
 SD_CLINIC = 3.0
+PERIOD = 4.0
 WORTHWHILE = 10.0
 SATISFIED_UNTREATED = 0.2
 ACNE_TYPES = 4
@@ -77,6 +78,8 @@ def improvement(drawn: SimulatedStudy, rng: np.random.Generator) -> Floats:
     own = _own_level(drawn, rng)[drawn.sites.patient[site]]
     course = _treatment(drawn)[site] + _sessions(drawn) + _late_change(drawn)
     score = own + np.where(drawn.sites.untreated[site], 0.0, course) + noise
+    if "periods" in drawn.design.has:
+        score += PERIOD * (drawn.sites.side - 0.5)[site]
     if situation != USUAL:
         z = noise / drawn.design.sd_residual
         followed = situation.follow(z, site)
@@ -103,7 +106,10 @@ def _departure(
     treated = ~sites.untreated
     level = level + situation.lesions_differ * own_effect * treated + situation.natural_course
     level += situation.unrecorded * sites.needling
-    level += situation.carry_over * drawn.effects["topical-adjunct"] * (sites.adjunct == 0)
+    carried = drawn.effects["topical-adjunct"] * (sites.adjunct == 0)
+    if "periods" in drawn.design.has:
+        carried = drawn.by_type[people.type[sites.patient]] * (sites.side * sites.untreated)
+    level += situation.carry_over * carried
     if situation.clinics:
         at = situation.clinics_differ * rng.standard_normal(int(situation.clinics))
         level += at[people.clinic][sites.patient]
@@ -195,7 +201,8 @@ def _by_visit(
 def _lost(drawn: SimulatedStudy, z: Floats, rng: np.random.Generator) -> np.ndarray:
     """Tell which assessments come after their patient has left."""
     situation, sites, site = drawn.situation, drawn.sites, drawn.visits.site
-    patient, visit, n = sites.patient[site], visit_of(site), len(drawn.patients.type)
+    patient, n = sites.patient[site], len(drawn.patients.type)
+    visit = visit_of(patient if "periods" in drawn.design.has else site)
     last = int(visit.max()) + 1
     chance = rng.random((n, last))
     if situation.lost_by == "chance":

@@ -14,7 +14,6 @@ from mnstudy.cohort.simulate import safety, scores
 from mnstudy.cohort.simulate.design import ARMS, DESIGNS, SimulatedDesign, usual
 from mnstudy.cohort.simulate.people import (
     Ints,
-    SimulatedSites,
     draw_patients,
     draw_sites,
     in_situation,
@@ -59,11 +58,13 @@ def simulate(
         Claim id to the true effect in the claim's own unit, in place of the defaults. What
         follows from other effects is worked out again: ``reduces-scarring`` shifts the effects
         on all scar types, ``treats-...`` sets one type and so moves ``reduces-scarring``.
-    design : {"registry", "single_arm", "parallel", "split_body"}
+    design : {"registry", "single_arm", "parallel", "split_body", "crossover"}
         ``registry``: all scar types, treatments, depths and settings, six clinics, visits to a
         year; the treatment depends on scar type and severity, on nothing unseen. ``single_arm``:
         acne scars, all needled. ``parallel``: acne scars, needling or nothing at random.
         ``split_body``: acne scars, needling on both sides, PRP added on one at random.
+        ``crossover``: acne scars, needling in one of two periods and nothing in the other, in
+        either order at random; a wash-out is declared.
     situation : mapping, optional
         What breaks verdicts. Scores: ``spreads`` (a mapping of arms to factors on their standard
         deviations), ``skewness``, ``autocorrelation`` of the visits of a site, ``slopes_differ``
@@ -79,13 +80,13 @@ def simulate(
         ``stop_when_good`` (points at which a patient ends her course), ``selected`` (share of those
         read at first who were taken, of a single arm or registry), with ``reliability`` and
         ``selection_recorded`` (true: the study declares both), ``natural_course`` (points that all
-        gain untreated), ``carry_over`` to the other side of a split body (share),
-        ``unrecorded`` (points by which the needled of a registry would do better
+        gain untreated), ``carry_over`` to the other side of a split body or the next period of a
+        crossover (share), ``unrecorded`` (points by which the needled of a registry would do better
         anyway).
 
         The truth stays that of the treatment itself, and but for the last group so does the
         difference of two arms. A claim whose effect is moved by no known number has no truth:
-        ``weeks-to-results`` where shares beyond a threshold change; with a
+        ``weeks-to-results`` where shares beyond a threshold change, and in a crossover; with a
         ceiling or floor those about types, severity, phototypes and sessions; with
         ``stop_when_good`` those about depth, texture and tone at the end of the course.
     rng : int or numpy Generator, optional
@@ -173,7 +174,9 @@ def _draw(
 
 def _study(drawn: SimulatedStudy, asked: Mapping[str, Any], seed: Any) -> Study:
     design, n = drawn.design, len(drawn.patients.type)
-    untold, told = drawn.situation.untold, truth_table(drawn.effects, design.has)
+    untold, periods = drawn.situation.untold, "periods" in design.has
+    untold |= {"weeks-to-results"} if periods else set()  # periods move shares
+    told = truth_table(drawn.effects, design.has)
     more = f", situation={asked!r}" if asked else ""
     how = f"rng={seed}" if isinstance(seed, int | np.integer) else "a generator passed in"
     return Study(
@@ -193,6 +196,7 @@ def _study(drawn: SimulatedStudy, asked: Mapping[str, Any], seed: Any) -> Study:
         selection=drawn.situation.selection,
         limits=(Limit(scope="all", says=INVENTED),),
         truth={claim: entry for claim, entry in told.items() if claim not in untold},
+        carry_over=False if periods else None,  # a wash-out is declared
     )
 
 
@@ -221,7 +225,7 @@ def _who_and_what(drawn: SimulatedStudy, rng: np.random.Generator) -> dict[str, 
     depth = np.where(drawn.visits.baseline, 0.0, sites.depth[site])
     cells = {
         "patient_id": ids[who],
-        "site_id": _site_names(sites)[site],
+        "site_id": _site_names(drawn)[site],
         "scar_type": people.type[who],
         "needle_depth_mm": np.where(unknown[site] & ~drawn.visits.baseline, np.nan, depth),
         "sex": people.sex[who],
@@ -234,13 +238,21 @@ def _who_and_what(drawn: SimulatedStudy, rng: np.random.Generator) -> dict[str, 
         "device": _device(drawn, rng)[site],
         "session_interval_weeks": people.interval[who].astype(float),
     }
+    if "periods" in drawn.design.has:
+        started = np.zeros(n, dtype=int)
+        started[sites.patient[sites.needling & (sites.side == 0)]] = 1
+        cells["period"] = sites.side[site] + 1
+        cells["sequence"] = np.array(["untreated first", "needling first"])[started[who]]
     if "clinics" in drawn.design.has or drawn.situation.clinics:
         cells["clinic_id"] = np.array([f"C{i + 1}" for i in people.clinic])[who]
     return cells
 
 
-def _site_names(sites: SimulatedSites) -> np.ndarray:
-    side = np.array(["left", "right"])[sites.side]
+def _site_names(drawn: SimulatedStudy) -> np.ndarray:
+    sites = drawn.sites
+    # each period is a site of its own; a comma would need quotes in the sheet
+    names = ["first", "second"] if "periods" in drawn.design.has else ["left", "right"]
+    side = np.array(names)[sites.side]
     if not sites.lesion.any():
         return side
     return np.array([f"{s} {i + 1}" for s, i in zip(side, sites.lesion, strict=True)])

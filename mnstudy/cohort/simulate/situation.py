@@ -48,7 +48,7 @@ ONLY_IN = {
     ("parallel",): ("needled_share", "clinics", "clinics_differ"),
     ("registry",): ("unrecorded", "confounded"),
     ("parallel", "split_body"): ("ceiling", "floor"),
-    ("split_body",): ("carry_over",),
+    ("split_body", "crossover"): ("carry_over",),
     ("single_arm", "registry"): ("selected", "reliability", "selection_recorded"),
     ("single_arm", "parallel", "split_body", "registry"): ("stop_when_good",),
 }
@@ -134,7 +134,8 @@ class Situation:
     natural_course : float
         Points that everybody gains without treatment, beside the usual four.
     carry_over : float
-        Share of what the topical adds that reaches the other side of a split body too.
+        Share of what the topical adds that reaches the other side of a split body too, or of what
+        needling adds that lasts into the next period of a crossover.
     unrecorded : float
         Points by which patients who are needled would do better anyway, for a reason that the
         registry does not record.
@@ -261,7 +262,7 @@ def situation_of(given: Mapping[str, Any], design: SimulatedDesign) -> Situation
         for name, (other, remedy) in NEEDS.items()
         if name in given and not given.get(other)
     ]
-    if given.get("lost_by", "chance") != "chance" and design.name == "single_arm":
+    if given.get("lost_by", "chance") != "chance" and design.name in ("single_arm", "crossover"):
         has = f"a {design.name} study has one arm of patients"
         problems.append(f"lost_by tells two arms apart, {has}; leave it out")
     problems += _cut_problems(Situation(**{k: x for k, x in given.items() if not own[k]}), design)
