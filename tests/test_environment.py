@@ -20,7 +20,10 @@ def test_environment_yml_is_true_to_pyproject():
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     assert listed[-1] == {"pip": ["-e ."]}
     extras = PROJECT["optional-dependencies"]
-    wanted = [*PROJECT["dependencies"], *extras["notebooks"], *extras["io"]]
+    wanted = [
+        *PROJECT["dependencies"],
+        *(r for x in ("notebooks", "io", "cluster") for r in extras[x]),
+    ]
     wanted += [f"python{PROJECT['requires-python']}", "pip"]
     assert sorted(listed[:-1]) == sorted(plain(r) for r in wanted)
 
