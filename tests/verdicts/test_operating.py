@@ -1,10 +1,12 @@
 """How often simulated studies reach each verdict: by kind of study, kept, and the same anyhow."""
 
 import os
-import signal
+import shutil
 import subprocess
 import sys
+import time
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,6 +24,20 @@ def test_operating_characteristics_do_not_depend_on_n_jobs():
     two = mn.operating_characteristics(**ask, rng=4, n_jobs=2)
     pd.testing.assert_frame_equal(one.estimates, two.estimates)
     assert one.verdicts.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_without_n_jobs_the_context_decides(backend, monkeypatch):
+    """Of multiprocessing results come all at the end; workers of loky are fresh processes."""
+    ask, told = {**SPLIT, "n_patients": 8, "reps": 3}, []
+    alone = mn.operating_characteristics(**ask)
+    monkeypatch.setattr(operating, "BATCH", 1)
+    if backend == "loky":
+        monkeypatch.setattr(operating, "_verdicts", None)  # nothing can be drawn in this process
+    with joblib.parallel_config(backend, n_jobs=2):
+        found = mn.operating_characteristics(**ask, progress=lambda *step: told.append(step[1]))
+    pd.testing.assert_frame_equal(found.estimates, alone.estimates, check_exact=True)
+    assert told == [1, 2, 3]
 
 
 def test_operating_characteristics_know_the_truth_and_the_situation():
@@ -130,31 +146,76 @@ def test_what_was_kept_is_not_drawn_again(tmp_path, monkeypatch):
 
 RUN = """
 import sys
+from pathlib import Path
 import mnstudy as mn
+from mnstudy.fingerprints import write_whole
 from mnstudy.verdicts.operating import characteristics as operating
 operating.BATCH = 2
 found = mn.operating_characteristics(
-    "topical-adjunct", n_patients=8, reps=30, design="split_body", rng=4, keep=sys.argv[1]
+    "topical-adjunct", n_patients=8, reps=40, design="split_body", rng=4, keep=sys.argv[1], n_jobs=2
 )
-found.estimates.to_csv(sys.argv[2], index=False)
+write_whole(Path(sys.argv[2]), found.estimates.to_csv(index=False).encode())
 """
 
 
-def test_a_run_that_was_killed_goes_on_and_gives_the_same_bytes(tmp_path):
+def begun(folder, out):
+    """Begin a run in a group of its own, which its workers are in as well."""
+    command = [sys.executable, "-c", RUN, str(folder), str(out)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, **quiet, start_new_session=True)
+
+
+def ended(group, seconds):
+    """Tell whether nothing of a group is left, within some seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_run_killed_at_twenty_moments_goes_on_and_gives_the_same_bytes(tmp_path):
+    start = time.monotonic()
+    assert begun(tmp_path / "whole", tmp_path / "whole.csv").wait() == 0
+    takes = time.monotonic() - start
+    whole = (tmp_path / "whole.csv").read_bytes()
     kept, out = tmp_path / "kept", tmp_path / "out.csv"
-    command = [sys.executable, "-c", RUN, str(kept)]
-    for _ in range(3):
-        before = len(list(kept.glob("t*.csv"))) if kept.exists() else 0
-        run = subprocess.Popen([*command, str(out)])
-        while run.poll() is None and len(list(kept.glob("t*.csv"))) <= before:
-            run.poll()
-        os.kill(run.pid, signal.SIGKILL)
-        run.wait()
-        assert not out.exists()
-    subprocess.run([*command, str(out)], check=True)
-    subprocess.run([sys.executable, "-c", RUN, str(tmp_path / "new"), str(tmp_path / "b.csv")],
-                   check=True)  # fmt: skip
-    assert out.read_bytes() == (tmp_path / "b.csv").read_bytes()
+    killed, groups, moments = [], [], np.random.default_rng(20)
+    while len(killed) < 20:
+        run = begun(kept, out)
+        groups.append(run.pid)
+        try:
+            assert run.wait(timeout=moments.uniform(0, takes)) == 0
+        except subprocess.TimeoutExpired:
+            run.kill()  # the process that asked; its workers are left to themselves
+            run.wait()
+        if out.exists():  # it was there before the moment: begin anew
+            assert out.read_bytes() == whole
+            out.unlink()
+            shutil.rmtree(kept)
+        else:
+            killed.append(len(list(kept.glob("t*.csv"))) if kept.exists() else 0)
+    assert all(ended(group, 10) for group in groups)
+    assert any(0 < n < 20 for n in killed)
+    assert begun(kept, out).wait() == 0
+    assert out.read_bytes() == whole
+    files = {path.name: path.read_bytes() for path in kept.glob("t*.csv")}
+    assert files == {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
+
+
+def test_half_a_file_is_never_taken_for_what_was_kept(tmp_path):
+    ask = {**SPLIT, "n_patients": 8, "reps": 3, "keep": tmp_path}
+    plain = mn.operating_characteristics(**ask)
+    (file,) = tmp_path.iterdir()
+    aside = tmp_path / f".{file.name}.0123abcd"
+    aside.write_bytes(file.read_bytes()[:40])
+    file.unlink()
+    again = mn.operating_characteristics(**ask)
+    pd.testing.assert_frame_equal(again.estimates, plain.estimates, check_exact=True)
+    assert sorted(tmp_path.iterdir()) == [aside, file]
 
 
 @pytest.mark.parametrize(

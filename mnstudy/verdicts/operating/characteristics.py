@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from numbers import Real
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -120,7 +125,7 @@ def operating_characteristics(
     design: str | Sequence[str] = "registry",
     situation: Mapping[str, Any] | None = None,
     rng: int = 0,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
     keep: str | Path | None = None,
     progress: Progress | None = None,
 ) -> OperatingCharacteristics:
@@ -140,12 +145,15 @@ def operating_characteristics(
         What breaks verdicts (spreads, skewness, losses and others), see ``mnstudy.simulate``; or
         names to such mappings, each a kind of study.
     rng : int
-        Seed; study i always gets the same random numbers, whatever its kind, ``n_jobs`` or order.
-    n_jobs : int
-        Processes; runs on an existing cluster where a joblib backend is set.
+        Seed; study i always gets the same random numbers, whatever its kind, ``n_jobs``, backend
+        or order.
+    n_jobs : int, optional
+        Processes, -1 for one a core. Without it ``joblib.parallel_config`` decides, else it is one;
+        under ``joblib.parallel_config(backend="dask")`` all workers of the cluster are used.
     keep : str or Path, optional
         Folder where batches of 50 studies are kept as they end, so that a run that was ended goes
-        on from there; a change of code or of anything asked starts anew.
+        on from there; a change of code or of anything asked starts anew. On a cluster: one that all
+        its machines see, by an absolute path.
     progress : callable, optional
         Called with a stage, the studies done and all studies.
 
@@ -160,6 +168,8 @@ def operating_characteristics(
     ValueError
         ``reps`` or ``n_patients`` below 1, an unknown claim or word in ``truth``, an unknown option
         in ``situation``, or a claim that the design cannot show.
+    RuntimeError
+        A worker has another version of the code, of Python or of what computes the numbers.
 
     Examples
     --------
@@ -175,12 +185,11 @@ def operating_characteristics(
     >>> both.table[["n_patients", "effect", "holds"]].values.tolist()
     [[10, 0.0, 'false'], [10, 5.0, 'true'], [20, 0.0, 'false'], [20, 5.0, 'true']]
     """
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     kinds = list(_kinds(claim, n_patients, design, truth, situation))
     if reps < 1 or min(kind.n_patients for kind in kinds) < 1:
         raise ValueError("reps and n_patients must be 1 or more")
-    seeds = np.random.SeedSequence(rng).spawn(reps)
     alike: dict[str, list[int]] = {}  # kinds that put other claims to the same studies
     for k, kind in enumerate(kinds):
         alike.setdefault(fingerprint(replace(kind, claim="", word="")), []).append(k)
@@ -188,10 +197,8 @@ def operating_characteristics(
     folder = None if keep is None else Path(keep)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    found = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_batch)([kinds[k] for k in ks], seeds[i : i + BATCH], (rng, i), folder)
-        for ks, i in starts
-    )
+    asked = (([kinds[k] for k in ks], (rng, i, min(BATCH, reps - i))) for ks, i in starts)
+    found = _parallel(n_jobs)(delayed(_batch)(*one, folder, _code(one[0])) for one in asked)
     batches: dict[int, list[pd.DataFrame]] = {k: [] for k in range(len(kinds))}
     done = 0
     for (ks, _), several in zip(starts, found, strict=True):
@@ -270,16 +277,59 @@ def _effect_at(claim: str, word: str) -> float:
     return none if word == "null" else 2 * told.margin - none
 
 
+def _parallel(n_jobs: int | None) -> Any:
+    """Return joblib's runner: results one by one, or all at the end where a backend has no other.
+
+    A number given here would stand above that of the context, hence None for "as the context says".
+    """
+    from joblib import Parallel
+
+    try:
+        return Parallel(n_jobs=n_jobs, return_as="generator")
+    except ValueError:
+        return Parallel(n_jobs=n_jobs)
+
+
+def _code(kinds: Sequence[_Kind]) -> str:
+    """Return the fingerprint of what computes these kinds, in the process that calls this."""
+    return fingerprint(code_fingerprint(), [claim_of(kind.claim) for kind in kinds])
+
+
+@cache
+def _end_with_parent() -> None:
+    """End a worker of joblib's loky within a second of the process that began it.
+
+    Left alone it would wait five minutes for work. loky's workers are known by their parent having
+    no sentinel; others see to their end themselves.
+    """
+    parent = multiprocessing.parent_process()
+
+    def watch(pid: int | None) -> None:
+        while os.getppid() == pid:
+            time.sleep(1)
+        os._exit(1)
+
+    if parent and parent.sentinel is None:
+        Thread(target=watch, args=(parent.pid,), daemon=True).start()
+
+
 def _batch(
-    kinds: Sequence[_Kind],
-    seeds: Sequence[np.random.SeedSequence],
-    place: tuple[int, int],
-    folder: Path | None,
+    kinds: Sequence[_Kind], place: tuple[int, int, int], folder: Path | None, code: str
 ) -> list[pd.DataFrame]:
     """Return the verdicts on some studies, a table for each kind; kept ones from their folder."""
-    paths = [folder and _path(folder, kind, place, len(seeds)) for kind in kinds]
+    _end_with_parent()
+    if _code(kinds) != code:
+        raise RuntimeError(
+            "a worker has another version of mnstudy, of Python or of what computes the numbers "
+            "than the process that asked it: install the same requirements.lock on all machines "
+            "and start the workers again"
+        )
+    paths = [folder and _path(folder, kind, place) for kind in kinds]
     left = [kind for kind, path in zip(kinds, paths, strict=True) if not (path and path.exists())]
-    drawn = [_verdicts(left, seed) for seed in seeds if left]
+    rng, first, n = place
+    numbers = range(first, first + n) if left else ()
+    # child i of SeedSequence(rng).spawn, made where it is used
+    drawn = [_verdicts(left, np.random.SeedSequence(rng, spawn_key=(i,))) for i in numbers]
     fresh = {
         kind.claim: pd.DataFrame([row[k] for row in drawn], columns=FOUND)
         for k, kind in enumerate(left)
@@ -293,9 +343,9 @@ def _batch(
     ]
 
 
-def _path(folder: Path, kind: _Kind, place: tuple[int, int], n: int) -> Path:
+def _path(folder: Path, kind: _Kind, place: tuple[int, int, int]) -> Path:
     """Return the file of a batch: its name holds all that it depends on."""
-    key = fingerprint(code_fingerprint(), claim_of(kind.claim), kind, place, n)
+    key = fingerprint(_code([kind]), kind, place)
     return folder / f"{kind.claim}-{key[:24]}.csv"
 
 
