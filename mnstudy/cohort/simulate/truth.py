@@ -140,9 +140,10 @@ def resolve_types(given: Mapping[str, float], weights: Floats) -> Floats:
         effects[group] += given[claim] - _mean(effects, weights * group)
         free &= ~group
     if "reduces-scarring" in given:
-        gap = given["reduces-scarring"] - weights @ effects
-        if free.any():
-            effects[free] += gap / weights[free].sum()
+        scars = weights * _is_of("reduces-scarring")
+        gap = given["reduces-scarring"] - _mean(effects, scars)
+        if scars[free].any():
+            effects[free] += gap * scars.sum() / scars[free].sum()
         elif abs(gap) > 1e-9:
             raise ValueError("reduces-scarring contradicts the effects set for the scar types")
     return effects
@@ -152,7 +153,7 @@ def effects_of_types(effects: Floats, weights: Floats) -> dict[str, float]:
     """Return the claims that follow from the effects on the scar types."""
     groups = {claim: weights * _is_of(claim) for claim in _treats()}
     follow = {claim: _mean(effects, group) for claim, group in groups.items() if group.any()}
-    follow["reduces-scarring"] = float(weights @ effects)
+    follow["reduces-scarring"] = _mean(effects, weights * _is_of("reduces-scarring"))
     follow["scar-type-matters"] = _spread(effects, weights)
     return follow
 

@@ -175,7 +175,8 @@ def _moments(x: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _mean(x: Floats, level: float) -> Limits:
     n, mean, variance = _moments(x)
-    half = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(variance / n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(variance / n)
     return mean, mean - half, mean + half
 
 
@@ -183,9 +184,10 @@ def _welch(
     treated: tuple[Floats, Floats, Floats], other: tuple[Floats, Floats, Floats], level: float
 ) -> Limits:
     (n1, mean1, v1), (n0, mean0, v0) = treated, other
-    a, b = v1 / n1, v0 / n0
-    df = (a + b) ** 2 / (a**2 / (n1 - 1) + b**2 / (n0 - 1))
-    half = stats.t.ppf((1 + level) / 2, df) * np.sqrt(a + b)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        a, b = v1 / n1, v0 / n0
+        df = (a + b) ** 2 / (a**2 / (n1 - 1) + b**2 / (n0 - 1))
+        half = stats.t.ppf((1 + level) / 2, df) * np.sqrt(a + b)
     return mean1 - mean0, mean1 - mean0 - half, mean1 - mean0 + half
 
 
@@ -231,6 +233,7 @@ def cohort_of(
                 "improvement_score": np.nan,
                 outcome: end_cells,
                 "start": start_cells,
+                **_period(study, k, len(x)),
             }
         )
     after = pd.concat(map(pd.DataFrame, parts), ignore_index=True)
@@ -244,13 +247,23 @@ def cohort_of(
     return Cohort(data=data, study=study, provenance=provenance)
 
 
+def _period(study: Study, arm: int, n: int) -> dict[str, Any]:
+    """Return when each patient of a crossover has an arm: half of them in either order."""
+    if study.design != "crossover":
+        return {}
+    treated_first = np.arange(n) % 2 == 0
+    return {
+        "sequence": np.where(treated_first, "AB", "BA"),
+        "period": np.where(treated_first == (arm == 0), 1, 2),
+    }
+
+
 def _typed(cells: pd.Series, spec: ColumnSpec) -> Any:
     """Return cells as the type of their column."""
     if spec.kind in ("category", "ordered"):
         return pd.Categorical(cells, categories=list(spec.levels), ordered=spec.kind == "ordered")
-    return cells.astype(
-        {"integer": "Int64", "boolean": "boolean", "id": "str"}.get(spec.kind, float)
-    )
+    kinds = {"integer": "Int64", "boolean": "boolean", "number": "float64"}
+    return cells.astype(kinds.get(spec.kind, "str"))
 
 
 def _outcome(claim: Claim) -> str:

@@ -65,8 +65,9 @@ class ClaimPower:
         One row a number of patients: ``claim``, ``n_patients``, the share of each verdict,
         ``beyond_margin``, ``contradicted``, each with its 95 percent limits (`` low``, `` high``),
         and ``width``, the median width of the intervals.
-    same, checked : int
-        Of so many studies put through the whole analysis at ``n``, how many had the same verdict.
+    same, confirmed, checked : int
+        Of so many studies put through the whole analysis at ``n``, how many had the same verdict,
+        and how many an interval beyond the margin.
     pilot : str
         What a pilot study allows, in words; empty without one.
     """
@@ -83,6 +84,7 @@ class ClaimPower:
     n_best: int | None
     curve: pd.DataFrame
     same: int
+    confirmed: int
     checked: int
     pilot: str = ""
 
@@ -140,7 +142,8 @@ class Power:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a claim, nothing rounded."""
-        names = ("n", "n_80", "n_90", "n_alone", "n_best", "margin", "level", "same", "checked")
+        names = ("n", "n_80", "n_90", "n_alone", "n_best", "margin", "level", "same", "confirmed",
+                 "checked")  # fmt: skip
         return pd.DataFrame(
             [
                 {"claim": found.claim.id, "effect": found.planned.effect, "sd": found.planned.sd}
@@ -225,7 +228,7 @@ def power(
     if not isinstance(study, Study):
         path = Path(study)
         study = read_study(path / "study.toml" if path.is_dir() else path)
-    claims = _claims(study)
+    claims = _claims(study, piloted=pilot is not None)
     assumed = study.power
     assert assumed is not None
     members = study.plan.family_ids
@@ -243,7 +246,7 @@ def power(
     return Power(claims=tuple(found), target=target, most=assumed.most, runs=runs, seed=rng)
 
 
-def _claims(study: Study) -> list[Claim]:
+def _claims(study: Study, *, piloted: bool) -> list[Claim]:
     """Return the primary claims; refuse a study file that leaves something out."""
     known, assumed = with_own(check_study(study)), study.power
     problems = []
@@ -254,7 +257,7 @@ def _claims(study: Study) -> list[Claim]:
         problems.append(Problem(column="plan.primary", rule="at least one claim", remedy=remedy))
     claims = [known[i] for i in study.plan.primary]
     if assumed is not None:
-        problems += [p for c in claims for p in _missing(c, study, assumed)]
+        problems += [p for c in claims for p in _missing(c, study, assumed, piloted)]
         tables = {"effects": assumed.effects, "spreads": assumed.spreads, "rates": assumed.rates}
         remedy = "leave it out, or name it in primary"
         problems += [
@@ -288,7 +291,9 @@ def kind_of(claim: Claim, study: Study) -> str:
     return "one" if kind == "level" else kind
 
 
-def _missing(claim: Claim, study: Study, assumed: PowerAssumptions) -> Iterator[Problem]:
+def _missing(
+    claim: Claim, study: Study, assumed: PowerAssumptions, piloted: bool
+) -> Iterator[Problem]:
     """List what has to be said of a claim and is not, and an effect that cannot be shown."""
     kind = kind_of(claim, study)
     if not kind:
@@ -302,14 +307,14 @@ def _missing(claim: Claim, study: Study, assumed: PowerAssumptions) -> Iterator[
         yield Problem(column=f"power.effects.{claim.id}", rule="a number", remedy=remedy)
     else:
         yield from _too_small(claim, study, assumed)
-    if kind not in SHARES and claim.id not in assumed.spreads:
+    if kind not in SHARES and claim.id not in assumed.spreads and not piloted:
         what = "between the visits of a patient" if kind == "slope" else "between patients"
         remedy = f"write the standard deviation {what}, or [lowest, highest]"
         yield Problem(column=f"power.spreads.{claim.id}", rule="a number", remedy=remedy)
     if kind == "shares" and claim.id not in assumed.rates:
         remedy = "write the percentage of the reference arm with the event"
         yield Problem(column=f"power.rates.{claim.id}", rule="a number", remedy=remedy)
-    if kind == "pairs" and assumed.correlation is None:
+    if kind == "pairs" and assumed.correlation is None and not piloted:
         remedy = "write how alike the two sides of a patient are: 0 to 0.99, or [lowest, highest]"
         yield Problem(column="power.correlation", rule="a number", remedy=remedy)
 
@@ -374,7 +379,7 @@ class _Search:
         n = self.smallest(planned, self.level, self.target)
         best = self._planned(widest=False)
         n_80, n_90 = (self.smallest(planned, self.level, t) for t in (0.8, 0.9))
-        same, checked = self.checked(planned, n or self.assumed.most)
+        same, confirmed, checked = self.checked(planned, n or self.assumed.most)
         comparison = self.finding.comparison
         return ClaimPower(
             claim=self.claim, planned=planned, margin=self.margin, level=self.level,
@@ -383,8 +388,8 @@ class _Search:
             n_alone=n if self.level == self.alone
             else self.smallest(planned, self.alone, self.target),
             n_best=n if best == planned else self.smallest(best, self.level, self.target),
-            curve=self.curve(planned, n, n_90), same=same, checked=checked,
-            pilot=self.spread[1],
+            curve=self.curve(planned, n, n_90), same=same, confirmed=confirmed,
+            checked=checked, pilot=self.spread[1],
         )  # fmt: skip
 
     @property
@@ -472,7 +477,7 @@ class _Search:
                             unit=self.claim.unit, how=how)  # fmt: skip
         found = judge(estimate, rule=self.claim.rule, margin=self.margin,
                       comparison=self.finding.comparison, null=self.finding.null)  # fmt: skip
-        return found.word, found.word == "supported" or found.lacking == ("cause",)
+        return found.word, _beyond(found.word, found.lacking)
 
     def shares(self, planned: PlannedStudy, n: int, level: float) -> pd.Series:
         """Return the share of each verdict among simulated studies of a size."""
@@ -528,17 +533,26 @@ class _Search:
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def checked(self, planned: PlannedStudy, n: int) -> tuple[int, int]:
-        """Count the studies of a size that have the same verdict by the whole analysis."""
+    def checked(self, planned: PlannedStudy, n: int) -> tuple[int, int, int]:
+        """Put studies of a size through the whole analysis; return how many have the same verdict.
+
+        Also how many of them have an interval beyond the margin by it, and how many they are.
+        """
         runs = min(CHECKED, self.runs)
         drawn = planned.draw(n, self.runs, self.seed)
         limits = planned.limits(drawn, self.level)
-        same = sum(
-            self.analysed(planned, drawn, run).verdict
-            == self.judged((limits[0][run], limits[1][run], limits[2][run]), self.level)[0]
-            for run in range(runs)
-        )
-        return same, runs
+        same = confirmed = 0
+        for run in range(runs):
+            found = self.analysed(planned, drawn, run)
+            value, low, high = (float(end[run]) for end in limits)
+            same += found.verdict == self.judged((value, low, high), self.level)[0]
+            confirmed += _beyond(found.verdict, found.lacking)
+        return same, confirmed, runs
+
+
+def _beyond(word: str, lacking: tuple[str, ...]) -> bool:
+    """Tell whether the interval lay beyond the margin: supported, or all but for the cause."""
+    return word == "supported" or lacking == ("cause",)
 
 
 def _said(found: ClaimPower, whole: Power) -> dict[str, Any]:
@@ -599,7 +613,10 @@ def _lines(found: ClaimPower, whole: Power) -> Iterator[str]:
         yield "  " + sentence(note("power_capped", cap=found.cap))
     if found.pilot:
         yield f"  {found.pilot}"
-    yield f"  same verdict by the whole analysis: {found.same} of {found.checked} such studies"
+    yield (
+        f"  by the whole analysis {found.confirmed} of {found.checked} such studies lie beyond the "
+        f"margin; {found.same} have the same verdict"
+    )
     if found.n:
         yield "  " + sentence(note("power_methods", **_said(found, whole)))
 
