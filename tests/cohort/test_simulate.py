@@ -16,6 +16,7 @@ from mnstudy.cohort.simulate.simulate import csv_text, simulate
 from mnstudy.cohort.simulate.truth import Truth, truths
 from mnstudy.cohort.table import OUTCOMES, assessed_at, is_baseline
 from mnstudy.cohort.weeks import LAST
+from mnstudy.verdicts.claims.registry import claim as claim_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ["patient_id", "site_id"]
@@ -376,11 +377,12 @@ def _estimate(claim, cohort, final):
     alone = needling & final["adjunct"].eq("none")
     untreated = final["treatment"].eq("untreated")
     acne = final["scar_type"].astype(str).str.startswith("acne_")
+    scars = ~final["scar_type"].isin(claim_of("reduces-scarring").params["exclude_scar_types"])
     deep = final["needle_depth_mm"] > 0.3
     measured = needling & final["needle_depth_mm"].notna()
     patients = data[data["treatment"].eq("needling")].groupby("patient_id")
     recipes = {
-        "reduces-scarring": lambda: _between(final, alone | untreated, alone),
+        "reduces-scarring": lambda: _between(final, (alone | untreated) & scars, alone),
         "treats-acne-scars": lambda: _between(final, (alone | untreated) & acne, alone),
         "scar-type-matters": lambda: _spread(final[alone]),
         "more-sessions": lambda: _within_sessions(data),

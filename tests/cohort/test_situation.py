@@ -381,7 +381,8 @@ def test_confounded_by_severity_that_is_recorded():
     def gap(cohort, *, adjusted):
         data = assessed_at(cohort.data, OUTCOMES, LAST).dropna(subset="improvement_score")
         alone = data["treatment"].eq("needling") & data["adjunct"].eq("none")
-        data = data[alone | data["treatment"].eq("untreated")]
+        scars = ~data["scar_type"].isin(mn.claim("reduces-scarring").params["exclude_scar_types"])
+        data = data[(alone | data["treatment"].eq("untreated")) & scars]
         arm = data["treatment"].eq("needling").to_numpy(float)
         dummies = pd.get_dummies(data["scar_type"].astype(str), dtype=float).to_numpy()
         columns = [arm, dummies]
