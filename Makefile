@@ -8,7 +8,7 @@ PYTEST := LOKY_MAX_CPU_COUNT=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
   $(BIN)/python -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help report test slow e2e check format lint types layers house notebooks notebooks-check lab bench lock data dist witness clean
+.PHONY: help report test slow e2e check format lint types layers house notebooks notebooks-check certify certify-short lab bench lock data dist witness clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,13 @@ notebooks-check: $(READY)
 
 notebooks: $(READY)  ## run the notebooks again and keep their outputs
 	@$(BIN)/python tools/run_notebooks.py
+
+certify: $(READY)  ## simulate again how often verdicts are wrong: data/certificate (about an hour)
+	@$(BIN)/python tools/certify.py
+	@$(BIN)/python tools/make_manifest.py
+
+certify-short: $(READY)  ## the same in short (about 2 min): fails where a promise is broken
+	@$(BIN)/python tools/certify.py --short
 
 lab: $(READY)  ## open JupyterLab in this environment
 	@$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -1,4 +1,4 @@
-"""Write data/certificate.csv: how often simulated studies are wrong; ``make certify``.
+"""Write data/certificate/: how often simulated studies are wrong; ``make certify``.
 
 ``--short`` draws the short form, writes nothing and fails where a promise is broken. Batches are
 kept in the cache folder of this user as they end: killed, a run goes on where it was.
@@ -27,6 +27,7 @@ def main() -> int:
     keep = None if arguments.short else user_cache_path("mnstudy") / "certificate"
     found = certify(short=arguments.short, n_jobs=arguments.jobs, keep=keep, progress=Progress())
     if not arguments.short:
+        (DATA / FILE).parent.mkdir(exist_ok=True)
         found.write(DATA / FILE)
     columns = ["claim", "design", "n_patients", "situation", "truth", "false_support"]
     print(f"{len(found.table)} kinds of study, {found.about['studies']:,} studies")

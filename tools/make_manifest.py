@@ -24,7 +24,15 @@ TABLES_ONLY = {
         "main": "contrasts.csv",
         "source": "Read in the abstracts, tables and pages of 309 publications; no patient rows.",
         "licence": "Facts read in publications, free to use; cite the publications (doi, pmid).",
-    }
+    },
+    "certificate": {
+        "title": "SYNTHETIC certificate: how often simulated studies are wrong",
+        "synthetic": True,
+        "kind": "tables",
+        "main": "certificate.csv",
+        "source": "Simulated by make certify; size, time, seed and code in certificate.json.",
+        "licence": "MIT",
+    },
 }
 HEAD = "# Written by tools/make_manifest.py; do not edit by hand.\n"
 

@@ -13,6 +13,7 @@ from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.figures.plot import plot
 from mnstudy.reporting.figures.specification import curve_data, is_a_curve
+from mnstudy.reporting.page.certificate import CERTIFICATE, shipped_charts
 from mnstudy.reporting.page.scorecard import scorecard
 from mnstudy.reporting.page.sections import PageFigure, curve_key
 from mnstudy.reporting.run.origin import finding_basis
@@ -98,6 +99,8 @@ def _wanted(sources: Sequence[EvidenceSource]) -> Iterator[tuple[Key, Shown]]:
                 yield (source.key, curve_key(curve.finding.claim.id)), curve
         for chart in _charts(source):
             yield (source.key, chart.key), chart
+    for chart in shipped_charts():
+        yield (CERTIFICATE, chart.key), chart
 
 
 def is_drawn(finding: Finding) -> bool:

@@ -16,6 +16,7 @@ from mnstudy.cohort.schema.problems import fail
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
 from mnstudy.reporting.notebooks.shipped import begin_notebooks
+from mnstudy.reporting.page.certificate import shipped_charts
 from mnstudy.reporting.page.checklists import checklist_frame
 from mnstudy.reporting.page.downloads import downloads
 from mnstudy.reporting.page.page import render
@@ -185,6 +186,8 @@ def write_report(
         write_tables(folder / "tables" / source.key, source.tables)
     write_trials(sources, folder)
     write_csv(checklist_frame(sources), folder / "checklist.csv")
+    for chart in shipped_charts():
+        write_csv(chart.certificate.table, folder / "certificate.csv")
     progress("tables and page", 2, 3)
     html = render(
         sources,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +16,29 @@ from mnstudy.reporting.figures.chart import Chart, Panel, Plan, Rows, numbers, s
 from mnstudy.reporting.figures.style import Look
 from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.finding.finding import Finding
-from mnstudy.verdicts.operating.certificate import COVERED, PROMISED, Certificate
+from mnstudy.verdicts.operating.certificate import COVERED, PROMISED, Certificate, certificate
 
-KIND = ["claim", "design", "n_patients"]
+CERTIFICATE = "simulated_studies"  # folder of its figure
+KIND = ["claim", "design"]
 MOST, LEAST = 8.0, 85.0  # percent: ends of the two axes; what lies beyond is written at the end
-SHIFT = 0.032  # inches between the two marks of a row
-FALSE_WORDS = "said to hold though it does not (percent of studies)"
-COVERAGE_WORDS = "intervals that hold the truth (percent)"
+SHIFT = 0.036  # inches between the two marks of a row
+FALSE_WORDS = "wrongly in favour (percent)"
+COVERAGE_WORDS = "truth inside the interval (percent)"
 TRUTHS = {"null": "no effect", "margin": "an effect just at the margin"}
 PROMISE = f"promised: at most {100 * PROMISED:g} percent, and {100 * COVERED:g} percent"
+
+
+def shipped_charts() -> Iterator[CertificatePlot]:
+    """Give the figure of the shipped certificate; none where other data are used without one."""
+    with suppress(FileNotFoundError):
+        yield CertificatePlot(certificate=certificate())
+
+
+def said_beside(finding: Finding, design: str) -> str:
+    """Say how often studies like this give its verdict, see ``beside``; empty where not known."""
+    with suppress(FileNotFoundError):
+        return beside(certificate(), finding, design)
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,9 +56,10 @@ class CertificatePlot(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         about, shown = self.certificate.about, self.data()
+        each = " to ".join(f"{n:,}" for n in sorted({shown["reps"].min(), shown["reps"].max()}))
         return (
             f"How often simulated studies of known truth are wrong: {about['studies']:,} studies, "
-            f"{len(shown):,} kinds, {shown['reps'].min():,} to {shown['reps'].max():,} of each, "
+            f"{len(shown):,} kinds, {each} of each, "
             f"seed {about['seed']}. Said to hold: anything in favour where there is no effect, an "
             "interval beyond the margin where the effect is just there. Lines are exact "
             "(Clopper-Pearson) 99.8 % limits. Grey: nothing is promised, for the reason given."
@@ -75,7 +91,7 @@ class CertificatePlot(Chart):
                  shown.groupby([*KIND, "apart"], sort=False)]  # fmt: skip
         kinds.sort(key=lambda kind: kind[0][-1] != "")
         room = (0.34 if look.wide else 0.5) * look.width
-        rows = Rows(list(_labels(kinds)), look, room=room, least=0.17)
+        rows = Rows(list(_labels(kinds)), look, room=room, least=0.15, pad=0.02)
         panels = [
             Panel(draw=_Marks(kinds, rows, "false_support").draw, height=rows.height),
             Panel(draw=_Marks(kinds, rows, "coverage").draw, height=rows.height),
@@ -99,11 +115,11 @@ def _title(claim: str) -> str:
 
 
 def _labels(kinds: list[tuple[tuple[str, ...], pd.DataFrame]]) -> Iterator[tuple[str, bool]]:
-    for (claim, design, n, apart), own in kinds:
+    for (claim, design, apart), own in kinds:
         where = "any design" if own["any_design"].any() else f"{design.replace('_', ' ')}"
-        yield f"{_title(claim)} · {where}, {n} patients", True
-        for situation in own["situation"].unique():
-            yield f"{situation}{f' (no promise: {apart})' if apart else ''}", False
+        yield f"{_title(claim)} ({where}{f'; no promise: {apart}' if apart else ''})", True
+        for (situation, n), _ in own.groupby(["situation", "n_patients"], sort=False):
+            yield f"{n} patients, {situation}", False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +141,17 @@ class _Marks:
                    linewidth=look.pt(0.8), zorder=1)  # fmt: skip
         for _, own in self.kinds:
             next(at)  # the heading
-            for _, rows in own.groupby("situation", sort=False):
+            for _, rows in own.groupby(["situation", "n_patients"], sort=False):
                 middle = next(at)
                 for row in rows.to_dict("records"):
-                    self._mark(ax, look, middle, row)
+                    side = 0 if len(rows) == 1 else -1 if row["truth"] == "null" else 1
+                    self._mark(ax, look, middle + side * look.pt(SHIFT), row)
         numbers(ax, y=False)
         ax.set_xlabel(FALSE_WORDS if false else COVERAGE_WORDS)
 
-    def _mark(
-        self, ax: Axes, look: Look, middle: float, row: dict[str, float | str | bool]
-    ) -> None:
+    def _mark(self, ax: Axes, look: Look, y: float, row: dict[str, float | str | bool]) -> None:
         value, low, high = (100 * float(row[f"{self.name}{end}"]) for end in ("", " low", " high"))
         null = row["truth"] == "null"
-        y = middle + look.pt(-SHIFT if null else SHIFT)
         colour = look.groups[0] if row["promised"] else style.MUTED
         start, end = ax.get_xlim()
         if not start <= value <= end:

@@ -13,6 +13,7 @@ from mnstudy import formatting as fmt
 from mnstudy.disclosure import guarded_finding, shown_count, shown_size
 from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.page import sections
+from mnstudy.reporting.page.certificate import said_beside
 from mnstudy.reporting.page.methods import RULES, may_be_said
 from mnstudy.reporting.page.scorecard import ScorecardEntry, articles, scorecard_entry
 from mnstudy.reporting.page.sections import Pictures
@@ -105,6 +106,7 @@ def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dic
         "wording": may_be_said(finding),
         "size": shown_size(finding) + (f"; {missing} left out" if finding.n_missing else ""),
         "method": estimate.method,
+        "wrong": "" if source.trials is not None else said_beside(finding, source.design),
         "plan": plan if finding.n_studies is None else "",
         "family": _family(finding),
         "checks": sections.other_choices(source, finding),

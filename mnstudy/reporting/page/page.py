@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mnstudy import formatting as fmt
 from mnstudy.disclosure import THRESHOLD
 from mnstudy.reporting.page import sections
+from mnstudy.reporting.page.certificate import CERTIFICATE, shipped_charts
 from mnstudy.reporting.page.checklists import checklists
 from mnstudy.reporting.page.claims import controls, grouped
 from mnstudy.reporting.page.downloads import Download
@@ -78,6 +79,11 @@ def render(
             groups=groups,
             help=HELP,
             methods=methods(sources),
+            certificate=[
+                {"picture": drawn, "alt": drawn.alt, "caption": drawn.caption}
+                for chart in shipped_charts()
+                if (drawn := pictures.get((CERTIFICATE, chart.key))) is not None
+            ],
             threshold=THRESHOLD,
             articles=list(ARTICLES.items()),
             checklists=checklists(sources),

@@ -26,7 +26,7 @@ from mnstudy.verdicts.operating.characteristics import Progress, operating_chara
 PROMISED, COVERED = 0.025, 0.95
 ALARM = 0.002  # both sides: 0.1 percent of kept promises are called broken
 LIKE = 2.0  # a study of up to twice, or half, as many patients is one like it
-FILE = "certificate.csv"
+FILE = "certificate/certificate.csv"  # of the shipped data
 KEY = ["claim", "design", "n_patients", "situation", "truth"]
 
 
@@ -98,7 +98,9 @@ def certify(
         The short form: fewer kinds, fewer studies.
     runs : int, optional
         Studies of each kind at each truth, where not as many as the file says.
-    rng, n_jobs, keep, progress
+    rng : int
+        Seed of the first entry of the file; that of each further one is one more.
+    n_jobs, keep, progress
         See ``mnstudy.operating_characteristics``.
 
     Returns
@@ -117,11 +119,11 @@ def certify(
     each = [runs or (usual if short else entry.get("runs", usual)) for entry in asked]
     parts, done = [], 0
     total = sum(n * _kinds(entry, short) for n, entry in zip(each, asked, strict=True))
-    for reps, entry in zip(each, asked, strict=True):
+    for k, (reps, entry) in enumerate(zip(each, asked, strict=True)):
         found = operating_characteristics(
             entry["short"] if short else entry["claims"],
             n_patients=_sizes(entry, short), reps=reps, truth=_truths(entry, short),
-            design=entry["design"], situation=_situations(entry, spec["situations"]), rng=rng,
+            design=entry["design"], situation=_situations(entry, spec["situations"]), rng=rng + k,
             n_jobs=n_jobs, keep=keep, progress=progress and _further(progress, done, total),
         )  # fmt: skip
         parts.append(_with_limits(found.table, entry))
