@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -313,7 +314,7 @@ def _outcomes(
 def _typed(values: Any, kind: str, levels: tuple[str, ...]) -> Any:
     """Give a column the type that a loaded sheet has."""
     if kind in ("category", "ordered"):
-        return pd.Categorical.from_codes(values, list(levels), ordered=kind == "ordered")
+        return pd.Categorical.from_codes(values, dtype=_levels(levels, kind == "ordered"))
     if kind == "boolean":
         happened, known = values
         return pd.arrays.BooleanArray(happened, ~known)
@@ -322,24 +323,28 @@ def _typed(values: Any, kind: str, levels: tuple[str, ...]) -> Any:
     return pd.Series(values).astype("str") if kind in ("id", "text") else values
 
 
+@cache
+def _levels(levels: tuple[str, ...], ordered: bool) -> pd.CategoricalDtype:
+    return pd.CategoricalDtype(list(levels), ordered=ordered)
+
+
 def csv_text(data: pd.DataFrame) -> str:
     """Write a contract table as CSV text: UTF-8, LF, true and false, empty where missing.
 
     Written by hand because ``DataFrame.to_csv`` takes most of the time of a simulation; no value
     of the contract needs quotes.
     """
-    cells = [_column_text(data[name]) for name in data.columns]
+    cells = [_column_text(column) for _, column in data.items()]
     lines = [",".join(data.columns), *map(",".join, zip(*cells, strict=True))]
     return "\n".join(lines) + "\n"
 
 
 def _column_text(column: pd.Series) -> list[str]:
-    codes, uniques = pd.factorize(column)
-    words = [_cell(value) for value in uniques]
-    return np.array([*words, ""], dtype=object)[codes].tolist()
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else f"{value:g}"
+    if isinstance(column.dtype, pd.CategoricalDtype):  # a missing value has the code -1
+        return np.array([*column.array.categories, ""], dtype=object)[column.array.codes].tolist()
+    if column.dtype == "str":
+        return column.fillna("").tolist()
+    codes, found = pd.factorize(column.to_numpy(dtype="float64", na_value=np.nan))
+    words = {1.0: "true", 0.0: "false"} if column.dtype == "boolean" else {}
+    texts = [words.get(x) or f"{x:g}" for x in found.tolist()]
+    return np.array([*texts, ""], dtype=object)[codes].tolist()
