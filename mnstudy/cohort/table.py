@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,7 @@ from mnstudy.cohort.weeks import (
     FinalWeek,
     final_week,
     nearest_places,
-    nearest_rows,
     site_numbers,
-    sites_of,
 )
 from mnstudy.words.notes import Count, Note, note, sentences
 
@@ -131,14 +128,16 @@ class Cohort:
         last known assessment counts; order in time is then session_count, then
         weeks_since_last_session. Nothing is imputed.
         """
-        return assessed_at(self.data, self.outcomes, self.final_week())
+        return Followed.of(self.data).assessed(self.outcomes, self.final_week())
 
     def final_week(self) -> FinalWeek:
         """Return the week whose assessments count for the improvement of all treatments."""
-        last = last_rows(self.data)
-        by_treatment = last.groupby(last["treatment"].astype("str"))
-        arms = {word: own for word, own in by_treatment if own["patient_id"].nunique() > 4}
-        return week_of(self.data, self.outcomes, arms, self.study.plan)
+        followed = Followed.of(self.data)
+        last = followed.sites
+        by_treatment = last.groupby(last["treatment"].astype("str")).indices
+        patients = last["patient_id"]
+        arms = {k: own for k, own in by_treatment.items() if patients.iloc[own].nunique() > 4}
+        return followed.week(self.outcomes, arms, self.study.plan)
 
     def in_order(self) -> Cohort:
         """Return the cohort with its rows by patient, site and time.
@@ -233,34 +232,75 @@ def known_outcome(data: pd.DataFrame, outcomes: Sequence[str] = OUTCOMES) -> pd.
     return pd.Series(np.logical_or.reduce([np.zeros(len(data), bool), *known]), index=data.index)
 
 
-def last_rows(data: pd.DataFrame) -> pd.DataFrame:
-    """Return the last row of each site, by patient and site."""
-    return nearest_rows(data, LAST).reset_index(drop=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Followed:
+    """How the sites of a table were followed, which is the same for all claims on it.
 
+    Attributes
+    ----------
+    site : array of int
+        The number of the site of each row, from 0, by patient and site.
+    baseline : array of bool
+        Rows from before any treatment.
+    weeks : array of float
+        nan where not known.
+    last : array of int
+        The place of the last row of each site.
+    sites : DataFrame
+        These rows.
+    """
 
-def week_of(
-    data: pd.DataFrame, outcomes: Sequence[str], arms: Mapping[Any, pd.DataFrame], plan: Plan
-) -> FinalWeek:
-    """Return the week whose assessments of these outcomes count; ``arms`` hold sites."""
-    if "weeks" not in data or data["weeks"].isna().all():
-        return LAST
-    known = data.loc[known_outcome(data, outcomes) & ~is_baseline(data), [*UNIT, "weeks"]]
-    return final_week(known, {str(name): sites_of(own) for name, own in arms.items()}, plan)
+    data: pd.DataFrame
+    site: np.ndarray
+    baseline: np.ndarray
+    weeks: np.ndarray
+    last: np.ndarray
+    sites: pd.DataFrame
+
+    @classmethod
+    def of(cls, data: pd.DataFrame) -> Followed:
+        """Follow the sites of a table; rows of no known patient or site are left out."""
+        named = np.logical_and.reduce([data[c].notna().to_numpy() for c in UNIT])
+        data = data if named.all() else data[named]
+        clock = data["weeks"] if "weeks" in data else pd.Series(np.nan, index=data.index)
+        site = site_numbers(data)
+        last = nearest_places(data, LAST, site)
+        return cls(
+            data=data,
+            site=site,
+            baseline=is_baseline(data).to_numpy(),
+            weeks=clock.to_numpy(dtype="float64", na_value=np.nan),
+            last=last,
+            sites=data.iloc[last].reset_index(drop=True),
+        )
+
+    def known(self, outcomes: Sequence[str]) -> np.ndarray:
+        """Tell which rows after baseline have any of these outcomes."""
+        return known_outcome(self.data, outcomes).to_numpy() & ~self.baseline
+
+    def week(
+        self, outcomes: Sequence[str], arms: Mapping[str, np.ndarray], plan: Plan
+    ) -> FinalWeek:
+        """Return the week whose assessments of these outcomes count; ``arms`` hold sites."""
+        if np.isnan(self.weeks).all():
+            return LAST
+        known = self.known(outcomes)
+        return final_week(self.weeks[known], self.site[known], arms, plan)
+
+    def assessed(self, outcomes: Sequence[str], week: FinalWeek) -> pd.DataFrame:
+        """Return one row a site: the one that counts, or the last with these outcomes empty."""
+        counted = nearest_places(self.data, week, self.site, self.known(outcomes))
+        place, lost = self.last.copy(), np.ones(len(self.last), dtype=bool)
+        place[self.site[counted]], lost[self.site[counted]] = counted, False
+        rows = self.data.iloc[place].reset_index(drop=True)
+        for name in (c for c in outcomes if c in rows and lost.any()):
+            rows[name] = rows[name].mask(lost)
+        return rows.assign(n_assessments=np.bincount(self.site, minlength=len(rows)))
 
 
 def assessed_at(data: pd.DataFrame, outcomes: Sequence[str], week: FinalWeek) -> pd.DataFrame:
-    """Return one row a site: the one that counts, or the last with these outcomes empty."""
-    named = np.logical_and.reduce([data[c].notna().to_numpy() for c in UNIT])
-    data = data if named.all() else data[named]
-    site = site_numbers(data)
-    known = known_outcome(data, outcomes) & ~is_baseline(data)
-    counted = nearest_places(data, week, site, known.to_numpy())
-    place, lost = nearest_places(data, LAST, site), np.ones(len(np.unique(site)), dtype=bool)
-    place[site[counted]], lost[site[counted]] = counted, False
-    rows = data.iloc[place].reset_index(drop=True)
-    for name in (c for c in outcomes if c in rows and lost.any()):
-        rows[name] = rows[name].mask(lost)
-    return rows.assign(n_assessments=np.bincount(site, minlength=len(rows)))
+    """Return the assessment of each site that counts, see ``Followed.assessed``."""
+    return Followed.of(data).assessed(outcomes, week)
 
 
 def _n_sites(data: pd.DataFrame) -> int:

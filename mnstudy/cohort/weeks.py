@@ -6,10 +6,8 @@ follows from who was assessed when, never from what was found.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,7 +15,6 @@ import pandas as pd
 from mnstudy.cohort.study.plan import Plan
 
 MOST, HALF = 0.8, 0.5  # of the sites of an arm
-Site: TypeAlias = tuple[str, str]
 SHARE, LEAST = 0.25, 1.0  # of the week to either side, and weeks, where visits are irregular
 
 
@@ -56,15 +53,18 @@ class FinalWeek:
 LAST = FinalWeek(week=np.nan, low=-np.inf, high=np.inf, chosen="last", seen={})
 
 
-def final_week(known: pd.DataFrame, arms: Mapping[str, Sequence[Site]], plan: Plan) -> FinalWeek:
+def final_week(
+    weeks: np.ndarray, site: np.ndarray, arms: Mapping[str, np.ndarray], plan: Plan
+) -> FinalWeek:
     """Choose the week whose assessments count.
 
     Parameters
     ----------
-    known : DataFrame
-        patient_id, site_id and weeks of the assessments after baseline with a known outcome.
-    arms : mapping of str to sequence of (str, str)
-        The sites (patient_id, site_id) enrolled in each of the compared arms.
+    weeks, site : array of shape (n,)
+        Weeks of the assessments after baseline with a known outcome, nan where not known, and the
+        numbers of their sites.
+    arms : mapping of str to array
+        The numbers of the sites enrolled in each of the compared arms.
     plan : Plan
         Its ``final_week`` and ``window_weeks``, where declared.
 
@@ -80,22 +80,20 @@ def final_week(known: pd.DataFrame, arms: Mapping[str, Sequence[Site]], plan: Pl
 
     Examples
     --------
-    >>> seen = pd.DataFrame({"patient_id": list("aabb"), "site_id": "one", "weeks": [4, 12, 4, 12]})
-    >>> found = final_week(seen, {"needled": [("a", "one"), ("b", "one")]}, Plan())
+    >>> weeks, site = np.array([4, 12, 4, 12]), np.array([0, 0, 1, 1])
+    >>> found = final_week(weeks, site, {"needled": np.array([0, 1])}, Plan())
     >>> found.week, found.low, found.high, found.chosen
     (12.0, 8.0, 16.0, 'rule')
     """
-    seen = known[known["weeks"].notna()]
-    weeks = seen["weeks"].to_numpy(dtype="float64")
-    site = sites_of(seen)
-    enrolled = {name: set(sites) for name, sites in arms.items() if len(sites)}
+    site, weeks = site[~np.isnan(weeks)], weeks[~np.isnan(weeks)]
+    enrolled = {name: sites for name, sites in arms.items() if len(sites)}
     visits = np.unique(np.append(weeks[weeks > 0], 0.0))
-    regular = len(visits) - 1 <= max(Counter(site).values()) if site else False
+    regular = len(visits) - 1 <= np.bincount(site).max() if len(site) else False
 
     def at(week: float, chosen: str) -> FinalWeek:
         low, high = _window(week, visits if regular else visits[:0], plan.window_weeks)
-        inside = {site[i] for i in np.flatnonzero((weeks >= low) & (weeks <= high))}
-        there = {name: (len(sites & inside), len(sites)) for name, sites in enrolled.items()}
+        inside = site[(weeks >= low) & (weeks <= high)]
+        there = {n: (int(np.isin(own, inside).sum()), len(own)) for n, own in enrolled.items()}
         earlier = visits[(visits > 0) & (visits < low)] if regular else visits[:0]
         return FinalWeek(
             week=week,
@@ -130,11 +128,6 @@ def _window(week: float, visits: np.ndarray, declared: float | None) -> tuple[fl
     before = (week - visits[place - 1]) / 2
     after = (visits[place + 1] - week) / 2 if place + 1 < len(visits) else before
     return float(week - before), float(week + after)
-
-
-def sites_of(rows: pd.DataFrame) -> list[Site]:
-    """Return patient_id and site_id of each row."""
-    return list(zip(rows["patient_id"].tolist(), rows["site_id"].tolist(), strict=True))
 
 
 def site_numbers(rows: pd.DataFrame) -> np.ndarray:
@@ -185,8 +178,8 @@ def visit_rows(rows: pd.DataFrame, week: FinalWeek) -> pd.DataFrame:
 
     The row at the week itself is the nearest to it; of two rows at an earlier visit the last.
     """
-    weeks = _numbers(rows, "weeks")
-    before = [
-        nearest_rows(rows[weeks == early], LAST).assign(visit=early) for early in week.earlier
-    ]
-    return pd.concat([*before, nearest_rows(rows, week).assign(visit=week.week)])
+    weeks, site = _numbers(rows, "weeks"), site_numbers(rows)
+    places = [nearest_places(rows, LAST, site, weeks == early) for early in week.earlier]
+    places.append(nearest_places(rows, week, site))
+    visit = np.repeat([*week.earlier, week.week], [len(own) for own in places])
+    return rows.iloc[np.concatenate(places)].assign(visit=visit)

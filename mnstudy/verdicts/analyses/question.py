@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,13 +16,12 @@ from mnstudy.cohort.study.design import ARMS, assignable
 from mnstudy.cohort.study.plan import Plan
 from mnstudy.cohort.table import (
     OUTCOMES,
+    TIMES,
     Cohort,
-    assessed_at,
+    Followed,
     is_baseline,
     is_one_of,
     known_outcome,
-    last_rows,
-    week_of,
 )
 from mnstudy.cohort.weeks import LAST, FinalWeek, nearest_rows, visit_rows
 from mnstudy.stats.mixed.cluster_robust import RobustFit
@@ -47,6 +47,13 @@ AT_FINAL_WEEK = (
     "improvement", "change", "arm_contrast", "depth_contrast", "heterogeneity", "slope", "share",
     "time_to_response", "grades",
 )  # fmt: skip
+# Columns that an analysis reads only where its claim, or the study file, names them.
+NAMED = frozenset({
+    "sex", "age_band", "phototype", "scar_depth_um", "texture_score", "tone_score",
+    "satisfaction_score", "pain_score", "erythema_days", "infection", "bruising", "pih",
+    "worsening", "acne_flare", "collagen_change_percent", "elastin_change_percent",
+    "fibrosis_change_percent", "perfusion_change_percent", "uptake_ratio", "assessor",
+})  # fmt: skip
 _OF_OWN = ("change", "arm_contrast", "share", "event_rate", "event_difference", "grades")
 _WORDS = {"adjunct": "topical"}
 
@@ -153,14 +160,23 @@ class Question:
 
     @classmethod
     def ask(
-        cls, claim: Claim, cohort: Cohort, confidence_level: float, *, brief: bool = False
+        cls,
+        claim: Claim,
+        cohort: Cohort,
+        confidence_level: float,
+        *,
+        brief: bool = False,
+        followed: Followed | None = None,
     ) -> Question:
-        """Put a claim to a cohort: choose the week whose assessments of its outcome count."""
-        data = cohort.data
+        """Put a claim to a cohort: choose the week whose assessments of its outcome count.
+
+        ``followed`` is how the sites of the cohort were followed, where that is known already.
+        """
+        data, followed = cohort.data, followed or Followed.of(cohort.data)
         asked = cls(
             claim=claim,
             cohort=cohort,
-            sites=last_rows(data),
+            sites=followed.sites,
             confidence_level=confidence_level,
             brief=brief,
         )
@@ -171,32 +187,32 @@ class Question:
         plan, outcomes = cohort.study.plan, tuple(c for c in named if c in data) or OUTCOMES
         if claim.analysis == "time_to_response":
             plan, outcomes = around(plan, float(asked.params["weeks"])), OUTCOMES[:1]
-        week = week_of(data, outcomes, asked.compared_sites(), plan)
+        week = followed.week(outcomes, asked.compared_sites(), plan)
         if plan is not cohort.study.plan and week is not LAST:
             week = replace(week, chosen="stated")
-        sites = assessed_at(data, outcomes, week)
+        sites = followed.assessed(outcomes, week)
         for name in cohort.study.plan.adjust:
             sites[name] = _at_baseline(data, sites, name)
         return replace(asked, sites=sites, week=week)
 
-    def compared_sites(self) -> dict[str, pd.DataFrame]:
-        """Return the sites of each compared arm with enough patients, by what it is called."""
-        sites = scar_type_filter(self.sites, self.params)
-        found = {}
+    def compared_sites(self) -> dict[str, np.ndarray]:
+        """Return the places of the sites of each compared arm with enough patients, by its name."""
+        patients, found = self.sites["patient_id"], {}
         for name, arm in _arms(self).items():
             words = {k: v for k, v in arm.items() if k not in DEPTHS}
             with suppress(NotTestable):  # a column that tells the arms apart is missing
-                rows = select_arm(sites, words)
-                if n_patients(rows) >= MIN_PATIENTS:
-                    found[name] = rows
+                inside = in_scar_types(self.sites, self.params) & in_arm(self.sites, words)
+                if patients[inside].nunique() >= MIN_PATIENTS:
+                    found[name] = np.flatnonzero(inside)
         return found
 
     def visit_rows(self, outcome: str) -> pd.DataFrame:
         """Return the rows of all sites with this outcome at the visits up to the week."""
         data = self.cohort.data
+        columns = [c for c in (*UNIT, *TIMES, outcome) if c in data]
         if not self.week.earlier:
-            return data.iloc[:0].assign(visit=0.0)
-        known = data[known_outcome(data, (outcome,)) & ~is_baseline(data)]
+            return data[columns].iloc[:0].assign(visit=0.0)
+        known = data.loc[known_outcome(data, (outcome,)) & ~is_baseline(data), columns]
         return visit_rows(known, self.week)
 
     @property
@@ -369,6 +385,13 @@ class Question:
             raise NotTestable(as_given(limit.says))
 
 
+def not_read(claim: Claim, cohort: Cohort) -> frozenset[str]:
+    """Name the columns of a cohort that the analysis of a claim does not read."""
+    study = cohort.study
+    texts = claim.columns, claim.params, study.plan.thresholds, study.plan.adjust, study.selection
+    return NAMED.intersection(cohort.data.columns).difference(re.findall(r"\w+", repr(texts)))
+
+
 def around(plan: Plan, week: float) -> Plan:
     """Return the plan with another week in place of the final one.
 
@@ -381,7 +404,7 @@ def around(plan: Plan, week: float) -> Plan:
 def complete_rows(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataFrame, int]:
     """Return the rows where these columns are known, and how many are not."""
     missing = np.logical_or.reduce([frame[c].isna().to_numpy() for c in columns])
-    return frame[~missing], int(missing.sum())
+    return frame[~missing] if missing.any() else frame, int(missing.sum())
 
 
 def _at_baseline(data: pd.DataFrame, sites: pd.DataFrame, name: str) -> pd.Series:
@@ -421,16 +444,27 @@ def require_patients(frame: pd.DataFrame, what: Note, at_least: int = MIN_PATIEN
 
 def scar_type_filter(frame: pd.DataFrame, params: Mapping[str, Any]) -> pd.DataFrame:
     """Keep the scar types that the claim is about."""
-    kept = frame
+    kept = in_scar_types(frame, params)
+    return frame if kept.all() else frame[kept]
+
+
+def in_scar_types(frame: pd.DataFrame, params: Mapping[str, Any]) -> np.ndarray:
+    """Tell which rows are of the scar types that the claim is about."""
+    kept = np.ones(len(frame), dtype=bool)
     if "scar_types" in params:
-        kept = kept[is_one_of(kept["scar_type"], params["scar_types"])]
+        kept &= is_one_of(frame["scar_type"], params["scar_types"])
     if "exclude_scar_types" in params:
-        kept = kept[~is_one_of(kept["scar_type"], params["exclude_scar_types"])]
+        kept &= ~is_one_of(frame["scar_type"], params["exclude_scar_types"])
     return kept
 
 
 def select_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Keep the sites of one arm: allowed words by column, ``<column>_not`` for excluded ones."""
+    """Keep the sites of one arm, see ``in_arm``."""
+    return frame[in_arm(frame, arm)]
+
+
+def in_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> np.ndarray:
+    """Tell which rows are of one arm: allowed words by column, ``<column>_not`` excluded ones."""
     kept = np.ones(len(frame), dtype=bool)
     for key, words in arm.items():
         column, negated = key.removesuffix("_not"), key.endswith("_not")
@@ -441,7 +475,7 @@ def select_arm(frame: pd.DataFrame, arm: Mapping[str, Sequence[str]]) -> pd.Data
         values = _known(frame, column)
         inside = is_one_of(values, words)
         kept &= (~inside & values.notna().to_numpy()) if negated else inside
-    return frame[kept]
+    return kept
 
 
 def _known(frame: pd.DataFrame, column: str) -> pd.Series:

@@ -76,7 +76,7 @@ def imputed(asked: CheckContext, *, rng: int) -> list[Row]:
     """
     question = asked.question
     lost = question.sites[OUTCOME].isna()
-    arms = [keys_of(rows) for rows in question.compared_sites().values()]
+    arms = [keys_of(question.sites.iloc[places]) for places in question.compared_sites().values()]
     if not _about_improvement(asked) or not any(
         keys_of(question.sites[lost]) & arm for arm in arms
     ):
