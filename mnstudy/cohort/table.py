@@ -16,6 +16,7 @@ from mnstudy.cohort.weeks import (
     FinalWeek,
     final_week,
     nearest_places,
+    numbers,
     site_numbers,
 )
 from mnstudy.words.notes import Count, Note, note, sentences
@@ -145,9 +146,10 @@ class Cohort:
         Sums in floating point depend on the order in which they are taken: what starts from these
         rows is the same to the last digit whatever the order of the sheet.
         """
-        keys = [k for k in (*UNIT, *TIMES) if k in self.data]
-        codes = [pd.factorize(self.data[k], sort=True)[0] for k in keys]  # -1, so first: missing
-        order = np.lexsort(codes[::-1])
+        keys = [pd.factorize(self.data[k], sort=True)[0] for k in UNIT]  # -1, so first: missing
+        times = [numbers(self.data, k) for k in TIMES if k in self.data]
+        keys += [np.nan_to_num(t, nan=-np.inf) for t in times]
+        order = np.lexsort(keys[::-1])
         if (order == np.arange(len(order))).all():
             return self
         return replace(self, data=self.data.iloc[order].reset_index(drop=True))
@@ -208,11 +210,10 @@ def is_baseline(data: pd.DataFrame) -> pd.Series:
 
     A row of an untreated or sham site after week 0, or without weeks, is its outcome.
     """
-    sessions = data["session_count"].to_numpy(dtype="float64", na_value=np.nan)
+    sessions = numbers(data, "session_count")
     before = sessions == 0
     no_session = before | np.isnan(sessions)
-    clock = data["weeks"] if "weeks" in data else pd.Series(np.nan, index=data.index)
-    no_session &= clock.to_numpy(dtype="float64", na_value=np.nan) <= 0
+    no_session &= numbers(data, "weeks") <= 0 if "weeks" in data else False
     if "treatment" in data:
         before &= ~is_one_of(data["treatment"], ("untreated", "sham"))
     return pd.Series(before | no_session, index=data.index)
@@ -262,14 +263,13 @@ class Followed:
         """Follow the sites of a table; rows of no known patient or site are left out."""
         named = np.logical_and.reduce([data[c].notna().to_numpy() for c in UNIT])
         data = data if named.all() else data[named]
-        clock = data["weeks"] if "weeks" in data else pd.Series(np.nan, index=data.index)
         site = site_numbers(data)
         last = nearest_places(data, LAST, site)
         return cls(
             data=data,
             site=site,
             baseline=is_baseline(data).to_numpy(),
-            weeks=clock.to_numpy(dtype="float64", na_value=np.nan),
+            weeks=numbers(data, "weeks") if "weeks" in data else np.full(len(data), np.nan),
             last=last,
             sites=data.iloc[last].reset_index(drop=True),
         )
@@ -295,7 +295,8 @@ class Followed:
         rows = self.data.iloc[place].reset_index(drop=True)
         for name in (c for c in outcomes if c in rows and lost.any()):
             rows[name] = rows[name].mask(lost)
-        return rows.assign(n_assessments=np.bincount(self.site, minlength=len(rows)))
+        rows["n_assessments"] = np.bincount(self.site, minlength=len(rows))
+        return rows
 
 
 def assessed_at(data: pd.DataFrame, outcomes: Sequence[str], week: FinalWeek) -> pd.DataFrame:

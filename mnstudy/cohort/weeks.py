@@ -154,13 +154,13 @@ def nearest_places(
 
     By ``site``, the number of the site of each row.
     """
-    later = [_numbers(rows, k) for k in ("session_count", "weeks_since_last_session") if k in rows]
+    later = [numbers(rows, k) for k in ("session_count", "weeks_since_last_session") if k in rows]
     if week.chosen == "last":
-        times = [_numbers(rows, "weeks"), *later] if "weeks" in rows else later
+        times = [numbers(rows, "weeks"), *later] if "weeks" in rows else later
         keys = [np.nan_to_num(t, nan=-np.inf) for t in times] or [np.zeros(len(rows))]
         order = np.lexsort(keys[::-1])[::-1]
     else:
-        weeks = _numbers(rows, "weeks")
+        weeks = numbers(rows, "weeks")
         away = np.round(np.abs(weeks - week.week), 9)
         order = np.lexsort([-t for t in later[::-1]] + [weeks, away])
         order = order[(weeks[order] >= week.low) & (weeks[order] <= week.high)]
@@ -169,7 +169,8 @@ def nearest_places(
     return order[np.unique(site[order], return_index=True)[1]]
 
 
-def _numbers(rows: pd.DataFrame, name: str) -> np.ndarray:
+def numbers(rows: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column of numbers, nan where not known."""
     return rows[name].to_numpy(dtype="float64", na_value=np.nan)
 
 
@@ -178,7 +179,7 @@ def visit_rows(rows: pd.DataFrame, week: FinalWeek) -> pd.DataFrame:
 
     The row at the week itself is the nearest to it; of two rows at an earlier visit the last.
     """
-    weeks, site = _numbers(rows, "weeks"), site_numbers(rows)
+    weeks, site = numbers(rows, "weeks"), site_numbers(rows)
     places = [nearest_places(rows, LAST, site, weeks == early) for early in week.earlier]
     places.append(nearest_places(rows, week, site))
     visit = np.repeat([*week.earlier, week.week], [len(own) for own in places])

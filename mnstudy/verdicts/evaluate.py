@@ -13,7 +13,7 @@ from mnstudy.cohort.table import Cohort, Followed
 from mnstudy.stats.multiplicity import bonferroni_level, holm
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.answer import cautions_of, finding_for
-from mnstudy.verdicts.analyses.question import not_read
+from mnstudy.verdicts.analyses.question import NAMED, columns_named
 from mnstudy.verdicts.claims.own_claims import check_study, own_claims
 from mnstudy.verdicts.claims.registry import Claim, claims_table, select
 from mnstudy.verdicts.finding.finding import Finding
@@ -131,21 +131,26 @@ def find_all(
     cohort: Cohort, claims: Iterable[Claim], level: float, *, brief: bool = False
 ) -> dict[str, Finding]:
     """Return the finding of each claim by its id, before p-values are adjusted."""
-    cohort = cohort.in_order()
-    cautions = cautions_of(cohort)
-    # rows of columns that are not read, and of Arrow text, would take half of the time to select
-    ids = {c: own.astype("object") for c, own in cohort.data.items() if own.dtype == "str"}
-    cohort = replace(cohort, data=cohort.data.assign(**ids))
-    followed = Followed.of(cohort.data)
+    claims, cautions = list(claims), cautions_of(cohort)
+    named = {claim.id: columns_named(claim, cohort) for claim in claims}
+    every = frozenset().union(*named.values())
+    # to select rows of what is not read, and of Arrow text, would take half of the time
+    data = cohort.data[[c for c in cohort.data if c not in NAMED or c in every]]
+    ids = {c: own.astype("object") for c, own in data.items() if own.dtype == "str"}
+    cohort = replace(cohort, data=data.assign(**ids)).in_order()
+    data, followed = cohort.data, Followed.of(cohort.data)
+    rest = data.drop(columns=list(every)) if len({*named.values()}) > 1 else data
     members = cohort.study.plan.family_ids
     family_level = bonferroni_level(level, len(members)) if len(members) > 1 else None
 
     @cache
-    def without(columns: frozenset[str]) -> Followed:
-        return replace(followed, data=followed.data.drop(columns=list(columns)))
+    def reading(columns: frozenset[str]) -> Followed:
+        if columns == every:
+            return followed
+        return replace(followed, data=rest.assign(**{c: data[c] for c in columns}))
 
     def found(claim: Claim) -> Finding:
-        own = without(not_read(claim, cohort))
+        own = reading(named[claim.id])
         read = replace(cohort, data=own.data)
         asked = Question.ask(claim, read, level, brief=brief, followed=own)
         joint = family_level if claim.id in members else None

@@ -296,7 +296,7 @@ def _robust_fit(
         n_groups=len(design.sizes),
         n_missing=design.n_missing,
         confidence_level=confidence_level,
-        without_error=tuple(frame.index[frame["std_error"].isna()]),
+        without_error=tuple(np.array(design.names)[np.isnan(frame["std_error"])].tolist()),
         _beta=beta,
         _blocks=blocks,
         _design=design,
@@ -310,7 +310,7 @@ def _coefficients(
     """Coefficients with intervals, and their covariance: nan where there is no error."""
     found = _inference(blocks, beta, np.eye(len(beta)), level, cells)
     frame = pd.DataFrame(found, index=pd.Index(names, name="name"))
-    unknown = frame["std_error"].isna().to_numpy()
+    unknown = np.isnan(found["std_error"])
     return frame, np.where(unknown[:, None] | unknown, np.nan, blocks.covariance())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def arm_contrast(question: Question) -> Answer:
     """Estimate final improvement of the treated arm minus the reference arm of the claim."""
     frames = [select_arm(question.sites, arm) for arm in (question.needled, question.control)]
     treated, reference, missing = named_arms(question, frames, SCORE)
-    over = over_visits(question, frames, question.visit_rows(SCORE), SCORE, [])
+    over = over_visits(question, frames, partial(question.visit_rows, SCORE), SCORE, [])
     both = pd.concat([treated, reference], ignore_index=True)
     arm = np.repeat([1.0, 0.0], [len(treated), len(reference)])
     question, _ = question.by_clinic(both, arm)

@@ -89,7 +89,8 @@ def _beyond_time(question: Question, visits: pd.DataFrame) -> Answer | None:
 
 def several_visits(visits: pd.DataFrame) -> pd.Series:
     """Tell which rows are of patients seen after several numbers of sessions in one arm."""
-    return visits.groupby(["patient_id", "treatment"])["session_count"].transform("nunique") > 1
+    sessions = visits.groupby(["patient_id", "treatment"])["session_count"]
+    return sessions.transform("max") > sessions.transform("min")
 
 
 def untreated_visits(question: Question, visits: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -209,8 +210,9 @@ def session_design(visits: pd.DataFrame) -> pd.DataFrame:
     mean = visits.groupby("patient_id")["session_count"].transform("mean")
     columns = {"intercept": 1.0, "within": visits["session_count"] - mean, "between": mean}
     design = pd.DataFrame(columns)
-    own = mean.groupby(visits["patient_id"]).first().round(9)
-    return design if (own != own.mode()[0]).sum() > 1 else design.drop(columns="between")
+    own = mean[~visits["patient_id"].duplicated()].round(9)
+    alike = np.unique(own, return_counts=True)[1].max()
+    return design if len(own) - alike > 1 else design.drop(columns="between")
 
 
 def _slope(

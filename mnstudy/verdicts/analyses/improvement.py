@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -35,7 +36,7 @@ from mnstudy.words.notes import Count, Note, note
 def improvement(question: Question) -> Answer:
     """Estimate the final improvement in percent: controlled where possible."""
     sites = scar_type_filter(question.sites, question.params)
-    return _effect(question, sites, question.visit_rows(SCORE), SCORE, [])
+    return _effect(question, sites, lambda: question.visit_rows(SCORE), SCORE, [])
 
 
 def change(question: Question) -> Answer:
@@ -44,7 +45,10 @@ def change(question: Question) -> Answer:
     sites = _changes(question, question.sites, outcome)
     if sites["change"].isna().all():
         return _as_they_are(question)
-    rows = _changes(question, question.visit_rows(outcome), outcome)
+
+    def rows() -> pd.DataFrame:
+        return _changes(question, question.visit_rows(outcome), outcome)
+
     return _effect(question, sites, rows, "change", ["before"])
 
 
@@ -54,11 +58,14 @@ def _as_they_are(question: Question) -> Answer:
     if question.params.get("percent"):
         raise NotTestable(note("nobody_at_baseline", outcome=outcome))
     sign = -1.0 if question.params["better"] == "lower" else 1.0
-    sites, rows = (
-        frame.assign(change=sign * frame[outcome].astype("float64"))
-        for frame in (question.sites, question.visit_rows(outcome))
-    )
-    answer = _effect(question, sites, rows, "change", [])
+
+    def as_change(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(change=sign * frame[outcome].astype("float64"))
+
+    def rows() -> pd.DataFrame:
+        return as_change(question.visit_rows(outcome))
+
+    answer = _effect(question, as_change(question.sites), rows, "change", [])
     if answer.comparison == "uncontrolled":
         raise NotTestable(note("nobody_at_baseline", outcome=outcome))
     return replace(answer, remarks=(note("compared_as_they_are", outcome=outcome), *answer.remarks))
@@ -79,7 +86,7 @@ def _changes(question: Question, rows: pd.DataFrame, outcome: str) -> pd.DataFra
 def _effect(
     question: Question,
     sites: pd.DataFrame,
-    rows: pd.DataFrame,
+    rows: Callable[[], pd.DataFrame],
     outcome: str,
     baseline: list[str],
 ) -> Answer:
@@ -138,15 +145,13 @@ def _controlled(
     missing: int,
     over: OverVisits | None,
 ) -> Answer:
-    both = pd.concat([treated, control])
-    arm = pd.Series(0.0, index=both.index)
-    arm.iloc[: len(treated)] = 1.0
-    both = both.reset_index(drop=True)
-    question, _ = question.by_clinic(both, arm.to_numpy())
-    answer = contrasts.contrast(question, both, arm.to_numpy(), outcome, baseline, over)
+    both = pd.concat([treated, control], ignore_index=True)
+    arm = np.repeat([1.0, 0.0], [len(treated), len(control)])
+    question, _ = question.by_clinic(both, arm)
+    answer = contrasts.contrast(question, both, arm, outcome, baseline, over)
     means = contrasts.arm_means(question, [treated, control], outcome, over)
     other = _other_control(question, treated, outcome, baseline)
-    raw, remarks = raw_contrast(question, both, arm.to_numpy(), outcome)
+    raw, remarks = raw_contrast(question, both, arm, outcome)
     graded, in_grades = contrasts.grades(question, treated, control)
     return replace(
         answer,
@@ -163,7 +168,7 @@ def _controlled(
             *answer.remarks,
             *remarks,
             *in_grades,
-            *contrasts.classes(both, arm.to_numpy(), outcome),
+            *contrasts.classes(both, arm, outcome),
             *missing_note(missing - (over.lost if over else 0)),
         ),
     )

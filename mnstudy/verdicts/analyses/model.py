@@ -238,7 +238,8 @@ def _average(
     (patient, names), (side, sides) = (pd.factorize(x, sort=True) for x in (groups, arm))
     number = patient * len(sides) + side
     means = design.assign(_outcome=y.to_numpy(dtype="float64")).set_axis(number)
-    means = means.sort_index() if means.index.is_unique else means.groupby(level=0).mean()
+    alone = means.index.is_unique
+    means = means.iloc[np.argsort(number)] if alone else means.groupby(level=0).mean()
     patients = pd.Series(names[means.index // len(sides)], index=means.index)
     return means.pop("_outcome"), means, patients
 

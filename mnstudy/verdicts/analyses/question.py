@@ -198,10 +198,11 @@ class Question:
     def compared_sites(self) -> dict[str, np.ndarray]:
         """Return the places of the sites of each compared arm with enough patients, by its name."""
         patients, found = self.sites["patient_id"], {}
+        of_types = in_scar_types(self.sites, self.params)
         for name, arm in _arms(self).items():
             words = {k: v for k, v in arm.items() if k not in DEPTHS}
             with suppress(NotTestable):  # a column that tells the arms apart is missing
-                inside = in_scar_types(self.sites, self.params) & in_arm(self.sites, words)
+                inside = of_types & in_arm(self.sites, words)
                 if patients[inside].nunique() >= MIN_PATIENTS:
                     found[name] = np.flatnonzero(inside)
         return found
@@ -250,9 +251,11 @@ class Question:
     @property
     def reference(self) -> str:
         """Name the treatment of the control."""
-        sham = self.sites["patient_id"][is_one_of(self.sites["treatment"], ("sham",))]
-        usual = "sham" if sham.nunique() >= MIN_PATIENTS else "untreated"
-        return self.cohort.study.plan.reference or usual
+        if self.cohort.study.plan.reference:
+            return self.cohort.study.plan.reference
+        sham = is_one_of(self.sites["treatment"], ("sham",))
+        enough = sham.any() and self.sites["patient_id"][sham].nunique() >= MIN_PATIENTS
+        return "sham" if enough else "untreated"
 
     def control_of(self, treatment: str) -> Mapping[str, Sequence[str]]:
         """Return the control arm of this treatment."""
@@ -385,11 +388,11 @@ class Question:
             raise NotTestable(as_given(limit.says))
 
 
-def not_read(claim: Claim, cohort: Cohort) -> frozenset[str]:
-    """Name the columns of a cohort that the analysis of a claim does not read."""
+def columns_named(claim: Claim, cohort: Cohort) -> frozenset[str]:
+    """Return those of ``NAMED`` that the cohort has and the claim, or its study file, names."""
     study = cohort.study
     texts = claim.columns, claim.params, study.plan.thresholds, study.plan.adjust, study.selection
-    return NAMED.intersection(cohort.data.columns).difference(re.findall(r"\w+", repr(texts)))
+    return NAMED.intersection(re.findall(r"\w+", repr(texts)), cohort.data.columns)
 
 
 def around(plan: Plan, week: float) -> Plan:

@@ -41,7 +41,8 @@ def covariates(
     used : list of str
         Names of the covariates used.
     """
-    kept, added, used = beside.to_numpy(dtype="float64"), [beside.iloc[:, :0]], []
+    kept, used = beside.to_numpy(dtype="float64"), []
+    added: dict[str, np.ndarray] = {}
     n = n_patients(frame)
     room = n - kept.shape[1] - max(FEWEST_LEFT, n / 2)
     for name in (n for n in names if n in frame):
@@ -49,10 +50,10 @@ def covariates(
         new = independent(kept, centred)
         if new and len(new) <= room:
             room -= len(new)
-            added.append(centred[new])
-            kept = np.column_stack([kept, added[-1].to_numpy()])
+            added |= {c: centred[c].to_numpy(dtype="float64") for c in new}
+            kept = np.column_stack([kept, *(added[c] for c in new)])
             used.append(name)
-    return pd.concat(added, axis=1), used
+    return pd.DataFrame(added, index=beside.index), used
 
 
 def usual_covariates(question: Question, baseline: Sequence[str] = ()) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -53,7 +53,7 @@ class OverVisits:
 def over_visits(
     question: Question,
     arms: Sequence[pd.DataFrame],
-    rows: pd.DataFrame,
+    rows: Callable[[], pd.DataFrame],
     outcome: str,
     baseline: list[str],
 ) -> OverVisits | None:
@@ -66,22 +66,24 @@ def over_visits(
     ----------
     arms : two DataFrames
         The sites of the treated and the reference arm, with the outcome at the week or without.
-    rows : DataFrame
-        The rows of all sites at the visits up to the week.
+    rows : function
+        Returns the rows of all sites at the visits up to the week.
     """
+    usual = question.choices.engine is None and question.engine == "robust"
+    if not usual or question.crossover or not any(arm[outcome].isna().any() for arm in arms):
+        return None
     treated = np.repeat([1.0, 0.0], [len(arm) for arm in arms])
     sites = pd.concat(arms, ignore_index=True).assign(treated=treated)
     question, _ = question.by_clinic(sites, treated)
-    usual = question.choices.engine is None and question.engine == "robust"
-    if not usual or question.crossover or question.allocated is not None:
+    if question.allocated is not None:
         return None
     sites["lost"] = sites[outcome].isna()
-    rows = rows.loc[rows[outcome].notna(), [*UNIT, "visit", outcome]]
-    rows = rows.merge(sites.drop(columns=[outcome, "visit"], errors="ignore"), on=UNIT)
-    if not rows["lost"].any():
-        return None
+    seen = rows()
+    seen = seen.loc[seen[outcome].notna(), [*UNIT, "visit", outcome]]
     names = question.adjust_for(usual_covariates(question, baseline))
-    return fit_visits(question, rows, outcome, names, baseline)
+    read = [c for c in (*UNIT, "treated", "lost", *names, *baseline) if c in sites]
+    seen = seen.merge(sites[read], on=UNIT)
+    return fit_visits(question, seen, outcome, names, baseline) if seen["lost"].any() else None
 
 
 def fit_visits(
