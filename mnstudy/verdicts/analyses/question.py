@@ -23,7 +23,15 @@ from mnstudy.cohort.table import (
     is_one_of,
     known_outcome,
 )
-from mnstudy.cohort.weeks import LAST, FinalWeek, nearest_rows, visit_rows
+from mnstudy.cohort.weeks import (
+    LAST,
+    FinalWeek,
+    nearest_places,
+    nearest_rows,
+    numbers,
+    site_numbers,
+    visit_rows,
+)
 from mnstudy.stats.mixed.cluster_robust import RobustFit
 from mnstudy.stats.mixed.fit import RemlFit
 from mnstudy.verdicts.claims.registry import Claim
@@ -492,14 +500,17 @@ def _known(frame: pd.DataFrame, column: str) -> pd.Series:
 
 def after_treatment(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the assessments after a session, of untreated and sham sites those after baseline."""
-    untreated = frame["treatment"].isin(UNTREATED["treatment"])
-    after = frame.index.isin(after_a_session(frame).index)
-    return frame[(after & ~untreated) | (untreated & ~is_baseline(frame))]
+    untreated = is_one_of(frame["treatment"], UNTREATED["treatment"])
+    return frame[np.where(untreated, ~is_baseline(frame), _after_a_session(frame))]
 
 
 def after_a_session(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the assessments after a session; one of unknown count is taken as such."""
-    return frame[frame["session_count"].fillna(1) >= 1]
+    return frame[_after_a_session(frame)]
+
+
+def _after_a_session(frame: pd.DataFrame) -> np.ndarray:
+    return ~(numbers(frame, "session_count") < 1)
 
 
 def unknown_arm(question: Question) -> tuple[Note, ...]:
@@ -512,10 +523,14 @@ def unknown_arm(question: Question) -> tuple[Note, ...]:
         Sites whose known cells already rule them out are not counted, nor is a depth that is not
         known: it differs from visit to visit, and a site without a session has none.
     """
-    sites = scar_type_filter(question.sites, question.params)
+    sites, arms = question.sites, _arms(question).values()
+    told_by = {column_of(key) for arm in arms for key in arm}.intersection(sites)
+    if not any(sites[c].isna().any() for c in told_by):
+        return ()
+    sites = scar_type_filter(sites, question.params)
     if "improvement_score" in question.claim.columns:
         sites = sites[sites["improvement_score"].notna()]
-    found = [_unknown(sites, arm) for arm in _arms(question).values()]
+    found = [_unknown(sites, arm) for arm in arms]
     columns = {c: None for unknown in found for c in unknown.columns if unknown[c].any()}
     if not columns:
         return ()
@@ -578,8 +593,9 @@ def before_after(data: pd.DataFrame, outcome: str, week: FinalWeek = LAST) -> pd
 
 def at_baseline(data: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Return the last value of each site before the first session, as ``before``."""
-    first = nearest_rows(data[data[outcome].notna() & is_baseline(data)], LAST)
-    return first[[*UNIT, outcome]].rename(columns={outcome: "before"})
+    before = (data[outcome].notna() & is_baseline(data)).to_numpy()
+    places = nearest_places(data, LAST, site_numbers(data), before)
+    return data[[*UNIT, outcome]].iloc[places].rename(columns={outcome: "before"})
 
 
 def raw_pairs(data: pd.DataFrame, week: FinalWeek = LAST) -> tuple[Scale, pd.DataFrame] | None:

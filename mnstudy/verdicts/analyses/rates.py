@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.cohort.schema.columns import columns
+from mnstudy.cohort.table import known_outcome
 from mnstudy.stats.counts.proportions import Proportion, proportion
 from mnstudy.stats.counts.two_groups import RiskDifference, risk_difference
 from mnstudy.stats.measurement.skewed_mean import skewed_mean
@@ -38,7 +39,7 @@ def event_rate(question: Question) -> Answer:
     """Estimate the share of needled patients with the event: ever, or at the final week."""
     events = [e for e in question.params["events"] if e in question.cohort.data]
     treated = select_arm(event_rows(question), NEEDLED)
-    seen = treated[treated[events].notna().any(axis=1)]
+    seen = treated[known_outcome(treated, events).to_numpy()]
     require_patients(seen, note("needled_with_event_recorded"))
     by_patient = had_event(seen, events)
     rate = rate_of(by_patient, question.confidence_level)
@@ -234,7 +235,7 @@ def _seen(question: Question) -> tuple[pd.DataFrame, list[str]]:
     if not events:
         raise NotTestable(note("no_event_recorded", events=tuple(question.params["events"])))
     after = event_rows(question)
-    return after[after[events].notna().any(axis=1)], events
+    return after[known_outcome(after, events).to_numpy()], events
 
 
 def event_rows(question: Question) -> pd.DataFrame:
@@ -258,8 +259,10 @@ def had_event(rows: pd.DataFrame, events: Sequence[str], *, by_session: bool = F
 
     Assessments of an unknown session count one by one.
     """
-    seen = rows[rows[list(events)].notna().any(axis=1)]
-    happened = seen[list(events)].fillna(False).any(axis=1).astype(bool)
+    recorded = known_outcome(rows, events).to_numpy()
+    seen = rows if recorded.all() else rows[recorded]
+    had = [seen[e].to_numpy(dtype=bool, na_value=False) for e in events]
+    happened = pd.Series(np.logical_or.reduce(had), index=seen.index)
     if not by_session:
         return happened.groupby(seen["patient_id"]).any()
     session = seen["session_count"]
