@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 
 import numpy as np
@@ -257,6 +257,7 @@ class Followed:
     weeks: np.ndarray
     last: np.ndarray
     sites: pd.DataFrame
+    _assessed: dict[object, pd.DataFrame] = field(init=False, default_factory=dict)
 
     @classmethod
     def of(cls, data: pd.DataFrame) -> Followed:
@@ -288,7 +289,16 @@ class Followed:
         return final_week(self.weeks[known], self.site[known], arms, plan)
 
     def assessed(self, outcomes: Sequence[str], week: FinalWeek) -> pd.DataFrame:
-        """Return one row a site: the one that counts, or the last with these outcomes empty."""
+        """Return one row a site: the one that counts, or the last with these outcomes empty.
+
+        The frame is the same for all who ask for it: it is not to be written to.
+        """
+        key = (*outcomes, week.chosen, week.week, week.low, week.high)
+        if key not in self._assessed:
+            self._assessed[key] = self._assess(outcomes, week)
+        return self._assessed[key]
+
+    def _assess(self, outcomes: Sequence[str], week: FinalWeek) -> pd.DataFrame:
         counted = nearest_places(self.data, week, self.site, self.known(outcomes))
         place, lost = self.last.copy(), np.ones(len(self.last), dtype=bool)
         place[self.site[counted]], lost[self.site[counted]] = counted, False

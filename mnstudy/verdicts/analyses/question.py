@@ -199,9 +199,8 @@ class Question:
         if plan is not cohort.study.plan and week is not LAST:
             week = replace(week, chosen="stated")
         sites = followed.assessed(outcomes, week)
-        for name in cohort.study.plan.adjust:
-            sites[name] = _at_baseline(data, sites, name)
-        return replace(asked, sites=sites, week=week)
+        known = {name: _at_baseline(data, sites, name) for name in cohort.study.plan.adjust}
+        return replace(asked, sites=sites.assign(**known) if known else sites, week=week)
 
     def compared_sites(self) -> dict[str, np.ndarray]:
         """Return the places of the sites of each compared arm with enough patients, by its name."""
@@ -219,8 +218,6 @@ class Question:
         """Return the rows of all sites with this outcome at the visits up to the week."""
         data = self.cohort.data
         columns = [c for c in (*UNIT, *TIMES, outcome) if c in data]
-        if not self.week.earlier:
-            return data[columns].iloc[:0].assign(visit=0.0)
         known = data.loc[known_outcome(data, (outcome,)) & ~is_baseline(data), columns]
         return visit_rows(known, self.week)
 

@@ -70,7 +70,9 @@ def over_visits(
         Returns the rows of all sites at the visits up to the week.
     """
     usual = question.choices.engine is None and question.engine == "robust"
-    if not usual or question.crossover or not any(arm[outcome].isna().any() for arm in arms):
+    if not usual or question.crossover or not question.week.earlier:
+        return None
+    if not any(arm[outcome].isna().any() for arm in arms):
         return None
     treated = np.repeat([1.0, 0.0], [len(arm) for arm in arms])
     sites = pd.concat(arms, ignore_index=True).assign(treated=treated)
