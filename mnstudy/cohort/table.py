@@ -134,10 +134,10 @@ class Cohort:
     def final_week(self) -> FinalWeek:
         """Return the week whose assessments count for the improvement of all treatments."""
         followed = Followed.of(self.data)
-        last = followed.sites
-        by_treatment = last.groupby(last["treatment"].astype("str")).indices
-        patients = last["patient_id"]
-        arms = {k: own for k, own in by_treatment.items() if patients.iloc[own].nunique() > 4}
+        sites = followed.sites
+        patients = sites.groupby(sites["treatment"].astype("str"))["patient_id"]
+        enough = patients.nunique() > 4
+        arms = {word: own for word, own in patients.indices.items() if enough[word]}
         return followed.week(self.outcomes, arms, self.study.plan)
 
     def in_order(self) -> Cohort:
@@ -243,8 +243,6 @@ class Followed:
         The number of the site of each row, from 0, by patient and site.
     baseline : array of bool
         Rows from before any treatment.
-    weeks : array of float
-        nan where not known.
     last : array of int
         The place of the last row of each site.
     sites : DataFrame
@@ -254,7 +252,6 @@ class Followed:
     data: pd.DataFrame
     site: np.ndarray
     baseline: np.ndarray
-    weeks: np.ndarray
     last: np.ndarray
     sites: pd.DataFrame
     _assessed: dict[object, pd.DataFrame] = field(init=False, default_factory=dict)
@@ -266,14 +263,8 @@ class Followed:
         data = data if named.all() else data[named]
         site = site_numbers(data)
         last = nearest_places(data, LAST, site)
-        return cls(
-            data=data,
-            site=site,
-            baseline=is_baseline(data).to_numpy(),
-            weeks=numbers(data, "weeks") if "weeks" in data else np.full(len(data), np.nan),
-            last=last,
-            sites=data.iloc[last].reset_index(drop=True),
-        )
+        sites, baseline = data.iloc[last].reset_index(drop=True), is_baseline(data).to_numpy()
+        return cls(data=data, site=site, baseline=baseline, last=last, sites=sites)
 
     def known(self, outcomes: Sequence[str]) -> np.ndarray:
         """Tell which rows after baseline have any of these outcomes."""
@@ -283,10 +274,10 @@ class Followed:
         self, outcomes: Sequence[str], arms: Mapping[str, np.ndarray], plan: Plan
     ) -> FinalWeek:
         """Return the week whose assessments of these outcomes count; ``arms`` hold sites."""
-        if np.isnan(self.weeks).all():
+        if "weeks" not in self.data or self.data["weeks"].isna().all():
             return LAST
-        known = self.known(outcomes)
-        return final_week(self.weeks[known], self.site[known], arms, plan)
+        weeks, known = numbers(self.data, "weeks"), self.known(outcomes)
+        return final_week(weeks[known], self.site[known], arms, plan)
 
     def assessed(self, outcomes: Sequence[str], week: FinalWeek) -> pd.DataFrame:
         """Return one row a site: the one that counts, or the last with these outcomes empty.
@@ -307,11 +298,6 @@ class Followed:
             rows[name] = rows[name].mask(lost)
         rows["n_assessments"] = np.bincount(self.site, minlength=len(rows))
         return rows
-
-
-def assessed_at(data: pd.DataFrame, outcomes: Sequence[str], week: FinalWeek) -> pd.DataFrame:
-    """Return the assessment of each site that counts, see ``Followed.assessed``."""
-    return Followed.of(data).assessed(outcomes, week)
 
 
 def _n_sites(data: pd.DataFrame) -> int:

@@ -14,7 +14,7 @@ from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.simulate.design import DESIGNS, usual
 from mnstudy.cohort.simulate.simulate import csv_text, simulate
 from mnstudy.cohort.simulate.truth import Truth, truths
-from mnstudy.cohort.table import OUTCOMES, assessed_at, is_baseline
+from mnstudy.cohort.table import OUTCOMES, Followed, is_baseline
 from mnstudy.cohort.weeks import LAST
 from mnstudy.verdicts.claims.registry import claim as claim_of
 
@@ -316,7 +316,7 @@ def test_what_is_usual_is_made_of_chances(design):
 def _huge(other):
     cohort = simulate(HUGE, truth=OTHER_TRUTH if other else None, rng=2024)
     # the truth is that at the end of the course, whenever that is
-    final = assessed_at(cohort.data, OUTCOMES, LAST).dropna(subset="improvement_score")
+    final = Followed.of(cohort.data).assessed(OUTCOMES, LAST).dropna(subset="improvement_score")
     return cohort, final
 
 

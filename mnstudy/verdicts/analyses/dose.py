@@ -21,7 +21,6 @@ from mnstudy.verdicts.analyses.question import (
     NotTestable,
     Question,
     complete_rows,
-    in_arm,
     n_patients,
     raw_pairs,
     require_patients,
@@ -106,8 +105,8 @@ def untreated_visits(question: Question, visits: pd.DataFrame) -> tuple[pd.DataF
     times = times[times > times.cummax().shift(fill_value=0.0)].astype("float64")
     if len(times) < 2:
         return visits.iloc[:0], 0
-    data, steps = question.cohort.data, np.diff(times, prepend=0.0)
-    control = data[in_arm(data, question.control) & ~is_baseline(data).to_numpy()]
+    control = select_arm(question.cohort.data, question.control)
+    control, steps = control[~is_baseline(control)], np.diff(times, prepend=0.0)
     ends = np.append(times - steps / 2, times.iloc[-1] + steps[-1] / 2)
     weeks = control["weeks"].astype("float64")
     number = pd.cut(weeks, ends, labels=times.index).astype("float64")
@@ -194,8 +193,8 @@ def session_visits(question: Question) -> tuple[pd.DataFrame, int]:
 
     Those lack the score, or the number of sessions before them.
     """
-    data = question.cohort.data
-    treated = data[in_arm(data, NEEDLED) & ~is_baseline(data).to_numpy()]
+    needled = select_arm(question.cohort.data, NEEDLED)
+    treated = needled[~is_baseline(needled)]
     keys = [k for k in ("weeks", "weeks_since_last_session") if k in treated]
     ordered = treated.sort_values(keys, kind="stable") if keys else treated
     first = ordered.drop_duplicates([*UNIT, "session_count"]).copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -36,20 +37,18 @@ from mnstudy.words.notes import Count, Note, note
 def improvement(question: Question) -> Answer:
     """Estimate the final improvement in percent: controlled where possible."""
     sites = scar_type_filter(question.sites, question.params)
-    return _effect(question, sites, lambda: question.visit_rows(SCORE), SCORE, [])
+    return _effect(question, sites, partial(question.visit_rows, SCORE), SCORE, [])
 
 
 def change(question: Question) -> Answer:
     """Estimate the change of a raw measure from before to after, oriented so that up is better."""
     outcome = question.params["outcome"]
-    sites = _changes(question, question.sites, outcome)
+    changes = partial(_changes, question, outcome=outcome)
+    sites = changes(question.sites)
     if sites["change"].isna().all():
         return _as_they_are(question)
-
-    def rows() -> pd.DataFrame:
-        return _changes(question, question.visit_rows(outcome), outcome)
-
-    return _effect(question, sites, rows, "change", ["before"])
+    rows = partial(question.visit_rows, outcome)
+    return _effect(question, sites, lambda: changes(rows()), "change", ["before"])
 
 
 def _as_they_are(question: Question) -> Answer:
@@ -62,10 +61,8 @@ def _as_they_are(question: Question) -> Answer:
     def as_change(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.assign(change=sign * frame[outcome].astype("float64"))
 
-    def rows() -> pd.DataFrame:
-        return as_change(question.visit_rows(outcome))
-
-    answer = _effect(question, as_change(question.sites), rows, "change", [])
+    rows = partial(question.visit_rows, outcome)
+    answer = _effect(question, as_change(question.sites), lambda: as_change(rows()), "change", [])
     if answer.comparison == "uncontrolled":
         raise NotTestable(note("nobody_at_baseline", outcome=outcome))
     return replace(answer, remarks=(note("compared_as_they_are", outcome=outcome), *answer.remarks))

@@ -14,24 +14,8 @@ import pandas as pd
 from mnstudy.cohort.scales import Scale, raw_scale
 from mnstudy.cohort.study.design import ARMS, assignable
 from mnstudy.cohort.study.plan import Plan
-from mnstudy.cohort.table import (
-    OUTCOMES,
-    TIMES,
-    Cohort,
-    Followed,
-    is_baseline,
-    is_one_of,
-    known_outcome,
-)
-from mnstudy.cohort.weeks import (
-    LAST,
-    FinalWeek,
-    nearest_places,
-    nearest_rows,
-    numbers,
-    site_numbers,
-    visit_rows,
-)
+from mnstudy.cohort.table import OUTCOMES, TIMES, Cohort, Followed, is_baseline, is_one_of
+from mnstudy.cohort.weeks import LAST, FinalWeek, nearest_rows, numbers, visit_rows
 from mnstudy.stats.mixed.cluster_robust import RobustFit
 from mnstudy.stats.mixed.fit import RemlFit
 from mnstudy.verdicts.claims.registry import Claim
@@ -218,7 +202,7 @@ class Question:
         """Return the rows of all sites with this outcome at the visits up to the week."""
         data = self.cohort.data
         columns = [c for c in (*UNIT, *TIMES, outcome) if c in data]
-        known = data.loc[known_outcome(data, (outcome,)) & ~is_baseline(data), columns]
+        known = data.loc[data[outcome].notna() & ~is_baseline(data), columns]
         return visit_rows(known, self.week)
 
     @property
@@ -256,11 +240,9 @@ class Question:
     @property
     def reference(self) -> str:
         """Name the treatment of the control."""
-        if self.cohort.study.plan.reference:
-            return self.cohort.study.plan.reference
         sham = is_one_of(self.sites["treatment"], ("sham",))
         enough = sham.any() and self.sites["patient_id"][sham].nunique() >= MIN_PATIENTS
-        return "sham" if enough else "untreated"
+        return self.cohort.study.plan.reference or ("sham" if enough else "untreated")
 
     def control_of(self, treatment: str) -> Mapping[str, Sequence[str]]:
         """Return the control arm of this treatment."""
@@ -498,16 +480,13 @@ def _known(frame: pd.DataFrame, column: str) -> pd.Series:
 def after_treatment(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the assessments after a session, of untreated and sham sites those after baseline."""
     untreated = is_one_of(frame["treatment"], UNTREATED["treatment"])
-    return frame[np.where(untreated, ~is_baseline(frame), _after_a_session(frame))]
+    after = ~(numbers(frame, "session_count") < 1)
+    return frame[np.where(untreated, ~is_baseline(frame), after)]
 
 
 def after_a_session(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the assessments after a session; one of unknown count is taken as such."""
-    return frame[_after_a_session(frame)]
-
-
-def _after_a_session(frame: pd.DataFrame) -> np.ndarray:
-    return ~(numbers(frame, "session_count") < 1)
+    return frame[~(numbers(frame, "session_count") < 1)]
 
 
 def unknown_arm(question: Question) -> tuple[Note, ...]:
@@ -590,9 +569,9 @@ def before_after(data: pd.DataFrame, outcome: str, week: FinalWeek = LAST) -> pd
 
 def at_baseline(data: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Return the last value of each site before the first session, as ``before``."""
-    before = (data[outcome].notna() & is_baseline(data)).to_numpy()
-    places = nearest_places(data, LAST, site_numbers(data), before)
-    return data[[*UNIT, outcome]].iloc[places].rename(columns={outcome: "before"})
+    columns = [c for c in (*UNIT, *TIMES, outcome) if c in data]
+    first = nearest_rows(data.loc[data[outcome].notna() & is_baseline(data), columns], LAST)
+    return first[[*UNIT, outcome]].rename(columns={outcome: "before"})
 
 
 def raw_pairs(data: pd.DataFrame, week: FinalWeek = LAST) -> tuple[Scale, pd.DataFrame] | None:

@@ -184,14 +184,7 @@ def _stopped_on_readings(question: Question, weeks: float) -> tuple[Note, ...]:
     Nothing is said where the plan fixed the number of sessions, where it is the same in all, and
     where the interval of the shift by readings holds none, and nothing as large as the margin.
     """
-    read = [
-        *UNIT,
-        question.cohort.study.cluster,
-        "session_count",
-        "weeks_since_last_session",
-        SCORE,
-    ]
-    visits = session_visits(question)[0][list(dict.fromkeys(read))]
+    visits = session_visits(question)[0]
     total = visits.groupby(UNIT)["session_count"].transform("max")
     if question.cohort.study.plan.sessions_fixed or total.nunique() < 2:
         return ()

@@ -9,7 +9,7 @@ from textwrap import shorten
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.table import OUTCOMES, assessed_at, is_baseline
+from mnstudy.cohort.table import OUTCOMES, Followed, is_baseline
 from mnstudy.cohort.weeks import LAST, nearest_rows
 from mnstudy.stats.missing.imputation import impute_clustered, pool_imputations
 from mnstudy.stats.mixed.model import random_intercept_batch
@@ -42,7 +42,7 @@ STEP = 2.5
 
 def last_seen(question: Question) -> Question:
     """Return the question with the last known result of each site in place of a lost one."""
-    sites, known = question.sites, assessed_at(question.cohort.data, OUTCOMES, LAST)
+    sites, known = question.sites, Followed.of(question.cohort.data).assessed(OUTCOMES, LAST)
     keys = pd.MultiIndex.from_frame(sites[UNIT])
     last = known.set_index(UNIT)[OUTCOME].reindex(keys).to_numpy(dtype="float64")
     score = sites[OUTCOME].astype("float64")

@@ -70,9 +70,8 @@ def over_visits(
         Returns the rows of all sites at the visits up to the week.
     """
     usual = question.choices.engine is None and question.engine == "robust"
-    if not usual or question.crossover or not question.week.earlier:
-        return None
-    if not any(arm[outcome].isna().any() for arm in arms):
+    lost = question.week.earlier and any(arm[outcome].isna().any() for arm in arms)
+    if not usual or question.crossover or not lost:
         return None
     treated = np.repeat([1.0, 0.0], [len(arm) for arm in arms])
     sites = pd.concat(arms, ignore_index=True).assign(treated=treated)
@@ -80,8 +79,7 @@ def over_visits(
     if question.allocated is not None:
         return None
     sites["lost"] = sites[outcome].isna()
-    seen = rows()
-    seen = seen.loc[seen[outcome].notna(), [*UNIT, "visit", outcome]]
+    seen = rows().dropna(subset=[outcome])[[*UNIT, "visit", outcome]]
     names = question.adjust_for(usual_covariates(question, baseline))
     read = [c for c in (*UNIT, "treated", "lost", *names, *baseline) if c in sites]
     seen = seen.merge(sites[read], on=UNIT)
