@@ -320,7 +320,7 @@ def _typed(values: Any, kind: str, levels: tuple[str, ...]) -> Any:
         return pd.arrays.BooleanArray(happened, ~known)
     if kind == "integer":
         return pd.array(values, dtype="Int64")
-    return pd.Series(values).astype("str") if kind in ("id", "text") else values
+    return pd.array(values, dtype="str") if kind in ("id", "text") else values
 
 
 @cache

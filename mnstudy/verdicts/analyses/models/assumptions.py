@@ -69,6 +69,7 @@ def broken_assumptions(question: Question, finding: Finding, found: Answer) -> l
     if found.model is None:
         return []
     fit, layout, broken = found.model.fit, found.layout, []
+    rows = fit.rows
     patients = Count(n=finding.n_patients, noun="patient")
     if layout is not None:
         robust = fit if isinstance(fit, RobustFit) else None
@@ -76,9 +77,9 @@ def broken_assumptions(question: Question, finding: Finding, found: Answer) -> l
             broken.append(note("one_decides", patients=patients, verdict=other))
         broken += _at_bounds(question, layout)
         if robust:
-            broken += _spreads(robust.rows, layout.tested)
-            broken += _bend(question, robust, layout.tested)
-    own = fit.rows.groupby(level=0)["standardised"].mean().dropna().to_numpy()
+            broken += _spreads(rows, layout.tested)
+            broken += _bend(question, robust, rows, layout.tested)
+    own = rows.groupby(level=0)["standardised"].mean().dropna().to_numpy()
     skewed = len(own) >= 8 and np.ptp(own) > 0 and skewtest(own).pvalue < RARE  # it needs eight
     if skewed and len(own) < COCHRAN * (skewness := float(skew(own, bias=False))) ** 2:
         broken.append(note("skewed", skewness=skewness, patients=patients))
@@ -134,11 +135,11 @@ def _at_bounds(question: Question, layout: Layout) -> Iterator[Note]:
             yield note("at_bound", values=counted, end=end, bound=bound, unit=spec.unit)
 
 
-def _bend(question: Question, fit: RobustFit, tested: str) -> Iterator[Note]:
-    x = fit.rows[tested] - fit.rows[tested].mean()
+def _bend(question: Question, fit: RobustFit, rows: pd.DataFrame, tested: str) -> Iterator[Note]:
+    x = rows[tested] - rows[tested].mean()
     if tested in ("slope", "within") and x.nunique() > 2:
         with suppress(ValueError, NotTestable):  # the square is a combination of the other columns
-            bent = _again(question, fit.rows.assign(bend=x**2), [*fit.names, "bend"]).coefficients
+            bent = _again(question, rows.assign(bend=x**2), [*fit.names, "bend"]).coefficients
             slope, curve = bent.loc[[tested, "bend"], "estimate"]
             first, last = slope + 2 * curve * x.quantile([0.1, 0.9])
             if bent.loc["bend", "p_value"] < RARE and abs(last - first) > abs(slope):
