@@ -8,6 +8,8 @@ import pytest
 from scipy import stats
 
 import mnstudy as mn
+from mnstudy.verdicts import evaluate
+from mnstudy.verdicts.analyses import question
 from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS
 
 BUILT = [
@@ -50,6 +52,22 @@ def test_intervals_on_the_demonstration_clinic_hold_the_documented_truth(
 
 def test_every_claim_is_answered_on_the_demonstration_clinic(clinic_findings):
     assert [f.claim.id for f in clinic_findings if f.estimate is None] == []
+
+
+def test_no_analysis_reads_a_column_that_is_left_out_for_it(clinic, clinic_findings, monkeypatch):
+    for module in (evaluate, question):
+        monkeypatch.setattr(module, "NAMED", frozenset())
+    whole = mn.evaluate(clinic).to_frame()
+    pd.testing.assert_frame_equal(clinic_findings.to_frame(), whole, check_exact=True)
+
+
+def test_a_claim_asked_alone_is_found_as_among_all(clinic, clinic_findings):
+    for claim in ("evens-tone", "rare-pih", "skin-type-matters", "deeper-more-collagen"):
+        alone = mn.evaluate(clinic, claim)[claim]
+        assert (alone.estimate, alone.notes) == (
+            clinic_findings[claim].estimate,
+            clinic_findings[claim].notes,
+        )
 
 
 def test_a_missing_column_is_named(clinic):
