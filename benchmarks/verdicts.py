@@ -17,7 +17,7 @@ import numpy as np
 
 import mnstudy as mn
 from mnstudy.cohort.table import is_baseline
-from mnstudy.verdicts.evaluate import asked_and_needed, find_all, verdict_of
+from mnstudy.verdicts.evaluate import asked_and_needed, find_all, verdicts_of
 
 PATIENTS, STUDIES, REPEATS = 40, 5, 7
 CLAIMS = {
@@ -72,7 +72,7 @@ def of_study(design, claim, seed):
     return in_turn(
         {
             "draw the study": lambda: mn.simulate(PATIENTS, design=design, rng=seed),
-            "one claim, verdict": lambda: verdict_of(study, claim),
+            "one claim, verdict": lambda: verdicts_of(study, claim),
             "one claim, in full": lambda: mn.evaluate(study, claims=claim),
             "all claims, verdicts": lambda: all_verdicts(study),
             "all claims, in full": lambda: mn.evaluate(study),
@@ -99,7 +99,7 @@ def memory():
 
     def judge(seeds):
         for seed in seeds:
-            verdict_of(mn.simulate(PATIENTS, design="parallel", rng=seed), "reduces-scarring")
+            verdicts_of(mn.simulate(PATIENTS, design="parallel", rng=seed), "reduces-scarring")
         gc.collect()
 
     judge(range(20))

@@ -37,11 +37,12 @@ def sha256_of(path: Path | Traversable) -> str:
 
 
 @cache
-def code_fingerprint() -> str:
-    """Return the fingerprint of the code and of the packages that compute with it."""
+def code_fingerprint(*rooms: str) -> str:
+    """Return the fingerprint of the code, or some rooms of it, and of the packages it uses."""
     package = Path(__file__).parent
     inside = (p.relative_to(package) for p in package.rglob("*") if p.suffix in CODE)
     files = sorted(p for p in inside if p.name != REGISTER and p.parts[0] != "_data")
+    files = [p for p in files if not rooms or p.parts[0] in rooms]
     return fingerprint([(p.as_posix(), sha256_of(package / p)) for p in files], versions())
 
 

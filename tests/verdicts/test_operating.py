@@ -139,7 +139,7 @@ def test_what_was_kept_is_not_drawn_again(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(again.estimates, plain.estimates, check_exact=True)
     drawn.clear()
     mn.operating_characteristics(**ask | {"rng": 5}, keep=tmp_path)
-    monkeypatch.setattr(operating, "code_fingerprint", lambda: "other code")
+    monkeypatch.setattr(operating, "code_fingerprint", lambda *rooms: "other code")
     mn.operating_characteristics(**ask, keep=tmp_path)
     assert len(drawn) == 20
 

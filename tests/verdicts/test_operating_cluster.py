@@ -84,7 +84,7 @@ def test_the_order_of_claims_and_sizes_changes_no_row(on_cluster):
 
 
 def test_a_worker_with_other_code_is_refused(on_cluster, monkeypatch):
-    monkeypatch.setattr(operating, "code_fingerprint", lambda: "other code")
+    monkeypatch.setattr(operating, "code_fingerprint", lambda *rooms: "other code")
     with pytest.raises(RuntimeError, match="a worker has another version of mnstudy"):
         on_cluster(reps=1)
 

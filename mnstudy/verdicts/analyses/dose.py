@@ -26,7 +26,7 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.finding.finding import Part, interval_of
+from mnstudy.verdicts.finding.finding import Hold, Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
 
@@ -61,7 +61,49 @@ def session_slope(question: Question) -> Answer:
         n_missing=missing + found.n_missing,
         parts=(within, *between, *sessions),
         remarks=(*remarks, *found.remarks),
+        holds=(*found.holds, *_stopped_when_good(question, visits)),
     )
+
+
+def _stopped_when_good(question: Question, visits: pd.DataFrame) -> tuple[Hold, ...]:
+    """Hold back a slope in favour where sessions stopped on good readings.
+
+    The last reading of a site is then high by chance as well, and the slope with it.
+    """
+    total = visits.groupby(UNIT)["session_count"].transform("max")
+    if question.cohort.study.plan.sessions_fixed or total.nunique() < 2:
+        return ()
+    ended = visits["session_count"].eq(total).astype("float64")
+    found = shift_by_readings(question, visits.assign(ended=ended))
+    if found is None or found.ci_low <= 0:
+        return ()
+    return (Hold(why=note("stopped_when_good", shift=fmt.ends(found)), adverse=False),)
+
+
+def shift_by_readings(question: Question, seen: pd.DataFrame) -> Part | None:
+    """Estimate by how much sites read higher at the end of treatment for having ended on readings.
+
+    ``seen`` holds visits with ``ended``, 1 after the last session of the site. It is the mean over
+    sites of the last reading minus the mean of all sites read after as many sessions: selection by
+    readings that scatter by chance adds no more to the end of treatment. With readings and stopping
+    both taken from their means after as many sessions, every reading adds the product of the two.
+
+    Returns
+    -------
+    Part or None
+        None where too few sites that went on were assessed after as many sessions.
+    """
+    by_level = seen.groupby("session_count")
+    if n_patients(seen[by_level["ended"].transform("nunique") > 1]) < MIN_PATIENTS:
+        return None
+    away = seen[SCORE].astype("float64") - by_level[SCORE].transform("mean")
+    product = away * (seen["ended"] - by_level["ended"].transform("mean"))
+    total = product.groupby([seen[c] for c in UNIT]).transform("sum")
+    shifts = seen.assign(shift=total.round(9)).drop_duplicates(UNIT)
+    if shifts["shift"].nunique() > 1:
+        return contrasts.group_mean(question, shifts, "shift", "shift by readings")
+    same = float(shifts["shift"].iloc[0])
+    return Part(kind="arm", label="shift by readings", value=same, ci_low=same, ci_high=same)
 
 
 def _beyond_time(question: Question, visits: pd.DataFrame) -> Answer | None:

@@ -12,9 +12,8 @@ from mnstudy.cohort.table import is_baseline
 from mnstudy.stats.counts.proportions import clustered_proportion
 from mnstudy.stats.missing.interval_censored import turnbull
 from mnstudy.verdicts.analyses import contrasts, model
-from mnstudy.verdicts.analyses.dose import session_visits
+from mnstudy.verdicts.analyses.dose import session_visits, shift_by_readings
 from mnstudy.verdicts.analyses.question import (
-    MIN_PATIENTS,
     NEEDLED,
     SCORE,
     UNIT,
@@ -190,33 +189,15 @@ def _stopped_on_readings(question: Question, weeks: float) -> tuple[Note, ...]:
         return ()
     why, late = note("regression_after_stopping"), visits["weeks_since_last_session"].ge(weeks)
     ended = visits["session_count"].eq(total).astype("float64")
-    seen = visits.assign(ended=ended)[~late.fillna(False).astype(bool)]
-    both = seen.groupby("session_count")["ended"].transform("nunique") > 1
-    if n_patients(seen[both]) < MIN_PATIENTS:
+    found = shift_by_readings(
+        question, visits.assign(ended=ended)[~late.fillna(False).astype(bool)]
+    )
+    if found is None:
         return (note("stopping_not_seen", why=why),)
-    shifts = _shifts_by_readings(seen)
-    if shifts["shift"].nunique() < 2:
-        return ()
-    found = contrasts.group_mean(question, shifts, "shift", "shift by readings")
     most = max(-found.ci_low, found.ci_high)
     if found.ci_low <= 0 <= found.ci_high and most < abs(question.margin(question.claim)):
         return ()
     return (note("stopped_on_readings", shift=fmt.ends(found), why=why),)
-
-
-def _shifts_by_readings(seen: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a site with what it adds to the shift by readings; their mean is the shift.
-
-    That is the mean over sites of the last reading minus the mean of all sites read after as many
-    sessions: selection by readings that scatter by chance adds no more to the end of treatment.
-    With readings and stopping both taken from their means after as many sessions, every reading
-    adds the product of the two.
-    """
-    by_level = seen.groupby("session_count")
-    away = seen[SCORE].astype("float64") - by_level[SCORE].transform("mean")
-    product = away * (seen["ended"] - by_level["ended"].transform("mean"))
-    total = product.groupby([seen[c] for c in UNIT]).transform("sum")
-    return seen.assign(shift=total.round(9)).drop_duplicates(UNIT)
 
 
 def maintenance(question: Question) -> Answer:

@@ -21,7 +21,7 @@ from mnstudy.cohort.simulate.design import DESIGNS
 from mnstudy.fingerprints import code_fingerprint, versions, write_whole
 from mnstudy.packaged import packaged
 from mnstudy.verdicts.finding.finding import VERDICTS
-from mnstudy.verdicts.operating.characteristics import Progress, operating_characteristics
+from mnstudy.verdicts.operating.characteristics import ROOMS, Progress, operating_characteristics
 
 PROMISED, COVERED = 0.025, 0.95
 ALARM = 0.002  # both sides: 0.1 percent of kept promises are called broken
@@ -130,7 +130,7 @@ def certify(
         done += int(found.table["reps"].sum())
     about = {
         "studies": done, "seconds": round(time.monotonic() - started), "seed": rng,
-        "code": code_fingerprint(), "versions": versions(),
+        "code": code_fingerprint(*ROOMS), "versions": versions(),
     }  # fmt: skip
     return Certificate(table=pd.concat(parts, ignore_index=True), about=about)
 

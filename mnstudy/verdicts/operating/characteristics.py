@@ -29,6 +29,7 @@ BATCH = 50  # studies that are drawn, and kept, together
 CELL = ["claim", "design", "n_patients", "situation", "truth", "effect"]
 FOUND = ["estimate", "ci_low", "ci_high", "verdict", "lacking"]
 TRUTHS = ("null", "margin", "twice")
+ROOMS = ("cohort", "stats", "verdicts", "words")  # that draw and judge
 Progress = Callable[[str, int, int], None]
 
 
@@ -292,7 +293,7 @@ def _parallel(n_jobs: int | None) -> Any:
 
 def _code(kinds: Sequence[_Kind]) -> str:
     """Return the fingerprint of what computes these kinds, in the process that calls this."""
-    return fingerprint(code_fingerprint(), [claim_of(kind.claim) for kind in kinds])
+    return fingerprint(code_fingerprint(*ROOMS), [claim_of(kind.claim) for kind in kinds])
 
 
 @cache
