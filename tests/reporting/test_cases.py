@@ -15,7 +15,7 @@ from made_findings import (
 from mnstudy import disclosure
 from mnstudy.disclosure.notes import guarded_note
 from mnstudy.reporting import words as captions
-from mnstudy.reporting.page import methods
+from mnstudy.reporting.page import sections
 from mnstudy.reporting.page.scorecard import LEFT, RIGHT, scorecard_entry
 from mnstudy.verdicts.claims.registry import RULES
 from mnstudy.words.notes import Count, note
@@ -163,4 +163,4 @@ def test_captions_of_a_family_give_the_interval_the_verdict_rests_on():
 
 
 def test_every_rule_of_the_register_has_words():
-    assert set(RULES) == set(methods.RULES)
+    assert set(RULES) == set(sections.RULES)

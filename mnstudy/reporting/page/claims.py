@@ -14,7 +14,6 @@ from mnstudy.disclosure import guarded_finding, shown_count, shown_size
 from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.page import sections
 from mnstudy.reporting.page.certificate import said_beside
-from mnstudy.reporting.page.methods import RULES, may_be_said
 from mnstudy.reporting.page.scorecard import ScorecardEntry, articles, scorecard_entry
 from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import EvidenceSource
@@ -57,7 +56,7 @@ def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Pictures) 
         "contrary": claim.contrary,
         "estimand": claim.estimand,
         "attributes": claim.attributes.attributes(),
-        "rule": RULES[claim.rule],
+        "rule": sections.RULES[claim.rule],
         "margin": f"{fmt.as_entered(claim.margin)} {claim.unit}",
         "margin_source": claim.margin_source,
         "cells": [
@@ -103,7 +102,7 @@ def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dic
         "p": "" if math.isnan(estimate.p_value) else fmt.p_value(estimate.p_value),
         "verdict": finding.verdict,
         "lacking": ", ".join(finding.lacking),
-        "wording": may_be_said(finding),
+        "wording": sections.may_be_said(finding),
         "size": shown_size(finding) + (f"; {missing} left out" if finding.n_missing else ""),
         "method": estimate.method,
         "wrong": "" if source.trials is not None else said_beside(finding, source.design),

@@ -15,7 +15,6 @@ from mnstudy.reporting.page.certificate import CERTIFICATE, shipped_charts
 from mnstudy.reporting.page.checklists import checklists
 from mnstudy.reporting.page.claims import controls, grouped
 from mnstudy.reporting.page.downloads import Download
-from mnstudy.reporting.page.methods import methods
 from mnstudy.reporting.page.scorecard import HELP, claims_of
 from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import HASH_OF_DATA, HASH_OF_PLAN, EvidenceSource
@@ -78,7 +77,7 @@ def render(
             lost=[found for b in sources if (found := sections.patient_flow(b))],
             groups=groups,
             help=HELP,
-            methods=methods(sources),
+            methods=sections.methods(sources),
             certificate=[
                 {"picture": drawn, "alt": drawn.alt, "caption": drawn.caption}
                 for chart in shipped_charts()
