@@ -146,7 +146,10 @@ def power_problems(raw: Any) -> list[Problem]:
     share = "a number from 0 to 0.9, as 0.1 for one in ten"
     checks: dict[str, Check] = {
         "effects": (_are_numbers, "claim id = the effect taken to be true"),
-        "spreads": (_are_spreads, "claim id = a standard deviation above 0, or [lowest, highest]"),
+        "spreads": (
+            _are_spreads,
+            "claim id = a standard deviation above 0, or [lowest, highest], the lower one first",
+        ),
         "correlation": (
             lambda x: _is_range(x, 0.0, 0.99), "a number from 0 to 0.99, or [lowest, highest]",
         ),

@@ -57,6 +57,8 @@ class PlannedStudy:
         See ``PowerAssumptions``.
     rate : float
         Percentage with the event in the reference arm.
+    counted : float
+        Share of the patients in the arm that a mean or share of one arm is about.
     """
 
     kind: str
@@ -70,6 +72,7 @@ class PlannedStudy:
     middle: float = 0.0
     sessions: int = 4
     slopes_differ: float = 0.0
+    counted: float = 1.0
 
     @property
     def sd(self) -> float:
@@ -82,9 +85,9 @@ class PlannedStudy:
         return self.spread
 
     def sizes(self, n: int) -> tuple[int, ...]:
-        """Return how many of n patients are in each arm, the treated first."""
+        """Return how many of n patients are in each arm that counts, the treated first."""
         if self.kind not in ("arms", "shares"):
-            return (n,)
+            return (round(self.counted * n),)
         treated = round(self.allocation * n)
         return treated, n - treated
 
@@ -160,7 +163,7 @@ class PlannedStudy:
             ratio = 0.0 if self.kind == "share" else 1.0
             first = NormalIndPower().solve_power(max(size, 1e-3), ratio=ratio, **usual)
             n = float(first) * (1 + ratio)
-        return n / (1 - self.lost)
+        return n / self.counted / (1 - self.lost)
 
 
 def _moments(x: Floats) -> tuple[Floats, Floats, Floats]:

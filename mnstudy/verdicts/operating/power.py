@@ -34,6 +34,7 @@ PILOT = 0.80  # one-sided level of the limit of a pilot's spread
 CURVE = 12  # sizes of a curve
 LIMITS = ("below", "above", "noninferiority")
 SHARES = ("share", "shares")
+TWO_ARMS = ("parallel", "registry")  # designs
 _SPREAD_OF = {
     "pairs": "of the difference between the sides of a patient",
     "slope": "of the slopes of patients",
@@ -221,13 +222,20 @@ def power(
     """
     if not 0.5 <= target <= 0.99:
         raise ValueError(f"target is {target}: give a chance from 0.5 to 0.99, as 0.8")
+    if runs < 1:
+        raise ValueError(f"runs is {runs}: give 1 or more; 500 or more say a chance to 2 percent")
     if isinstance(study, Mapping):
         from mnstudy.cohort.study.study import parse_study
 
         study = parse_study(study, source="study")
     if not isinstance(study, Study):
         path = Path(study)
-        study = read_study(path / "study.toml" if path.is_dir() else path)
+        path = path / "study.toml" if path.is_dir() else path
+        if not path.is_file():
+            remedy = "check the path; `mnstudy init` writes a first one for a sheet"
+            missing = Problem(value=str(path), rule="a study file that exists", remedy=remedy)
+            ValidationReport(source=path.name, rows=0, problems=(missing,)).raise_if_bad()
+        study = read_study(path)
     claims = _claims(study, piloted=pilot is not None)
     assumed = study.power
     assert assumed is not None
@@ -253,7 +261,8 @@ def _claims(study: Study, *, piloted: bool) -> list[Claim]:
     if assumed is None:
         problems.append(Problem(column="power", rule="a [power] table", remedy=_example(study)))
     if not study.plan.primary:
-        remedy = 'write [plan] with primary = ["reduces-scarring"]'
+        first = next(iter(assumed.effects), "") if assumed else ""
+        remedy = f'write [plan] with primary = ["{first or "reduces-scarring"}"]'
         problems.append(Problem(column="plan.primary", rule="at least one claim", remedy=remedy))
     claims = [known[i] for i in study.plan.primary]
     if assumed is not None:
@@ -264,7 +273,7 @@ def _claims(study: Study, *, piloted: bool) -> list[Claim]:
             key_problem(f"power.{table}", i, "primary claims", remedy)
             for table, given in tables.items()
             for i in given
-            if i not in study.plan.primary
+            if study.plan.primary and i not in study.plan.primary
         ]
         problems += _without_effect(claims, study, assumed)
     ValidationReport(source="study.toml", rows=0, problems=tuple(problems)).raise_if_bad()
@@ -297,9 +306,11 @@ def _missing(
     """List what has to be said of a claim and is not, and an effect that cannot be shown."""
     kind = kind_of(claim, study)
     if not kind:
-        planned = ", ".join(sorted(KINDS))
-        rule = f"a claim of the kinds {planned}, in a design that can answer it"
-        remedy = "simulate it: mnstudy.operating_characteristics; or plan for another claim"
+        rule, remedy = "a claim about a mean, a share, an event or a session more", ""
+        if claim.analysis in KINDS:
+            rule = f"a claim that can be planned for in a {study.design} study"
+            remedy = 'write design = "parallel", which compares two groups of patients; or '
+        remedy += "simulate it: mnstudy.operating_characteristics; or plan for another claim"
         yield key_problem("plan.primary", claim.id, rule, remedy)
         return
     if claim.id not in assumed.effects:
@@ -322,6 +333,7 @@ def _missing(
 def _too_small(claim: Claim, study: Study, assumed: PowerAssumptions) -> Iterator[Problem]:
     effect, margin = assumed.effects[claim.id], study.plan.margin(claim.id, claim.margin)
     beyond = {"below": margin - effect, "difference": abs(effect) - margin}
+    share = kind_of(claim, study) in SHARES
     if beyond.get(claim.rule, effect - margin) <= 0:
         side = "below" if claim.rule == "below" else "above"
         rule = f"{side} the margin of {fmt.as_entered(margin)} {claim.unit}"
@@ -329,11 +341,14 @@ def _too_small(claim: Claim, study: Study, assumed: PowerAssumptions) -> Iterato
             "no number of patients can show it: write a larger effect, or another margin under "
             "[plan.margins]"
         )
+        if share and 0 < abs(effect) < 1:
+            remedy = "shares are percentages, 65 for 0.65; " + remedy
         yield key_problem(f"power.effects.{claim.id}", fmt.as_entered(effect), rule, remedy)
-    rate = assumed.rates.get(claim.id, 0.0) if claim.analysis == "event_difference" else 0.0
-    if kind_of(claim, study) in SHARES and not 0 <= rate + effect <= 100:
+    rate = assumed.rates.get(claim.id) if claim.analysis == "event_difference" else 0.0
+    if share and rate is not None and not 0 <= rate + effect <= 100:
         rule = "a share from 0 to 100 percent in the treated arm"
-        yield key_problem(f"power.effects.{claim.id}", fmt.as_entered(effect), rule)
+        remedy = "write percentages; a difference is added to the rate of the reference arm"
+        yield key_problem(f"power.effects.{claim.id}", fmt.as_entered(effect), rule, remedy)
 
 
 def _without_effect(
@@ -341,14 +356,16 @@ def _without_effect(
 ) -> Iterator[Problem]:
     """List what is written and would change nothing."""
     kinds, usual = {kind_of(c, study) for c in claims}, PowerAssumptions()
+    in_arms = ("one", "share") if study.design in TWO_ARMS else ()
     needed = {
-        "correlation": {"pairs"}, "allocation": {"arms", "shares"}, "sessions": {"slope"},
+        "correlation": {"pairs"}, "allocation": {"arms", "shares", *in_arms}, "sessions": {"slope"},
         "slopes_differ": {"slope"}, "rates": {"shares"}, "step": {"arms", "pairs", "one"},
     }  # fmt: skip
     for name, who in needed.items():
         if getattr(assumed, name) != getattr(usual, name) and not kinds & who:
-            rule = "something that a primary claim depends on"
-            yield key_problem(f"power.{name}", getattr(assumed, name), rule, "leave it out")
+            rule, value = "something that a primary claim depends on", getattr(assumed, name)
+            value = value[0] if name == "correlation" and len({*value}) == 1 else value
+            yield key_problem(f"power.{name}", value, rule, "leave it out")
 
 
 def _pilot(pilot: Any, study: Study) -> Cohort:
@@ -414,8 +431,10 @@ class _Search:
         if self.pilot is not None and kind == "slope":
             at = np.arange(given.sessions) - (given.sessions - 1) / 2
             spread, differ = spread * math.sqrt(at @ at), 0.0
+        in_one_arm = kind in ("one", "share") and self.study.design in TWO_ARMS
         return PlannedStudy(
             kind=kind, effect=given.effects[i], spread=spread or 1.0,
+            counted=given.allocation if in_one_arm else 1.0,
             correlation=low if widest else high, lost=given.lost, allocation=given.allocation,
             rate=given.rates.get(i, 0.0), step=given.step, middle=given.middle or 0.0,
             sessions=given.sessions, slopes_differ=differ,
@@ -426,7 +445,8 @@ class _Search:
         """Spread that a pilot allows, and how that is said; zero and nothing without one."""
         if self.pilot is None:
             return 0.0, ""
-        if kind_of(self.claim, self.study) in SHARES:
+        kind = kind_of(self.claim, self.study)
+        if kind in SHARES:
             raise ValueError(
                 f"{self.claim.id} is about a share, whose spread follows from the share itself: "
                 "leave the pilot out, and write the share you take to be true"
@@ -436,14 +456,24 @@ class _Search:
         if e is None or not e.std_error > 0 or not e.df >= 1:
             why = finding.reason if e is None else "its estimate has no error"
             raise ValueError(f"the pilot says nothing of the spread of {self.claim.id}: {why}")
+        alone = finding.comparison == "uncontrolled"
+        has = "one" if alone else kind_of(self.claim, self.pilot.study)
+        if kind != has and {kind, has} != {"arms", "one"}:  # within an arm both have one spread
+            told = {"one": "one arm", "arms": "two groups of patients", "pairs": "two sides"}
+            raise ValueError(
+                f"the pilot has {told.get(has, 'something else')} for {self.claim.id}, the plan "
+                f"{told[kind]}, whose spread is another: take a pilot like the plan, or leave it "
+                f"out and write power.spreads.{self.claim.id}"
+            )
         n = finding.n_patients
         per = 1 / n
-        if kind_of(self.claim, self.study) == "arms":
+        if has == "arms":
             treated = self.assumed.allocation * n
             per = 1 / treated + 1 / (n - treated)
         sd = e.std_error / math.sqrt(per)
         most = sd * math.sqrt(e.df / stats.chi2.ppf(1 - PILOT, e.df))
-        said = note("power_pilot", patients=n, sd=sd, most=most, percent=100 * PILOT)
+        what = _SPREAD_OF.get(kind, "between patients")
+        said = note("power_pilot", patients=n, what=what, sd=sd, most=most, percent=100 * PILOT)
         return float(most), sentence(said)
 
     @cached_property
@@ -560,6 +590,7 @@ def _said(found: ClaimPower, whole: Power) -> dict[str, Any]:
     planned, n = found.planned, found.n or whole.most
     treated, *other = planned.sizes(n)
     said = f"{n} patients" + (f" ({treated} and {other[0]})" if other else "")
+    said += f" ({treated} in the treated arm)" if planned.counted < 1 else ""
     if planned.kind == "share":
         assumed = f"the true share is {fmt.as_entered(planned.effect)} percent"
     else:
@@ -572,6 +603,8 @@ def _said(found: ClaimPower, whole: Power) -> dict[str, Any]:
     elif planned.kind != "share":
         what = _SPREAD_OF.get(planned.kind, "between patients")
         assumed += f", with a standard deviation {what} of {fmt.number(planned.sd, 1)}"
+    if planned.step:
+        assumed += f", scores are multiples of {fmt.as_entered(planned.step)}"
     if planned.lost:
         assumed += f", and {fmt.as_entered(100 * planned.lost)} % of the patients are lost"
     side = "below" if found.claim.rule == "below" else "above"
@@ -583,6 +616,10 @@ def _said(found: ClaimPower, whole: Power) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share == 0 or share >= 0.005 else "under 1 %"
+
+
 def _lines(found: ClaimPower, whole: Power) -> Iterator[str]:
     yield f"{found.claim.title} ({found.claim.id})"
     asked = f"{100 * whole.target:g} %"
@@ -590,7 +627,8 @@ def _lines(found: ClaimPower, whole: Power) -> Iterator[str]:
         row = found.at(whole.most)
         yield (
             f"  no number up to {whole.most:,} patients gives a chance of {asked}: at "
-            f"{whole.most:,} it is {100 * row['beyond_margin']:.0f} %"
+            f"{whole.most:,} it is {_percent(row['beyond_margin'])} (to look further, write a "
+            "larger most under [power])"
         )
     else:
         row = found.at(found.n)
@@ -603,7 +641,7 @@ def _lines(found: ClaimPower, whole: Power) -> Iterator[str]:
     if found.n and found.n_alone and found.n_alone != found.n:
         cost = found.n - found.n_alone
         yield f"  as the only primary claim: {found.n_alone:,}; the family costs {cost:,} patients"
-    shares = ", ".join(f"{word} {100 * row[word]:.0f} %" for word in VERDICTS if row[word] > 0)
+    shares = ", ".join(f"{word} {_percent(row[word])}" for word in VERDICTS if row[word] > 0)
     yield f"  verdicts then: {shares}"
     yield (
         f"  expected width of the interval: {fmt.number(row['width'], 1)} {found.claim.unit}; "
@@ -617,6 +655,13 @@ def _lines(found: ClaimPower, whole: Power) -> Iterator[str]:
         f"  by the whole analysis {found.confirmed} of {found.checked} such studies lie beyond the "
         f"margin; {found.same} have the same verdict"
     )
+    chance = float(row["beyond_margin"])
+    error = math.sqrt(chance * (1 - chance) / found.checked)
+    if found.planned.lost and found.confirmed / found.checked < chance - 2 * error:
+        yield (
+            "  fewer than planned: where over a fifth of an arm is lost, verdicts that rest on "
+            "those who stayed are held back; lose fewer, or recruit more"
+        )
     if found.n:
         yield "  " + sentence(note("power_methods", **_said(found, whole)))
 
