@@ -3,10 +3,13 @@
 import re
 from importlib import import_module
 
+import numpy as np
 import pytest
+from scipy import stats
 
 import mnstudy as mn
 from mnstudy import cli
+from mnstudy.verdicts.operating.batches import PlannedStudy
 
 TRIAL = 'design = "parallel"\nrandomised = true\nassessor = "blinded"\n'
 FACES = 'design = "split_body"\nrandomised = true\nassessor = "blinded"\n'
@@ -145,6 +148,10 @@ MISTAKES = {
         SERIES + FILES["split_body"].replace(FACES + "carry_over = false\n", ""),
         'write design = "parallel"',
     ),
+    "selection": (
+        SERIES + SCARS + '[selection]\nrule = "grade 3 or 4"\nreliability = 0.7\n',
+        "regresses to the mean .*situation selected",
+    ),
     "beyond 100": (
         TRIAL + """[plan]
 primary = ["home-riskier"]
@@ -199,6 +206,16 @@ def test_many_lost_are_said_to_hold_verdicts_back(written, monkeypatch):
 def test_what_is_rare_is_not_none(written):
     said = str(mn.power(written(TRIAL + SCARS), runs=1000))
     assert not re.search(r"(supported|conclusive|matter|contradicted) 0 %", said)
+
+
+def test_the_chance_of_a_share_falls_between_two_counts():
+    """The numbers that docs/planning.md gives."""
+    planned = PlannedStudy(kind="share", effect=0.1)
+    chance = {n: np.mean(planned.limits(planned.draw(n, 4000, 1), 0.95)[2] < 1)
+              for n in (368, 554, 555)}  # fmt: skip
+    expected = {368: 0.999**368, 554: 0.999**554, 555: stats.binom.cdf(1, 555, 0.001)}
+    assert chance == pytest.approx(expected, abs=0.025)
+    assert [round(100 * x) for x in expected.values()] == [69, 57, 89]
 
 
 def test_steps_of_a_score_are_told_in_the_methods(written):

@@ -36,7 +36,7 @@ LIMITS = ("below", "above", "noninferiority")
 SHARES = ("share", "shares")
 TWO_ARMS = ("parallel", "registry")  # designs
 _SPREAD_OF = {
-    "pairs": "of the difference between the sides of a patient",
+    "pairs": "of the differences within patients",
     "slope": "of the slopes of patients",
 }
 
@@ -325,6 +325,10 @@ def _missing(
     if kind == "shares" and claim.id not in assumed.rates:
         remedy = "write the percentage of the reference arm with the event"
         yield Problem(column=f"power.rates.{claim.id}", rule="a number", remedy=remedy)
+    if kind == "one" and study.selection and claim.analysis in ("improvement", "change"):
+        rule = "left out: how much a change regresses to the mean is not planned for"
+        remedy = "compare two groups or sides, or simulate it: mnstudy.operating_characteristics"
+        yield Problem(column="selection", rule=rule, remedy=f"{remedy}, situation selected")
     if kind == "pairs" and assumed.correlation is None and not piloted:
         remedy = "write how alike the two sides of a patient are: 0 to 0.99, or [lowest, highest]"
         yield Problem(column="power.correlation", rule="a number", remedy=remedy)
