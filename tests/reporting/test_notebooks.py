@@ -16,6 +16,7 @@ NOTEBOOKS = shipped_notebooks()
 NAMES = [
     "00_start_here", "01_cohort", "02_does_it_work", "03_for_whom", "04_dose",
     "05_with_and_instead", "06_safety", "07_time_course", "08_published_evidence", "09_robustness",
+    "10_plan_a_study",
 ]  # fmt: skip
 ORDER = ["Question", "Data", "Method", "Result", "Sensitivity", "Verdict"]
 
