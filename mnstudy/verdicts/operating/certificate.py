@@ -74,6 +74,26 @@ class Certificate:
         far = np.log(own["n_patients"] / max(n_patients, 1)).abs()
         return own[far.le(np.log(LIKE)) & far.eq(far.min())]
 
+    def __str__(self) -> str:
+        table, about = self.table, self.about
+        own = table[table["promised"]]
+        worst = own.loc[own["false_support"].idxmax()]
+        return (
+            f"{about['studies']:,} simulated studies of {len(table)} kinds, seed {about['seed']}: "
+            f"the promise is kept in {int(own['kept'].sum())} of {len(own)} kinds\n"
+            f"  most often wrongly in favour: {100 * worst['false_support']:.1f} % "
+            f"({worst['claim']}, {worst['design']}, {worst['n_patients']} patients, "
+            f"{worst['situation']}, truth: {worst['truth']})\n"
+            f"  the interval holds the truth in {100 * own['coverage'].min():.1f} to "
+            f"{100 * own['coverage'].max():.1f} %"
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        shown = [*KEY, "effect", "false_support", "coverage", "kept"]
+        return str(self.table[shown].to_html(index=False, float_format="{:.3g}".format))
+
     def write(self, path: Path) -> None:
         """Write the table as CSV, and what it rests on as JSON beside it."""
         write_whole(path, self.table.to_csv(index=False, lineterminator="\n").encode())
