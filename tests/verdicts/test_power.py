@@ -102,8 +102,9 @@ def test_losses_are_of_those_who_are_recruited():
     drawn = planned.draw(400, 200, 3)
     gone = np.mean([np.isnan(x).mean() for x in drawn])
     assert gone == pytest.approx(0.25, abs=0.01)
-    kept, lost = (mn.power(scars(lost=x), runs=400).n for x in (0.0, 0.25))
-    assert lost / kept == pytest.approx(1 / 0.75, abs=0.15)
+    kept, lost = (mn.power(scars(lost=x), runs=400) for x in (0.0, 0.05))
+    assert lost.n / kept.n == pytest.approx(1 / 0.95, abs=0.06)
+    assert lost.claims[0].n_none_lost == kept.n
 
 
 def test_the_smallest_number_is_found_and_the_whole_analysis_says_the_same():
@@ -243,3 +244,10 @@ def test_what_is_missing_is_said_with_what_to_write(given, message):
 def test_a_target_out_of_range_is_refused():
     with pytest.raises(ValueError, match=r"give a chance from 0\.5 to 0\.99"):
         mn.power(scars(), target=80)
+
+
+@pytest.mark.parametrize(("lost", "allocation"), [(0.15, 0.5), (0.4, 0.3)])
+def test_the_rule_about_many_lost_is_in_the_number(lost, allocation):
+    own = mn.power(scars(lost=lost, allocation=allocation), runs=400).claims[0]
+    assert own.same >= own.checked - 2
+    assert own.confirmed / own.checked == pytest.approx(0.8, abs=0.13)

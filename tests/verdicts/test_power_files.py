@@ -194,13 +194,12 @@ def test_no_studies_are_refused(written):
         mn.power(written(TRIAL + SCARS), runs=0)
 
 
-def test_many_lost_are_said_to_hold_verdicts_back(written, monkeypatch):
+def test_what_the_lost_cost_is_said(written, monkeypatch):
     monkeypatch.setattr(import_module("mnstudy.verdicts.operating.power"), "CHECKED", 25)
-    many, few = (
-        str(mn.power(written(TRIAL + SCARS + f"lost = {x}\n"), runs=200)) for x in (0.4, 0)
-    )
-    assert "lose fewer, or recruit more" in many
-    assert "lose fewer" not in few
+    many, few = (mn.power(written(TRIAL + SCARS + f"lost = {x}\n"), runs=200) for x in (0.4, 0))
+    assert f"if nobody were lost: {few.n} patients" in str(many)
+    assert many.n > 1.3 * few.n / 0.6
+    assert "if nobody were lost" not in str(few)
 
 
 def test_what_is_rare_is_not_none(written):

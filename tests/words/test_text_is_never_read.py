@@ -25,7 +25,7 @@ ALLOWED = {
     "a unit that a study file names": {"unit"},
     "limits and rules as the author of a study file wrote them": {"_WRITTEN", "guarded_text"},
     "keys of settings and names of columns": {
-        "group_of", "Question", "select_arm", "column_of", "_rest_name", "_inside",
+        "group_of", "Question", "in_arm", "column_of", "_rest_name", "_inside",
         "_of_event_differences", "_plain",
     },
     "ids of claims in a study file": {"_ID"},

@@ -79,29 +79,27 @@ def _final_notes(question: Question) -> list[Note]:
     return [*remarks, kind] if arms else remarks
 
 
-def _delta_hold(finding: Finding, question: Question, estimate: Estimate) -> tuple[Hold, ...]:
+def lost_hold(
+    estimate: Estimate, share: float, *, analysis: str, rule: str, margin: float, comparison: str,
+    null: float,
+) -> tuple[Hold, ...]:  # fmt: skip
     """Hold back a verdict that rests on the lost doing as those who stayed.
 
-    Where more than a fifth of an arm was not assessed, its lost are taken as one margin worse for
-    the claim: the result moves by their share of it.
+    Where more than a fifth of an arm was not assessed (``share``), its lost are taken as one margin
+    worse for the claim: the result moves by their share of it.
     """
-    share, margin = 1 - question.week.least, abs(finding.margin)
-    if share <= MANY or not margin or question.claim.analysis not in DELTA:
+    if share <= MANY or not margin or analysis not in DELTA:
         return ()
-    worse = -1 if finding.rule != "below" else 1
-    if finding.rule == "difference":
-        worse = -1 if estimate.value >= finding.null else 1
+    worse = -1 if rule != "below" else 1
+    if rule == "difference":
+        worse = -1 if estimate.value >= null else 1
     ends = ("value", "ci_low", "ci_high")
-    moved = {end: getattr(estimate, end) + worse * share * margin for end in ends}
-    named: dict[str, Any] = {
-        "rule": finding.rule,
-        "margin": finding.margin,
-        "comparison": finding.comparison,
-    }
+    moved = {end: getattr(estimate, end) + worse * share * abs(margin) for end in ends}
+    named: dict[str, Any] = {"rule": rule, "margin": margin, "comparison": comparison}
     usual, shifted = (judge(e, **named) for e in (estimate, replace(estimate, **moved)))
     if shifted.in_full == usual.in_full:
         return ()
-    why = note("lost_would_turn", percent=100 * share, margin=margin, unit=estimate.unit)
+    why = note("lost_would_turn", percent=100 * share, margin=abs(margin), unit=estimate.unit)
     return (Hold(why=why, adverse=False),)
 
 
@@ -190,7 +188,11 @@ def _judged(
 ) -> Finding:
     basis = family_interval or found.estimate
     compared = replace(finding, comparison=found.comparison)
-    holds = (*found.holds, *_delta_hold(compared, question, basis))
+    lost = lost_hold(
+        basis, 1 - question.week.least, analysis=question.claim.analysis, rule=compared.rule,
+        margin=compared.margin, comparison=compared.comparison, null=compared.null,
+    )  # fmt: skip
+    holds = (*found.holds, *lost)
     judged = judge(
         basis,
         rule=finding.rule,

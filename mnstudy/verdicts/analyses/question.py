@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -379,7 +378,18 @@ def columns_named(claim: Claim, cohort: Cohort) -> frozenset[str]:
     """Return those of ``NAMED`` that the cohort has and the claim, or its study file, names."""
     study = cohort.study
     texts = claim.columns, claim.params, study.plan.thresholds, study.plan.adjust, study.selection
-    return NAMED.intersection(re.findall(r"\w+", repr(texts)), cohort.data.columns)
+    return NAMED.intersection(map(column_of, _words_in(texts)), cohort.data.columns)
+
+
+def _words_in(thing: Any) -> Iterator[str]:
+    """Give every word among keys and values, whatever holds them."""
+    if isinstance(thing, str):
+        yield thing
+    elif isinstance(thing, Mapping):
+        yield from _words_in([*thing.keys(), *thing.values()])
+    elif isinstance(thing, Sequence | Set):
+        for item in thing:
+            yield from _words_in(item)
 
 
 def around(plan: Plan, week: float) -> Plan:

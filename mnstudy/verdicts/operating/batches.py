@@ -26,6 +26,7 @@ from mnstudy.cohort.table import Cohort, Provenance
 from mnstudy.stats.counts.proportions import proportion
 from mnstudy.stats.counts.two_groups import risk_difference
 from mnstudy.verdicts.claims.registry import Claim
+from mnstudy.verdicts.claims.settings import column_of
 
 Floats = npt.NDArray[np.float64]
 Limits = tuple[Floats, Floats, Floats]  # value and both ends, one a study
@@ -55,6 +56,8 @@ class PlannedStudy:
         Of the two sides of a patient.
     lost, allocation, step, middle, sessions, slopes_differ
         See ``PowerAssumptions``.
+    orders : bool
+        Of a crossover: every other patient has the treatment in the second period.
     rate : float
         Percentage with the event in the reference arm.
     counted : float
@@ -68,6 +71,7 @@ class PlannedStudy:
     lost: float = 0.0
     allocation: float = 0.5
     rate: float = 0.0
+    orders: bool = False
     step: float = 0.0
     middle: float = 0.0
     sessions: int = 4
@@ -134,6 +138,10 @@ class PlannedStudy:
         """Return the estimate of each study with its interval, as its analysis gives them."""
         if self.kind == "arms":
             return _welch(_moments(drawn[0]), _moments(drawn[1]), level)
+        if self.kind == "pairs" and self.orders:  # the mean of both, each with its own spread
+            first, second = drawn[0] - drawn[1], drawn[1] - drawn[0]
+            value, low, high = _welch(_moments(first[::2]), _moments(second[1::2]), level)
+            return value / 2, low / 2, high / 2
         if self.kind == "pairs":
             return _mean(drawn[0] - drawn[1], level)
         if self.kind == "slope":
@@ -143,6 +151,11 @@ class PlannedStudy:
         if self.kind == "one":
             return _mean(drawn[0], level)
         return _shares(drawn, level)
+
+    def share_lost(self, drawn: list[Floats]) -> Floats:
+        """Return the share that was not assessed at the end, of the arm that lost most."""
+        last = drawn[-1:] if self.kind == "slope" else drawn
+        return np.max([np.isnan(x).mean(axis=0) for x in last], axis=0)
 
     def closed_form(self, margin: float, level: float, target: float) -> float:
         """Return about how many patients are needed, by the formulas of statsmodels.power."""
@@ -295,7 +308,7 @@ def _words(arm: Mapping[str, Any]) -> dict[str, str]:
     """Return a word of each column that puts a site into an arm."""
     chosen = {}
     for key, words in arm.items():
-        column = key.removesuffix("_not")
+        column = column_of(key)
         levels = columns()[column].levels
         chosen[column] = words[0] if column == key else next(w for w in levels if w not in words)
     return {"treatment": "needling", "adjunct": "none", **chosen}

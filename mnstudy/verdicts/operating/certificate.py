@@ -178,9 +178,8 @@ def certificate() -> Certificate:
     text = path.read_text("utf-8")
     about = json.loads(path.with_suffix(".json").read_text("utf-8"))
     words = dict.fromkeys(["claim", "design", "situation", "truth", "holds", "apart"], "str")
-    table = pd.read_csv(io.StringIO(text), dtype=words, keep_default_na=False, na_values={
-        column: [""] for column in text.splitlines()[0].split(",") if column not in words
-    })  # fmt: skip
+    empty = {c: [""] for c in pd.read_csv(io.StringIO(text), nrows=0) if c not in words}
+    table = pd.read_csv(io.StringIO(text), dtype=words, keep_default_na=False, na_values=empty)
     return Certificate(table=table, about=about)
 
 

@@ -20,6 +20,7 @@ from mnstudy.cohort.study.plan import PowerAssumptions
 from mnstudy.cohort.study.study import Study, read_study
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.multiplicity import bonferroni_level
+from mnstudy.verdicts.analyses.answer import lost_hold
 from mnstudy.verdicts.claims.own_claims import check_study
 from mnstudy.verdicts.claims.registry import Claim, with_own
 from mnstudy.verdicts.evaluate import verdicts_of
@@ -62,6 +63,8 @@ class ClaimPower:
         Patients for the chance asked for if the claim were the only primary one.
     n_best : int or None
         Patients for it at the narrowest spread and the strongest correlation given.
+    n_none_lost : int or None
+        Patients for it if nobody were lost; None where nobody is expected to be.
     curve : DataFrame
         One row a number of patients: ``claim``, ``n_patients``, the share of each verdict,
         ``beyond_margin``, ``contradicted``, each with its 95 percent limits (`` low``, `` high``),
@@ -83,6 +86,7 @@ class ClaimPower:
     n_90: int | None
     n_alone: int | None
     n_best: int | None
+    n_none_lost: int | None
     curve: pd.DataFrame
     same: int
     confirmed: int
@@ -143,8 +147,10 @@ class Power:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a claim, nothing rounded."""
-        names = ("n", "n_80", "n_90", "n_alone", "n_best", "margin", "level", "same", "confirmed",
-                 "checked")  # fmt: skip
+        names = (
+            "n", "n_80", "n_90", "n_alone", "n_best", "n_none_lost", "margin", "level", "same",
+            "confirmed", "checked",
+        )  # fmt: skip
         return pd.DataFrame(
             [
                 {"claim": found.claim.id, "effect": found.planned.effect, "sd": found.planned.sd}
@@ -409,6 +415,9 @@ class _Search:
             n_alone=n if self.level == self.alone
             else self.smallest(planned, self.alone, self.target),
             n_best=n if best == planned else self.smallest(best, self.level, self.target),
+            n_none_lost=self.smallest(replace(planned, lost=0.0), self.level, self.target)
+            if planned.lost
+            else None,
             curve=self.curve(planned, n, n_90), same=same, confirmed=confirmed,
             checked=checked, pilot=self.spread[1],
         )  # fmt: skip
@@ -437,7 +446,8 @@ class _Search:
             spread, differ = spread * math.sqrt(at @ at), 0.0
         in_one_arm = kind in ("one", "share") and self.study.design in TWO_ARMS
         return PlannedStudy(
-            kind=kind, effect=given.effects[i], spread=spread or 1.0,
+            kind=kind, orders=self.study.design == "crossover", effect=given.effects[i],
+            spread=spread or 1.0,
             counted=given.allocation if in_one_arm else 1.0,
             correlation=low if widest else high, lost=given.lost, allocation=given.allocation,
             rate=given.rates.get(i, 0.0), step=given.step, middle=given.middle or 0.0,
@@ -503,25 +513,31 @@ class _Search:
         cohort = cohort_of(planned, self.claim, replace(self.study, plan=plan), drawn, run)
         return verdicts_of(cohort, self.claim.id)[self.claim.id]
 
-    def judged(self, limits: tuple[float, float, float], level: float) -> tuple[str, bool]:
-        """Return the verdict on an interval, and whether it lies beyond the margin."""
-        value, low, high = limits
+    def judged(self, found: Sequence[float], level: float) -> tuple[str, bool]:
+        """Return the verdict, and whether the interval lies beyond the margin.
+
+        ``found`` holds estimate, both ends and the share that was lost.
+        """
+        value, low, high, lost = found
         how = note("as_given", text="")
         estimate = Estimate(value=value, ci_low=low, ci_high=high, confidence_level=level,
                             unit=self.claim.unit, how=how)  # fmt: skip
-        found = judge(estimate, rule=self.claim.rule, margin=self.margin,
-                      comparison=self.finding.comparison, null=self.finding.null)  # fmt: skip
-        return found.word, _beyond(found.word, found.lacking)
+        how_judged: dict[str, Any] = {
+            "rule": self.claim.rule, "margin": self.margin, "null": self.finding.null,
+            "comparison": self.finding.comparison,
+        }  # fmt: skip
+        holds = lost_hold(estimate, lost, analysis=self.claim.analysis, **how_judged)
+        verdict = judge(estimate, holds=holds, **how_judged)
+        return verdict.word, _beyond(verdict.word, verdict.lacking)
 
     def shares(self, planned: PlannedStudy, n: int, level: float) -> pd.Series:
         """Return the share of each verdict among simulated studies of a size."""
         key = (planned, n, level)
         if key not in self.tried:
-            limits = planned.limits(planned.draw(n, self.runs, self.seed), level)
-            words = [
-                self.judged(ends, level)
-                for ends in zip(*map(np.ndarray.tolist, limits), strict=True)
-            ]
+            drawn = planned.draw(n, self.runs, self.seed)
+            limits = planned.limits(drawn, level)
+            told = zip(*limits, planned.share_lost(drawn), strict=True)
+            words = [self.judged(tuple(map(float, one)), level) for one in told]
             counted = {word: float(np.mean([w == word for w, _ in words])) for word in VERDICTS}
             counted["beyond_margin"] = float(np.mean([beyond for _, beyond in words]))
             counted["width"] = float(np.nanmedian(limits[2] - limits[1]))
@@ -575,11 +591,11 @@ class _Search:
         runs = min(CHECKED, self.runs)
         drawn = planned.draw(n, self.runs, self.seed)
         limits = planned.limits(drawn, self.level)
-        same = confirmed = 0
+        lost, same, confirmed = planned.share_lost(drawn), 0, 0
         for run in range(runs):
             found = self.analysed(planned, drawn, run)
-            value, low, high = (float(end[run]) for end in limits)
-            same += found.verdict == self.judged((value, low, high), self.level)[0]
+            one = tuple(float(x[run]) for x in (*limits, lost))
+            same += found.verdict == self.judged(one, self.level)[0]
             confirmed += _beyond(found.verdict, found.lacking)
         return same, confirmed, runs
 
@@ -659,12 +675,10 @@ def _lines(found: ClaimPower, whole: Power) -> Iterator[str]:
         f"  by the whole analysis {found.confirmed} of {found.checked} such studies lie beyond the "
         f"margin; {found.same} have the same verdict"
     )
-    chance = float(row["beyond_margin"])
-    error = math.sqrt(chance * (1 - chance) / found.checked)
-    if found.planned.lost and found.confirmed / found.checked < chance - 2 * error:
+    if found.n and found.n_none_lost:
         yield (
-            "  fewer than planned: where over a fifth of an arm is lost, verdicts that rest on "
-            "those who stayed are held back; lose fewer, or recruit more"
+            f"  if nobody were lost: {found.n_none_lost:,} patients; where over a fifth of an arm "
+            "is lost, a verdict has to hold although they had done one margin worse"
         )
     if found.n:
         yield "  " + sentence(note("power_methods", **_said(found, whole)))
