@@ -61,7 +61,7 @@ def test_every_link_inside_the_page_and_beside_it_leads_somewhere(page, written)
 
 def test_pictures_are_inside_the_page_and_described(page):
     images = Outline(page).images
-    assert len(images) == 5
+    assert len(images) == 6  # the last is that of the certificate
     for image in images:
         kind, _, content = image["src"].partition(",")
         assert kind == "data:image/svg+xml"

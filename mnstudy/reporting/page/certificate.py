@@ -79,6 +79,19 @@ class CertificatePlot(Chart):
             f"{fmt.number(100 * own['coverage'].max(), 1)} percent."
         )
 
+    @property
+    def summary(self) -> str:
+        """The certificate in two sentences."""
+        own = self.certificate.table.query("promised")
+        worst = own.loc[own["false_support"].idxmax()]
+        return (
+            f"The promise is kept in {int(own['kept'].sum())} of {len(own)} kinds and truths. Most "
+            f"often wrongly in favour: {fmt.number(100 * worst['false_support'], 1)} % of "
+            f"{int(worst['reps']):,} studies ({_title(str(worst['claim']))}; "
+            f"{worst['design'].replace('_', ' ')}, {worst['n_patients']} patients, "
+            f"{worst['situation']})."
+        )
+
     def data(self) -> pd.DataFrame:
         """Return the rows that are drawn: those at no effect and at the margin."""
         table = self.certificate.table

@@ -79,7 +79,12 @@ def render(
             help=HELP,
             methods=sections.methods(sources),
             certificate=[
-                {"picture": drawn, "alt": drawn.alt, "caption": drawn.caption}
+                {
+                    "picture": drawn,
+                    "alt": drawn.alt,
+                    "caption": drawn.caption,
+                    "summary": chart.summary,
+                }
                 for chart in shipped_charts()
                 if (drawn := pictures.get((CERTIFICATE, chart.key))) is not None
             ],

@@ -91,6 +91,37 @@ def skewed_mean(values: ArrayLike, *, confidence_level: float = 0.95) -> SkewedM
     )
 
 
+def hall_limits(
+    estimate: float, std_error: float, df: float, skewness: float, *, confidence_level: float = 0.95
+) -> tuple[float, float]:
+    """Return limits of an estimate whose skewness is known, such as a difference of two means.
+
+    Parameters
+    ----------
+    estimate, std_error, df : float
+        As of the t interval, which these limits are where there is no skewness.
+    skewness : float
+        Of the estimate: its third central moment over the cube of its standard error.
+    confidence_level : float
+
+    Returns
+    -------
+    tuple of float
+        Both ends, by the transformation of ``skewed_mean`` (Hall 1992,
+        doi 10.1111/j.2517-6161.1992.tb01872.x).
+
+    Examples
+    --------
+    >>> [round(end, 2) for end in hall_limits(10.0, 4.0, 18.0, 0.0)]
+    [1.6, 18.4]
+    >>> [round(end, 2) for end in hall_limits(10.0, 4.0, 18.0, -0.4)]
+    [-4.69, 16.59]
+    """
+    reach = quantile(df, check_level(confidence_level))
+    low, high = (estimate - std_error * _back(q, skewness, 1) for q in (reach, -reach))
+    return low, high
+
+
 def _back(q: float, skewness: float, n: int) -> float:
     """Return the W whose transformed value is q: Q(W) is ((1 + g W/3)^3 - 1)/g + g/(6n)."""
     away = q - skewness / (6 * n)

@@ -16,6 +16,8 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.stats.counts.proportions import NumberNeeded, nnt
+from mnstudy.stats.measurement.skewed_mean import hall_limits
+from mnstudy.stats.mixed.cluster_robust import RobustFit
 from mnstudy.stats.ordinal.model import proportional_odds
 from mnstudy.stats.ranks.superiority import brunner_munzel, probability_of_superiority
 from mnstudy.verdicts.analyses import model
@@ -38,9 +40,9 @@ from mnstudy.verdicts.analyses.question import (
     require_patients,
     select_arm,
 )
-from mnstudy.verdicts.analyses.rates import difference_of_risks
+from mnstudy.verdicts.analyses.rates import AT_AN_END, difference_of_risks
 from mnstudy.verdicts.claims.registry import claim
-from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
+from mnstudy.verdicts.finding.finding import Estimate, Hold, Part, interval_of
 from mnstudy.words.notes import Count, Note, as_given, note
 
 Secondary = tuple[tuple[Part, ...], tuple[Note, ...]]
@@ -166,9 +168,33 @@ def contrast(
     behind = frame[_with_both(frame, base["treated"])] if how else frame
     used = [*used, *baseline]
     answer = model.answer(question, fitted, behind, "treated", how, adjusted=used, over=over)
-    holds = (*few, *answer.holds, *question.carried_over, *open_, *alone)
+    skewed = () if within or over is not None else _skewed(question, fitted, answer.estimate)
+    holds = (*few, *answer.holds, *question.carried_over, *open_, *alone, *skewed)
     gone = question.never_seen(frame) if question.crossover else 0
     return replace(answer, parts=parts, remarks=tuple(remarks), holds=holds, n_missing=gone)
+
+
+def _skewed(question: Question, fitted: model.Fitted, found: Estimate) -> tuple[Hold, ...]:
+    """Hold back a difference of two arms of which t limits alone are sure.
+
+    Where more than a tenth of the values, and five or more, are the lowest or the highest one,
+    arms are skewed against each other, and few patients do not make up for it: Hall's limits have
+    to speak the same way. The coefficient is a weighted sum of the values; its third moment is that
+    of the weights, cubed, with the cubes of the residuals.
+    """
+    y, x = fitted.y.to_numpy(), fitted.design.to_numpy(dtype="float64")
+    ends = int(np.isin(y, [y.min(), y.max()]).sum())
+    alone = isinstance(fitted.result, RobustFit) and fitted.patients.is_unique
+    if not alone or ends <= max(MIN_PATIENTS - 1, AT_AN_END * len(y)) or not found.std_error > 0:
+        return ()
+    inverse = np.linalg.pinv(x)
+    weights = inverse[list(fitted.design).index("treated")]
+    third = float(((weights * (y - x @ (inverse @ y))) ** 3).sum())
+    limits = hall_limits(
+        found.value, found.std_error, found.df, third / found.std_error**3,
+        confidence_level=found.confidence_level,
+    )  # fmt: skip
+    return (Hold(why=note("skewed_difference"), also=limits),)
 
 
 def _lost_but_seen(over: OverVisits | None) -> list[Note]:

@@ -132,7 +132,8 @@ def interval_of(found: Any, scale: float = 1) -> dict[str, Any]:
 class Hold:
     """Why an estimate can be at most inconclusive, in favour of the claim or against it.
 
-    With ``also``, the ends of another interval, only where that one would not speak the same way.
+    With ``also``, the ends of another interval, only where that one would not speak the same way;
+    where it is short of the margin, the size is not established.
     """
 
     why: Note

@@ -62,7 +62,8 @@ def judge(
     harm : float, optional
         The margin mirrored at no effect, where that is not ``2 * null - margin``.
     holds : sequence of Hold
-        Why the estimate can be at most inconclusive.
+        Why the estimate can be at most inconclusive; with another interval that is short of the
+        margin, at most partly supported.
 
     Returns
     -------
@@ -75,12 +76,19 @@ def judge(
     mirrored = 2 * null - margin if harm is None else harm
     found = _against_margin(estimate, rule, margin, null, mirrored)
 
-    def agrees(low: float, high: float) -> bool:
-        other = replace(estimate, ci_low=low, ci_high=high)
-        return _way(_against_margin(other, rule, margin, null, mirrored)) == _way(found)
-
-    kept = [hold for hold in holds if hold.also is None or not agrees(*hold.also)]
-    return _held(_capped(found, comparison), kept)
+    kept, weaker = [], found
+    for hold in holds:
+        if hold.also is not None:
+            low, high = hold.also
+            moved = replace(estimate, ci_low=low, ci_high=high)
+            other = _against_margin(moved, rule, margin, null, mirrored)
+            if other.word == "partly supported" and found.word == "supported":
+                but = _but(found, other.word, hold.why)
+                weaker = replace(but, lacking=other.lacking)
+            if _way(other) == _way(found):
+                continue
+        kept.append(hold)
+    return _held(_capped(weaker, comparison), kept)
 
 
 def _way(found: Verdict) -> int:

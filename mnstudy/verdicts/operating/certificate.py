@@ -20,10 +20,11 @@ from mnstudy.cohort.loading.shipped import data_dir
 from mnstudy.cohort.simulate.design import DESIGNS
 from mnstudy.fingerprints import code_fingerprint, versions, write_whole
 from mnstudy.packaged import packaged
+from mnstudy.verdicts.claims.registry import claim as claim_of
 from mnstudy.verdicts.finding.finding import VERDICTS
 from mnstudy.verdicts.operating.characteristics import ROOMS, Progress, operating_characteristics
 
-PROMISED, COVERED = 0.025, 0.95
+PROMISED, EITHER, COVERED = 0.025, 0.05, 0.95
 ALARM = 0.002  # both sides: 0.1 percent of kept promises are called broken
 LIKE = 2.0  # a study of up to twice, or half, as many patients is one like it
 FILE = "certificate/certificate.csv"  # of the shipped data
@@ -43,7 +44,8 @@ class Certificate:
         either side), likewise of ``coverage``; ``promised`` (whether false support in at most 2.5
         percent is promised of such a study), ``apart`` (why not), ``any_design`` (whether the
         question is the same in every design), and ``kept``: false where the lower limit of false
-        support is above 2.5 percent.
+        support is above 2.5 percent; above 5 where there is no effect and the claim holds in either
+        direction.
     about : mapping
         Studies drawn, seconds, seed, versions and fingerprint of the code.
     """
@@ -210,6 +212,13 @@ def _further(progress: Progress, before: int, total: int) -> Progress:
     return lambda stage, done, _: progress(stage, before + done, total)
 
 
+def _promise(table: pd.DataFrame) -> pd.Series:
+    """Return the share that is promised: where either direction counts, both ends may err."""
+    either = [claim_of(claim).rule == "difference" for claim in table["claim"]]
+    null = table["truth"].eq("null")
+    return pd.Series(np.where(either & null, EITHER, PROMISED), index=table.index)
+
+
 def _with_limits(table: pd.DataFrame, entry: Mapping[str, Any]) -> pd.DataFrame:
     names = [*VERDICTS, "false_support", "false_contradiction", "coverage", "not_answered"]
     found = table[[*KEY, "effect", "holds", "reps", *names, "width"]].copy()
@@ -225,5 +234,5 @@ def _with_limits(table: pd.DataFrame, entry: Mapping[str, Any]) -> pd.DataFrame:
     found["promised"] = "apart" not in entry
     found["apart"] = entry.get("apart", "")
     found["any_design"] = entry.get("any_design", False)
-    found["kept"] = ~(found["promised"] & found["false_support low"].gt(PROMISED))
+    found["kept"] = ~(found["promised"] & found["false_support low"].gt(_promise(found)))
     return found
