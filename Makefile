@@ -52,7 +52,7 @@ notebooks-check: $(READY)
 notebooks: $(READY)  ## run the notebooks again and keep their outputs
 	@$(BIN)/python tools/run_notebooks.py
 
-certify: $(READY)  ## simulate again how often verdicts are wrong: data/certificate (about an hour)
+certify: $(READY)  ## simulate again how often verdicts are wrong: data/certificate (half an hour on 2 cores)
 	@$(BIN)/python tools/certify.py
 	@$(BIN)/python tools/make_manifest.py
 

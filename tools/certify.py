@@ -1,12 +1,13 @@
 """Write data/certificate/: how often simulated studies are wrong; ``make certify``.
 
 ``--short`` draws the short form, writes nothing and fails where a promise is broken. Batches are
-kept in the cache folder of this user as they end: killed, a run goes on where it was.
+kept in the cache folder of this user until the run is over: killed, it goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -24,11 +25,17 @@ def main() -> int:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--jobs", type=int, default=-1, help="processes; -1 for all processors")
     arguments = parser.parse_args()
-    keep = None if arguments.short else user_cache_path("mnstudy") / "certificate"
-    found = certify(short=arguments.short, n_jobs=arguments.jobs, keep=keep, progress=Progress())
+    keep = user_cache_path("mnstudy") / "certificate"
+    found = certify(
+        short=arguments.short,
+        n_jobs=arguments.jobs,
+        keep=None if arguments.short else keep,
+        progress=Progress(),
+    )
     if not arguments.short:
         (DATA / FILE).parent.mkdir(exist_ok=True)
         found.write(DATA / FILE)
+        shutil.rmtree(keep)
     columns = ["claim", "design", "n_patients", "situation", "truth", "false_support"]
     print(f"{len(found.table)} kinds of study, {found.about['studies']:,} studies")
     if len(found.broken):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mnstudy.stats import skewed_mean
+from mnstudy.stats.measurement.skewed_mean import hall_limits
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "skewed_mean.json").read_text())
 VALUES = st.lists(st.integers(0, 10), min_size=5, max_size=30)
@@ -57,3 +58,20 @@ def test_reaches_farther_along_the_long_tail():
 def test_what_has_no_spread_is_refused(values, message):
     with pytest.raises(ValueError, match=message):
         skewed_mean(values)
+
+
+@given(VALUES, st.sampled_from([0.9, 0.95]))
+def test_limits_of_an_estimate_of_known_skewness_are_those_of_the_mean(values, level):
+    x = np.array(values, dtype=float)
+    assume(np.ptp(x) > 0)
+    mean, n = skewed_mean(x, confidence_level=level), len(x)
+    skewness = mean.skewness / n**0.5
+    ends = hall_limits(x.mean(), x.std(ddof=1) / n**0.5, n - 1, skewness, confidence_level=level)
+    assert ends == pytest.approx((mean.ci_low, mean.ci_high), rel=1e-9, abs=1e-9)
+
+
+def test_without_skewness_they_are_those_of_t():
+    half = stats.t.ppf(0.975, 12.0) * 3.0
+    assert hall_limits(5.0, 3.0, 12.0, 0.0) == pytest.approx((5 - half, 5 + half))
+    one, mirrored = (hall_limits(s * 5.0, 3.0, 12.0, s * 0.7) for s in (1, -1))
+    assert one == pytest.approx((-mirrored[1], -mirrored[0]))

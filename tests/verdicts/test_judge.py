@@ -131,3 +131,21 @@ def test_below_mirrors_above(low, width, margin):
     above = judge(interval(low, low + width), rule="above", margin=margin, comparison="rate").word
     mirrored = interval(-low - width, -low)
     assert above == judge(mirrored, rule="below", margin=-margin, comparison="rate").word
+
+
+@pytest.mark.parametrize(
+    ("also", "expected"),
+    [
+        ((11, 25), "supported"),
+        ((4, 25), "partly supported (size)"),
+        ((-1, 25), "inconclusive"),
+        ((-9, -2), "inconclusive"),
+    ],
+)
+def test_another_interval_decides_how_far_a_verdict_goes(also, expected):
+    hold = Hold(why=note("skewed_difference"), also=also)
+    found = judge(
+        interval(12, 20), rule="superiority", margin=10, comparison="randomised", holds=[hold]
+    )
+    assert found.in_full == expected
+    assert ("Hall's" in found.reason) == (found.word != "supported")

@@ -139,3 +139,19 @@ def test_every_exception_names_a_cell_and_says_why():
         assert name in CELLS
         assert what in ("null", "margin", "coverage")
         assert len(why) > 40
+
+
+def test_arms_at_the_ends_of_the_scale_need_limits_that_allow_for_skewness():
+    """Half of the untreated at the floor, many needled at the ceiling: t limits alone are sure."""
+    held, t_alone = 0, 0
+    for seed in range(60):
+        cohort = mn.simulate(
+            20, design="parallel", truth={"reduces-scarring": 12.0}, rng=seed,
+            situation={"regular_visits": True, "ceiling": 25.0, "floor": 0.0},
+        )  # fmt: skip
+        finding = verdicts_of(cohort, "reduces-scarring")["reduces-scarring"]
+        beyond = finding.estimate.ci_low >= 10
+        held += beyond and finding.verdict != "supported"
+        t_alone += beyond
+        assert beyond or finding.verdict != "supported"
+    assert 0 < held < t_alone
