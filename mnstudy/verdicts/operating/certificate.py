@@ -214,7 +214,7 @@ def _further(progress: Progress, before: int, total: int) -> Progress:
 
 def _promise(table: pd.DataFrame) -> pd.Series:
     """Return the share that is promised: where either direction counts, both ends may err."""
-    either = [claim_of(claim).rule == "difference" for claim in table["claim"]]
+    either = table["claim"].map(lambda claim: claim_of(claim).rule == "difference")
     null = table["truth"].eq("null")
     return pd.Series(np.where(either & null, EITHER, PROMISED), index=table.index)
 
