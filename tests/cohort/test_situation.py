@@ -9,7 +9,7 @@ import mnstudy as mn
 from mnstudy.cohort.simulate.design import usual
 from mnstudy.cohort.simulate.situation import Situation
 from mnstudy.cohort.study.selection import selection_problems
-from mnstudy.cohort.table import OUTCOMES, assessed_at
+from mnstudy.cohort.table import OUTCOMES, Followed
 from mnstudy.cohort.weeks import LAST
 
 N = 4000
@@ -379,7 +379,8 @@ def test_confounded_by_severity_that_is_recorded():
     truth = {"severity-matters": -6.0}
 
     def gap(cohort, *, adjusted):
-        data = assessed_at(cohort.data, OUTCOMES, LAST).dropna(subset="improvement_score")
+        data = Followed.of(cohort.data).assessed(OUTCOMES, LAST)
+        data = data.dropna(subset="improvement_score")
         alone = data["treatment"].eq("needling") & data["adjunct"].eq("none")
         scars = ~data["scar_type"].isin(mn.claim("reduces-scarring").params["exclude_scar_types"])
         data = data[(alone | data["treatment"].eq("untreated")) & scars]
