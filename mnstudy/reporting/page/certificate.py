@@ -16,7 +16,13 @@ from mnstudy.reporting.figures.chart import Chart, Panel, Plan, Rows, numbers, s
 from mnstudy.reporting.figures.style import Look
 from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.finding.finding import Finding
-from mnstudy.verdicts.operating.certificate import COVERED, PROMISED, Certificate, certificate
+from mnstudy.verdicts.operating.certificate import (
+    COVERED,
+    EITHER,
+    PROMISED,
+    Certificate,
+    certificate,
+)
 
 CERTIFICATE = "simulated_studies"  # folder of its figure
 KIND = ["claim", "design"]
@@ -62,7 +68,9 @@ class CertificatePlot(Chart):
             f"{len(shown):,} kinds, {each} of each, "
             f"seed {about['seed']}. Said to hold: anything in favour where there is no effect, an "
             "interval beyond the margin where the effect is just there. Lines are exact "
-            "(Clopper-Pearson) 99.8 % limits. Grey: nothing is promised, for the reason given."
+            "(Clopper-Pearson) 99.8 % limits. Of a claim that holds in either direction both ends "
+            f"may err where there is no effect, {100 * EITHER:g} percent. Grey: nothing is "
+            "promised, for the reason given."
         )
 
     @property
