@@ -429,7 +429,7 @@ def test_manifest_holds():
     assert {"published", "published_patients"} <= set(sets)
     for name, about in sets.items():
         assert about["kind"] in ("sessions", "tables")
-        assert about["synthetic"] is name.startswith("demo_")
+        assert about["synthetic"] is (name.startswith("demo_") or name == "certificate")
         assert (DATA / name / about["main"]).is_file()
         assert about["licence"]
         assert about["source"]

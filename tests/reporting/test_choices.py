@@ -319,7 +319,7 @@ def test_the_page_with_other_choices_is_well_formed_and_its_links_lead_somewhere
     beside = {t for t in targets if not t.startswith("#")} - {"manifest.json"}  # written last
     assert all((written / t).is_file() for t in beside)
     assert {"sensitivity.csv", "specifications.csv", "attrition.csv", "dropouts.csv"} <= targets
-    assert len(outline.images) == 3  # two findings and a curve
+    assert len(outline.images) == 4  # two findings, a curve and the certificate
     assert (written / "figures/demo/specifications/reduces-scarring.csv").is_file()
 
 

@@ -221,7 +221,7 @@ def test_half_a_file_is_never_taken_for_what_was_kept(tmp_path):
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        ({"truth": "edge"}, "truth must be effects, or null and margin, not 'edge'"),
+        ({"truth": "edge"}, "truth must be effects, or some of null, margin, twice, not 'edge'"),
         ({"claim": "little-pain", "truth": "null"}, "is about a limit"),
         ({"situation": {"skew": 3}}, "no option 'skew'"),
         ({"situation": {"odd": {"skew": 3}}}, "no option 'skew'"),
