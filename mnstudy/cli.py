@@ -96,10 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         "data", help=data
     )
     power = _command(commands, "power", _power, "say how many patients the next study needs")
-    power.add_argument("study", help="a study.toml with a [power] table; no sheet is needed")
-    power.add_argument("--pilot", metavar="SHEET", help="its spread, at its upper 80 %% limit")
-    power.add_argument("--target", type=float, default=0.8, help="chance wanted (default: 0.8)")
-    power.add_argument("--csv", metavar="FILE", help="write the curves to this file as well")
+    _how_to_plan(power)
     _command(commands, "init", _init, "propose a study.toml for a sheet").add_argument(
         "sheet", help="the sheet to look at"
     )
@@ -119,6 +116,13 @@ def _how_to_report(report: argparse.ArgumentParser) -> None:
     report.add_argument(
         "--fresh", action="store_true", help="work everything out again, reuse nothing"
     )
+
+
+def _how_to_plan(power: argparse.ArgumentParser) -> None:
+    power.add_argument("study", help="a study.toml with a [power] table; no sheet is needed")
+    power.add_argument("--pilot", metavar="SHEET", help="its spread, at its upper 80 %% limit")
+    power.add_argument("--target", type=float, default=0.8, help="chance wanted (default: 0.8)")
+    power.add_argument("--csv", metavar="FILE", help="write the curves to this file as well")
 
 
 def _command(

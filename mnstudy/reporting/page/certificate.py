@@ -77,8 +77,7 @@ class CertificatePlot(Chart):
     def alt(self) -> str:
         """Description for those who do not see it."""
         shown = self.data()
-        own = shown[shown["promised"]]
-        worst = own.loc[own["false_support"].idxmax()]
+        own, worst = shown[shown["promised"]], self.certificate.worst
         return (
             f"Dots with limits, {len(shown)} kinds of simulated study. Where the promise holds, at "
             f"most {fmt.number(100 * worst['false_support'], 1)} percent say that a claim holds "
@@ -90,8 +89,7 @@ class CertificatePlot(Chart):
     @property
     def summary(self) -> str:
         """The certificate in two sentences."""
-        own = self.certificate.table.query("promised")
-        worst = own.loc[own["false_support"].idxmax()]
+        own, worst = self.certificate.promised, self.certificate.worst
         return (
             f"The promise is kept in {int(own['kept'].sum())} of {len(own)} kinds and truths. Most "
             f"often wrongly in favour: {fmt.number(100 * worst['false_support'], 1)} % of "

@@ -80,7 +80,7 @@ def skewed_mean(values: ArrayLike, *, confidence_level: float = 0.95) -> SkewedM
     mean, spread = float(x.mean()), float(x.std(ddof=1))
     skewness = float(((x - mean) ** 3).mean() / x.var() ** 1.5)
     reach = quantile(n - 1.0, level) / math.sqrt(n)
-    low, high = (mean - spread * _back(q, skewness, n) for q in (reach, -reach))
+    low, high = _ends(mean, spread, reach, skewness, n)
     return SkewedMean(
         estimate=mean,
         ci_low=low,
@@ -118,7 +118,13 @@ def hall_limits(
     [-4.69, 16.59]
     """
     reach = quantile(df, check_level(confidence_level))
-    low, high = (estimate - std_error * _back(q, skewness, 1) for q in (reach, -reach))
+    return _ends(estimate, std_error, reach, skewness, 1)
+
+
+def _ends(
+    middle: float, scale: float, reach: float, skewness: float, n: int
+) -> tuple[float, float]:
+    low, high = (middle - scale * _back(q, skewness, n) for q in (reach, -reach))
     return low, high
 
 

@@ -84,7 +84,7 @@ class PlannedStudy:
         if self.kind == "pairs":
             return self.spread * math.sqrt(2 * (1 - self.correlation))
         if self.kind == "slope":
-            at = np.arange(self.sessions) - (self.sessions - 1) / 2
+            at = centred(self.sessions)
             return math.hypot(self.spread / math.sqrt(at @ at), self.slopes_differ)
         return self.spread
 
@@ -145,7 +145,7 @@ class PlannedStudy:
         if self.kind == "pairs":
             return _mean(drawn[0] - drawn[1], level)
         if self.kind == "slope":
-            at = np.arange(self.sessions) - (self.sessions - 1) / 2
+            at = centred(self.sessions)
             slopes = sum(a * x for a, x in zip(at, drawn, strict=True)) / (at @ at)
             return _mean(np.asarray(slopes), level)
         if self.kind == "one":
@@ -177,6 +177,12 @@ class PlannedStudy:
             first = NormalIndPower().solve_power(max(size, 1e-3), ratio=ratio, **usual)
             n = float(first) * (1 + ratio)
         return n / self.counted / (1 - self.lost)
+
+
+def centred(sessions: int) -> Floats:
+    """Return the numbers of the visits of a course, less their mean."""
+    at: Floats = np.arange(sessions, dtype=np.float64)
+    return at - at.mean()
 
 
 def _moments(x: Floats) -> tuple[Floats, Floats, Floats]:

@@ -54,6 +54,17 @@ class Certificate:
     about: Mapping[str, Any]
 
     @property
+    def promised(self) -> pd.DataFrame:
+        """The rows of which something is promised."""
+        return self.table[self.table["promised"]]
+
+    @property
+    def worst(self) -> pd.Series:
+        """The promised row that is most often wrongly in favour."""
+        own = self.promised
+        return own.loc[own["false_support"].idxmax()]
+
+    @property
     def broken(self) -> pd.DataFrame:
         """The rows whose promise was not kept."""
         return self.table[~self.table["kept"]]
@@ -77,11 +88,10 @@ class Certificate:
         return own[far.le(np.log(LIKE)) & far.eq(far.min())]
 
     def __str__(self) -> str:
-        table, about = self.table, self.about
-        own = table[table["promised"]]
-        worst = own.loc[own["false_support"].idxmax()]
+        own, worst, about = self.promised, self.worst, self.about
         return (
-            f"{about['studies']:,} simulated studies of {len(table)} kinds, seed {about['seed']}: "
+            f"{about['studies']:,} simulated studies of {len(self.table)} kinds, "
+            f"seed {about['seed']}: "
             f"the promise is kept in {int(own['kept'].sum())} of {len(own)} kinds\n"
             f"  most often wrongly in favour: {100 * worst['false_support']:.1f} % "
             f"({worst['claim']}, {worst['design']}, {worst['n_patients']} patients, "

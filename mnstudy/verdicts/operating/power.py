@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.loading.datasets import load
 from mnstudy.cohort.schema.problems import Problem, ValidationReport, key_problem
 from mnstudy.cohort.study.plan import PowerAssumptions
-from mnstudy.cohort.study.study import Study, read_study
+from mnstudy.cohort.study.study import Study, parse_study, read_study
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.verdicts.analyses.answer import lost_hold
@@ -25,15 +25,15 @@ from mnstudy.verdicts.claims.own_claims import check_study
 from mnstudy.verdicts.claims.registry import Claim, with_own
 from mnstudy.verdicts.evaluate import verdicts_of
 from mnstudy.verdicts.finding.finding import VERDICTS, Estimate, Finding
-from mnstudy.verdicts.finding.judge import judge
-from mnstudy.verdicts.operating.batches import KINDS, PAIRED, PlannedStudy, cohort_of
+from mnstudy.verdicts.finding.judge import capped, judge
+from mnstudy.verdicts.operating.batches import KINDS, PAIRED, PlannedStudy, centred, cohort_of
+from mnstudy.verdicts.operating.characteristics import Progress
 from mnstudy.words.notes import note, sentence
 
 RUNS, CHECKED = 2000, 100  # studies of each size; of them, put through the whole analysis
 LEAST = 10  # patients
 PILOT = 0.80  # one-sided level of the limit of a pilot's spread
 CURVE = 12  # sizes of a curve
-LIMITS = ("below", "above", "noninferiority")
 SHARES = ("share", "shares")
 TWO_ARMS = ("parallel", "registry")  # designs
 _SPREAD_OF = {
@@ -177,7 +177,7 @@ def power(
     *,
     runs: int = RUNS,
     rng: int = 0,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Power:
     """Find how many patients give the primary claims of a plan the chance asked for.
 
@@ -231,8 +231,6 @@ def power(
     if runs < 1:
         raise ValueError(f"runs is {runs}: give 1 or more; 500 or more say a chance to 2 percent")
     if isinstance(study, Mapping):
-        from mnstudy.cohort.study.study import parse_study
-
         study = parse_study(study, source="study")
     if not isinstance(study, Study):
         path = Path(study)
@@ -410,7 +408,7 @@ class _Search:
         comparison = self.finding.comparison
         return ClaimPower(
             claim=self.claim, planned=planned, margin=self.margin, level=self.level,
-            cap=comparison if comparison in ("uncontrolled", "observational", "within") else "",
+            cap=comparison if capped("supported", comparison) else "",
             n=n, n_80=n_80, n_90=n_90,
             n_alone=n if self.level == self.alone
             else self.smallest(planned, self.alone, self.target),
@@ -442,7 +440,7 @@ class _Search:
             spread, low, high = spread / math.sqrt(2), 0.0, 0.0
         differ = given.slopes_differ
         if self.pilot is not None and kind == "slope":
-            at = np.arange(given.sessions) - (given.sessions - 1) / 2
+            at = centred(given.sessions)
             spread, differ = spread * math.sqrt(at @ at), 0.0
         in_one_arm = kind in ("one", "share") and self.study.design in TWO_ARMS
         return PlannedStudy(
@@ -506,10 +504,8 @@ class _Search:
 
     def analysed(self, planned: PlannedStudy, drawn: list[Any], run: int) -> Finding:
         """Put one drawn study through the whole analysis."""
-        family = self.study.plan.family
-        plan = replace(self.study.plan, adjust=(), final_week=self.study.plan.final_week,
-                       confidence_level=self.level, primary=(self.claim.id,),
-                       family=None if family is None else ())  # fmt: skip
+        plan = replace(self.study.plan, adjust=(), confidence_level=self.level,
+                       primary=(self.claim.id,), family=())  # fmt: skip
         cohort = cohort_of(planned, self.claim, replace(self.study, plan=plan), drawn, run)
         return verdicts_of(cohort, self.claim.id)[self.claim.id]
 
