@@ -22,6 +22,9 @@ class Problem:
         Row of the sheet as a spreadsheet numbers it (the header is row 1); None for a whole column.
     column, value, rule, remedy : str
         Where it stands, what is written there, what is expected, and how to mend it.
+    paste : str
+        Lines for the study file that mend it, where some do; empty otherwise. The first line is
+        the table (``[levels.scar_type]``), or the line itself is a key of the file.
     """
 
     row: int | None = None
@@ -29,6 +32,7 @@ class Problem:
     value: str = ""
     rule: str
     remedy: str
+    paste: str = ""
 
 
 Check = tuple[Callable[[Any], bool], str]

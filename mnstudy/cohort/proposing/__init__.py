@@ -1,0 +1,1 @@
+"""What a sheet seems to be: a proposed study file, a template, a marked copy."""
