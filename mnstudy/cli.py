@@ -79,8 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--confidence-level", type=float, help="0.95 unless the plan says else")
     evaluate.add_argument("--csv", metavar="FILE", help="write every number to this file as well")
 
-    _command(commands, "validate", _validate, "list what has to be mended").add_argument(
-        "data", help=data
+    validate = _command(commands, "validate", _validate, "list what has to be mended")
+    validate.add_argument("data", help=data)
+    validate.add_argument(
+        "--no-copy", action="store_true", help="write no marked copy of the sheet beside it"
     )
     claims = _command(commands, "claims", _claims, "list the 43 claims, and a study's own")
     claims.add_argument("data", nargs="?", help=data + "; says which it can answer")
@@ -99,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     _how_to_plan(power)
     _command(commands, "init", _init, "propose a study.toml for a sheet").add_argument(
         "sheet", help="the sheet to look at"
+    )
+    template = _command(commands, "template", _template, "write an empty Excel sheet to fill in")
+    template.add_argument("file", nargs="?", default="template.xlsx", help="the .xlsx to write")
+    template.add_argument(
+        "--columns", nargs="+", default=(), metavar="NAME", help="beside the core ones; all of them"
     )
     return parser
 
@@ -262,6 +269,12 @@ def _validate(arguments: argparse.Namespace) -> int:
 
         check_study(load(arguments.data).study)
     print(report, file=sys.stdout if report.ok else sys.stderr)
+    if not report.ok and not arguments.no_copy:
+        from mnstudy.cohort.proposing.workbooks import mark
+
+        copy = mark(arguments.data, report)
+        if copy:
+            print(f"\nnothing was changed; marked copy: {copy}", file=sys.stderr)
     return 0 if report.ok else 2
 
 
@@ -332,11 +345,19 @@ def _power(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from mnstudy.cohort.loading.propose import write_study
+    from mnstudy.cohort.proposing.propose import write_study
 
-    target, proposals = write_study(Path(arguments.sheet))
-    print("\n".join(f"  {p}" for p in proposals))
-    print(f"wrote {target.name}; correct it, then: mnstudy validate {target}")
+    target, proposed = write_study(Path(arguments.sheet))
+    print(proposed)
+    print(f"\nwrote {target.name}; correct it, then: mnstudy validate {target}")
+    return 0
+
+
+def _template(arguments: argparse.Namespace) -> int:
+    from mnstudy.cohort.proposing.workbooks import write_template
+
+    target = write_template(Path(arguments.file), arguments.columns)
+    print(f"wrote {target}; fill it in, then: mnstudy init {target}")
     return 0
 
 

@@ -14,9 +14,16 @@ class DataError(ValueError):
         super().__init__(message)
         self.report = report
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in a notebook: it says what to mend, a traceback does not."""
+        return [str(self)]
+
 
 class DesignError(ValueError):
     """The analysis asked for is one that the declared design cannot carry."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
 
 
 def chosen(words: str | Iterable[str], known: Collection[str], what: str) -> list[str]:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.loading import privacy, scale_scores
-from mnstudy.cohort.loading.read import column
+from mnstudy.cohort.loading import ambiguity, privacy, scale_scores
+from mnstudy.cohort.loading.arrange import Rows, heading_line, unused
+from mnstudy.cohort.loading.convert import Said, column
 from mnstudy.cohort.schema.columns import ColumnSpec, columns
 from mnstudy.cohort.schema.problems import (
+    Line,
     Problem,
     column_problems,
     first_row,
@@ -18,6 +20,7 @@ from mnstudy.cohort.schema.problems import (
     row_problems,
 )
 from mnstudy.cohort.study.design import ARMS
+from mnstudy.cohort.study.reading import ALL
 from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import UNIT, is_baseline
 from mnstudy.words.notes import Note, note
@@ -25,15 +28,15 @@ from mnstudy.words.notes import Note, note
 NEEDLED = ("needling", "rf_needling", "combination")
 
 
-def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem], list[Note]]:
-    """Hold a raw sheet against the contract.
+def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[Note]]:
+    """Hold raw assessments against the contract.
 
     Parameters
     ----------
-    raw : DataFrame
-        The sheet as read, its index the row numbers of the file.
+    rows : Rows
+        The sheet as arranged, its index the row numbers of the file.
     study : Study
-        Declared column names, level words and units.
+        Declared level words, units and codes.
 
     Returns
     -------
@@ -41,29 +44,31 @@ def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem],
         The sheet under the contract's names and types; columns the contract does not know are
         kept as they are. Cells that could not be read are missing.
     problems : list of Problem
-        Everything to mend, in the order of the sheet.
+        Everything to mend, in the order of the sheet, named as in the file.
     notes : list of Note
-        What was assumed.
+        What was assumed, what was mended as declared, what was not used.
     """
-    renamed, problems = _rename(raw, study)
-    renamed, assumed = _room_for_improvement(renamed)
-    if raw.empty:
+    frame, problems = _each_column_once(rows.cells)
+    problems += rows.problems
+    frame, assumed = _room_for_improvement(frame)
+    if frame.empty:
         problems.append(Problem(rule="at least one row of data", remedy="the sheet has no rows"))
     crossed = ["period"] if study.design == "crossover" else []
     needed = [c for c in columns().values() if c.core or c.name in crossed]
-    problems += [_missing(c) for c in needed if c.name not in renamed]
-    problems += privacy.identifying_headers(renamed, known=list(columns()))
+    headings = [str(c) for c in frame]
+    problems += [_missing(c, headings) for c in needed if c.name not in {*frame, *rows.set}]
+    problems += privacy.identifying_headers(frame, known=list(columns()))
     problems += privacy.identifying_names(study.arms)
-    measures, strange = _measures(raw, renamed, study)
-    problems += strange
-    data = renamed.copy()
-    for spec in (*_present(renamed), *measures):
-        data[spec.name], found = column(renamed[spec.name], spec, study)
-        problems += found
+    measures, strange = _measures(frame, rows, study)
+    problems += strange + _without_effect(frame, rows, study)
+    data, found, mended = _typed(frame, rows, measures, study)
+    problems += found
+    data, alike = ambiguity.as_same_person(data, study)
     data, notes = _defaults(data, study)
     data, units = _each_period_a_site(data, study)
-    notes = [*assumed, *notes, *units]
+    notes = [*rows.remarks, *unused(rows, study), *mended, *alike, *assumed, *notes, *units]
     problems += [*_out_of_range(data, measures), *scale_scores.out_of_range(data)]
+    problems += ambiguity.read_in_two_ways(data, study)
     problems += _undeclared_crossover(data, study)
     if not any(p.row is None for p in problems):
         data, converted = scale_scores.derive(data)
@@ -72,52 +77,87 @@ def check(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem],
         problems += [problem for rule in _RULES for problem in rule(data)]
         problems += _period_problems(data, study)
         problems += _plan_problems(data, study)
+    problems = [rows.located(p) for p in problems]
     problems.sort(key=lambda p: (-1 if p.row is None else p.row, p.column, p.rule))
     return data.reset_index(drop=True), problems, notes
 
 
-def _rename(raw: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Problem]]:
-    unknown = [c for c in study.columns if c not in raw.columns]
-    named = raw.rename(columns=dict(study.columns))
-    named.columns = [str(c).strip() for c in named.columns]
-    again = named.columns.duplicated()
-    problems = [
-        *column_problems(unknown, "a column of the sheet", "[columns] in study.toml names it"),
-        *column_problems(
-            named.columns[again].unique(), "each column once", "rename or remove the second one"
-        ),
+def _each_column_once(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    again = frame.columns.duplicated() & (frame.columns != "")
+    rule, remedy = "each column once", "rename or remove the second one"
+    problems = column_problems(frame.columns[again].unique(), rule, remedy)
+    return frame.loc[:, ~frame.columns.duplicated()], problems
+
+
+def _typed(
+    frame: pd.DataFrame, rows: Rows, measures: Sequence[ColumnSpec], study: Study
+) -> tuple[pd.DataFrame, list[Problem], list[Note]]:
+    """Read every column that the contract or the study knows."""
+    data, problems, notes = frame.copy(), [], []
+    known = [c for c in columns().values() if c.name in frame or c.name in rows.set]
+    for spec in (*known, *measures):
+        said = Said.of(spec, study, rows.labels.get(spec.name, {}), rows.missing.get(spec.name, ()))
+        own = rows.set.get(spec.name)
+        cells = frame[spec.name] if spec.name in frame else frame.iloc[:0, 0].rename(spec.name)
+        read = column(cells if own is None else cells.drop(own.index, errors="ignore"), spec, said)
+        problems += read.problems
+        notes += read.notes
+        values = read.values
+        if own is not None:
+            as_set = column(own.rename(spec.name), spec, Said())
+            problems += as_set.problems
+            values = pd.concat([values, as_set.values]).reindex(frame.index)
+        data[spec.name] = values
+        if read.ends is not None:
+            for name in read.ends:
+                typed = data[name].astype("float64") if name in data else np.nan
+                data[name] = read.ends[name].reindex(frame.index).fillna(typed)
+    return data, problems, notes
+
+
+def _without_effect(frame: pd.DataFrame, rows: Rows, study: Study) -> list[Problem]:
+    """List settings of the study file for columns that the sheet has not."""
+    have = {*frame, *rows.set}
+    asked = {"levels": study.levels, "units": study.units, "missing": study.reading.missing}
+    return [
+        key_problem(
+            f"{table}.{name}", "", "a column of the sheet", "leave it out, or name the column"
+        )
+        for table, names in asked.items()
+        for name in names
+        if name not in have and name != ALL
     ]
-    return named.loc[:, ~again], problems
 
 
 def _room_for_improvement(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
     """Make the improvement column of a sheet that gives raw scores on a scale instead."""
-    if "improvement_score" in frame or not {"scale", "scale_score"} <= set(frame.columns):
+    if "improvement_score" in frame or "scale_score" not in frame:
         return frame, []
     return frame.assign(improvement_score=np.nan), [note("no_improvement_column")]
 
 
 def _measures(
-    raw: pd.DataFrame, renamed: pd.DataFrame, study: Study
+    frame: pd.DataFrame, rows: Rows, study: Study
 ) -> tuple[list[ColumnSpec], list[Problem]]:
     """Return the study's own measures that may be read; none whose heading names a person."""
-    heading = {new: old for old, new in study.columns.items() if old in raw.columns}
-    own = renamed[[m for m in study.measures if m in renamed]]
+    own = frame[[m for m in study.measures if m in frame]]
+    heading = {m: rows.places[0].get(m, m) for m in own}
     original = own.rename(columns=heading)
     refused = privacy.identifying_headers(original, known=list(own))
     names = {p.column for p in (*refused, *privacy.identifying_headers(own, known=()))}
-    readable = [m for m in own if not {m, heading.get(m, m)} & names]
-    absent = [m for m in study.measures if m not in renamed]
+    readable = [m for m in own if not {m, heading[m]} & names]
+    absent = [m for m in study.measures if m not in frame]
     remedy = "[measures] in study.toml names it"
     problems = [*refused, *column_problems(absent, "a column of the sheet", remedy)]
     return [study.measures[m] for m in readable], problems
 
 
-def _missing(spec: ColumnSpec) -> Problem:
+def _missing(spec: ColumnSpec, headings: list[str]) -> Problem:
     rule = "a core column" if spec.core else "a column of a crossover"
     may = "; cells may be empty" if spec.core else ", for each treatment of a patient in turn"
     remedy = f"add it ({spec.rule}{may}), or name yours under [columns] in study.toml"
-    return Problem(column=spec.name, rule=rule, remedy=remedy)
+    paste = heading_line(spec.name, [h for h in headings if h not in columns()])
+    return Problem(column=spec.name, rule=rule, remedy=remedy, paste=paste)
 
 
 def _present(frame: pd.DataFrame) -> Iterator[ColumnSpec]:
@@ -158,12 +198,27 @@ def _out_of_range(data: pd.DataFrame, measures: Sequence[ColumnSpec]) -> list[Pr
 
 def _range_problem(spec: ColumnSpec, row: int, value: float) -> Problem:
     remedy = "check the entry; leave the cell empty if the value is not known"
+    paste: tuple[Line, ...] = ()
     if spec.slip and spec.low <= value / spec.slip["factor"] <= spec.high:
-        right = f"{value / spec.slip['factor']:g}"
-        remedy = f"{spec.slip['says']} ({right}), or set [units] {spec.name} in study.toml"
+        right = value / spec.slip["factor"]
+        remedy = f"{spec.slip['says']} ({right:g}), or set [units] {spec.name} in study.toml"
+        paste = (Line(f"levels.{spec.name}", f"{value:g}", right),)
+    elif value in ambiguity.CODES:
+        remedy = "check the entry, or say that it stands for a value that is not known"
+        paste = (Line("missing", spec.name, (f"{value:g}",)),)
+    elif spec.name == "weeks" and value < 0:
+        remedy = "an assessment before the first session is week 0"
+        paste = (Line("levels.weeks", f"{value:g}", 0),)
     elif spec.name.startswith("improvement") and value > 100:
         remedy = "more than complete: check the entry"
-    return Problem(row=row, column=spec.name, value=f"{value:g}", rule=spec.rule, remedy=remedy)
+    return Problem(
+        row=row,
+        column=spec.name,
+        value=f"{value:g}",
+        rule=spec.rule,
+        remedy=remedy,
+        paste=paste,
+    )
 
 
 def _depth_only_where_needled(data: pd.DataFrame) -> list[Problem]:

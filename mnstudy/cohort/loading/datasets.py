@@ -12,9 +12,11 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from mnstudy.cohort.loading.arrange import arrange
 from mnstudy.cohort.loading.check import check
-from mnstudy.cohort.loading.read import number_rows, read_table, refuse
 from mnstudy.cohort.loading.shipped import data_dir
+from mnstudy.cohort.reading.read import sheet_of_frame, worksheets_read
+from mnstudy.cohort.reading.sheet import refuse
 from mnstudy.cohort.schema.problems import Problem, ValidationReport
 from mnstudy.cohort.study.design import infer_design
 from mnstudy.cohort.study.study import Study, parse_study, read_study
@@ -102,16 +104,17 @@ def _read(
     if isinstance(study, Mapping):
         study = parse_study(study, source="study")
     if isinstance(source, pd.DataFrame):
-        raw, study, name = number_rows(source), study or Study(), "table"
+        sheets, study, name = {"": sheet_of_frame(source)}, study or Study(), "table"
         location = ""
         digest = hashlib.sha256(source.to_csv(index=False).encode()).hexdigest()
     else:
-        path, found, name = _locate(source)
+        path, found, name = locate(source)
         location = name if name in shipped() else str(Path(source).resolve())
         study = study or found
-        raw = read_table(path, delimiter=study.delimiter)
+        sheets = worksheets_read(path, study.reading)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    data, problems, notes = check(raw, study)
+    rows = sum(len(sheet.cells) for sheet in sheets.values())
+    data, problems, notes = check(arrange(sheets, study), study)
     if not study.design_declared and not problems:
         design, reason = infer_design(data)
         study = replace(study, design=design)
@@ -122,18 +125,18 @@ def _read(
         source=study.source,
         sha256=digest,
         synthetic=study.synthetic,
-        rows=len(raw),
+        rows=rows,
         location=location,
     )
     cohort = Cohort(data=data, study=study, provenance=provenance, remarks=tuple(notes))
     shown = name if isinstance(source, pd.DataFrame) else path.name
     report = ValidationReport(
-        source=shown, rows=len(raw), problems=tuple(problems), remarks=tuple(notes)
+        source=shown, rows=rows, problems=tuple(problems), remarks=tuple(notes)
     )
     return cohort, report
 
 
-def _locate(source: str | os.PathLike[str]) -> tuple[Path, Study, str]:
+def locate(source: str | os.PathLike[str]) -> tuple[Path, Study, str]:
     """Find the data file, its study and the name to call it by."""
     names = shipped()
     folder = names.get(str(source))

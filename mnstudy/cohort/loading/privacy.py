@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -20,10 +21,12 @@ _LOOKS_LIKE = (
     ("a mail address", re.compile(r"\S+@\S+\.\S+")),
     ("a date", re.compile(r"^\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}$")),
     ("a date", re.compile(r"^(?:19|20)\d{2}[./-]\d{1,2}[./-]\d{1,2}(?:[ T].*)?$")),
-    ("a phone number", re.compile(r"^(?:\+|00|0)\d[\d\s/()-]{6,}\d$")),
+    ("a phone number", re.compile(r"^\+\d[\d\s/()-]{6,}\d$")),
+    ("a phone number", re.compile(r"^0\d+[\s/(][\d\s/()-]{4,}\d$")),
     ("a name", re.compile(r"^[^\W\d_]{2,}(?:[\s,.'’-]+[^\W\d_]{1,})+$")),
     ("a name", re.compile(r"^[^\W\d_][^\W\dA-Z_]{3,}$")),
 )
+_PSEUDONYM = r"[A-Za-z]{0,4}[_.\-]?[0-9]{1,8}"  # the usual form, which is none of these
 EXAMPLE = "P001, P002, ..."  # written into messages, so no sign of a patient
 _REMEDY = f"identifies a person: put a pseudonym ({EXAMPLE}) in its place"
 
@@ -35,10 +38,16 @@ def looks_like(cell: str) -> str | None:
 
 def identifying_ids(ids: pd.Series) -> list[Problem]:
     """Find ids that look like a person; one problem a row, the value masked."""
-    seen = ids.map({cell: looks_like(cell) for cell in ids.dropna().unique()})
-    hidden = ids.map(lambda cell: f"({len(cell)} characters, not shown)", na_action="ignore")
+    known = pd.Series(ids.dropna().unique(), dtype="str")
+    asked = known[~known.str.fullmatch(_PSEUDONYM)]
+    found = {cell: what for cell in asked if (what := looks_like(cell))}
+    if not found:
+        return []
+    seen = ids.map(found)
+    hidden = ids[seen.notna()].map(lambda cell: f"({len(cell)} characters, not shown)")
+    hidden = hidden.reindex(ids.index)
     rule = "a pseudonym; this looks like " + seen.astype("str")
-    return row_problems(hidden, seen.notna(), rule, _REMEDY)
+    return [replace(p, masked=True) for p in row_problems(hidden, seen.notna(), rule, _REMEDY)]
 
 
 def identifying_names(names: Mapping[str, str]) -> list[Problem]:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pandas as pd
 
-from mnstudy.cohort.schema.problems import Problem, fail
+from mnstudy.cohort.schema.problems import Line, Problem, fail
 from mnstudy.words.notes import Note
 
 
@@ -82,6 +82,6 @@ class Sheet:
     remarks: tuple[Note, ...] = ()
 
 
-def refuse(path: Path, *, rule: str, remedy: str, paste: str = "") -> NoReturn:
+def refuse(path: Path, *, rule: str, remedy: str, paste: tuple[Line, ...] = ()) -> NoReturn:
     """Raise a DataError that says what the file should be and how to mend it."""
     fail(path.name, Problem(rule=rule, remedy=remedy, value=path.name, paste=paste))

@@ -58,6 +58,25 @@ class ColumnSpec:
         whole = "a whole number, " if self.kind == "integer" else ""
         return f"{whole}{self.low:g} to {self.high:g} {self.unit}".rstrip()
 
+    @property
+    def own_word_rule(self) -> str:
+        """What a word of the sheet may be said to mean, in words."""
+        if self.numeric:
+            both = ', or a range ("25 to 50")' if self.name == "improvement_score" else ""
+            return f'a number{both}, or "" where it says that the value is not known'
+        return f'{self.rule}, or "" where it says that the value is not known'
+
+    def takes(self, meaning: Any) -> bool:
+        """Tell whether a word of the sheet may mean this; ``""`` is a value that is not known."""
+        if isinstance(meaning, bool) or not isinstance(meaning, str | int | float):
+            return self.kind == "boolean" and isinstance(meaning, bool)
+        word = str(meaning).strip()
+        if self.levels:
+            return word in (*self.levels, "")
+        if self.kind == "boolean":
+            return word.lower() in ("true", "false", "")
+        return not self.numeric or not word or bool(own_numbers(word, self.name))
+
 
 @cache
 def columns() -> dict[str, ColumnSpec]:
@@ -66,6 +85,45 @@ def columns() -> dict[str, ColumnSpec]:
         name: ColumnSpec(name=name, **{**raw, "levels": tuple(raw.get("levels", ()))})
         for name, raw in packaged("cohort/schema/columns.toml").items()
     }
+
+
+def own_numbers(word: str, column: str) -> tuple[float, ...]:
+    """Return the number, or the two ends of a range of improvement, that a meaning stands for.
+
+    >>> own_numbers("25 to 50", "improvement_score")
+    (25.0, 50.0)
+    """
+    parts = word.split(" to ") if column == "improvement_score" else [word]
+    try:
+        ends = tuple(float(part) for part in parts)
+    except ValueError:
+        return ()
+    good = all(math.isfinite(x) for x in ends) and len(ends) <= 2 and ends == tuple(sorted(ends))
+    return ends if good else ()
+
+
+def known_units(column: str) -> dict[str, float]:
+    """Return what a column may be written in: unit to what its number is multiplied by.
+
+    ``in the cells`` stands for a unit in each cell; the factor is then that of the cell.
+    """
+    spec = columns().get(column)
+    unit = spec.unit if spec else ""
+    factors = {unit: 1.0, **_FACTORS.get(unit, {})} if spec and spec.numeric and unit else {}
+    if column == "age_band":
+        return {"years": 1.0}
+    return {**factors, IN_CELLS: 1.0} if factors else {}
+
+
+IN_CELLS = "in the cells"
+_DAYS_A_MONTH = 365.25 / 12
+_FACTORS: dict[str, dict[str, float]] = {
+    "mm": {"um": 0.001, "micrometres": 0.001, "cm": 10.0},
+    "micrometres": {"um": 1.0, "mm": 1000.0},
+    "weeks": {"days": 1 / 7, "months": _DAYS_A_MONTH / 7, "years": 365.25 / 7},
+    "days": {"weeks": 7.0, "hours": 1 / 24},
+    "percent": {"fraction": 100.0},
+}
 
 
 def dictionary() -> pd.DataFrame:

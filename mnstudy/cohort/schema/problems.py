@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+import json
+import re
+import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, NoReturn
 
 import pandas as pd
 
 from mnstudy.errors import DataError
 from mnstudy.words.notes import Note, sentences
+
+# rows of a further block of the study file are numbered from a multiple of this on
+ROWS_A_BLOCK = 10_000_000
+
+Value = str | float | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """A line of the study file that mends a problem.
+
+    Attributes
+    ----------
+    table : str
+        Its table; empty for a key of the file itself.
+    key : str
+    value : str, number or tuple of str
+    otherwise : str
+        What to write in its place where the other reading is the right one; empty where there is
+        none.
+    """
+
+    table: str
+    key: str
+    value: Value
+    otherwise: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -22,9 +53,10 @@ class Problem:
         Row of the sheet as a spreadsheet numbers it (the header is row 1); None for a whole column.
     column, value, rule, remedy : str
         Where it stands, what is written there, what is expected, and how to mend it.
-    paste : str
-        Lines for the study file that mend it, where some do; empty otherwise. The first line is
-        the table (``[levels.scar_type]``), or the line itself is a key of the file.
+    paste : tuple of Line
+        Lines for the study file that mend it, where some do.
+    masked : bool
+        True where the value itself may identify a person and is not repeated.
     """
 
     row: int | None = None
@@ -32,7 +64,8 @@ class Problem:
     value: str = ""
     rule: str
     remedy: str
-    paste: str = ""
+    paste: tuple[Line, ...] = ()
+    masked: bool = False
 
 
 Check = tuple[Callable[[Any], bool], str]
@@ -82,8 +115,8 @@ def row_problems(
 
 
 def first_row(table: pd.DataFrame, key: Sequence[str]) -> pd.Series:
-    """Return for each row of a table the first that has the same key."""
-    rows = table.index.to_series()
+    """Return for each row of a table the row of the sheet that first has the same key."""
+    rows = table.index.to_series() % ROWS_A_BLOCK
     return rows.groupby([table[c] for c in key], dropna=False, sort=False).transform("first")
 
 
@@ -98,14 +131,136 @@ def _cell(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-_SHOWN = 20  # a terminal page; the report's table holds them all
+MANY = 5  # values of one column under one rule, from which on they are told together
+_ROWS_NAMED = 6
+_LONGEST = 60  # characters of a cell that are shown
+_WIDTH = 100  # of a terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """Problems of one kind: the same rule for the same column, mended in the same way.
+
+    Attributes
+    ----------
+    column, rule, remedy : str
+    values : tuple of str
+        What is written there, in the order of the sheet.
+    rows : tuple of int
+        Empty for a whole column.
+    paste : tuple of Line
+    masked : bool
+    """
+
+    column: str
+    values: tuple[str, ...]
+    rule: str
+    remedy: str
+    rows: tuple[int, ...]
+    paste: tuple[Line, ...]
+    masked: bool
+
+    @property
+    def value(self) -> str:
+        """What is written there, in one line."""
+        named = ", ".join(map(_shown, filter(None, self.values[:MANY])))
+        more = len(self.values) - MANY
+        named += f" and {more} more" if more > 0 else ""
+        return named + (f" x {len(self.rows)}" if named and len(self.rows) > 1 else "")
+
+    @property
+    def where(self) -> str:
+        """The rows, in words; the first of many."""
+        rows = ", ".join(map(str, self.rows[:_ROWS_NAMED]))
+        more = ", ..." if len(self.rows) > _ROWS_NAMED else ""
+        return f"row{'s' if len(self.rows) > 1 else ''} {rows}{more}" if rows else "all rows"
+
+
+def _shown(value: str) -> str:
+    """Write a cell on one line, a long one cut."""
+    text = "".join(c if c.isprintable() else " " for c in value[:_LONGEST])
+    more = "..." if len(value) > _LONGEST else ""
+    return text if text.startswith("(") and text.endswith(")") else f'"{text}{more}"'
+
+
+def kinds(problems: Iterable[Problem]) -> list[Kind]:
+    """Put problems together that are mended in the same way, in the order of the sheet.
+
+    Parameters
+    ----------
+    problems : iterable of Problem
+
+    Returns
+    -------
+    list of Kind
+        One for a value under a rule of a column; more than ``MANY`` values under one rule are
+        told together.
+    """
+    by_value: dict[tuple[str, str, str], list[Problem]] = {}
+    for p in problems:
+        by_value.setdefault((p.column, p.rule, p.value), []).append(p)
+    many = Counter(key[:2] for key in by_value)
+    told: dict[tuple[str, ...], list[Problem]] = {}
+    for key, group in by_value.items():
+        told.setdefault(key[:2] if many[key[:2]] > MANY else key, []).extend(group)
+    return [_kind(group) for group in told.values()]
+
+
+def _kind(group: Sequence[Problem]) -> Kind:
+    first, alike = group[0], len({p.remedy for p in group}) == 1
+    place = "" if alike or first.row is None else f"row {first.row}: "
+    return Kind(
+        column=first.column,
+        values=tuple(dict.fromkeys(p.value for p in group)),
+        rule=first.rule,
+        remedy=place + first.remedy + ("" if alike else "; the others likewise"),
+        rows=tuple(sorted({p.row for p in group if p.row is not None})),
+        paste=tuple(dict.fromkeys(line for p in group for line in p.paste)),
+        masked=any(p.masked for p in group),
+    )
+
+
+def pasted(problems: Iterable[Problem]) -> str:
+    """Return the lines of a study file that mend what they can, as TOML.
+
+    What a person has to decide stands there as a comment; where a value could be read in another
+    way, the line says so.
+    """
+    tables: dict[str, dict[str, Line]] = {}
+    for line in (line for p in problems for line in p.paste):
+        table = tables.setdefault(line.table, {})
+        known = table.get(line.key)
+        if known and isinstance(known.value, tuple) and isinstance(line.value, tuple):
+            both = tuple(dict.fromkeys((*known.value, *line.value)))
+            line = replace(known, value=both)
+        table[line.key] = line
+    text: list[str] = []
+    for name in sorted(tables):
+        text += [*([""] if text else []), *([f"[{name}]"] if name else [])]
+        text += [_toml_line(line) for line in tables[name].values()]
+    return "\n".join(text)
+
+
+def _toml_line(line: Line) -> str:
+    value = line.value
+    shown = f"{value:g}" if isinstance(value, int | float) else _quoted(value)
+    key = line.key if re.fullmatch("[A-Za-z0-9_-]+", line.key) else _quoted(line.key)
+    if value == "?":
+        return f"# {key} = {shown}     # what it means has to be said"
+    other = line.otherwise if line.otherwise[:1] == "[" else _quoted(line.otherwise)
+    return f"{key} = {shown}" + (f"     # or {other}" if line.otherwise else "")
+
+
+def _quoted(value: Any) -> str:
+    # a JSON text or list of texts is a TOML one
+    return json.dumps(value, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationReport:
     """What ``validate`` found; ``ok`` is true when nothing needs mending.
 
-    ``remarks`` hold what was assumed as data, ``notes`` say it.
+    ``remarks`` hold what was assumed, read as declared or not used, as data; ``notes`` say it.
     """
 
     source: str
@@ -123,6 +278,16 @@ class ValidationReport:
         """True when there is no problem."""
         return not self.problems
 
+    @property
+    def kinds(self) -> list[Kind]:
+        """The problems, those that are mended in the same way together."""
+        return kinds(self.problems)
+
+    @property
+    def paste(self) -> str:
+        """Lines for the study file that mend what they can, as TOML; empty where none does."""
+        return pasted(self.problems)
+
     def to_frame(self) -> pd.DataFrame:
         """Return the problems as a table of row, column, value, rule, remedy."""
         columns = ["row", "column", "value", "rule", "remedy"]
@@ -135,37 +300,66 @@ class ValidationReport:
             raise DataError(str(self), report=self)
 
     def __str__(self) -> str:
-        if self.ok:
-            lines = [f"{self.source}: {self.rows} rows, no problem found"]
-        else:
-            bad = len({p.row for p in self.problems if p.row is not None})
-            lines = [_headline(self, bad), *_table(self.problems[:_SHOWN])]
-            if len(self.problems) > _SHOWN:
-                lines.append(f"  ... and {len(self.problems) - _SHOWN} more")
+        lines = [self._headline()]
+        for kind in self.kinds:
+            place = "  ".join(x for x in (kind.where, kind.column, kind.value) if x)
+            lines += [
+                "",
+                *_wrapped(place, "  "),
+                *_wrapped(f"{kind.rule}: {kind.remedy}", "      "),
+            ]
+        if self.paste:
+            lines += [
+                "",
+                f"  {PASTE}",
+                *(f"    {line}".rstrip() for line in self.paste.split("\n")),
+            ]
+        lines += [""] if self.problems and self.notes else []
         return "\n".join([*lines, *(f"  note: {n}" for n in self.notes)])
 
     __repr__ = __str__
+
+    def _headline(self) -> str:
+        if self.ok:
+            return f"{self.source}: {self.rows} rows, no problem found"
+        bad = len({p.row for p in self.problems if p.row is not None})
+        many = len(self.problems)
+        fine = f" ({self.rows - bad} of {self.rows} rows are fine)" if self.rows else ""
+        few = len(self.kinds)
+        of = f" of {few} kind{'s' if few != 1 else ''}" if few != many else ""
+        return f'{many} problem{"s" if many != 1 else ""}{of} in "{self.source}"{fine}'
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p>{escape(self._headline())}</p>"]
+        if self.problems:
+            head = "".join(f"<th>{x}</th>" for x in ("where", "column", "value", "rule", "remedy"))
+            rows = "".join(
+                "<tr>"
+                + "".join(
+                    f'<td style="text-align:left">{escape(x)}</td>'
+                    for x in (k.where, k.column, k.value, k.rule, k.remedy)
+                )
+                + "</tr>"
+                for k in self.kinds
+            )
+            parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
+        if self.paste:
+            parts.append(f"<p>{escape(PASTE)}</p><pre>{escape(self.paste)}</pre>")
+        notes = "".join(f"<li>{escape(n)}</li>" for n in self.notes)
+        return "".join(parts) + (f"<ul>{notes}</ul>" if notes else "")
+
+
+PASTE = (
+    "for study.toml, once you agree (lines of a [table] that is there already go below its name):"
+)
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    further = indent + "  "
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=further) or []
 
 
 def fail(source: str, *problems: Problem) -> NoReturn:
     """Raise a ``DataError`` that carries these problems of a source that could not be read."""
     report = ValidationReport(source=source, rows=0, problems=problems)
     raise DataError(str(report), report=report)
-
-
-def _headline(report: ValidationReport, bad_rows: int) -> str:
-    many = len(report.problems)
-    fine = f" ({report.rows - bad_rows} rows are fine)" if report.rows else ""
-    return f'{many} problem{"s" if many != 1 else ""} in "{report.source}"{fine}'
-
-
-def _table(problems: Iterable[Problem]) -> list[str]:
-    rows = [("row", "column", "value", "rule", "remedy")]
-    rows += [
-        ("" if p.row is None else str(p.row), p.column, p.value, p.rule, p.remedy) for p in problems
-    ]
-    widths = [max(len(r[i]) for r in rows) for i in range(4)]
-    return [
-        "  " + "  ".join([*(c.ljust(w) for c, w in zip(r[:4], widths, strict=True)), r[4]]).rstrip()
-        for r in rows
-    ]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mnstudy.cohort.schema.columns import ColumnSpec, columns
+from mnstudy.cohort.schema.columns import ColumnSpec, columns, known_units
 from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail, key_problem
 from mnstudy.cohort.study.design import ARMS
 from mnstudy.cohort.study.plan import (
@@ -27,6 +27,7 @@ from mnstudy.cohort.study.plan import (
     plan_problems,
     power_problems,
 )
+from mnstudy.cohort.study.reading import KEYS, Reading, parse_reading, reading_problems
 from mnstudy.cohort.study.selection import selection_problems
 
 MEASURE_KINDS = ("number", "integer", "boolean")
@@ -39,7 +40,7 @@ DESIGNS = ("single_arm", "parallel", "split_body", "crossover", "registry")
 ASSESSORS = ("blinded", "unblinded", "self", "unclear")
 _PLAIN = {
     "title": str, "design": str, "randomised": bool, "randomised_by": list, "assessor": str,
-    "synthetic": bool, "licence": str, "source": str, "file": str, "delimiter": str,
+    "synthetic": bool, "licence": str, "source": str, "file": str,
     "cluster": str, "columns": dict, "levels": dict, "units": dict, "selection": dict,
     "claims": dict, "specifications": dict, "truth": dict, "carry_over": bool, "arms": dict,
 }  # fmt: skip
@@ -76,7 +77,7 @@ class Study:
     ``carry_over`` says whether one side, or period, may have acted on the other, None where nothing
     is declared; ``double_blind`` that neither raters nor patients knew the treatment; ``power`` is
     what is assumed of a study to come; ``arms`` are names of one's own for treatments and topicals,
-    by the word of the contract.
+    by the word of the contract; ``reading`` says how the sheet is read.
     """
 
     title: str = "untitled"
@@ -92,10 +93,10 @@ class Study:
     licence: str = ""
     source: str = ""
     file: str = ""
-    delimiter: str = ","
+    reading: Reading = field(default_factory=Reading)
     cluster: str = "patient_id"
     columns: Mapping[str, str] = field(default_factory=dict)
-    levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    levels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
     power: PowerAssumptions | None = None
@@ -155,7 +156,8 @@ def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
     problems = [*_unknown_keys(raw), *_wrong_values(raw), *plan_problems(raw.get("plan", {}))]
     problems += [*power_problems(raw.get("power", {})), *_measure_problems(raw.get("measures", {}))]
     problems += selection_problems(raw.get("selection", {}), raw.get("measures", {}))
-    problems += _limit_problems(raw.get("limits", []))
+    problems += [*_limit_problems(raw.get("limits", [])), *reading_problems(raw)]
+    problems += [*_column_problems(raw), *_unit_problems(raw), *_level_problems(raw)]
     ValidationReport(source=source, rows=0, problems=tuple(problems)).raise_if_bad()
     plain = {key: raw[key] for key in _PLAIN if key in raw}
     if "blinded" in raw:  # the short way to say who rated
@@ -168,11 +170,12 @@ def parse_study(raw: Mapping[str, Any], *, source: str) -> Study:
         plan=parse_plan(raw.get("plan", {})),
         power=parse_power(raw.get("power", {})),
         limits=tuple(Limit(**x) for x in raw.get("limits", [])),
+        reading=parse_reading(raw),
     )
 
 
 def _unknown_keys(raw: Mapping[str, Any]) -> list[Problem]:
-    known = [*_PLAIN, "blinded", "measures", "plan", "power", "limits"]
+    known = [*_PLAIN, *KEYS, "blinded", "measures", "plan", "power", "limits"]
     return [
         Problem(column=key, rule="a known key", remedy=f"known keys: {', '.join(known)}")
         for key in raw
@@ -203,6 +206,67 @@ def _arm_problems(raw: Mapping[str, Any]) -> list[Problem]:
         if not isinstance(name, str) or not name.strip() or name in taken:
             rule = "a name in quotes, that of no other arm"
             problems.append(key_problem(f"arms.{word}", name, rule))
+    return problems
+
+
+def _own_columns(raw: Mapping[str, Any]) -> set[str]:
+    """Return every column that a sheet of this study may have: the contract's and its own."""
+    own = raw.get("measures", {})
+    return {*columns(), *(own if isinstance(own, dict) else ())}
+
+
+def _column_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    """List headings that are given no column of the contract, or one that two would have."""
+    named = raw.get("columns", {})
+    if not isinstance(named, dict):
+        return []
+    problems = [
+        key_problem(f"columns.{heading}", name, "the name of a column, in quotes")
+        for heading, name in named.items()
+        if not isinstance(name, str) or not name.strip()
+    ]
+    given = [str(name) for name in named.values()]
+    return problems + [
+        key_problem("columns", name, "one heading for a column")
+        for name in sorted(set(given))
+        if given.count(name) > 1
+    ]
+
+
+def _unit_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    """List units that are not known, or given for a column that has none."""
+    units = raw.get("units", {})
+    if not isinstance(units, dict):
+        return []
+    problems = []
+    for name, unit in units.items():
+        known = known_units(name)
+        if name not in _own_columns(raw):
+            problems.append(key_problem(f"units.{name}", unit, "a column of the contract"))
+        elif not known:
+            rule, remedy = "a column with a unit", "leave it out: this one has none"
+            problems.append(key_problem(f"units.{name}", unit, rule, remedy))
+        elif unit not in known:
+            problems.append(key_problem(f"units.{name}", unit, "one of " + ", ".join(known)))
+    return problems
+
+
+def _level_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    """List words of the sheet that are given a meaning that their column cannot have."""
+    levels, problems = raw.get("levels", {}), []
+    if not isinstance(levels, dict):
+        return []
+    for name, words in levels.items():
+        if name not in _own_columns(raw):
+            problems.append(key_problem(f"levels.{name}", "", "a column of the contract"))
+        elif not isinstance(words, dict):
+            problems.append(key_problem(f"levels.{name}", words, "a table of words and meanings"))
+        elif name in columns():
+            problems += [
+                key_problem(f"levels.{name}.{word}", value, columns()[name].own_word_rule)
+                for word, value in words.items()
+                if not columns()[name].takes(value)
+            ]
     return problems
 
 

@@ -1,0 +1,140 @@
+"""Values that can be read in two ways, which the study file has to decide."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from mnstudy.cohort.schema.columns import columns
+from mnstudy.cohort.schema.problems import Line, Problem
+from mnstudy.cohort.study.reading import ALL, IDS
+from mnstudy.cohort.study.study import Study
+from mnstudy.cohort.table import is_baseline
+from mnstudy.words.notes import Count, Note, note
+
+# what people write, again and again, for a value that is not known
+CODES = (-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0)
+FEWEST = 3  # known values that tell something of a column
+APART = 0.2  # of the range of the others: how far off a code stands
+
+
+def read_in_two_ways(data: pd.DataFrame, study: Study) -> list[Problem]:
+    """List what the study file has to decide.
+
+    Parameters
+    ----------
+    data : DataFrame
+        A typed table.
+    study : Study
+        What it declares of a column is decided.
+
+    Returns
+    -------
+    list of Problem
+        Percentages that may be fractions, codes that may stand for a value that is not known,
+        ids that may be the same patient's; each with the line that decides it.
+    """
+    return [*_fractions(data, study), *_codes(data, study), *_alike(data, study)]
+
+
+def _fractions(data: pd.DataFrame, study: Study) -> list[Problem]:
+    """Ask about percentages that all lie between -1 and 1."""
+    problems = []
+    after = ~is_baseline(data) if "session_count" in data else pd.Series(True, index=data.index)
+    for spec in columns().values():
+        if spec.unit != "percent" or spec.name not in data or spec.name in study.units:
+            continue
+        known = data.loc[after, spec.name].dropna()
+        known = known[known != 0]
+        small = known.abs() <= 1
+        broken = known[small & (known % 1 != 0)]
+        rest = known[~small]
+        all_small = small.all() and len(broken) >= FEWEST
+        some = len(broken) > 0 and len(rest) >= FEWEST and bool((rest % 1 == 0).all())
+        if all_small:
+            paste = (Line("units", spec.name, "fraction", otherwise="percent"),)
+            remedy = "0.45 is 45 percent, or less than one: say which under [units]"
+            rule = "in percent: no value here is more than 1"
+            problems.append(Problem(column=spec.name, rule=rule, remedy=remedy, paste=paste))
+        elif some:
+            line = Line("units", spec.name, "percent")
+            remedy = "correct the cell; or confirm by [units] that all are in percent"
+            problems += [
+                Problem(
+                    row=int(row), column=spec.name, value=f"{value:g}",
+                    rule="in percent: all others are whole numbers above 1",
+                    remedy=remedy, paste=(line,),
+                )
+                for row, value in broken.items()
+            ]  # fmt: skip
+    return problems
+
+
+def _codes(data: pd.DataFrame, study: Study) -> list[Problem]:
+    """Ask about a code that is repeated and stands apart from the other values."""
+    problems = []
+    declared = study.reading.missing
+    for spec in [c for c in columns().values() if c.numeric and c.name in data]:
+        if spec.name in declared or spec.name in study.levels:
+            continue
+        known = data[spec.name].dropna().astype("float64")
+        for code in known[known.isin(CODES)].unique():
+            rest = known[known != code]
+            if f"{code:g}" in declared.get(ALL, ()) or len(rest) < FEWEST:
+                continue
+            again = int((known == code).sum())
+            gap = max(APART * (rest.max() - rest.min()), 1.0)
+            outside = code < rest.min() - gap or code > rest.max() + gap
+            if again > 1 and outside and spec.low <= code <= spec.high:
+                problems.append(_code(spec.name, code, again))
+    return problems
+
+
+def _code(column: str, code: float, again: int) -> Problem:
+    return Problem(
+        column=column,
+        value=f"{code:g}",
+        rule=f"a value, or a code for one that is not known ({again} cells)",
+        remedy=f"say which under [missing]: [] where {code:g} is a value",
+        paste=(Line("missing", column, (f"{code:g}",), otherwise="[]"),),
+    )
+
+
+def same_person(ids: pd.Series) -> pd.Series:
+    """Write ids without capitals and leading zeros; those that are then alike may be the same."""
+    alike = {word: _bare(word) for word in ids.dropna().unique()}
+    return ids.map(alike)
+
+
+def _bare(word: str) -> str:
+    return re.sub(r"(?<!\d)0+(?=\d)", "", word.casefold())
+
+
+def as_same_person(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Note]]:
+    """Give ids that are alike one spelling, where the study file says that they are one patient."""
+    if "patient_id" not in data or study.reading.ids != IDS[1]:
+        return data, []
+    ids = data["patient_id"]
+    bare = same_person(ids)
+    first = ids.groupby(bare).transform("min").where(ids.notna(), ids)
+    changed = ids[first != ids].nunique()
+    said = [note("ids_alike", ids=Count(n=changed, noun="id"))] if changed else []
+    return data.assign(patient_id=first), said
+
+
+def _alike(data: pd.DataFrame, study: Study) -> list[Problem]:
+    if "patient_id" not in data or study.reading.ids:
+        return []
+    ids = data["patient_id"].drop_duplicates().dropna()
+    several = int(same_person(ids).duplicated(keep=False).sum())
+    if not several:
+        return []
+    return [
+        Problem(
+            column="patient_id",
+            rule=f"ids that differ in more than capitals and leading zeros ({several} do not)",
+            remedy="say whether they are the same patients",
+            paste=(Line("", "ids", IDS[1], otherwise=IDS[0]),),
+        )
+    ]

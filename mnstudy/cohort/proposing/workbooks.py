@@ -1,0 +1,261 @@
+"""Workbooks written for people: an empty template, and a sheet with its problems marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mnstudy.cohort.loading import privacy
+from mnstudy.cohort.loading.convert import as_text
+from mnstudy.cohort.loading.datasets import locate
+from mnstudy.cohort.reading.read import worksheets_read
+from mnstudy.cohort.reading.sheet import Sheet
+from mnstudy.cohort.schema.columns import ColumnSpec, columns, dictionary
+from mnstudy.cohort.schema.problems import Kind, ValidationReport
+from mnstudy.cohort.study.study import Study
+from mnstudy.errors import DataError
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet.worksheet import Worksheet
+
+MOST = 20_000  # rows of a sheet of which a marked copy is written
+ROWS = 2000  # of a template that have drop-down lists
+EXAMPLE_ID = "EXAMPLE"
+_CORE, _OPTIONAL, _BAD, _NOTED = "FFDDAA", "EEEEEE", "FFC7B0", "FFF2B3"
+_HIDDEN = "(not shown)"
+_WIDEST = 24  # characters of a column
+
+
+def write_template(target: Path, names: Sequence[str] = ()) -> Path:
+    """Write an empty workbook with the columns of the contract.
+
+    Parameters
+    ----------
+    target : Path
+        The .xlsx file to write.
+    names : sequence of str, optional
+        Columns beside the core ones; all of the contract when left out.
+
+    Returns
+    -------
+    Path
+        The file: a worksheet ``Data`` with headings, drop-down lists and an example row that is
+        struck through (so that it is not read), and a worksheet ``Dictionary``.
+
+    Raises
+    ------
+    ValueError
+        A name is no column of the contract, or the file is no .xlsx.
+    FileExistsError
+        There is such a file already; it is left alone.
+    """
+    from openpyxl import Workbook
+
+    unknown = [name for name in names if name not in columns()]
+    if unknown:
+        raise ValueError(f"no column {', '.join(unknown)}: mnstudy template without names has all")
+    if target.suffix.lower() != ".xlsx":
+        raise ValueError(f"{target.name}: a template is an .xlsx file")
+    if target.exists():
+        raise FileExistsError(f"{target} exists already: name another file")
+    specs = [c for c in columns().values() if c.core or not names or c.name in names]
+    book = Workbook()
+    data, words, lists = book.active, book.create_sheet("Dictionary"), book.create_sheet("Lists")
+    data.title = "Data"
+    _dictionary(words, [c.name for c in specs])
+    for i, spec in enumerate(specs, 1):
+        _template_column(data, lists, i, spec)
+    data.freeze_panes = "B2"
+    lists.sheet_state = "hidden"
+    book.save(target)
+    return target
+
+
+def _template_column(data: Worksheet, lists: Worksheet, i: int, spec: ColumnSpec) -> None:
+    from openpyxl.styles import Font, PatternFill
+    from openpyxl.utils import get_column_letter
+
+    head = data.cell(1, i, spec.name)
+    head.font = Font(bold=True)
+    head.fill = PatternFill("solid", start_color=_CORE if spec.core else _OPTIONAL)
+    _comment(head, f"{spec.meaning}\n{spec.rule}")
+    example = data.cell(2, i, EXAMPLE_ID if spec.kind == "id" and spec.core else spec.example)
+    example.font = Font(strike=True, italic=True, color="777777")
+    letter = get_column_letter(i)
+    data.column_dimensions[letter].width = min(max(len(spec.name), 10), _WIDEST) + 2
+    check = _validation(lists, letter, spec)
+    if check is not None:
+        check.add(f"{letter}2:{letter}{ROWS}")
+        data.add_data_validation(check)
+
+
+def _validation(lists: Worksheet, letter: str, spec: ColumnSpec) -> Any:
+    """Return the drop-down list, or the range, of a column; None where any text will do."""
+    from openpyxl.worksheet.datavalidation import DataValidation
+
+    words = spec.levels or (("true", "false") if spec.kind == "boolean" else ())
+    error = {"error": spec.rule[:220], "errorTitle": spec.name, "showErrorMessage": True}
+    if words:
+        for row, word in enumerate(words, 1):
+            lists[f"{letter}{row}"] = word
+        cells = f"Lists!${letter}$1:${letter}${len(words)}"
+        return DataValidation(type="list", formula1=cells, allow_blank=True, **error)
+    if spec.low is None:
+        return None
+    kind = "whole" if spec.kind == "integer" else "decimal"
+    low = max(spec.low, -10_000)  # a spreadsheet knows no infinity
+    ends = {"formula1": f"{low:g}", "formula2": f"{spec.high:g}"}
+    return DataValidation(type=kind, operator="between", allow_blank=True, **ends, **error)
+
+
+def _dictionary(page: Worksheet, names: Sequence[str]) -> None:
+    from openpyxl.styles import Alignment, Font
+
+    table = dictionary()
+    table = table[table["name"].isin(names)]
+    page.append(list(table.columns))
+    for row in table.itertuples(index=False):
+        page.append(["yes" if x is True else "" if x is False else x for x in row])
+    for cell in page[1]:
+        cell.font = Font(bold=True)
+    for letter, width in zip("ABCDEFG", (26, 6, 10, 14, 50, 70, 16), strict=True):
+        page.column_dimensions[letter].width = width
+        for cell in page[letter]:
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+
+
+def mark(source: str, report: ValidationReport) -> Path | None:
+    """Write the marked copy of what was validated; None where there is no sheet to copy.
+
+    Parameters
+    ----------
+    source : str
+        As given to ``validate``.
+    report : ValidationReport
+
+    Returns
+    -------
+    Path or None
+        None where the sheet could not be read, or is one of more than ``MOST`` rows.
+    """
+    try:
+        path, study, _ = locate(source)
+        if not report.rows or report.rows > MOST:
+            return None
+        return write_marked(path, study, report)
+    except (DataError, ImportError):
+        return None
+
+
+def write_marked(sheet: Path, study: Study, report: ValidationReport) -> Path:
+    """Write a copy of a sheet in which every problem is coloured and its remedy a comment.
+
+    Parameters
+    ----------
+    sheet : Path
+        The file that was read; it is not touched.
+    study : Study
+        How it was read.
+    report : ValidationReport
+        What was found.
+
+    Returns
+    -------
+    Path
+        ``<name>.marked.xlsx`` beside the sheet, each cell where it stands there; a copy of an
+        earlier check is replaced. What identifies a person is left out of it.
+    """
+    from openpyxl import Workbook
+
+    target = sheet.with_name(sheet.stem + ".marked.xlsx")
+    book = Workbook()
+    book.remove(book.active)
+    read = worksheets_read(sheet, study.reading)
+    for name, table in read.items():
+        page = book.create_sheet(_sheet_name(name or table.worksheet or "Sheet"))
+        _copy(page, table, _refused(table))
+        ours = [k for k in report.kinds if len(read) == 1 or k.column.startswith(f"{name}: ")]
+        for kind in ours:
+            _mark(page, table, kind, f"{name}: ")
+    _overview(book.create_sheet("Problems"), report)
+    book.save(target)
+    return target
+
+
+def _sheet_name(name: str) -> str:
+    return "".join("_" if c in r"[]:*?/\'" else c for c in name)[:31] or "Sheet"
+
+
+def _refused(table: Sheet) -> list[str]:
+    """Return the headings whose cells are not copied, as they identify a person."""
+    found = privacy.identifying_headers(table.cells, known=list(columns()))
+    return [p.column for p in found]
+
+
+def _copy(page: Worksheet, table: Sheet, refused: Sequence[str]) -> None:
+    head = table.header[-1] if table.header else 1
+    for j, heading in enumerate(table.cells.columns, 1):
+        page.cell(head, j, _plain(heading))
+        shown = heading not in refused
+        for row, cell in table.cells.iloc[:, j - 1].items():
+            text = as_text(cell)
+            if text:
+                page.cell(int(row), j, (_plain(cell) if shown else _HIDDEN))
+
+
+def _plain(cell: Any) -> Any:
+    """Return a cell as a workbook can hold it: no formula, no sign that it cannot show."""
+    if isinstance(cell, int | float | bool) or hasattr(cell, "year"):
+        return cell.replace(tzinfo=None) if hasattr(cell, "tzinfo") else cell
+    text = "".join(c if c.isprintable() or c in "\n\t" else " " for c in as_text(cell))[:32_000]
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") and not _number(text) else text
+
+
+def _number(text: str) -> bool:
+    return bool(pd.notna(pd.to_numeric(text.replace(",", "."), errors="coerce")))
+
+
+def _mark(page: Worksheet, table: Sheet, kind: Kind, prefix: str) -> None:
+    from openpyxl.styles import PatternFill
+
+    heading = kind.column.removeprefix(prefix)
+    places = [j for j, h in enumerate(map(str, table.cells.columns), 1) if h.strip() == heading]
+    head = table.header[-1] if table.header else 1
+    for j in places:
+        for row in kind.rows or (head,):
+            cell = page.cell(row, j)
+            cell.fill = PatternFill("solid", start_color=_BAD if kind.rows else _NOTED)
+            if kind.masked and kind.rows:
+                cell.value = _HIDDEN
+            said = f"{cell.comment.text}\n" if cell.comment else ""
+            _comment(cell, f"{said}{kind.rule}: {kind.remedy}")
+
+
+def _comment(cell: Any, text: str) -> None:
+    from openpyxl.comments import Comment
+
+    cell.comment = Comment(text, "mnstudy", width=320, height=140)
+
+
+def _overview(page: Worksheet, report: ValidationReport) -> None:
+    from openpyxl.styles import Alignment, Font
+
+    page.append(["where", "column", "value", "what is expected", "how to mend it"])
+    for kind in report.kinds:
+        page.append(
+            [_plain(x) for x in (kind.where, kind.column, kind.value, kind.rule, kind.remedy)]
+        )
+    if report.paste:
+        page.append([])
+        page.append(["lines for study.toml:"])
+        for line in report.paste.split("\n"):
+            page.append([_plain(line)])
+    for cell in page[1]:
+        cell.font = Font(bold=True)
+    for letter, width in zip("ABCDE", (20, 26, 30, 50, 70), strict=True):
+        page.column_dimensions[letter].width = width
+        for cell in page[letter]:
+            cell.alignment = Alignment(wrap_text=letter != "A", vertical="top")
