@@ -92,8 +92,17 @@ def _headings() -> dict[str, dict[str, str]]:
     return found
 
 
+def column_of(heading: str) -> Match:
+    """Return the most certain of what a heading may be; without a column where nothing fits.
+
+    >>> column_of("Nadellänge (mm)")
+    Match(column='needle_depth_mm', certainty='certain', reason='a known word (German)')
+    """
+    return next(iter(columns_of(heading)), Match("", ASK, "no known word"))
+
+
 @cache
-def column_of(heading: str) -> tuple[Match, ...]:
+def columns_of(heading: str) -> tuple[Match, ...]:
     """Say which columns of the contract a heading may be, the most certain first.
 
     Parameters
@@ -110,8 +119,8 @@ def column_of(heading: str) -> tuple[Match, ...]:
 
     Examples
     --------
-    >>> column_of("Nadellänge (mm)")[0].reason
-    'a known word (German), unit beside it'
+    >>> [match.column for match in columns_of("site")]
+    ['site_id', 'clinic_id']
     """
     found: dict[str, Match] = {}
     for word, certainty, reason in _readings(heading):
@@ -125,7 +134,7 @@ def _readings(heading: str) -> Iterator[tuple[str, str, str]]:
     whole = plain(heading)
     yield whole, CERTAIN, ""
     bare = without_unit(heading)
-    yield bare, CERTAIN, ", unit beside it"
+    yield bare, CERTAIN, ""
     yield from ((word, LIKELY, ", words turned") for word in _turned(bare))
     parts = [without_unit(part) for part in heading.split(" / ")]
     if len(parts) > 1:
