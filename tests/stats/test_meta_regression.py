@@ -148,3 +148,9 @@ def test_moderators_that_cannot_be_told_apart_are_refused():
         regress_effects(x, np.ones(6), x, knapp_hartung="yes")
     with pytest.raises(ValueError, match="give 1 moderators per row, not 2"):
         regress_effects(x**2, np.ones(6), x).predict([[1, 2]])
+
+
+def test_a_moderator_in_words_is_named_with_the_remedy():
+    moderators = pd.DataFrame({"year": [1, 2, 3, 4], "arm": list("xyxy")})
+    with pytest.raises(ValueError, match="'arm' holds text: code its two groups 0 and 1"):
+        regress_effects([0.1, 0.2, 0.5, 0.9], [0.04] * 4, moderators)

@@ -107,6 +107,12 @@ def same_person(ids: pd.Series) -> pd.Series:
     return ids.map(alike)
 
 
+def _of_one_length(ids: pd.Series) -> bool:
+    """Tell whether ids are letters and then as many digits each, so that none can be alike."""
+    usual = ids.str.fullmatch(r"[A-Za-z]*[_.\-]?[0-9]+").all()
+    return bool(usual and ids.str.len().nunique() == 1 and ids.str.lower().is_unique)
+
+
 def _bare(word: str) -> str:
     return re.sub(r"(?<!\d)0+(?=\d)", "", word.casefold())
 
@@ -127,6 +133,8 @@ def _alike(data: pd.DataFrame, study: Study) -> list[Problem]:
     if "patient_id" not in data or study.reading.ids:
         return []
     ids = data["patient_id"].drop_duplicates().dropna()
+    if _of_one_length(ids):
+        return []
     several = int(same_person(ids).duplicated(keep=False).sum())
     if not several:
         return []

@@ -240,7 +240,6 @@ def unused(rows: Rows, study: Study) -> list[Note]:
 def heading_line(column: str, headings: list[str]) -> tuple[Line, ...]:
     """Propose the heading of the sheet that a missing column seems to stand under."""
     for heading in filter(None, headings):
-        found = vocabulary.column_of(heading)
-        if found and found[0].column == column:
+        if vocabulary.column_of(heading).column == column:
             return (Line("columns", heading, column),)
     return ()

@@ -232,6 +232,8 @@ def _duplicate_visits(data: pd.DataFrame) -> list[Problem]:
     clock = [c for c in ("session_count", "weeks", "weeks_since_last_session") if c in data]
     key = data[[*UNIT, *clock]].astype(dict.fromkeys(clock, "float64"))
     again = key.duplicated(keep="first") & data["patient_id"].notna()
+    if not again.any():
+        return []
     remedy = "same patient, site and visit as row " + first_row(key, [*UNIT, *clock]).astype("str")
     remedy += ": remove one, or give the site or the week"
     return row_problems(data["patient_id"], again, "one row per visit", remedy)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ _THOUSANDS = {
 }
 _THREE = re.compile(r"^[+-]?\d{1,3},\d{3}$")
 _WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
+_STORED = "\0"  # behind a number that a file holds as one
 RANGE_ENDS = ("improvement_low", "improvement_high")
 
 
@@ -54,6 +55,8 @@ class Said:
         As the study file declares it; empty where it does not.
     decimal : str
         The decimal mark of numbers written as text; empty where nothing is declared.
+    stored : frozenset of str
+        Cells that the file holds as numbers, not as text.
     """
 
     words: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +64,7 @@ class Said:
     labels: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     decimal: str = ""
+    stored: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -141,7 +145,9 @@ def column(cells: pd.Series, spec: ColumnSpec, said: Said) -> Column:
     Column
         Of the same index.
     """
-    codes, text = distinct(cells)
+    codes, text, stored = distinct(cells)
+    if stored.any():
+        said = replace(said, stored=frozenset(text[stored]))
     missing = text.str.lower().isin(said.missing)
     if spec.kind in ("category", "text"):
         # a level may be called as a missing value is elsewhere: the adjunct none
@@ -185,14 +191,21 @@ def _mended(
     return notes + ([note("words_not_in_sheet", column=spec.name, words=idle)] if idle else [])
 
 
-def distinct(cells: pd.Series) -> tuple[np.ndarray, pd.Series]:
-    """Return the distinct cells as text, and for each row which of them it holds."""
+def distinct(cells: pd.Series) -> tuple[np.ndarray, pd.Series, np.ndarray]:
+    """Return for each row which distinct cell it holds, these as text, and which are stored numbers.
+
+    A stored number has a point whatever the decimal mark of the numbers that are text.
+    """
     if cells.dtype == np.float32:  # 0.3 is 0.30000001 in more digits than it has
         cells = cells.map(lambda x: float(str(np.float32(x))))
+    stored = pd.api.types.is_numeric_dtype(cells)
     if cells.dtype == object:  # 1 and true are equal there
-        cells = cells.map(as_text).astype("str")
+        number = cells.map(lambda x: isinstance(x, int | float | np.number)).astype(bool)
+        cells = cells.map(as_text).astype("str").mask(number, cells.map(as_text) + _STORED)
     codes, values = pd.factorize(cells, use_na_sentinel=False)
-    return codes, pd.Series([as_text(value) for value in values], dtype="str")
+    text = pd.Series([as_text(value) for value in values], dtype="str")
+    kept = text.str.endswith(_STORED).to_numpy() | stored
+    return codes, text.str.removesuffix(_STORED), kept
 
 
 def as_text(value: Any) -> str:
@@ -230,6 +243,8 @@ def _problems(typed: Typed, codes: np.ndarray, text: pd.Series, cells: pd.Series
 
 def _own(text: pd.Series, said: Said) -> pd.Series:
     """Return what the study file says that each cell means, by its word or by its label."""
+    if not said.words:
+        return pd.Series(None, index=text.index, dtype="object")
     labels = {code: said.words.get(label.lower()) for code, label in said.labels.items()}
     meanings = [said.words.get(word.lower(), labels.get(word)) for word in text]
     return pd.Series(meanings, index=text.index, dtype="object")
@@ -357,6 +372,7 @@ def _class_codes(text: pd.Series, said: Said) -> pd.Series:
 def _plain_numbers(text: pd.Series, said: Said) -> pd.Series:
     """Read numbers with the declared decimal mark; with none, a comma may be one."""
     mark = said.decimal
+    held = pd.to_numeric(text.where(text.isin(said.stored)), errors="coerce")
     if mark:
         other = "." if mark == "," else ","
         grouped = text.str.match(_THOUSANDS[mark]).astype(bool)
@@ -366,7 +382,7 @@ def _plain_numbers(text: pd.Series, said: Said) -> pd.Series:
     else:
         comma = text.str.match(_COMMA).fillna(False).astype(bool)
         text = text.where(~comma, text.str.replace(",", ".", regex=False))
-    values = pd.to_numeric(text, errors="coerce").astype("float64")
+    values = held.fillna(pd.to_numeric(text, errors="coerce")).astype("float64")
     return values.where(np.isfinite(values))
 
 

@@ -173,7 +173,7 @@ class Kind:
         """The rows, in words; the first of many."""
         rows = ", ".join(map(str, self.rows[:_ROWS_NAMED]))
         more = ", ..." if len(self.rows) > _ROWS_NAMED else ""
-        return f"row{'s' if len(self.rows) > 1 else ''} {rows}{more}" if rows else "all rows"
+        return f"row{'s' if len(self.rows) > 1 else ''} {rows}{more}" if rows else ""
 
 
 def _shown(value: str) -> str:

@@ -76,6 +76,11 @@ def p_from_interval(
     -------
     RecomputedP
 
+    Raises
+    ------
+    ValueError
+        The limits are turned round, or the estimate lies outside them; a ratio is not above 0.
+
     Notes
     -----
     The standard error is half the width of the interval over its quantile. Where the estimate is
@@ -98,6 +103,8 @@ def p_from_interval(
         raise ValueError("a p-value needs n of 2 or more")
     if not ci_low < ci_high:
         raise ValueError(f"ci_low must lie below ci_high, not {ci_low} and {ci_high}")
+    if not ci_low <= estimate <= ci_high:
+        raise ValueError(f"the estimate {estimate} lies outside its interval {ci_low} to {ci_high}")
     if ratio and min(estimate, ci_low) <= 0:
         raise ValueError(
             f"a ratio and its limits must be above 0, not {estimate} with {ci_low} to {ci_high}"

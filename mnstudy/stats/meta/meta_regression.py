@@ -213,6 +213,9 @@ def _moderators(
 ) -> tuple[Array, tuple[str, ...]]:
     if names is None and isinstance(moderators, pd.DataFrame):
         names = [str(name) for name in moderators.columns]
+        text = moderators.map(lambda value: isinstance(value, str)).any()
+        if text.any():
+            raise ValueError(f"moderator {text.idxmax()!r} holds text: code its two groups 0 and 1")
     table = _table(moderators, None)
     if len(table) != k:
         raise ValueError(f"moderators have {len(table)} rows for {k} studies; give one each")

@@ -88,6 +88,8 @@ def _interval_p(
     if printed is None or level is None or not _about_no_effect(outcome):
         return
     mean, low, high = figures
+    if not low.value <= mean.value <= high.value:  # a doubt of its own
+        return
     alpha = 1 - level.value / 100
     found = [
         consistency_p.p_from_interval(

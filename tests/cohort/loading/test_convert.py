@@ -1,0 +1,221 @@
+"""Cells that are read as the study file says, and no other way."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mnstudy as mn
+from mnstudy.errors import DataError
+
+
+def sheet(n=8, **columns):
+    frame = pd.DataFrame({"patient_id": [f"P{i:02}" for i in range(n)]})
+    frame["scar_type"] = "acne_rolling"
+    frame["needle_depth_mm"] = 1.5
+    frame["session_count"] = 3
+    frame["improvement_score"] = [10.5, 20, 30, 25, 31, 45, 12, 28][:n]
+    return frame.assign(**columns)
+
+
+def problems(frame, **study):
+    return mn.validate(frame, study=study).problems
+
+
+def data(frame, **study):
+    return mn.load(frame, study=study).data
+
+
+def pasted(frame, **study):
+    """Return what the report proposes to paste, read as TOML."""
+    import tomllib
+
+    return tomllib.loads(mn.validate(frame, study=study).paste)
+
+
+# Units
+
+
+def test_units_in_cells_are_read_only_where_the_study_file_says_so():
+    frame = sheet(needle_depth_mm=["1,5 mm", "1500 µm", "0.5mm", "1", "2 mm", "1.5 mm", "", "1 mm"])
+    asked = pasted(frame)
+    assert asked == {"units": {"needle_depth_mm": "in the cells"}}
+    cohort = mn.load(frame, study=asked)
+    depth = cohort.data["needle_depth_mm"]
+    np.testing.assert_allclose(depth, [1.5, 1.5, 0.5, 1, 2, 1.5, np.nan, 1])
+    assert "needle_depth_mm: 6 cells read with the unit in the cell" in cohort.notes
+
+
+@pytest.mark.parametrize(
+    ("column", "unit", "cell", "value"),
+    [
+        ("needle_depth_mm", "um", 1500, 1.5),
+        ("needle_depth_mm", "cm", 0.15, 1.5),
+        ("weeks", "days", 28, 4),
+        ("weeks", "months", 12, 365.25 / 7),
+        ("improvement_score", "fraction", 0.45, 45),
+        ("erythema_days", "weeks", 1, 7),
+        ("scar_depth_um", "mm", 0.4, 400),
+    ],
+)
+def test_a_declared_unit_is_converted_and_said(column, unit, cell, value):
+    cohort = mn.load(sheet(**{column: [cell] * 8}), study={"units": {column: unit}})
+    assert cohort.data[column].astype("float64").tolist() == pytest.approx([value] * 8)
+    assert f"{column}: converted from {unit}" in cohort.notes
+
+
+def test_a_unit_that_is_not_known_names_those_that_are():
+    with pytest.raises(DataError, match="one of weeks, days, months, years, in the cells"):
+        mn.load(sheet(weeks=28), study={"units": {"weeks": "furlongs"}})
+
+
+@pytest.mark.parametrize("table", ["units", "levels", "missing"])
+def test_a_setting_for_a_column_that_the_sheet_has_not_is_a_problem(table):
+    value = {"units": "days", "levels": {"x": 4}, "missing": ["-99"]}[table]
+    (problem,) = problems(sheet(), **{table: {"weeks": value}})
+    assert problem.column == f"{table}.weeks"
+    assert problem.rule == "a column of the sheet"
+
+
+# Words
+
+
+def test_words_for_numbers_levels_and_yes_or_no():
+    words = ["zufrieden", "sehr zufrieden"] * 4
+    frame = sheet(satisfaction_score=words, infection=["Checked", "Unchecked"] * 4)
+    found = data(
+        frame,
+        levels={
+            "satisfaction_score": {"zufrieden": 7, "sehr zufrieden": "10"},
+            "infection": {"Checked": "true", "Unchecked": False},
+        },
+    )
+    assert found["satisfaction_score"].tolist() == [7, 10] * 4
+    assert found["infection"].tolist() == [True, False] * 4
+
+
+def test_a_word_may_say_that_nothing_is_known():
+    frame = sheet(improvement_score=[10.5, 20, "k.A.", 30, "k.A.", 40, 20, 21])
+    assert pasted(frame) == {"missing": {"improvement_score": ["k.A."]}}
+    assert data(frame, missing=["k.A."])["improvement_score"].isna().sum() == 2
+    words = {"improvement_score": {"k.A.": ""}}
+    assert data(frame, levels=words)["improvement_score"].isna().sum() == 2
+
+
+def test_classes_of_improvement_become_intervals():
+    frame = sheet(improvement_score=[">75", "50-75", "< 25", "20", "ca. 50%", "12", "33", "44"])
+    asked = pasted(frame)["levels"]["improvement_score"]
+    assert asked == {">75": "75 to 100", "50-75": "50 to 75", "< 25": "0 to 25", "ca. 50%": 50}
+    found = data(frame, levels={"improvement_score": asked})
+    assert found["improvement_score"].tolist() == [87.5, 62.5, 12.5, 20, 50, 12, 33, 44]
+    assert found["improvement_low"].tolist()[:3] == [75, 50, 0]
+    assert found["improvement_high"].isna().tolist() == [False] * 3 + [True] * 5
+
+
+def test_a_meaning_that_the_column_cannot_have_is_refused_with_the_allowed_ones():
+    with pytest.raises(DataError, match="one of female, male"):
+        mn.load(sheet(sex="x"), study={"levels": {"sex": {"x": "woman"}}})
+    with pytest.raises(DataError, match="a number"):
+        mn.load(sheet(weeks="x"), study={"levels": {"weeks": {"x": "late"}}})
+
+
+def test_words_that_occur_nowhere_are_said():
+    cohort = mn.load(sheet(), study={"levels": {"scar_type": {"roll": "acne_rolling"}}})
+    assert "scar_type: words of [levels] that the sheet has not: roll" in cohort.notes
+
+
+def test_whole_numbers_written_with_decimals_are_whole():
+    frame = sheet(
+        baseline_severity=["1.0", "2.0"] * 4, phototype=["4.0"] * 8, infection=["0.0", "1.0"] * 4
+    ).astype("str")
+    found = data(frame)
+    assert found["infection"].tolist() == [False, True] * 4
+    assert found["phototype"].astype("str").eq("IV").all()
+
+
+def test_ages_become_bands_where_they_are_declared_as_years():
+    frame = sheet(age_band=[17, 18, 24, 25, 44, 45, 64, 65])
+    assert problems(frame)
+    found = data(frame, units={"age_band": "years"})["age_band"].astype("str").tolist()
+    assert found == [
+        "under 18",
+        "18-24",
+        "18-24",
+        "25-34",
+        "35-44",
+        "45-54",
+        "55-64",
+        "65 and over",
+    ]
+
+
+# What can be read in two ways
+
+
+def test_a_comma_before_three_digits_is_asked_about():
+    frame = sheet(needle_depth_mm=["1,500"] * 4 + ["1"] * 4)
+    assert pasted(frame) == {"decimal": ","}
+    assert data(frame, decimal=",")["needle_depth_mm"].max() == 1.5
+    (kind,) = mn.validate(frame, study={"decimal": "."}).kinds  # 1,500 mm is no depth
+    assert kind.rule == "0 to 5 mm"
+
+
+def test_a_comma_is_decimal_where_the_other_cells_say_so():
+    frame = sheet(needle_depth_mm=["1,500"] * 4 + ["1,5"] * 4)
+    assert data(frame)["needle_depth_mm"].eq(1.5).all()
+
+
+def test_the_declared_decimal_mark_reads_thousands_and_refuses_the_other_mark():
+    frame = sheet(scar_depth_um=["1.200,5", "800", "900,25", "1.100", "700", "600", "500", "400"])
+    found = data(frame, decimal=",")["scar_depth_um"]
+    assert found.tolist() == [1200.5, 800, 900.25, 1100, 700, 600, 500, 400]
+    assert {p.value for p in problems(sheet(weeks=["1.5"] * 8), decimal=",")} == {"1.5"}
+
+
+def test_fractions_in_a_percent_column_are_asked_about():
+    frame = sheet(improvement_score=[0.1, 0.45, 0.3, 0.2, 0.5, 0.7, 0.33, 0.9])
+    (problem,) = problems(frame)
+    assert problem.paste[0].otherwise == "percent"
+    assert data(frame, **pasted(frame))["improvement_score"].tolist()[1] == 45
+    confirmed = data(frame, units={"improvement_score": "percent"})
+    assert confirmed["improvement_score"].tolist()[1] == 0.45
+
+
+def test_one_fraction_among_whole_percentages_is_asked_about_by_row():
+    frame = sheet(improvement_score=[10, 0.45, 30, 20, 50, 70, 33, 90])
+    (problem,) = problems(frame)
+    assert (problem.row, problem.value) == (3, "0.45")
+
+
+@pytest.mark.parametrize("code", [-99, 999, -9, 99])
+def test_a_repeated_code_is_asked_about_and_may_be_a_value(code):
+    column = "improvement_score" if code < 0 else "weeks"
+    values = [10, code, 30, 20, code, 37, 33, 29]
+    frame = sheet(**{column: values})
+    asked = pasted(frame)
+    assert asked == {"missing": {column: [str(code)]}}
+    cohort = mn.load(frame, study=asked)
+    assert cohort.data[column].isna().sum() == 2
+    assert f"{column}: 2 cells taken as not known, as the study file says" in cohort.notes
+    if code < 0:
+        assert data(frame, missing={column: []})[column].min() == code
+
+
+def test_a_value_among_others_is_no_code():
+    assert not problems(sheet(improvement_score=[-9, -9, -5, -12, 3, 8, 10, 12]))
+
+
+def test_ids_that_may_be_the_same_patients():
+    frame = sheet(patient_id=["P001", "p001", "P1", "P002", "P3", "P4", "P5", "P6"])
+    (problem,) = problems(frame)
+    assert problem.paste[0].key == "ids"
+    assert "P001" not in str(mn.validate(frame))
+    frame["weeks"] = range(8)
+    cohort = mn.load(frame, study={"ids": "ignore capitals and leading zeros"})
+    assert cohort.data["patient_id"].nunique() == 6
+    assert mn.load(frame, study={"ids": "as written"}).data["patient_id"].nunique() == 8
+
+
+def test_a_visit_before_the_first_session_is_week_zero_once_said():
+    frame = sheet(weeks=[-2] * 4 + [4] * 4)
+    assert pasted(frame) == {"levels": {"weeks": {"-2": 0}}}
+    assert data(frame, **pasted(frame))["weeks"].min() == 0
