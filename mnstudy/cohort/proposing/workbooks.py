@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +20,13 @@ from mnstudy.cohort.schema.columns import ColumnSpec, columns, dictionary
 from mnstudy.cohort.schema.problems import Kind, ValidationReport
 from mnstudy.cohort.study.study import Study
 from mnstudy.errors import DataError
+from mnstudy.fingerprints import packed_again, write_whole
 
 if TYPE_CHECKING:
+    from openpyxl import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
+THEN = datetime(2000, 1, 1)  # of every workbook; a date of today would change its bytes
 MOST = 20_000  # rows of a sheet of which a marked copy is written
 ROWS = 2000  # of a template that have drop-down lists
 EXAMPLE_ID = "EXAMPLE"
@@ -70,8 +76,18 @@ def write_template(target: Path, names: Sequence[str] = ()) -> Path:
         _template_column(data, lists, i, spec)
     data.freeze_panes = "B2"
     lists.sheet_state = "hidden"
-    book.save(target)
+    write_whole(target, workbook_bytes(book))
     return target
+
+
+def workbook_bytes(book: Workbook) -> bytes:
+    """Return a workbook as a file: the same bytes for the same cells."""
+    from openpyxl.writer.excel import ExcelWriter
+
+    book.properties.created = book.properties.modified = THEN
+    file = io.BytesIO()
+    ExcelWriter(book, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)).save()
+    return packed_again(file.getvalue())
 
 
 def _template_column(data: Worksheet, lists: Worksheet, i: int, spec: ColumnSpec) -> None:
@@ -181,7 +197,7 @@ def write_marked(sheet: Path, study: Study, report: ValidationReport) -> Path:
         for kind in ours:
             _mark(page, table, kind, f"{name}: ")
     _overview(book.create_sheet("Problems"), report)
-    book.save(target)
+    write_whole(target, workbook_bytes(book))
     return target
 
 

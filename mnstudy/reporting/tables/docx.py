@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from datetime import UTC, datetime
 from typing import Any
 
+from mnstudy.fingerprints import packed_again
 from mnstudy.reporting.tables.printed_table import SYNTHETIC, PrintedTable, Row, sentence
 
 THEN = datetime(2000, 1, 1, tzinfo=UTC)  # of the document; a date of today would change its bytes
-PACKED = (1980, 1, 1, 0, 0, 0)  # the first time that a zip archive can hold
 FONT, POINTS, NOTE_POINTS = "Times New Roman", 9, 8
 PAGE_MM, MARGIN_MM = (210, 297), 20
 INDENT_MM = 4
@@ -47,7 +46,7 @@ def to_docx(table: PrintedTable) -> bytes:
         _paragraph(document, sentence(text), NOTE_POINTS)
     file = io.BytesIO()
     document.save(file)
-    return _same_bytes(file.getvalue())
+    return packed_again(file.getvalue())
 
 
 def _page(document: Any, table: PrintedTable) -> None:
@@ -213,17 +212,3 @@ def _rule(cell: Any, **sides: int) -> None:
         for name, value in (("val", "single"), ("sz", str(eighths)), ("color", "000000")):
             edge.set(qn(f"w:{name}"), value)
         borders.append(edge)
-
-
-def _same_bytes(file: bytes) -> bytes:
-    """Pack an archive again, its parts in order and without the time of the packing."""
-    packed = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(file)) as old,
-        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new,
-    ):
-        for name in old.namelist():
-            part = zipfile.ZipInfo(name, date_time=PACKED)
-            part.compress_type, part.create_system, part.external_attr = 8, 3, 0o644 << 16
-            new.writestr(part, old.read(name))
-    return packed.getvalue()
