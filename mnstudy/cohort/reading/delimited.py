@@ -75,15 +75,14 @@ def _utf8(path: Path, content: bytes, how: Reading) -> tuple[bytes, tuple[Note, 
         if content.startswith(start):
             refuse(path, rule="a text file", remedy=f"it is {kind} under another name: rename it")
     encoding = how.encoding or next((e for bom, e in _BOMS if content.startswith(bom)), "")
-    encoding = encoding or _without_mark(content)
+    guessed = "" if encoding else _without_mark(content)
     try:
-        text = content.decode(encoding).lstrip("\ufeff").encode()
+        text = content.decode(encoding or guessed).lstrip("\ufeff").encode()
     except (LookupError, ValueError):
-        if how.encoding:
-            _wrong_encoding(path, how.encoding)
-        encoding, text = _WINDOWS, _western(path, content)
-    remarks = () if how.encoding or encoding == "utf-8" else (_assumed(encoding),)
-    return text, remarks
+        if encoding:
+            _wrong_encoding(path, encoding)
+        guessed, text = _WINDOWS, _western(path, content)
+    return text, (_assumed(guessed),) if guessed not in ("", "utf-8") else ()
 
 
 def _without_mark(content: bytes) -> str:
@@ -105,7 +104,7 @@ def _wrong_encoding(path: Path, encoding: str) -> NoReturn:
     remedy = f'it is not in the encoding "{encoding}" (a name such as utf-8, cp1252 or cp1254): '
     refuse(
         path,
-        rule="text in the encoding that the study file names",
+        rule="text in the encoding that its first bytes, or the study file, name",
         remedy=f"{remedy}leave encoding out, or save the sheet as CSV UTF-8",
     )
 

@@ -14,7 +14,7 @@ from mnstudy.cohort.study.reading import Reading
 
 _STATISTICS = {".sav": "SPSS", ".zsav": "SPSS", ".dta": "Stata"}
 _MOST_ROWS = 5_000_000
-_MOST_BYTES = 4 << 30  # of a .parquet file when unpacked
+_MOST_BYTES = 2 << 30  # of a .parquet file when unpacked
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")  # of Stata's missing values
 
 
@@ -36,11 +36,11 @@ def labelled_sheet(path: Path, how: Reading | None = None) -> Sheet:
     missing = _declared_missing(frame, meta.missing_ranges)
     if suffix == ".dta":
         frame, missing = _with_letters(frame, meta.missing_user_values)
-    return _numbered(frame, labels=_labels(meta), titles=_titles(meta), missing=missing)
+    return _numbered(frame, labels=_labels(meta, suffix), titles=_titles(meta), missing=missing)
 
 
 def as_code(value: Any) -> str:
-    """Write a code as a cell of it is written: 3.0 is 3, and Stata's letter a is .a."""
+    """Write a code as a cell of it is written: 3.0 is 3."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()
@@ -68,15 +68,17 @@ def _titles(meta: Any) -> dict[str, str]:
     return {str(k): str(v).strip() for k, v in meta.column_names_to_labels.items() if v}
 
 
-def _labels(meta: Any) -> dict[str, dict[str, str]]:
+def _labels(meta: Any, suffix: str) -> dict[str, dict[str, str]]:
+    letter = _letter if suffix == ".dta" else as_code
     return {
-        str(column): {_letter(code): str(label).strip() for code, label in labels.items()}
+        str(column): {letter(code): str(label).strip() for code, label in labels.items()}
         for column, labels in meta.variable_value_labels.items()
     }
 
 
 def _letter(code: Any) -> str:
-    return f".{code}" if isinstance(code, str) and code in _LETTERS else as_code(code)
+    """Write a code of Stata, also one of a missing value, of which only numbers have any."""
+    return f".{code}" if code in _LETTERS else as_code(code)
 
 
 def _declared_missing(
@@ -125,7 +127,9 @@ def _parquet(path: Path) -> pd.DataFrame:
             _check_types(path, file.schema_arrow)
             table = file.read(use_threads=False)
         # whole numbers beside missing ones stay whole; an index of pandas is a column like others
-        return table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+        frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+        coded = frame.select_dtypes("category").columns
+        return frame.astype(dict.fromkeys(coded, object))
 
 
 def _check_types(path: Path, schema: Any) -> None:

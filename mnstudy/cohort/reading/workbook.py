@@ -231,7 +231,7 @@ class _Collector:
         if cell.formula and self._unstored(cell):
             self._problem(cell, "", "a value, not a formula without a stored value", _OPEN)
             return
-        if cell.kind == "e":
+        if cell.kind == "e" or (cell.kind == "n" and cell.text.startswith("#")):
             self._problem(cell, cell.text, "a value, not a formula error", _MEND)
             return
         value = self._value(cell, style)
