@@ -5,18 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import cache
 
 import pandas as pd
 
+from mnstudy.cohort.loading.vocabulary import plain, words_of
 from mnstudy.cohort.schema.problems import Problem, column_problems, row_problems
 
-_HEADER = re.compile(
-    r"(?:^|[\s_.\-])(?:name|first_?name|last_?name|surname|vorname|nachname|familienname|nom|"
-    r"prenom|e_?mail|mail|phone|telefon|tel|mobile|address|adresse|strasse|street|birth_?date|"
-    r"date_of_birth|dob|birthday|geb|geburtsdatum|geboren|ssn|passport|insurance_?(?:no|number))"
-    r"(?:$|[\s_.\-])",
-    re.IGNORECASE,
-)
 _LOOKS_LIKE = (
     ("a mail address", re.compile(r"\S+@\S+\.\S+")),
     ("a date", re.compile(r"^\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}$")),
@@ -65,6 +60,19 @@ def identifying_names(names: Mapping[str, str]) -> list[Problem]:
 
 def identifying_headers(frame: pd.DataFrame, *, known: Collection[str]) -> list[Problem]:
     """Find columns whose heading announces a name, a birth date or an address."""
-    names = [c for c in frame.columns if c not in known and _HEADER.search(str(c))]
+    names = [c for c in frame.columns if c not in known and identifies(str(c))]
     rule, remedy = "no column that identifies a person", "leave this column out of the sheet"
     return column_problems(names, rule, remedy)
+
+
+@cache
+def identifies(heading: str) -> bool:
+    """Tell whether a heading announces a name, a birth date, an address or a number of a register.
+
+    >>> identifies("Geb.-Datum"), identifies("Nombre de séances"), identifies("device")
+    (True, False, False)
+    """
+    padded = f" {plain(heading)} "
+    if any(f" {word} " in padded for word in words_of("identifying")):
+        return True
+    return any(plain(part) in words_of("identifying_alone") for part in heading.split(" / "))
