@@ -69,10 +69,11 @@ def identifying_headers(frame: pd.DataFrame, *, known: Collection[str]) -> list[
 def identifies(heading: str) -> bool:
     """Tell whether a heading announces a name, a birth date, an address or a number of a register.
 
-    >>> identifies("Geb.-Datum"), identifies("Nombre de séances"), identifies("device")
+    >>> identifies("Geb.-Datum"), identifies("Nombre de séances"), identifies("device name")
     (True, False, False)
     """
     padded = f" {plain(heading)} "
-    if any(f" {word} " in padded for word in words_of("identifying")):
+    thing = any(f" {word} " in padded for word in words_of("things"))
+    if not thing and any(f" {word} " in padded for word in words_of("identifying")):
         return True
     return any(plain(part) in words_of("identifying_alone") for part in heading.split(" / "))

@@ -1,0 +1,175 @@
+"""What one column of a sheet seems to be: its heading and its values weighed together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mnstudy.cohort.loading import privacy
+from mnstudy.cohort.loading.cells import about
+from mnstudy.cohort.loading.vocabulary import ASK, CERTAIN, LIKELY, REFUSED, Match, columns_of
+from mnstudy.cohort.proposing.values import Column, Fit, fit, free_text, range_in_heading
+from mnstudy.cohort.schema.columns import columns
+
+FREE_TEXT = "free text: read it, it may name a person; not shown, not used"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a column of the sheet seems to be.
+
+    Attributes
+    ----------
+    heading, column : str
+        Of the sheet, and of the contract; an empty column where nothing fits.
+    certainty : str
+        certain, likely, ask (a person decides) or refused (it identifies a person).
+    reasons : tuple of str
+        Why, and what was seen in its cells; empty where the heading is not known.
+    place : str
+        Where the study file names it: columns, rows or dates; empty for a column not used.
+    held : bool
+        Left as a comment until a person has decided.
+    fit : Fit
+        Levels, words without a meaning, unit, words for a missing value.
+    """
+
+    heading: str
+    column: str = ""
+    certainty: str = ASK
+    reasons: tuple[str, ...] = ()
+    place: str = ""
+    held: bool = False
+    fit: Fit = field(default_factory=Fit)
+
+    @property
+    def reason(self) -> str:
+        """The reasons on one line."""
+        return "; ".join(self.reasons) or "no known heading"
+
+    @property
+    def levels(self) -> Mapping[str, Any]:
+        """What words of the sheet seem to mean."""
+        return self.fit.levels
+
+    @property
+    def unknown(self) -> int:
+        """How many words have no meaning yet."""
+        return len(self.fit.unknown) + self.fit.hidden
+
+    @property
+    def unit(self) -> str:
+        """Unit of the sheet, where it is another than the contract's."""
+        return self.fit.unit
+
+    def line(self, width: int = 22) -> str:
+        """Return it on one line, the heading padded."""
+        target = self.column or ("-" if self.certainty == CERTAIN else "?")
+        target = "REFUSED" if self.certainty == REFUSED else target
+        return f"{self.heading:<{width}} -> {target:<22} {self.certainty:<8} {self.reason}"
+
+    def __str__(self) -> str:
+        return self.line()
+
+
+def weighed(column: Column, match: Match, fitted: Fit) -> Proposal:
+    """Weigh heading and values: no column is certain whose values do not all fit."""
+    spec, ends = columns()[match.column], range_in_heading(column.heading)
+    lost = len(fitted.unknown) + fitted.hidden
+    reasons = [match.reason, *fitted.says, *(_ids(column) if spec.name == "patient_id" else ())]
+    certainty, held = match.certainty, match.certainty == ASK
+    if certainty == CERTAIN and (fitted.levels or fitted.unit or lost):
+        certainty = LIKELY
+    if lost:
+        reasons.append(f"{lost} of its words fit no level" if spec.levels else f"{lost} not read")
+    in_words = match.column == "weeks" and fitted.levels
+    if fitted.unsure or fitted.codes or in_words or not fitted.share:
+        certainty = ASK
+    other_scale = ends and spec.unit == "points of 10" and ends != (0, 10)
+    if ends and other_scale:
+        reasons.append(f"its scale runs {ends[0]:g} to {ends[1]:g}, the contract's 0 to 10")
+    if other_scale or (fitted.share < 0.5 and not spec.levels):
+        certainty, held = ASK, True
+    return Proposal(
+        heading=column.heading,
+        column=match.column,
+        certainty=certainty,
+        reasons=tuple(reasons),
+        place="columns",
+        held=held,
+        fit=fitted,
+    )
+
+
+def _ids(column: Column) -> tuple[str, ...]:
+    words = list(column.counts)
+    named = sum(privacy.looks_like(w) is not None for w in words)
+    if named:
+        return (f"{named} of {len(words)} look like a name, a date or a number of a person",)
+    return ("unique" if len(words) == len(column.cells) else f"{len(words)} different",)
+
+
+def nothing(column: Column, taken: set[str]) -> Proposal:
+    """Say why nothing of the contract fits a column."""
+    tried = [m.column for m in matches(column)]
+    free = [c for c in tried if c not in taken]
+    reasons: tuple[str, ...] = ()
+    if free:
+        reasons = (f"by its heading {free[0]}, but no value fits",)
+    elif tried:
+        reasons = (f"{tried[0]} is given already",)
+    elif free_text(column):
+        reasons = (FREE_TEXT,)
+    return Proposal(heading=column.heading, reasons=reasons)
+
+
+def matches(column: Column) -> list[Match]:
+    """Return what a column may be by its heading, then by what the file calls it."""
+    found = list(columns_of(column.heading))
+    for title in dict.fromkeys((column.title, *column.title.split(": ")[1:])):
+        found += [
+            m._replace(reason=f'"{title}": {m.reason}')
+            for m in (columns_of(title) if title else ())
+            if title == column.title or columns()[m.column].kind == "boolean"
+        ]
+    return found
+
+
+def identifies(column: Column) -> bool:
+    """Tell whether a heading, or most cells, say who somebody is."""
+    if column.heading in columns():
+        return False
+    if privacy.identifies(column.heading):
+        return True
+    words = list(column.counts)
+    reach = ("a mail address", "a phone number")
+    many = sum(privacy.looks_like(w) in reach for w in words)
+    return many > len(words) / 2 and not columns_of(column.heading)
+
+
+def yes_no(column: Column) -> bool:
+    """Tell whether all cells are a yes or a no."""
+    return fit(column, "infection").share == 1
+
+
+def asked(p: Proposal) -> Iterator[str]:
+    """Say what has to be decided of one column, in plain sentences."""
+    if p.held and p.column:
+        yield f'"{p.heading}": is it {p.column}? {p.reasons[-1]}'
+        return
+    if p.fit.unknown:
+        words = ", ".join(f'"{w}"' for w in p.fit.unknown)
+        yield f'"{p.heading}": what does {words} mean? (under [levels.{p.column}])'
+    if p.fit.hidden:
+        yield f'"{p.heading}": words that are not read and not shown here: {p.fit.hidden}'
+    if p.fit.unsure:
+        yield f'"{p.heading}": words stand for numbers; which ones, is for you to choose'
+    if p.fit.codes:
+        yield f'"{p.heading}": does {", ".join(p.fit.codes)} stand for a value that is not known?'
+    if p.fit.unit == "fraction":
+        yield f'"{p.heading}": is 0.45 there 45 percent, or less than one?'
+    if any(about(w) is not None for w in p.levels):
+        yield f'"{p.heading}": what is "about" a number is read as that number'
+    if p.column == "weeks" and p.levels:
+        yield f'"{p.heading}": weeks are worked out from words; check them under [levels.weeks]'

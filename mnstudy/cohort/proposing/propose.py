@@ -1,0 +1,222 @@
+"""Look at a sheet and propose a study file: which column is which, for a person to correct."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mnstudy.cohort.proposing import layout
+from mnstudy.cohort.proposing.looking import Looked
+from mnstudy.cohort.proposing.proposal import Proposal
+from mnstudy.cohort.proposing.study_text import study_text
+from mnstudy.cohort.proposing.values import Column, gather
+from mnstudy.cohort.reading.sheet import Sheet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A proposed reading of a sheet; iterating gives the proposals of its columns.
+
+    Attributes
+    ----------
+    name : str
+        Of the file; "table" for a frame.
+    n_rows : int
+        Rows that were looked at.
+    columns : tuple of Proposal
+        In the order of the sheet.
+    reading : mapping
+        Keys of the study file proposed for reading: sheet, header, missing, fill_down, ids,
+        dictionary.
+    rows, other_rows : tuple of dict
+        Blocks ``[[rows]]``, and those of another scale that a person may take in their place.
+    dates, units, levels : mapping
+        Tables of the study file.
+    design, design_reason : str
+        And whether it is clear from the layout (``design_clear``).
+    lacking : tuple of str
+        Core columns that nothing was found for.
+    asks : tuple of str
+        What a person has to decide.
+    study_text : str
+        The study file, with comments.
+    """
+
+    name: str
+    n_rows: int
+    columns: tuple[Proposal, ...]
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    rows: tuple[Mapping[str, Any], ...] = ()
+    other_rows: tuple[Mapping[str, Any], ...] = ()
+    dates: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    design: str = "single_arm"
+    design_reason: str = ""
+    design_clear: bool = False
+    lacking: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    where: str = ""
+
+    def __iter__(self) -> Iterator[Proposal]:
+        return iter(self.columns)
+
+    @property
+    def study_text(self) -> str:
+        """The proposed study file."""
+        return study_text(self)
+
+    def __str__(self) -> str:
+        width = min(30, max((len(p.heading) for p in self.columns), default=10))
+        lines = [self.where, *(f"  {p.line(width).rstrip()}" for p in self.columns)]
+        if self.lacking:
+            lines.append(f"nothing was found for {', '.join(self.lacking)}")
+        lines += [f"to decide: {ask}" for ask in self.asks]
+        return "\n".join(line for line in lines if line)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        cells = [(p.heading, p.column or "?", p.certainty, p.reason) for p in self.columns]
+        rows = "".join(
+            "<tr>" + "".join(f'<td style="text-align:left">{escape(x)}</td>' for x in row) + "</tr>"
+            for row in cells
+        )
+        head = "".join(f"<th>{x}</th>" for x in ("heading", "column", "certainty", "reason"))
+        lacking = [f"nothing was found for {', '.join(self.lacking)}"] if self.lacking else []
+        asks = "".join(f"<li>{escape(ask)}</li>" for ask in (*lacking, *self.asks))
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return f"<p>{escape(self.where)}</p>{table}" + (f"<ul>{asks}</ul>" if asks else "")
+
+
+def propose(source: str | os.PathLike[str] | pd.DataFrame) -> Proposed:
+    """Look at a sheet and propose how to read it.
+
+    Parameters
+    ----------
+    source : path or DataFrame
+        A sheet in any form that ``load`` reads, or a table with one's own headings.
+
+    Returns
+    -------
+    Proposed
+        Print it; ``study_text`` is the study file. No cell of an id column, of a column that
+        identifies a person or of free text is shown.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> found = propose(pd.DataFrame({"Pat.-Nr.": ["P1"], "Narbentyp": ["eisp."]}))
+    >>> [p.column for p in found.columns], found.levels["scar_type"]
+    (['patient_id', 'scar_type'], {'eisp.': 'acne_icepick'})
+    """
+    if isinstance(source, pd.DataFrame):
+        return propose_sheets(
+            {"": Sheet(cells=source.set_axis(range(2, len(source) + 2), axis=0))}, "table"
+        )
+    from mnstudy.cohort.proposing.files import look
+
+    sheets, reading, asks = look(Path(source))
+    return propose_sheets(sheets, Path(source).name, reading=reading, asks=asks)
+
+
+def write_study(path: Path) -> tuple[Path, Proposed]:
+    """Propose a study file for a sheet and write it beside it.
+
+    Raises
+    ------
+    DataError
+        The sheet cannot be read.
+    FileExistsError
+        There is a ``study.toml`` already; it is left alone.
+    """
+    target = path.parent / "study.toml"
+    found = propose(path)
+    if target.exists():
+        raise FileExistsError(f"{target.name} exists already beside the sheet: it is left alone")
+    target.write_text(found.study_text, encoding="utf-8", newline="\n")
+    return target, found
+
+
+def propose_sheets(
+    sheets: Mapping[str, Sheet],
+    name: str,
+    *,
+    reading: Mapping[str, Any] | None = None,
+    asks: Sequence[str] = (),
+) -> Proposed:
+    """Propose how to read the worksheets of a file, whose headings are known."""
+    sums = {worksheet: layout.totals(sheet.cells) for worksheet, sheet in sheets.items()}
+    tables = {w: gather(replace(s, cells=s.cells.drop(index=sums[w]))) for w, s in sheets.items()}
+    used, others = layout.worksheets(tables)
+    first, found = sheets[used[0]], Looked(tables[used[0]])
+    told = [*asks, *(f'worksheet "{other}" is not read' for other in others)]
+    told += [f"row {r} looks like a total or a mean: delete it" for w in used for r in sums[w]]
+    rows, more = _rows(found, {worksheet: tables[worksheet] for worksheet in used})
+    header = list(first.header)
+    said: dict[str, Any] = {"sheet": used[0]} if others else {}
+    said |= {"header": header[0] if len(header) == 1 else header} if header != [1] else {}
+    design, reason, clear = found.design()
+    said |= {**(reading or {}), **found.reading()}
+    n_rows = sum(len(tables[w][0].cells) for w in used if tables[w])
+    return Proposed(
+        name=name,
+        n_rows=n_rows,
+        columns=found.proposals,
+        reading=said,
+        rows=rows,
+        other_rows=found.wide.others,
+        dates=found.dates,
+        units={p.column: p.unit for p in found.proposals if p.unit and not p.held},
+        levels=_levels(found.proposals),
+        design=design,
+        design_reason=reason,
+        design_clear=clear,
+        lacking=found.lacking(rows),
+        asks=tuple(dict.fromkeys([*told, *found.asks, *more])),
+        where=_where(used, header, n_rows),
+    )
+
+
+def _rows(
+    found: Looked, tables: Mapping[str, Sequence[Column]]
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
+    """Return the blocks of the study file; worksheets take the columns common to them."""
+    own = found.wide.blocks
+    if len(tables) == 1:
+        return own, ()
+    visits = layout.visits(tables, found.patient)
+    if len(own) > 1:
+        ask = "assessments stand in columns and in worksheets: list each pair under [[rows]]"
+        return own, (*visits.asks, ask)
+    both = own[0] if own else {"set": {}, "columns": {}}
+    blocks = [
+        {"sheet": b["sheet"], "set": {**both["set"], **b["set"]}, "columns": both["columns"]}
+        for b in visits.blocks
+    ]
+    return tuple(blocks), visits.asks
+
+
+def _where(used: Sequence[str], header: Sequence[int], rows: int) -> str:
+    named = ", ".join(f'"{name}"' for name in used if name)
+    start = f"{'worksheets' if len(used) > 1 else 'sheet'} {named}, " if named else ""
+    place = f"header in row{'s' if len(header) > 1 else ''} {' and '.join(map(str, header))}"
+    return f"{start}{place}, {rows} rows read"
+
+
+def _levels(proposals: Sequence[Proposal]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for p in proposals:
+        if p.levels and not p.held:
+            found.setdefault(p.column, {}).update(p.levels)
+    return found
