@@ -40,11 +40,10 @@ def _rows(grid: Grid) -> int:
 
 def _left_out(grid: Grid) -> list[str]:
     where = f' of "{grid.name}"' if grid.name else ""
-    ways = (("hidden", grid.hidden), ("struck", grid.struck))
+    ways = (("hidden", "hidden", grid.hidden), ("struck", "struck through", grid.struck))
     return [
-        f"{len(rows)} rows{where} are {'hidden' if key == 'hidden' else 'struck through'}: they "
-        f'are left out unless you write {key}_rows = "read"'
-        for key, rows in ways
+        f'rows{where} that are {how}, {len(rows)}: left out unless you write {key}_rows = "read"'
+        for key, how, rows in ways
         if rows
     ]
 

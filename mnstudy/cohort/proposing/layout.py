@@ -227,12 +227,12 @@ def _set_of(tag: Tag) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DateColumn:
-    """A column of dates: how they are written (empty for real dates) and what they are of."""
+    """A column of dates: how they are written, what they are of, how many years they span."""
 
     form: str
     role: str
     ambiguous: bool = False
-    years: float = 0.0
+    years: int = 0
 
 
 def dates_of(column: Column) -> DateColumn | None:
@@ -241,24 +241,18 @@ def dates_of(column: Column) -> DateColumn | None:
     parts = [found for w in text if (found := _DATE.match(w))]
     if not text or len(parts) < 0.8 * len(text):
         return None
-    first, last = ([int(p[i]) for p in parts] for i in (1, 4))
-    sign = parts[0][2]
-    iso = len(parts[0][1]) == 4
-    middle = max(int(p[3]) for p in parts)
-    year = "YY" if len(parts[0][4]) == 2 and not iso else "YYYY"
-    american = middle > 12
-    form = f"DD{sign}MM{sign}{year}"
-    if iso:
-        form = f"YYYY{sign}MM{sign}DD"
-    elif american:
-        form = f"MM{sign}DD{sign}{year}"
-    stored = bool(column.dates.any())
-    ends = first if iso else last
+    # dates of a spreadsheet come as YYYY-MM-DD; beside text, the form of the text counts
+    shown = [p for p in parts if len(p[1]) < 4] or parts
+    first, middle = (max(int(p[i]) for p in shown) for i in (1, 3))
+    iso, sign = len(shown[0][1]) == 4, shown[0][2]
+    year = "YYYY" if len(shown[0][4]) == 4 else "YY"
+    form = f"DD{sign}MM{sign}{year}" if middle <= 12 else f"MM{sign}DD{sign}{year}"
+    years = [int(p[1] if len(p[1]) == 4 else p[4]) % 100 for p in parts]
     return DateColumn(
-        form="" if stored else form,
+        form=f"YYYY{sign}MM{sign}DD" if iso else form,
         role=_role(column.heading),
-        ambiguous=not (iso or stored or american or sign == ".") and max(first) <= 12,
-        years=max(ends) - min(ends),
+        ambiguous=not iso and sign != "." and max(first, middle) <= 12,
+        years=max(years) - min(years),
     )
 
 
@@ -273,8 +267,7 @@ def spans(found: Mapping[str, DateColumn]) -> tuple[dict[str, Any], list[str]]:
     for heading, column in found.items():
         by_role.setdefault(column.role, heading)
     to, since = by_role.get("later", ""), by_role.get("first", "")
-    form = next((c.form for c in found.values() if c.form), "")
-    table: dict[str, Any] = {"format": form} if form else {}
+    table: dict[str, Any] = {"format": next((c.form for c in found.values()), "")}
     if to:
         table["weeks"] = {"to": to, "since": since} if since else {"to": to}
         if "last" in by_role:

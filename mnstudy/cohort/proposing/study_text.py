@@ -53,6 +53,7 @@ def study_text(found: Proposed) -> str:
         _missing_table(found),
         _dates(found),
         *(_block(block, found) for block in found.rows),
+        [] if found.rows or not found.lacking else _commented([*_set_for_all(found)]),
         *(_commented(_block(block, found)) for block in found.other_rows),
         _arms(found),
     ]
@@ -130,16 +131,21 @@ def _level_table(found: Proposed, column: str) -> list[str]:
     spec = columns()[column]
     lines: dict[str, str] = {}
     for p in (p for p in found.columns if p.column == column and not p.held):
-        check = "     # check" if p.certainty == ASK else ""
         for word, value in p.levels.items():
-            lines[word] = f"{quoted(word)} = {quoted(value)}{check}"
+            lines[word] = f"{quoted(word)} = {quoted(value)}{_beside(p, word)}"
         for word, value in p.fit.unsure.items():
             lines[word] = f"# {quoted(word)} = {quoted(value)}     # or another number"
         for word in p.fit.unknown:
-            lines[word] = f'# {quoted(word)} = "?"'
-    stubs = any(line.endswith('"?"') for line in lines.values())
+            lines[word] = f'# {quoted(word)} = "?"{_beside(p, word)}'
+    stubs = any(line.startswith("# ") and ' = "?"' in line for line in lines.values())
     head = [_comment(f"one of {', '.join(spec.levels)}")] if stubs and spec.levels else []
     return [f"[levels.{column}]", *head, *lines.values()]
+
+
+def _beside(p: Proposal, word: str) -> str:
+    """Say beside a code what the file calls it, or that its meaning is to be checked."""
+    label = p.fit.labels.get(word, "check" if p.certainty == ASK else "")
+    return f"     {_comment(label)}" if label else ""
 
 
 def _missing_table(found: Proposed) -> list[str]:
@@ -166,13 +172,19 @@ def _block(block: Mapping[str, Any], found: Proposed) -> list[str]:
         lines.append(f"set = {quoted(block['set'])}")
     have = {p.column for p in found.columns} | set(block.get("set", {}))
     timed = any("weeks" in other.get("set", {}) for other in found.rows)
-    lacking = [c for c in ("weeks", "session_count") if timed and c not in have]
+    own = ("weeks", "session_count") if timed else ()
+    lacking = [c for c in dict.fromkeys((*found.lacking, *own)) if c not in have]
     if lacking:
         names = " and ".join(f"{c} = ?" for c in lacking)
         lines.append(f"# add {names} to what is set, where it is known")
     if block.get("columns"):
         lines.append(f"columns = {quoted(block['columns'])}")
     return lines
+
+
+def _set_for_all(found: Proposed) -> Iterator[str]:
+    yield "[[rows]]     # where a value is the same in all rows"
+    yield "set = { " + ", ".join(f"{c} = ?" for c in found.lacking) + " }"
 
 
 def _commented(lines: Sequence[str]) -> list[str]:

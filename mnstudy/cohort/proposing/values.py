@@ -12,7 +12,7 @@ import pandas as pd
 
 from mnstudy.cohort.loading import privacy
 from mnstudy.cohort.loading.cells import about, classes_of, grade_of, number_with_unit
-from mnstudy.cohort.loading.read import _FALSE, _TRUE, MISSING, as_text
+from mnstudy.cohort.loading.convert import MISSING, as_text
 from mnstudy.cohort.loading.vocabulary import (
     brackets,
     is_missing,
@@ -30,6 +30,7 @@ from mnstudy.cohort.schema.columns import ColumnSpec, columns
 IN_CELLS = "in the cells"
 CODES = ("-9", "-99", "-999", "-9999", "99", "999", "9999")
 FEW = 12  # more words without a meaning are free text, which may name a person
+_YES_NO = ("true", "false", "yes", "no", "1", "0")  # read without being told
 _ROMAN = ("I", "II", "III", "IV", "V", "VI")
 # units of a heading that a column may be declared in
 _OTHER_UNITS = {
@@ -49,7 +50,6 @@ class Column:
 
     heading: str
     cells: pd.Series
-    dates: pd.Series
     labels: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     declared: tuple[str, ...] = ()
@@ -82,6 +82,8 @@ class Fit:
         In which the column is written, where that is another than the contract's.
     says : tuple of str
         What was seen, in words.
+    labels : mapping
+        What the file itself calls its codes.
     """
 
     share: float = 1.0
@@ -93,6 +95,7 @@ class Fit:
     codes: tuple[str, ...] = ()
     unit: str = ""
     says: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def gather(sheet: Sheet) -> list[Column]:
@@ -104,9 +107,6 @@ def gather(sheet: Sheet) -> list[Column]:
             Column(
                 heading=heading,
                 cells=raw.map(as_text).astype("str"),
-                dates=raw.map(lambda cell: hasattr(cell, "year") and not pd.isna(cell)).astype(
-                    bool
-                ),
                 labels=sheet.labels.get(heading, {}),
                 title=sheet.titles.get(heading, ""),
                 declared=sheet.missing.get(heading, ()),
@@ -136,8 +136,12 @@ def fit(column: Column, name: str) -> Fit:
         unknown=shown,
         hidden=len(lost) - len(shown),
         levels=levels,
+        labels=column.labels,
         missing=tuple(w for w in missing if w.lower() not in MISSING),
-        says=(*found.says, *_meanings(name, levels)),
+        says=(
+            *found.says,
+            *_meanings(name, {column.labels.get(w, w): v for w, v in levels.items()}),
+        ),
     )
 
 
@@ -175,7 +179,7 @@ def _booleans(words: list[str], spec: ColumnSpec, column: Column) -> Fit:
         answer = False if word == "-" else truth_of(column.labels.get(word, word))
         if answer is None:
             unknown.append(word)
-        elif word.lower() not in _TRUE | _FALSE:
+        elif word.lower() not in _YES_NO:
             levels[word] = str(answer).lower()
     return Fit(levels=levels, unknown=tuple(unknown))
 
