@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,7 @@ def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[N
     """
     frame, problems = _each_column_once(rows.cells)
     problems += rows.problems
-    frame, assumed = _room_for_improvement(frame)
+    frame, assumed = _room_for_improvement(frame, {*frame, *rows.set})
     if frame.empty:
         problems.append(Problem(rule="at least one row of data", remedy="the sheet has no rows"))
     crossed = ["period"] if study.design == "crossover" else []
@@ -129,9 +129,11 @@ def _without_effect(frame: pd.DataFrame, rows: Rows, study: Study) -> list[Probl
     ]
 
 
-def _room_for_improvement(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
+def _room_for_improvement(
+    frame: pd.DataFrame, have: Collection[str]
+) -> tuple[pd.DataFrame, list[Note]]:
     """Make the improvement column of a sheet that gives raw scores on a scale instead."""
-    if "improvement_score" in frame or "scale_score" not in frame:
+    if "improvement_score" in have or not {"scale", "scale_score"} <= set(have):
         return frame, []
     return frame.assign(improvement_score=np.nan), [note("no_improvement_column")]
 

@@ -192,7 +192,7 @@ def _mended(
 
 
 def distinct(cells: pd.Series) -> tuple[np.ndarray, pd.Series, np.ndarray]:
-    """Return for each row which distinct cell it holds, these as text, and which are stored numbers.
+    """Return which distinct cell each row holds, these as text, and which are stored as numbers.
 
     A stored number has a point whatever the decimal mark of the numbers that are text.
     """

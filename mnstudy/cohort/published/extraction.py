@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.loading.read import read_table
+from mnstudy.cohort.reading.read import read_sheet
 from mnstudy.cohort.schema.columns import ColumnSpec
 from mnstudy.cohort.schema.problems import Problem, column_problems, first_row, row_problems
+from mnstudy.cohort.study.reading import Reading
 from mnstudy.errors import DataError, nearest
 from mnstudy.packaged import packaged
 from mnstudy.words.notes import Note, note
@@ -130,11 +131,12 @@ def read(folder: Path) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
             problems += [] if spec.may_be_absent else [_missing_file(spec)]
             continue
         try:
-            raw = read_table(path)
+            sheet = read_sheet(path, Reading(delimiter=","))
         except DataError as error:
             problems += [replace(p, column=spec.file) for p in error.report.problems]
             continue
-        tables[spec.name], found = _named_columns(raw, spec)
+        problems += [replace(p, column=spec.file) for p in sheet.problems]
+        tables[spec.name], found = _named_columns(sheet.cells, spec)
         problems += found
     return tables, problems
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from typing import NoReturn
 import pandas as pd
 
 from mnstudy.cohort.reading.sheet import Grid, letter, refuse
-from mnstudy.cohort.schema.problems import Problem, fail
+from mnstudy.cohort.schema.problems import Line, Problem, fail
 from mnstudy.cohort.study.reading import Reading
 from mnstudy.words.notes import Note, note
 
@@ -117,7 +116,7 @@ def _western(path: Path, content: bytes) -> bytes:
             path,
             rule="text in a known encoding",
             remedy=f"it is neither UTF-8 nor Windows-1252: {remedy}",
-            paste='encoding = "cp1250"',
+            paste=(Line("", "encoding", "cp1250"),),
         )
     return content.decode(_WINDOWS).encode()
 
@@ -182,7 +181,7 @@ def _ask(path: Path, found: list[str], rule: str) -> NoReturn:
         Problem(
             rule=f"columns {rule}",
             remedy=f"they may be separated by {DELIMITERS[d]}s: name it in the study file",
-            paste=f"delimiter = {json.dumps(d)}",
+            paste=(Line("", "delimiter", d),),
         )
         for d in sorted(found, key=";,\t|".index)
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,7 @@ from mnstudy.cohort.reading.labelled import labelled_sheet
 from mnstudy.cohort.reading.redcap import with_dictionary
 from mnstudy.cohort.reading.sheet import Grid, Sheet, letter, refuse, row_runs
 from mnstudy.cohort.reading.workbook import workbook_grids
-from mnstudy.cohort.schema.problems import Problem, fail
+from mnstudy.cohort.schema.problems import Line, Problem, fail
 from mnstudy.cohort.study.reading import Reading
 from mnstudy.errors import nearest
 from mnstudy.words.notes import Count, Note, note
@@ -70,6 +69,24 @@ def read_sheet(
     idle = [key for key in _IDLE[kind] if getattr(how, key)]
     problems = (*_without_effect(path, idle, how), *sheet.problems)
     return with_dictionary(path, replace(sheet, problems=problems), how)
+
+
+def worksheets_read(path: Path, how: Reading) -> dict[str, Sheet]:
+    """Read each worksheet that the study file names, by that name; ``""`` for that of the file."""
+    names = list(dict.fromkeys(block.sheet for block in how.rows)) or [""]
+    if names == [""]:
+        return {"": read_sheet(path, how)}
+    found = () if _kind(path) is LABELLED else grids(path, how)
+    sheets = {name: read_sheet(path, how, worksheet=name, found=found) for name in names}
+    last = names[-1]
+    idle = not_read(found, [sheet.worksheet for sheet in sheets.values()])
+    sheets[last] = replace(sheets[last], remarks=(*sheets[last].remarks, *idle))
+    return sheets
+
+
+def sheet_of_frame(frame: pd.DataFrame) -> Sheet:
+    """Take a table as a sheet: its first row of data is row 2, as under a header."""
+    return Sheet(cells=frame.set_axis(pd.RangeIndex(2, len(frame) + 2), axis=0), header=())
 
 
 def grids(path: Path, how: Reading | None = None) -> tuple[Grid, ...]:
@@ -187,7 +204,7 @@ def _ask_worksheet(path: Path, best: Sequence[Grid], tables: dict[str, Sheet]) -
                 rule="one worksheet to read",
                 remedy=f"{hidden}its headings are {named}: name the worksheet in the study file, "
                 "or each of several under [[rows]]",
-                paste=f"sheet = {json.dumps(grid.name, ensure_ascii=False)}",
+                paste=(Line("", "sheet", grid.name),),
             )
         )
     fail(path.name, *problems)
@@ -341,7 +358,7 @@ def _header(path: Path, grid: Grid, how: Reading) -> tuple[int, ...]:
     guess = header_row(grid)
     if guess != (index[0],):
         rows = f"row{'s' if len(guess) > 1 else ''} {' and '.join(map(str, guess))}"
-        paste = f"header = {guess[0] if len(guess) == 1 else list(guess)}"
+        paste = (Line("", "header", guess[0] if len(guess) == 1 else guess),)
         remedy = f"the headings seem to stand in {rows}: say so in the study file"
         rule = "headings, not a title or the heads of groups"
         problem = Problem(row=int(index[0]), rule=rule, remedy=remedy, paste=paste)

@@ -19,7 +19,7 @@ from mnstudy.words.notes import Note, sentences
 # rows of a further block of the study file are numbered from a multiple of this on
 ROWS_A_BLOCK = 10_000_000
 
-Value = str | float | tuple[str, ...]
+Value = str | float | tuple[str, ...] | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -226,18 +226,18 @@ def pasted(problems: Iterable[Problem]) -> str:
     What a person has to decide stands there as a comment; where a value could be read in another
     way, the line says so.
     """
-    tables: dict[str, dict[str, Line]] = {}
-    for line in (line for p in problems for line in p.paste):
-        table = tables.setdefault(line.table, {})
-        known = table.get(line.key)
-        if known and isinstance(known.value, tuple) and isinstance(line.value, tuple):
-            both = tuple(dict.fromkeys((*known.value, *line.value)))
-            line = replace(known, value=both)
-        table[line.key] = line
+    tables: dict[str, dict[str, list[Line]]] = {}
+    for line in dict.fromkeys(line for p in problems for line in p.paste):
+        same = tables.setdefault(line.table, {}).setdefault(line.key, [])
+        if same and line.table == "missing":
+            line = replace(line, value=(*same.pop().value, *line.value))  # type: ignore[misc]
+        same.append(line)
     text: list[str] = []
     for name in sorted(tables):
         text += [*([""] if text else []), *([f"[{name}]"] if name else [])]
-        text += [_toml_line(line) for line in tables[name].values()]
+        for lines in tables[name].values():
+            choice = "# " if len(lines) > 1 else ""  # one of them, for a person to say
+            text += [choice + _toml_line(line) for line in lines]
     return "\n".join(text)
 
 

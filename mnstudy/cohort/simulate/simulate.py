@@ -12,7 +12,7 @@ import pandas as pd
 
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.simulate import safety, scores
-from mnstudy.cohort.simulate.design import ARMS, DESIGNS, SimulatedDesign, usual
+from mnstudy.cohort.simulate.design import ARMS, DESIGNS, TYPES, SimulatedDesign, usual
 from mnstudy.cohort.simulate.people import (
     Ints,
     draw_patients,
@@ -227,7 +227,7 @@ def _who_and_what(drawn: SimulatedStudy, rng: np.random.Generator) -> dict[str, 
     cells = {
         "patient_id": ids[who],
         "site_id": _site_names(drawn)[site],
-        "scar_type": people.type[who],
+        "scar_type": _codes("scar_type", TYPES)[people.type[who]],
         "needle_depth_mm": np.where(unknown[site] & ~drawn.visits.baseline, np.nan, depth),
         "sex": people.sex[who],
         "age_band": people.age[who],
