@@ -134,7 +134,7 @@ def test_registry_has_what_the_claims_ask_for(registry):
     data = registry.data
     first = data.drop_duplicates("patient_id")
     counts = first["scar_type"].value_counts()
-    assert counts.drop("other").min() >= 12
+    assert counts[counts > 0].drop("other").min() >= 12
     assert len(counts[counts > 0]) == 14
     assert 415 <= len(data[SITE].drop_duplicates()) <= 460
     arms = data.drop_duplicates(SITE)["treatment"].value_counts()

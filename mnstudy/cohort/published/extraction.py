@@ -135,7 +135,9 @@ def read(folder: Path) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
         except DataError as error:
             problems += [replace(p, column=spec.file) for p in error.report.problems]
             continue
-        problems += [replace(p, column=spec.file) for p in sheet.problems]
+        if sheet.problems:
+            problems += [replace(p, column=spec.file) for p in sheet.problems]
+            continue
         tables[spec.name], found = _named_columns(sheet.cells, spec)
         problems += found
     return tables, problems
