@@ -303,7 +303,7 @@ class _Rows:
         """Write the text again with as many cells in every row as most have."""
         content = io.BytesIO()
         text = io.TextIOWrapper(content, "utf-8", newline="", write_through=True)
-        writer = csv.writer(text, delimiter=self.delimiter, lineterminator="\n")
+        writer = csv.writer(text, delimiter=self.delimiter)  # quotes \r and \n, which end its rows
         for first, chunk in self._chunks():
             rows = enumerate(chunk, first)
             writer.writerows(self.ragged.get(number, row) or [""] for number, row in rows)

@@ -138,11 +138,11 @@ def _chosen(path: Path, found: Sequence[Grid], name: str) -> Grid:
     if len(found) == 1 or not filled:
         return found[0] if found else Grid(cells=pd.DataFrame())
     tables = {g.name: sheet_of(g) for g in filled}
-    seen = [g for g in filled if g.visible]
-    best = [g for g in seen if _is_candidate(g.name, tables)]
-    best = best or [g for g in seen if _holds_table(tables[g.name])]
-    best = _outstanding(best, tables) or best or seen or filled
-    if len(best) > 1 or not best[0].visible:
+    some = [g for g in filled if _holds_table(tables[g.name])]
+    seen = [g for g in some if g.visible]
+    best = [g for g in seen if _is_candidate(g.name, tables)] or seen
+    best = _outstanding(best, tables) or best or some or filled[:1]
+    if len(best) > 1 or (some and not best[0].visible):
         _ask_worksheet(path, best, tables)
     return best[0]
 
@@ -242,10 +242,11 @@ def _group_heads(grid: Grid, row: int) -> int:
 
 
 def _names_groups(grid: Grid, row: int) -> bool:
-    """Say whether text stands below every column of the merged heads of a row."""
+    """Say whether below the merged heads of a row stands text alone, and under each column."""
     below = grid.cells.loc[row + 1]
     under = [place[1] for place, origin in grid.merged.items() if place[0] == origin[0] == row]
-    return all(isinstance(below.get(column), str) for column in under)
+    text = all(isinstance(value, str) for value in below.dropna())
+    return text and all(isinstance(below.get(column), str) for column in under)
 
 
 def sheet_of(grid: Grid, header: tuple[int, ...] = ()) -> Sheet:
@@ -300,7 +301,7 @@ def _heading(value: Any) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return " ".join(str(value).split())
+    return " ".join(str(value).removesuffix(" 00:00:00").split())  # of a date
 
 
 def _above(grid: Grid, header: tuple[int, ...]) -> list[Note]:

@@ -263,6 +263,7 @@ class _Collector:
         if cell.kind == "d":
             return from_ISO8601(text)
         if cell.kind != "n":
+            text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
             return text if text.strip() else None
         if not text:
             return None
@@ -292,6 +293,7 @@ class _Collector:
 
 
 _PLAIN = _Style()
+_ESCAPED = re.compile("_x(000[9AaDd]|005[Ff])_")  # line breaks, and the mark of this itself
 _OPEN = "open and save the sheet in Excel"
 _MEND = "mend the formula, or empty the cell"
 
