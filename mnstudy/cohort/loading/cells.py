@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import lru_cache
 
-from mnstudy.cohort.loading.vocabulary import plain, units, words_of
+from mnstudy.cohort.loading.vocabulary import MOST, plain, units, words_of
 
 WEEKS_A_YEAR = 365.25 / 7
 # what one of a unit is in the unit of the column
@@ -159,7 +159,7 @@ def grade_of(text: str) -> int | None:
     return _GRADES.get(words[-1])
 
 
-@cache
+@lru_cache(MOST)
 def _tidy(text: str) -> str:
     cell = text.strip().lower().replace("−", "-").replace("\u00a0", " ").replace("\u202f", " ")
     cell = cell.replace("&gt;", ">").replace("&lt;", "<")

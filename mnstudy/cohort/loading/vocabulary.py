@@ -10,13 +10,14 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.packaged import packaged
 
-NEAR = 0.8  # how alike two headings must be to be proposed as the same
+NEAR = 0.85  # how alike two headings must be to be proposed as the same
+MOST = 50_000  # words of sheets that are kept in mind
 SHORTEST = 3  # a shorter word inside a longer text is chance
 CERTAIN, LIKELY, ASK, REFUSED = "certain", "likely", "ask", "refused"
 _FOLD = str.maketrans({"ı": "i", "ß": "ss", "µ": "u", "μ": "u", "ø": "o", "æ": "ae", "œ": "oe"})
@@ -33,7 +34,7 @@ class Match(NamedTuple):
     reason: str
 
 
-@cache
+@lru_cache(MOST)
 def plain(word: str) -> str:
     """Write a word so that spellings of it compare equal.
 
@@ -192,10 +193,15 @@ def unit_of(heading: str) -> str:
 
 
 def _similar(heading: str) -> tuple[Match, ...]:
-    near = difflib.get_close_matches(heading, _headings(), n=1, cutoff=NEAR)
+    known = [word for word in _headings() if _digits(word) == _digits(heading)]
+    near = difflib.get_close_matches(heading, known, n=1, cutoff=NEAR)
     if not near:
         return ()
     return tuple(Match(c, LIKELY, f'like "{near[0]}"') for c in _headings()[near[0]])
+
+
+def _digits(word: str) -> str:
+    return "".join(c for c in word if c.isdigit())
 
 
 def _inside(heading: str) -> tuple[Match, ...]:
@@ -220,7 +226,7 @@ def _levels(column: str) -> Mapping[str, str]:
     return {word: min(levels) for word, levels in found.items() if len(levels) == 1} | own
 
 
-@cache
+@lru_cache(MOST)
 def level_of(column: str, word: str) -> str:
     """Return the level of a column that a word stands for.
 

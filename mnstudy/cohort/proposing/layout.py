@@ -237,9 +237,8 @@ class DateColumn:
 
 def dates_of(column: Column) -> DateColumn | None:
     """Return how the dates of a column are written; None where it holds none."""
-    text = [w for w in column.counts if not is_missing(w)]
-    parts = [found for w in text if (found := _DATE.match(w))]
-    if not text or len(parts) < 0.8 * len(text):
+    parts = [found for w in column.counts if (found := _DATE.match(w))]
+    if not parts or len(parts) < 0.8 * sum(not is_missing(w) for w in column.counts):
         return None
     # dates of a spreadsheet come as YYYY-MM-DD; beside text, the form of the text counts
     shown = [p for p in parts if len(p[1]) < 4] or parts

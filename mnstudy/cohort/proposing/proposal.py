@@ -89,7 +89,10 @@ def weighed(column: Column, match: Match, fitted: Fit) -> Proposal:
     other_scale = ends and spec.unit == "points of 10" and ends != (0, 10)
     if ends and other_scale:
         reasons.append(f"its scale runs {ends[0]:g} to {ends[1]:g}, the contract's 0 to 10")
-    if other_scale or (fitted.share < 0.5 and not spec.levels):
+    coded = any(w in fitted.labels for w in fitted.unsure)
+    if coded:
+        reasons.append("its codes stand for words, and which number each is, is for you to choose")
+    if other_scale or coded or (fitted.share < 0.5 and not spec.levels):
         certainty, held = ASK, True
     return Proposal(
         heading=column.heading,

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mnstudy.cohort.loading.vocabulary import ASK, CERTAIN, REFUSED
-from mnstudy.cohort.proposing.values import Fit
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.design import ARMS
 
@@ -120,17 +119,17 @@ def _unit(p: Proposal) -> str:
 
 def _worded(found: Proposed) -> list[str]:
     """Return columns some of whose words need a meaning, in their order."""
-    return list(dict.fromkeys(p.column for p in found.columns if not p.held and _words(p.fit)))
+    return list(dict.fromkeys(p.column for p in found.columns if _words(p)))
 
 
-def _words(fitted: Fit) -> bool:
-    return bool(fitted.levels or fitted.unsure or fitted.unknown)
+def _words(p: Proposal) -> bool:
+    return bool(p.fit.unsure or (not p.held and (p.levels or p.fit.unknown)))
 
 
 def _level_table(found: Proposed, column: str) -> list[str]:
     spec = columns()[column]
     lines: dict[str, str] = {}
-    for p in (p for p in found.columns if p.column == column and not p.held):
+    for p in (p for p in found.columns if p.column == column and _words(p)):
         for word, value in p.levels.items():
             lines[word] = f"{quoted(word)} = {quoted(value)}{_beside(p, word)}"
         for word, value in p.fit.unsure.items():

@@ -28,6 +28,7 @@ from mnstudy.cohort.scales import scale_of
 from mnstudy.cohort.schema.columns import ColumnSpec, columns
 
 IN_CELLS = "in the cells"
+IMPROVEMENT = "improvement_score"
 CODES = ("-9", "-99", "-999", "-9999", "99", "999", "9999")
 FEW = 12  # more words without a meaning are free text, which may name a person
 _YES_NO = ("true", "false", "yes", "no", "1", "0")  # read without being told
@@ -46,19 +47,17 @@ _TIMES = ("days", "weeks", "months", "years")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a sheet: its heading, its cells as text, and what the file says of it."""
+    """One column of a sheet: its heading, its cells as text, and what the file says of it.
+
+    ``counts`` are its distinct values with the number of rows, without empty ones and those that
+    the file declares as missing.
+    """
 
     heading: str
     cells: pd.Series
+    counts: Mapping[str, int]
     labels: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
-    declared: tuple[str, ...] = ()
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Distinct values that are not empty, with the number of rows."""
-        shown = self.cells[self.cells.ne("") & ~self.cells.isin(self.declared)]
-        return {str(k): int(n) for k, n in shown.value_counts(sort=False).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +102,12 @@ def gather(sheet: Sheet) -> list[Column]:
     found = []
     for place, name in enumerate(sheet.cells.columns):
         raw, heading = sheet.cells.iloc[:, place], str(name)
+        cells = raw.map(as_text).astype("str")
+        known = cells[cells.ne("") & ~cells.isin(sheet.missing.get(heading, ()))]
+        counts = {str(word): int(n) for word, n in known.value_counts(sort=False).items()}
+        labels, title = sheet.labels.get(heading, {}), sheet.titles.get(heading, "")
         found.append(
-            Column(
-                heading=heading,
-                cells=raw.map(as_text).astype("str"),
-                labels=sheet.labels.get(heading, {}),
-                title=sheet.titles.get(heading, ""),
-                declared=sheet.missing.get(heading, ()),
-            )
+            Column(heading=heading, cells=cells, counts=counts, labels=labels, title=title)
         )
     return found
 
@@ -217,38 +214,48 @@ def _is_age(word: str) -> bool:
 
 
 def _numbers(words: list[str], spec: ColumnSpec, column: Column) -> Fit:
-    said = {w: column.labels.get(w, w) for w in words}
-    classes = (
-        classes_of([*said.values(), *column.labels.values()])
-        if spec.name == "improvement_score"
-        else {}
-    )
-    values: dict[str, float] = {}
-    levels: dict[str, Any] = {}
-    unsure: dict[str, Any] = {}
-    unknown = []
-    for word, text in said.items():
-        number = None if text in classes else number_with_unit(word, spec.unit)
-        meaning, sure = (None, True) if number is not None else _meaning(text, spec, classes)
-        if number is not None:
-            values[word] = number
-        elif meaning is None:
-            unknown.append(word)
-        else:
-            (levels if sure else unsure)[word] = meaning
-    unit, says = _unit(values, levels, unsure, spec, column)
+    values, levels, unsure, unknown = _read(words, spec, column)
+    unit, says = _unit(values, levels, spec, column)
     if unit not in ("", IN_CELLS, "fraction"):
         values = {w: number_with_unit(f"{v} {unit}", spec.unit) or 0.0 for w, v in values.items()}
     codes = _codes(values, spec, column)
     out = [w for w, v in values.items() if w not in codes and not _within(v, spec)]
+    slipped = {w: v for w in out if (v := _slipped(values[w], spec)) is not None}
     return Fit(
-        levels=levels | {w: v for w in out if (v := _slipped(values[w], spec)) is not None},
+        levels=levels | slipped,
         unsure=unsure,
-        unknown=(*unknown, *(w for w in out if _slipped(values[w], spec) is None)),
+        unknown=(*unknown, *(w for w in out if w not in slipped)),
         codes=codes,
         unit=unit,
         says=(*says, *_seen(values, out, spec)),
     )
+
+
+Read = tuple[dict[str, float], dict[str, Any], dict[str, Any], list[str]]
+
+
+def _read(words: list[str], spec: ColumnSpec, column: Column) -> Read:
+    """Read the words of a column of numbers: numbers, meanings, meanings to choose, and the rest.
+
+    Codes that the file itself calls by words are not the numbers that they look like.
+    """
+    said = {w: column.labels.get(w, w) for w in words}
+    ranges = [*said.values(), *column.labels.values()] if spec.name == IMPROVEMENT else []
+    classes = classes_of(ranges)
+    coded = bool(words) and all(w in column.labels and not _NUMBER.match(said[w]) for w in words)
+    found: Read = ({}, {}, {}, [])
+    for word, text in said.items():
+        number = number_with_unit(word, spec.unit)
+        meaning, sure = None, True
+        if number is None or coded or text in classes:
+            meaning, sure = _meaning(text, spec, classes)
+        if meaning is not None:
+            found[1 if sure else 2][word] = meaning
+        elif number is not None:
+            found[0][word] = number
+        else:
+            found[3].append(word)
+    return found
 
 
 def _meaning(text: str, spec: ColumnSpec, classes: Mapping[str, Any]) -> tuple[Any, bool]:
@@ -308,7 +315,6 @@ def weeks_of(text: str) -> float | None:
 def _unit(
     values: Mapping[str, float],
     levels: dict[str, Any],
-    unsure: Mapping[str, Any],
     spec: ColumnSpec,
     column: Column,
 ) -> tuple[str, tuple[str, ...]]:

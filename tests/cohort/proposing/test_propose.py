@@ -430,6 +430,18 @@ def test_labels_and_titles_of_a_labelled_file():
     parsed(found)
 
 
+def test_codes_that_the_file_calls_by_words_are_no_numbers():
+    words = {"1": "sehr zufrieden", "2": "zufrieden", "3": "unzufrieden"}
+    ends = {"0": "kein Schmerz", "10": "stärkster Schmerz"}
+    cells = {"pid": list("abc"), "sat": ["1", "2", "3"], "pain": ["0", "10", "4"]}
+    found = looked(cells, labels={"sat": words, "pain": ends}, titles={"sat": "Zufriedenheit"})
+    held = by_heading(found)["sat"]
+    assert (held.column, held.certainty, held.held) == ("satisfaction_score", "ask", True)
+    assert '# "1" = 10' in found.study_text
+    assert by_heading(found)["pain"].certainty == "certain"
+    parsed(found)
+
+
 def test_an_export_of_redcap():
     checks = {"0": "Unchecked", "1": "Checked"}
     cells = {"record_id": ["1", "2"], "redcap_event_name": ["a", "b"], "ae___2": ["1", "0"]}
