@@ -243,19 +243,22 @@ def _read(words: list[str], spec: ColumnSpec, column: Column) -> Read:
     ranges = [*said.values(), *column.labels.values()] if spec.name == IMPROVEMENT else []
     classes = classes_of(ranges)
     coded = bool(words) and all(w in column.labels and not _NUMBER.match(said[w]) for w in words)
-    found: Read = ({}, {}, {}, [])
+    values: dict[str, float] = {}
+    levels: dict[str, Any] = {}
+    unsure: dict[str, Any] = {}
+    unknown = []
     for word, text in said.items():
         number = number_with_unit(word, spec.unit)
         meaning, sure = None, True
         if number is None or coded or text in classes:
             meaning, sure = _meaning(text, spec, classes)
         if meaning is not None:
-            found[1 if sure else 2][word] = meaning
+            (levels if sure else unsure)[word] = meaning
         elif number is not None:
-            found[0][word] = number
+            values[word] = number
         else:
-            found[3].append(word)
-    return found
+            unknown.append(word)
+    return values, levels, unsure, unknown
 
 
 def _meaning(text: str, spec: ColumnSpec, classes: Mapping[str, Any]) -> tuple[Any, bool]:

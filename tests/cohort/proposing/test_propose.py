@@ -499,4 +499,8 @@ HEADING = st.one_of(
 def test_any_table_gives_a_study_file_that_is_read(data):
     headings = data.draw(st.lists(HEADING, max_size=6, unique=True))
     rows = data.draw(st.lists(st.tuples(*[CELL for _ in headings]), max_size=6))
-    parsed(propose(pd.DataFrame(rows, columns=headings, dtype=object)))
+    found = propose(pd.DataFrame(rows, columns=headings, dtype=object))
+    parsed(found)
+    given = [p.column for p in found if p.place == "columns" and not p.held]
+    assert len(given) == len(set(given))
+    assert all(p.fit.share == 1 for p in found if p.certainty == "certain")
