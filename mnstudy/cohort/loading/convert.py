@@ -157,12 +157,19 @@ def column(cells: pd.Series, spec: ColumnSpec, said: Said) -> Column:
     values = typed.values.take(codes).set_axis(cells.index)
     ends = None if typed.ends is None else typed.ends.take(codes).set_axis(cells.index)
     problems = _problems(typed, codes, text, cells)
-    notes = _mended(codes, text, missing & ~text.str.lower().isin(MISSING), spec, said)
+    read = ~typed.bad.to_numpy()
+    coded = missing & ~text.str.lower().isin(MISSING)
+    notes = _mended(codes, text, coded, read, spec, said)
     return Column(values=values, problems=problems, notes=notes, ends=ends)
 
 
 def _mended(
-    codes: np.ndarray, text: pd.Series, coded: pd.Series, spec: ColumnSpec, said: Said
+    codes: np.ndarray,
+    text: pd.Series,
+    coded: pd.Series,
+    read: np.ndarray,
+    spec: ColumnSpec,
+    said: Said,
 ) -> list[Note]:
     """Say what was read as the study file declares it, and which of its words occur nowhere."""
     if not (said.words or said.unit or len(said.missing) > len(MISSING)):
@@ -172,7 +179,7 @@ def _mended(
     often = np.bincount(codes, minlength=len(text))
 
     def count(which: pd.Series) -> Count:
-        return Count(n=int(often[which.to_numpy()].sum()), noun="cell")
+        return Count(n=int(often[which.to_numpy() & read].sum()), noun="cell")
 
     notes = []
     if own.any():
@@ -429,8 +436,10 @@ def _number_line(word: str, spec: ColumnSpec, said: Said) -> tuple[Line, ...]:
     near = pattern.about(word)
     if near is not None:
         return (Line(known, word, near),)
-    level = vocabulary.level_of(spec.name, word)
-    return (Line(known, word, level or "?"),)
+    guess = own_numbers(vocabulary.level_of(spec.name, word) or "-", spec.name)
+    if guess:
+        return (Line(known, word, guess[0], otherwise="another number"),)
+    return (Line(known, word, "?"),)
 
 
 def _booleans(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -> Typed:

@@ -11,6 +11,7 @@ from made_files import HEAD, ROWS, refused, said, text, written
 from mnstudy.cohort.reading import delimited
 from mnstudy.cohort.reading.delimited import text_grid
 from mnstudy.cohort.reading.read import read_sheet
+from mnstudy.cohort.schema.problems import pasted
 from mnstudy.cohort.study.reading import Reading
 from mnstudy.errors import DataError
 
@@ -61,7 +62,7 @@ def test_an_encoding_that_cannot_be_is_refused(tmp_path, encoding):
 def test_bytes_that_windows_1252_does_not_have_are_asked_about(tmp_path):
     path = written(tmp_path, "a.csv", text().encode().replace(b"ZQ003", b"Z\x81\x8d3"))
     (problem,) = refused(path)
-    assert problem.paste.startswith("encoding = ")
+    assert pasted([problem]).startswith("encoding = ")
 
 
 @pytest.mark.parametrize("content", [text().replace("ZQ003", "ZQ\0003"), "\0" * 5000])
@@ -91,13 +92,13 @@ def test_a_delimiter_inside_quotes_does_not_count(tmp_path):
 
 def test_two_delimiters_that_both_fit_are_asked_about(tmp_path):
     path = written(tmp_path, "a.csv", "a,b;c\n" + "1,2;3\n" * 5)
-    assert [p.paste for p in refused(path)] == ['delimiter = ";"', 'delimiter = ","']
+    assert [pasted([p]) for p in refused(path)] == ['delimiter = ";"', 'delimiter = ","']
     assert read_sheet(path, Reading(delimiter=";")).cells.shape == (5, 2)
 
 
 def test_a_declared_delimiter_that_makes_one_column_of_many_is_refused(tmp_path):
     (problem,) = refused(written(tmp_path, "a.csv", text(";")), Reading(delimiter=","))
-    assert problem.paste == 'delimiter = ";"'
+    assert pasted([problem]) == 'delimiter = ";"'
     assert "commas" in problem.rule
 
 
@@ -119,7 +120,11 @@ def test_the_line_of_a_spreadsheet_that_names_the_delimiter_is_no_row(tmp_path, 
 def test_cells_stay_as_they_stand(tmp_path):
     content = "id,a,b\nP1, NA ,007\nP2,nan,\nP3,1e5,<NA>\n"
     cells = read(tmp_path, content).cells
-    assert cells.to_numpy().tolist() == [["P1", " NA ", "007"], ["P2", "nan", ""], ["P3", "1e5", "<NA>"]]
+    assert cells.to_numpy().tolist() == [
+        ["P1", " NA ", "007"],
+        ["P2", "nan", ""],
+        ["P3", "1e5", "<NA>"],
+    ]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -175,7 +180,7 @@ def test_rows_of_another_length_are_each_a_problem(tmp_path):
 
 def test_a_title_of_one_cell_is_no_ragged_row(tmp_path):
     path = written(tmp_path, "a.csv", "Scar study\n\n" + text())
-    assert [p.paste for p in refused(path)] == ["header = 3"]
+    assert [pasted([p]) for p in refused(path)] == ["header = 3"]
     sheet = read_sheet(path, Reading(header=(3,)))
     assert (sheet.problems, len(sheet.cells)) == ((), 12)
 

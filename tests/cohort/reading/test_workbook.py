@@ -9,6 +9,7 @@ from openpyxl.styles import Font, PatternFill
 
 from mnstudy.cohort.reading.read import grids, header_row, not_read, read_sheet, sheet_of
 from mnstudy.cohort.reading.workbook import shown
+from mnstudy.cohort.schema.problems import pasted
 from mnstudy.cohort.study.reading import Reading
 from mnstudy.errors import DataError
 
@@ -201,7 +202,7 @@ def grouped(sheet):
 def test_a_title_is_not_taken_for_headings(tmp_path):
     path = workbook(tmp_path / "a.xlsx", Data=TITLED)
     (problem,) = refused(path)
-    assert (problem.row, problem.paste) == (1, "header = 3")
+    assert (problem.row, pasted([problem])) == (1, "header = 3")
     assert "row 3" in problem.remedy
     sheet = read_sheet(path, Reading(header=(3,)))
     assert (sheet.header, tuple(sheet.cells.columns), sheet.cells.index[0]) == ((3,), HEAD, 4)
@@ -211,7 +212,7 @@ def test_a_title_is_not_taken_for_headings(tmp_path):
 def test_two_rows_of_headings_are_joined_under_merged_heads(tmp_path):
     path = workbook(tmp_path / "a.xlsx", change=grouped, Data=GROUPS)
     (problem,) = refused(path)
-    assert problem.paste == "header = [1, 2]"
+    assert pasted([problem]) == "header = [1, 2]"
     assert header_row(grids(path)[0]) == (1, 2)
     joined = ["Patient / Code", "Patient / Scar", "Treatment / Depth", "Treatment / Sessions"]
     sheet = read_sheet(path, Reading(header=(1, 2)))
@@ -243,10 +244,15 @@ def test_upper_headings_that_are_blank_leave_the_lower_alone(tmp_path):
 
 
 def test_several_worksheets_with_data_are_asked_about_with_the_lines_to_write(tmp_path):
-    path = workbook(tmp_path / "a.xlsx", **{'The "first"': (HEAD, *ROWS), "2025": (HEAD, *ROWS[:2])})
+    path = workbook(
+        tmp_path / "a.xlsx", **{'The "first"': (HEAD, *ROWS), "2025": (HEAD, *ROWS[:2])}
+    )
     problems = refused(path)
-    assert [(p.column, p.value) for p in problems] == [('The "first"', "12 rows"), ("2025", "2 rows")]
-    assert problems[0].paste == 'sheet = "The \\"first\\""'
+    assert [(p.column, p.value) for p in problems] == [
+        ('The "first"', "12 rows"),
+        ("2025", "2 rows"),
+    ]
+    assert pasted(problems[:1]) == 'sheet = "The \\"first\\""'
     assert "patient_id, scar_type" in problems[0].remedy
     assert len(read_sheet(path, Reading(sheet="2025")).cells) == 2
     assert len(read_sheet(path, Reading(sheet="2025"), worksheet='The "first"').cells) == 12
