@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from mnstudy.cohort.loading.vocabulary import (
     ASK,
+    CERTAIN,
+    Match,
     brackets,
     column_of,
     is_missing,
@@ -20,11 +22,12 @@ from mnstudy.cohort.loading.vocabulary import (
     words_of,
 )
 from mnstudy.cohort.proposing.values import Column, fit, time_in, weeks_of
-from mnstudy.cohort.scales import nearest, scale_of
+from mnstudy.cohort.scales import Scale, nearest, scale_of
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.design import ARMS
 
 IDENTIFIES = "identifies a person; leave it out of the sheet"
+VAS = ("VAS", "VAS 100")
 GOODMAN_BARON = "Goodman-Baron qualitative"
 _DATE = re.compile(r"^(\d{1,4})([./-])(\d{1,2})[./-](\d{1,4})(?:[ T].*)?$")
 
@@ -130,15 +133,22 @@ def _time(words: str) -> tuple[str, float | None, str]:
 def wide(sheet: Sequence[Column]) -> Wide:
     """Find measures that stand in several columns, by visit or by side."""
     groups: dict[str, dict[str, Tag]] = {}
-    for column in sheet:
-        tag = tag_of(column.heading)
-        if (tag.when or tag.side or tag.weeks is not None) and tag.stem:
-            groups.setdefault(tag.stem, {})[column.heading] = tag
-    groups = {s: g for s, g in groups.items() if len({t.place for t in g.values()}) > 1}
+    for heading in (c.heading for c in sheet):
+        tag = tag_of(heading)
+        tagged = tag.when or tag.side or tag.weeks is not None
+        if tagged and (tag.stem or column_of(heading).certainty != CERTAIN):
+            groups.setdefault(tag.stem, {})[heading] = tag
+    several = {s: g for s, g in groups.items() if len({t.place for t in g.values()}) > 1}
+    places = {t.place for g in several.values() for t in g.values()}
+    # a measure of one of those visits only belongs to it
+    groups = {
+        s: g for s, g in groups.items() if s in several or {t.place for t in g.values()} < places
+    }
     by_heading = {c.heading: c for c in sheet}
     found: Found = []
     asks: list[str] = []
     headings: dict[str, str] = {}
+    unnamed: list[dict[str, Any]] = []
     for stem, tags in groups.items():
         name, more, ask = _measure(stem, [by_heading[h] for h in tags])
         if name == "-":
@@ -147,30 +157,46 @@ def wide(sheet: Sequence[Column]) -> Wide:
         asks += [ask] if ask else []
         if name:
             found.append((name, more, tags))
-    return _blocks(found, headings, asks)
+        for heading, tag in ({} if name else tags).items():
+            values = _set_of(tag) | {"scale": "?"}
+            unnamed.append({"set": values, "columns": {heading: "scale_score"}})
+    made = _blocks(found, headings, asks)
+    return replace(made, others=(*made.others, *unnamed))
 
 
 def _measure(stem: str, cells: Sequence[Column]) -> tuple[str, dict[str, str], str]:
     """Return the column of a measure, its scale, and what to ask; "-" for what is no measure."""
     match = column_of(stem)
+    match = Match("", ASK, "") if match.certainty == ASK else match
     shown = " and ".join(f'"{c.heading}"' for c in cells)
-    if any(dates_of(c) for c in cells) or (match.column and not _measured(match.column)):
-        return "-", {}, ""
-    scale = scale_of(stem)
+    scale = scale_behind(stem, cells)
     if scale is None and match.column == "baseline_severity":
         scale = scale_of(GOODMAN_BARON)
+    other = match.column and not _measured(match.column) and scale is None
+    if other or any(dates_of(c) for c in cells):
+        return "-", {}, ""
     if scale is not None:
-        if scale.name == "VAS":
-            scale = scale_of("VAS 100") if _highest(cells) > 10 else scale
-        name = scale.name if scale else ""
-        ask = f'{shown}: taken for scores of "{name}"; say so if it is another scale'
-        if scale and scale.rule == "grade change":
+        ask = f'{shown}: taken for scores of "{scale.name}"; say so if it is another scale'
+        if scale.rule == "grade change":
             ask += " (a grade is not a percentage: it is kept as a change in grades)"
-        return "scale_score", {"scale": name}, ask
-    if match.column and match.certainty != ASK and all(fit(c, match.column).share for c in cells):
+        if scale.name in VAS:
+            ask += " (severity of the scar; pain is pain_score)"
+        return "scale_score", {"scale": scale.name}, ask
+    if match.column and all(fit(c, match.column).share for c in cells):
         return match.column, {}, ""
-    near = ", ".join(nearest([stem])) or "see mn.scales()"
-    return "", {}, f"{shown} seem to be one measure at several times: name its scale ({near})"
+    near = ", ".join(nearest([stem])) if stem else ""
+    near = f" ({near})" if near else ""
+    return (
+        "",
+        {},
+        f"{shown} seem to be one measure at several visits or sites: name its scale{near}",
+    )
+
+
+def scale_behind(name: str, cells: Sequence[Column]) -> Scale | None:
+    """Return the known scale of that name; a line is of 10 or 100 by its values."""
+    scale = scale_of(name)
+    return scale_of(VAS[1]) if scale and scale.name == VAS[0] and _highest(cells) > 10 else scale
 
 
 def _measured(column: str) -> bool:
@@ -205,6 +231,8 @@ def _blocks(found: Found, headings: Mapping[str, str], asks: list[str]) -> Wide:
     later = [b for b in ordered if "session_count" not in b["set"] and "site_id" not in b["set"]]
     if len(ordered) > 1 and any("weeks" not in b["set"] for b in later):
         asks.append("how many weeks after the first session was the later assessment? (weeks)")
+    if arms == {()}:
+        asks.append("what was each side given? (treatment and adjunct, in what is set for it)")
     return Wide(
         blocks=tuple(ordered),
         others=tuple(others),

@@ -27,14 +27,13 @@ from mnstudy.cohort.proposing.proposal import (
     matches,
     nothing,
     weighed,
-    yes_no,
 )
 from mnstudy.cohort.proposing.values import Column, Fit, fit
-from mnstudy.cohort.scales import scale_of
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.design import FEWEST_IN_BOTH
 
 _BIRTHS = 20  # dates that lie further apart, in years, are dates of birth
+_IDLE = "a date alone gives no weeks: see [dates], or leave it out"
 _OWN, _COUNTER = "own", "counter"  # the contract's own names first, numbers of rows late
 Blocks = Sequence[Mapping[str, Any]]
 
@@ -67,6 +66,7 @@ class Looked:
         self._assign()
         self._rest()
         self._centre()
+        self._lone_date()
         self._decide()
 
     @property
@@ -121,7 +121,8 @@ class Looked:
     def _dates(self) -> dict[str, Any]:
         rest = {i: c for i, c in enumerate(self.sheet) if i not in self.found}
         dates = {i: d for i, c in rest.items() if (d := layout.dates_of(c))}
-        table, asks = layout.spans({rest[i].heading: d for i, d in dates.items()})
+        weeks = any(_is_weeks(c) for i, c in rest.items() if i not in dates)
+        table, asks = layout.spans({} if weeks else {rest[i].heading: d for i, d in dates.items()})
         self.asks += asks
         used = {x for span in table.values() if isinstance(span, dict) for x in span.values()}
         for i, column in dates.items():
@@ -133,7 +134,7 @@ class Looked:
                 said, reason = {"certainty": REFUSED}, "looks like dates of birth; leave it out"
                 self.asks.append(f'delete "{name}": it looks like dates of birth')
             else:
-                said, reason = {}, "a date that nothing is made of: see [dates], or leave it out"
+                said, reason = {}, _IDLE
             self.found[i] = Proposal(heading=name, reasons=(reason,), **said)
         return table
 
@@ -166,19 +167,27 @@ class Looked:
         for i, column in enumerate(self.sheet):
             if i in self.found:
                 continue
-            scale = scale_of(column.heading) or scale_of(column.title)
+            names = (column.heading, column.title)
+            scale = next((x for n in names if (x := layout.scale_behind(n, [column]))), None)
             taken = {p.column for p in self.proposals if p.place}
             if scale is None or "scale_score" in taken or self.wide.blocks:
                 self.found[i] = nothing(column, taken)
                 continue
             block = {"set": {"scale": scale.name}, "columns": {column.heading: "scale_score"}}
-            self.wide = replace(self.wide, blocks=(block,))
+            held = scale.name in layout.VAS
+            reason = f"raw scores of {scale.name}; improvement is worked out from them"
+            if held:
+                self.wide = replace(self.wide, others=(*self.wide.others, block))
+                reason = f"severity of the scar ({scale.name}), or pain (pain_score)?"
+            else:
+                self.wide = replace(self.wide, blocks=(block,))
             self.found[i] = Proposal(
                 heading=column.heading,
                 column="scale_score",
-                certainty=LIKELY,
-                reasons=(f"raw scores of {scale.name}; improvement is worked out from them",),
+                certainty=ASK if held else LIKELY,
+                reasons=(reason,),
                 place="rows",
+                held=held,
                 fit=fit(column, "scale_score"),
             )
 
@@ -193,6 +202,18 @@ class Looked:
                 reasons = ("patients are nested in it: a centre, not a treated site",)
                 self.found[i] = replace(p, column="clinic_id", certainty=LIKELY, reasons=reasons)
                 self.asks.append(f'"{p.heading}" is taken for the clinic: is it a treated site?')
+
+    def _lone_date(self) -> None:
+        """Take back the weeks since a patient's first date where every patient has one date."""
+        ids = self._cells("patient_id")
+        if self.dates.get("weeks", {"since": ""}).keys() == {"to"} and (
+            ids is None or ids.is_unique
+        ):
+            for i, p in self.found.items():
+                if p.place == "dates":
+                    self.found[i] = replace(p, column="", certainty=ASK, place="", reasons=(_IDLE,))
+                    self.asks.append(f'"{p.heading}": {_IDLE}')
+            self.dates = {}
 
     def _decide(self) -> None:
         """Gather what a person has to decide of single columns."""
@@ -247,6 +268,10 @@ class Looked:
         return "single_arm", "all were treated alike", False
 
 
+def _is_weeks(column: Column) -> bool:
+    return any((m.column, m.certainty) == ("weeks", CERTAIN) for m in matches(column))
+
+
 def _not_read(column: Column, headings: Sequence[str]) -> str:
     """Say why a column is not looked at; empty for one that is."""
     word = plain(column.heading)
@@ -256,8 +281,8 @@ def _not_read(column: Column, headings: Sequence[str]) -> str:
         return "this heading stands twice: rename one"
     if word in words_of("free_text"):
         return FREE_TEXT
-    if word in words_of("adverse") and not yes_no(column):
-        return "text on adverse events is not read: make a yes/no column of each kind"
+    if word in words_of("adverse"):
+        return "adverse events are not read from one column: make a yes/no column of each kind"
     return ""
 
 

@@ -1,15 +1,16 @@
-"""What one column of a sheet seems to be: its heading and its values weighed together."""
+"""What a column, and a sheet, seem to be: headings and values weighed together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from mnstudy.cohort.loading import privacy
 from mnstudy.cohort.loading.cells import about
 from mnstudy.cohort.loading.vocabulary import ASK, CERTAIN, LIKELY, REFUSED, Match, columns_of
-from mnstudy.cohort.proposing.values import Column, Fit, fit, free_text, range_in_heading
+from mnstudy.cohort.proposing.values import Column, Fit, both_kinds, free_text, range_in_heading
 from mnstudy.cohort.schema.columns import columns
 
 FREE_TEXT = "free text: read it, it may name a person; not shown, not used"
@@ -71,6 +72,78 @@ class Proposal:
 
     def __str__(self) -> str:
         return self.line()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A proposed reading of a sheet; iterating gives the proposals of its columns.
+
+    Attributes
+    ----------
+    name : str
+        Of the file; "table" for a frame.
+    n_rows : int
+        Rows that were looked at.
+    columns : tuple of Proposal
+        In the order of the sheet.
+    reading : mapping
+        Keys of the study file proposed for reading: sheet, header, missing, fill_down, ids,
+        dictionary.
+    rows, other_rows : tuple of dict
+        Blocks ``[[rows]]``, and those of another scale that a person may take in their place.
+    dates, units, levels : mapping
+        Tables of the study file.
+    design, design_reason : str
+        And whether it is clear from the layout (``design_clear``).
+    lacking : tuple of str
+        Core columns that nothing was found for.
+    asks : tuple of str
+        What a person has to decide.
+    study_text : str
+        The study file, with comments.
+    """
+
+    name: str
+    n_rows: int
+    columns: tuple[Proposal, ...]
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    rows: tuple[Mapping[str, Any], ...] = ()
+    other_rows: tuple[Mapping[str, Any], ...] = ()
+    dates: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    design: str = "single_arm"
+    design_reason: str = ""
+    design_clear: bool = False
+    lacking: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    where: str = ""
+    study_text: str = ""
+
+    def __iter__(self) -> Iterator[Proposal]:
+        return iter(self.columns)
+
+    def __str__(self) -> str:
+        width = min(30, max((len(p.heading) for p in self.columns), default=10))
+        lines = [self.where, *(f"  {p.line(width).rstrip()}" for p in self.columns)]
+        if self.lacking:
+            lines.append(f"nothing was found for {', '.join(self.lacking)}")
+        lines += [f"to decide: {ask}" for ask in self.asks]
+        return "\n".join(line for line in lines if line)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        cells = [(p.heading, p.column or "?", p.certainty, p.reason) for p in self.columns]
+        rows = "".join(
+            "<tr>" + "".join(f'<td style="text-align:left">{escape(x)}</td>' for x in row) + "</tr>"
+            for row in cells
+        )
+        head = "".join(f"<th>{x}</th>" for x in ("heading", "column", "certainty", "reason"))
+        lacking = [f"nothing was found for {', '.join(self.lacking)}"] if self.lacking else []
+        asks = "".join(f"<li>{escape(ask)}</li>" for ask in (*lacking, *self.asks))
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return f"<p>{escape(self.where)}</p>{table}" + (f"<ul>{asks}</ul>" if asks else "")
 
 
 def weighed(column: Column, match: Match, fitted: Fit) -> Proposal:
@@ -151,11 +224,6 @@ def identifies(column: Column) -> bool:
     return many > len(words) / 2 and not columns_of(column.heading)
 
 
-def yes_no(column: Column) -> bool:
-    """Tell whether all cells are a yes or a no."""
-    return fit(column, "infection").share == 1
-
-
 def asked(p: Proposal) -> Iterator[str]:
     """Say what has to be decided of one column, in plain sentences."""
     if p.held and p.column:
@@ -164,6 +232,8 @@ def asked(p: Proposal) -> Iterator[str]:
     if p.fit.unknown:
         words = ", ".join(f'"{w}"' for w in p.fit.unknown)
         yield f'"{p.heading}": what does {words} mean? (under [levels.{p.column}])'
+    if p.column == "treatment" and any(both_kinds(w) for w in p.fit.unknown):
+        yield f'"{p.heading}": treatment and substance need a column each (treatment, adjunct)'
     if p.fit.hidden:
         yield f'"{p.heading}": words that are not read and not shown here: {p.fit.hidden}'
     if p.fit.unsure:

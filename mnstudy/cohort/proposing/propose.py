@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,86 +12,10 @@ import pandas as pd
 
 from mnstudy.cohort.proposing import layout
 from mnstudy.cohort.proposing.looking import Looked
-from mnstudy.cohort.proposing.proposal import Proposal
+from mnstudy.cohort.proposing.proposal import Proposal, Proposed
 from mnstudy.cohort.proposing.study_text import study_text
 from mnstudy.cohort.proposing.values import Column, gather
 from mnstudy.cohort.reading.sheet import Sheet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposed:
-    """A proposed reading of a sheet; iterating gives the proposals of its columns.
-
-    Attributes
-    ----------
-    name : str
-        Of the file; "table" for a frame.
-    n_rows : int
-        Rows that were looked at.
-    columns : tuple of Proposal
-        In the order of the sheet.
-    reading : mapping
-        Keys of the study file proposed for reading: sheet, header, missing, fill_down, ids,
-        dictionary.
-    rows, other_rows : tuple of dict
-        Blocks ``[[rows]]``, and those of another scale that a person may take in their place.
-    dates, units, levels : mapping
-        Tables of the study file.
-    design, design_reason : str
-        And whether it is clear from the layout (``design_clear``).
-    lacking : tuple of str
-        Core columns that nothing was found for.
-    asks : tuple of str
-        What a person has to decide.
-    study_text : str
-        The study file, with comments.
-    """
-
-    name: str
-    n_rows: int
-    columns: tuple[Proposal, ...]
-    reading: Mapping[str, Any] = field(default_factory=dict)
-    rows: tuple[Mapping[str, Any], ...] = ()
-    other_rows: tuple[Mapping[str, Any], ...] = ()
-    dates: Mapping[str, Any] = field(default_factory=dict)
-    units: Mapping[str, str] = field(default_factory=dict)
-    levels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    design: str = "single_arm"
-    design_reason: str = ""
-    design_clear: bool = False
-    lacking: tuple[str, ...] = ()
-    asks: tuple[str, ...] = ()
-    where: str = ""
-
-    def __iter__(self) -> Iterator[Proposal]:
-        return iter(self.columns)
-
-    @property
-    def study_text(self) -> str:
-        """The proposed study file."""
-        return study_text(self)
-
-    def __str__(self) -> str:
-        width = min(30, max((len(p.heading) for p in self.columns), default=10))
-        lines = [self.where, *(f"  {p.line(width).rstrip()}" for p in self.columns)]
-        if self.lacking:
-            lines.append(f"nothing was found for {', '.join(self.lacking)}")
-        lines += [f"to decide: {ask}" for ask in self.asks]
-        return "\n".join(line for line in lines if line)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        cells = [(p.heading, p.column or "?", p.certainty, p.reason) for p in self.columns]
-        rows = "".join(
-            "<tr>" + "".join(f'<td style="text-align:left">{escape(x)}</td>' for x in row) + "</tr>"
-            for row in cells
-        )
-        head = "".join(f"<th>{x}</th>" for x in ("heading", "column", "certainty", "reason"))
-        lacking = [f"nothing was found for {', '.join(self.lacking)}"] if self.lacking else []
-        asks = "".join(f"<li>{escape(ask)}</li>" for ask in (*lacking, *self.asks))
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        return f"<p>{escape(self.where)}</p>{table}" + (f"<ul>{asks}</ul>" if asks else "")
 
 
 def propose(source: str | os.PathLike[str] | pd.DataFrame) -> Proposed:
@@ -169,7 +92,7 @@ def propose_sheets(
     design, reason, clear = found.design()
     said |= {**(reading or {}), **found.reading()}
     n_rows = sum(len(tables[w][0].cells) for w in used if tables[w])
-    return Proposed(
+    proposed = Proposed(
         name=name,
         n_rows=n_rows,
         columns=found.proposals,
@@ -186,6 +109,7 @@ def propose_sheets(
         asks=tuple(dict.fromkeys([*told, *found.asks, *more])),
         where=_where(used, header, n_rows),
     )
+    return replace(proposed, study_text=study_text(proposed))
 
 
 def _rows(

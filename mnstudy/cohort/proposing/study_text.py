@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mnstudy.cohort.loading.vocabulary import ASK, CERTAIN, REFUSED
+from mnstudy.cohort.proposing.proposal import Proposal, Proposed
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.design import ARMS
-
-if TYPE_CHECKING:
-    from mnstudy.cohort.proposing.proposal import Proposal
-    from mnstudy.cohort.proposing.propose import Proposed
 
 _MISSPELT = 'ids = "ignore capitals and leading zeros"   # or "as written": see below'
 
@@ -170,7 +167,8 @@ def _block(block: Mapping[str, Any], found: Proposed) -> list[str]:
     if block.get("set"):
         lines.append(f"set = {quoted(block['set'])}")
     have = {p.column for p in found.columns} | set(block.get("set", {}))
-    timed = any("weeks" in other.get("set", {}) for other in found.rows)
+    sets = [other.get("set", {}) for other in found.rows if not other.get("sheet")]
+    timed = any("weeks" in x for x in sets) or any("site_id" not in x for x in sets[1:])
     own = ("weeks", "session_count") if timed else ()
     lacking = [c for c in dict.fromkeys((*found.lacking, *own)) if c not in have]
     if lacking:

@@ -188,7 +188,7 @@ def _levels(words: list[str], spec: ColumnSpec, column: Column) -> Fit:
     for word in words:
         said = column.labels.get(word, word)
         level = level_of(spec.name, said) or _graded(said, spec)
-        if not level:
+        if not level or (spec.name == "treatment" and both_kinds(said)):
             unknown.append(word)
         elif re.sub(r"[\s\-]+", "_", word.lower()) not in _read_anyway(spec):
             levels[word] = level
@@ -197,6 +197,16 @@ def _levels(words: list[str], spec: ColumnSpec, column: Column) -> Fit:
         levels = {w: level for w, level in levels.items() if w not in unclear}
         unknown += unclear
     return Fit(levels=levels, unknown=tuple(unknown))
+
+
+def both_kinds(word: str) -> bool:
+    """Tell whether a word names a treatment and a substance put on with it.
+
+    >>> both_kinds("microneedling + PRP"), both_kinds("microneedling"), both_kinds("TCA peel")
+    (True, False, False)
+    """
+    needled = level_of("treatment", word) in ("needling", "rf_needling", "laser", "subcision")
+    return needled and level_of("adjunct", word) not in ("", "none")
 
 
 def _read_anyway(spec: ColumnSpec) -> set[str]:

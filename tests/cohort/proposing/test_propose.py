@@ -306,6 +306,49 @@ def test_one_visit_holds_several_measures():
     ]  # fmt: skip
 
 
+def test_a_measure_of_one_visit_only_goes_to_that_visit():
+    cells = {"Pat": list("abc"), "Improvement 4w": [1, 2, 3], "Improvement 12w": [2, 3, 4]}
+    _, raw = parsed(looked(cells | {"Satisfaction 12w": [7, 8, 9]}))
+    assert raw["rows"][1]["columns"]["Satisfaction 12w"] == "satisfaction_score"
+    assert len(raw["rows"]) == 2
+
+
+@pytest.mark.parametrize(
+    "headings", [("Before", "After"), ("Week 0", "Week 4"), ("POSAS before", "POSAS after")]
+)
+def test_a_measure_without_a_known_name_is_asked(headings):
+    found = looked({"Patient": list("abc"), headings[0]: [3, 4, 3], headings[1]: [2, 3, 2]})
+    assert [p.column for p in found] == ["patient_id", "", ""]
+    assert any("one measure at several" in ask for ask in found.asks)
+    assert 'scale = "?" }' in found.study_text
+
+
+def test_a_treatment_and_a_substance_in_one_word_are_not_merged_into_the_treatment():
+    found = looked(
+        {"Patient": list("abcd"), "Gruppe": ["Microneedling + PRP", "Microneedling"] * 2}
+    )
+    assert found.levels["treatment"] == {"Microneedling": "needling"}
+    assert '# "Microneedling + PRP" = "?"' in found.study_text
+    assert any("need a column each" in ask for ask in found.asks)
+
+
+def test_a_line_may_be_of_pain():
+    found = looked({"Patient": list("abc"), "VAS": [3.5, 4.0, 5.0]})
+    assert by_heading(found)["VAS"].certainty == "ask"
+    assert found.rows == ()
+    assert '# set = { scale = "VAS" }' in found.study_text
+    assert any("pain_score" in ask for ask in found.asks)
+
+
+def test_one_date_a_patient_gives_no_weeks():
+    cells = {"Patient": list("abc"), "Date": ["2024-01-02", "2024-02-20", "2024-03-03"]}
+    found = looked(cells)
+    assert found.dates == {}
+    assert "gives no weeks" in by_heading(found)["Date"].reason
+    both = looked(cells | {"Follow-up (months)": [3, 6, 3]})
+    assert both.units == {"weeks": "months"}
+
+
 def sheet_of(frame, name):
     return Sheet(cells=frame.set_axis(range(2, len(frame) + 2), axis=0), worksheet=name)
 
