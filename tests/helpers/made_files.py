@@ -1,6 +1,7 @@
 """Files of every kind that a clinic hands in, written for a test, and what reading them says."""
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mnstudy.errors import DataError
 HEAD = ("patient_id", "scar_type", "needle_depth_mm", "session_count", "improvement_score")
 ROWS = tuple((f"ZQ{i:03}", "acne_rolling", 1.5, 3, 30 + i) for i in range(12))
 SHEET1 = "xl/worksheets/sheet1.xml"
+STRINGS = "xl/sharedStrings.xml"
 
 
 def text(delimiter=",", rows=ROWS, end="\n"):
@@ -53,6 +55,24 @@ def changed(path, part, change):
     return Path(path)
 
 
+def shared(path, change=lambda text: text):
+    """Put the texts of a workbook into a table of shared strings, as Excel does."""
+    texts = []
+
+    def cell(found):
+        texts.append(change(found[2]))
+        return b'%s t="s"><v>%d</v></c>' % (found[1], len(texts) - 1)
+
+    inline = re.compile(rb'(<c r="[A-Z]+\d+"(?: s="\d+")?) t="inlineStr"><is>(.*?)</is></c>')
+    changed(path, SHEET1, lambda xml: inline.sub(cell, xml))
+    space = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    items = b"".join(b"<si>%s</si>" % text for text in texts)
+    changed(path, STRINGS, lambda _: b"<sst %s>%s</sst>" % (space, items))
+    kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    part = b'<Override PartName="/%s" ContentType="%s"/></Types>' % (STRINGS.encode(), kind)
+    return changed(path, "[Content_Types].xml", lambda xml: xml.replace(b"</Types>", part))
+
+
 def ods(path, *tables):
     """Write an OpenDocument spreadsheet of these tables in XML."""
     of = "urn:oasis:names:tc:opendocument:xmlns:"
@@ -76,8 +96,10 @@ def ods(path, *tables):
 def ods_table(name, *rows):
     def cell(value):
         if isinstance(value, str):
-            return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
-        return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+            kind, inside = "string", f"<text:p>{value}</text:p>"
+        else:
+            kind, inside = f'float" office:value="{value}', ""
+        return f'<table:table-cell office:value-type="{kind}">{inside}</table:table-cell>'
 
     lines = [f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows]
     return f'<table:table table:name="{name}">{"".join(lines)}</table:table>'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ from mnstudy.cohort.study.reading import Reading
 _STATISTICS = {".sav": "SPSS", ".zsav": "SPSS", ".dta": "Stata"}
 _MOST_ROWS = 5_000_000
 _MOST_BYTES = 2 << 30  # of a .parquet file when unpacked
+# readstat, which reads these files, ends the process at some that are spoilt: one of its own then
+_LOOK = "import sys, pyreadstat; pyreadstat.read_sav(sys.argv[1], metadataonly=True)"
+_LONGEST_LOOK = 120  # seconds
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")  # of Stata's missing values
 
 
@@ -30,6 +35,8 @@ def labelled_sheet(path: Path, how: Reading | None = None) -> Sheet:
     if suffix == ".parquet":
         return _numbered(_parquet(path))
     with foreign(path, f"{suffix} ({_STATISTICS[suffix]})"):
+        if suffix != ".dta":
+            _look(path)
         frame, meta = _read(path, suffix, (how or Reading()).encoding)
     if len(frame) > _MOST_ROWS:
         refuse(path, rule=f"at most {_MOST_ROWS:,} rows", remedy="save the rows of the study alone")
@@ -44,6 +51,19 @@ def as_code(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()
+
+
+def _look(path: Path) -> None:
+    """Raise where the labels of an SPSS file would end the process that reads them."""
+    if not sys.executable:
+        return
+    command = [sys.executable, "-P", "-c", _LOOK, str(path.absolute())]
+    none = subprocess.DEVNULL
+    looked = subprocess.run(
+        command, stdin=none, stdout=none, stderr=none, timeout=_LONGEST_LOOK, check=False
+    )
+    if not 0 <= looked.returncode <= 255:  # a signal, or what Windows says instead
+        raise OSError("spoilt labels")
 
 
 def _read(path: Path, suffix: str, encoding: str) -> tuple[pd.DataFrame, Any]:

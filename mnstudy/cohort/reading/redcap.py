@@ -164,12 +164,12 @@ def _plain(text: str) -> str:
 
 def _field_of(column: str, fields: Mapping[str, _Field]) -> _Field | None:
     """Return the field of a column; a checkbox has one for each choice, ``field___code``."""
-    return fields.get(column) or fields.get(column.rpartition("___")[0])
+    return fields.get(column) or fields.get(column.partition("___")[0])
 
 
 def _choice(column: str, field: _Field) -> str:
     """Return the label of the choice of a checkbox that a column holds."""
-    code = column.rpartition("___")[2]
+    code = column.partition("___")[2]
     written = {key.lower().replace("-", "_"): label for key, label in field.choices.items()}
     return written.get(code.lower(), code)
 
@@ -213,7 +213,8 @@ def _carried(sheet: Sheet, forms: Mapping[str, str]) -> Sheet:
     if not reached.any():
         return sheet
     unticked = [c for c in text if "___" in c and forms.get(c) in repeating]
-    own = text.mask(text[unticked].eq("0"), "") if unticked else text
+    own = text.copy()
+    own[unticked] = text[unticked].mask(text[unticked].eq("0"), "")
     ignored = [c for c in text if c.startswith("redcap_") or c.endswith("_complete")]
     rest = own.drop(columns=[cells.columns[0], *ignored]).ne("")
     rest[once] &= ~taken

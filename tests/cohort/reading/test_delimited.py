@@ -208,14 +208,16 @@ CELL = st.text(alphabet='ab1 ,;"\n\r\t\x0b\u2028é', max_size=6)
 def test_what_the_csv_module_writes_is_read_again(tmp_path_factory, rows):
     """Two readers share the work; neither may see other cells than the writer wrote."""
     rows = [["h1", "h2", "h3"], *rows]
+    flat = [cell for row in rows for cell in row]
     written_text = io.StringIO(newline="")
     csv.writer(written_text).writerows(rows)
     path = written(tmp_path_factory.mktemp("a"), "a.csv", written_text.getvalue())
     try:
         cells = text_grid(path, Reading(delimiter=",")).cells
-    except DataError as error:  # a cell with line breaks that looks like rows
-        assert "quotes that are closed" in str(error)
-        return
+    except DataError as error:  # a cell with line breaks may look like rows
+        if "quotes that are closed" in str(error) and any("\n" in c or "\r" in c for c in flat):
+            return
+        raise
     assert cells.to_numpy().tolist() == [row for row in rows if any(map(str.strip, row))]
 
 

@@ -3,7 +3,18 @@
 from datetime import datetime
 
 import pytest
-from made_files import HEAD, ROWS, SHEET1, changed, ods, ods_table, refused, said, workbook
+from made_files import (
+    HEAD,
+    ROWS,
+    SHEET1,
+    changed,
+    ods,
+    ods_table,
+    refused,
+    said,
+    shared,
+    workbook,
+)
 from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 
@@ -64,6 +75,21 @@ def test_dates_truth_values_texts_and_numbers_keep_their_kind(tmp_path):
     assert list(cells.columns) == ["a", "b", "c", "d", "2024"]
     assert cells.loc[2].tolist() == [day, True, "007", " x ", 1]
     assert cells.loc[3].isna().tolist() == [True, False, True, True, False]
+
+
+def test_texts_of_excel_are_shared_and_may_be_rich(tmp_path):
+    """Runs of a text belong together, its reading aid (ruby) and its escapes do not."""
+    rich = b"<r><t>acne</t></r><r><rPr><b/></rPr><t>_x000D_\nrolling_x005F_</t></r>"
+    aid = b'<rPh sb="0" eb="1"><t>no</t></rPh>'
+
+    def change(text):
+        return rich + aid if b"acne" in text else text
+
+    path = workbook(tmp_path / "a.xlsx")
+    plain = cells_of(path)
+    shared(path)
+    assert cells_of(path).equals(plain)
+    assert cells_of(shared(workbook(path), change))["scar_type"].loc[2] == "acne\r\nrolling_"
 
 
 def test_repeated_headings_stay_and_rows_keep_their_numbers(tmp_path):
