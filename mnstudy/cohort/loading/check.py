@@ -74,7 +74,8 @@ def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[N
         data, converted = scale_scores.derive(data)
         notes += converted
         problems += privacy.identifying_ids(data["patient_id"])
-        problems += [problem for rule in _RULES for problem in rule(data)]
+        site = data.groupby(UNIT, sort=False, observed=True).ngroup()  # -1 where unknown
+        problems += [problem for rule in _RULES for problem in rule(data, site)]
         problems += _period_problems(data, study)
         problems += _plan_problems(data, study)
     problems = [rows.located(p) for p in problems]
@@ -223,14 +224,14 @@ def _range_problem(spec: ColumnSpec, row: int, value: float) -> Problem:
     )
 
 
-def _depth_only_where_needled(data: pd.DataFrame) -> list[Problem]:
+def _depth_only_where_needled(data: pd.DataFrame, site: pd.Series) -> list[Problem]:
     treatment = data["treatment"].astype("str")
     bad = data["needle_depth_mm"].gt(0) & data["treatment"].notna() & ~treatment.isin(NEEDLED)
     remedy = "empty the depth, or correct the treatment"
     return row_problems(data["needle_depth_mm"], bad, "0 or empty for " + treatment, remedy)
 
 
-def _duplicate_visits(data: pd.DataFrame) -> list[Problem]:
+def _duplicate_visits(data: pd.DataFrame, site: pd.Series) -> list[Problem]:
     clock = [c for c in ("session_count", "weeks", "weeks_since_last_session") if c in data]
     key = data[[*UNIT, *clock]].astype(dict.fromkeys(clock, "float64"))
     again = key.duplicated(keep="first") & data["patient_id"].notna()
@@ -241,34 +242,38 @@ def _duplicate_visits(data: pd.DataFrame) -> list[Problem]:
     return row_problems(data["patient_id"], again, "one row per visit", remedy)
 
 
-def _sessions_never_fall(data: pd.DataFrame) -> list[Problem]:
+def _sessions_never_fall(data: pd.DataFrame, site: pd.Series) -> list[Problem]:
     if "weeks" not in data:
         return []
-    known = data[data["weeks"].notna() & data["session_count"].notna()]
-    ordered = known.sort_values("weeks", kind="stable")
-    sessions = ordered["session_count"].astype("float64")
-    by_site = [ordered[c] for c in UNIT]
+    known = data["weeks"].notna() & data["session_count"].notna() & (site >= 0)
+    weeks = data.loc[known, "weeks"].sort_values(kind="stable")
+    sessions = data.loc[weeks.index, "session_count"].astype("float64")
+    by_site = site.loc[weeks.index]
     before = sessions.groupby(by_site).cummax().groupby(by_site).shift()
-    remedy = "an earlier week of this site already has " + before.map("{:g}".format).astype("str")
-    return row_problems(data["session_count"], sessions < before, "never falls with time", remedy)
+    bad = sessions < before
+    already = before[bad].map("{:g}".format).astype("str").reindex(before.index)
+    remedy = "an earlier week of this site already has " + already
+    return row_problems(data["session_count"], bad, "never falls with time", remedy)
 
 
-def _every_site_named(data: pd.DataFrame) -> list[Problem]:
+def _every_site_named(data: pd.DataFrame, site: pd.Series) -> list[Problem]:
     bad = data["site_id"].isna()
     remedy = "write left, right, forehead or the like; with one site a patient leave the whole "
     remedy += "column out"
     return row_problems(data["site_id"], bad, "a name for every treated site", remedy)
 
 
-def _one_treatment_a_site(data: pd.DataFrame) -> list[Problem]:
-    first = data.groupby(UNIT, observed=True)["treatment"].transform("first").astype("str")
-    known = data["treatment"].notna() & data[UNIT].notna().all(axis=1)
-    bad = known & (data["treatment"].astype("str") != first)
+def _one_treatment_a_site(data: pd.DataFrame, site: pd.Series) -> list[Problem]:
+    code = data["treatment"].cat.codes.where(data["treatment"].notna())
+    bad = code.notna() & (site >= 0) & (code != code.groupby(site).transform("first"))
+    if not bad.any():
+        return []
+    first = data["treatment"].astype("str").where(code.notna()).groupby(site).transform("first")
     remedy = "other rows of this site say " + first + ": give a second site its own site_id"
     return row_problems(data["treatment"], bad, "one treatment per site", remedy)
 
 
-def _baseline_is_zero(data: pd.DataFrame) -> list[Problem]:
+def _baseline_is_zero(data: pd.DataFrame, site: pd.Series) -> list[Problem]:
     bad = is_baseline(data) & data["improvement_score"].fillna(0).ne(0)
     remedy = "improvement is measured from baseline: write 0 or leave it empty"
     return row_problems(data["improvement_score"], bad, "0 at baseline", remedy)
@@ -398,7 +403,7 @@ def _no_covariate(data: pd.DataFrame, name: str) -> str:
     return ""
 
 
-def _interval_holds_score(data: pd.DataFrame) -> list[Problem]:
+def _interval_holds_score(data: pd.DataFrame, site: pd.Series) -> list[Problem]:
     if not {"improvement_low", "improvement_high"} <= set(data.columns):
         return []
     low, high, score = (data[f"improvement_{x}"] for x in ("low", "high", "score"))
@@ -410,7 +415,8 @@ def _interval_holds_score(data: pd.DataFrame) -> list[Problem]:
     return row_problems(ends.rename("improvement_low"), half | outside, rule, remedy)
 
 
-_RULES: tuple[Callable[[pd.DataFrame], list[Problem]], ...] = (
+# each takes the table and a number for the site of each row
+_RULES: tuple[Callable[[pd.DataFrame, pd.Series], list[Problem]], ...] = (
     _depth_only_where_needled,
     _duplicate_visits,
     _sessions_never_fall,
