@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import shutil
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -43,7 +45,7 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         return int(arguments.run(arguments))
     except (DataError, DesignError) as error:
-        print(error, file=sys.stderr)
+        print(_folded(str(error)), file=sys.stderr)
     except (KeyError, ValueError, FileExistsError, ChildProcessError) as error:
         print(error.args[0] if error.args else error, file=sys.stderr)
     except BrokenPipeError:
@@ -54,6 +56,17 @@ def _run(argv: Sequence[str] | None) -> int:
         print("stopped; nothing half-written is left behind", file=sys.stderr)
         return 130
     return 2
+
+
+def _folded(text: str) -> str:
+    """Fold long lines at the width of the terminal, the rest of each further in."""
+    if not sys.stderr.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(
+        textwrap.fill(line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 4))
+        for line in text.split("\n")
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -268,7 +281,7 @@ def _validate(arguments: argparse.Namespace) -> int:
         from mnstudy.verdicts.claims.own_claims import check_study
 
         check_study(load(arguments.data).study)
-    print(report, file=sys.stdout if report.ok else sys.stderr)
+    print(_folded(str(report)), file=sys.stdout if report.ok else sys.stderr)
     if not report.ok and not arguments.no_copy:
         from mnstudy.cohort.proposing.workbooks import mark
 

@@ -410,7 +410,7 @@ def test_optional_columns_may_be_absent_and_own_ones_stay(folder):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(DataError, match="give the\\s+folder"):
+    with pytest.raises(DataError, match="give the folder"):
         load_published(tmp_path / "nowhere")
 
 

@@ -508,7 +508,7 @@ def test_a_measure_is_typed_and_held_to_its_range(cohort):
     sheet = a_sheet().astype({"Juckreiz": "object"})
     sheet.loc[1, "Juckreiz"], sheet.loc[3, "Juckreiz"] = 11, "strong"
     found = mn.validate(sheet, study=RAW).to_frame()
-    assert found["column"].tolist() == ["itch_score", "itch_score"]
+    assert found["column"].tolist() == ["Juckreiz", "Juckreiz"]
     assert found["value"].tolist() == ["11", "strong"]
     assert found["row"].tolist() == [3, 5]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -134,7 +133,6 @@ def _cell(value: Any) -> str:
 MANY = 5  # values of one column under one rule, from which on they are told together
 _ROWS_NAMED = 6
 _LONGEST = 60  # characters of a cell that are shown
-_WIDTH = 100  # of a terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,12 +300,8 @@ class ValidationReport:
     def __str__(self) -> str:
         lines = [self._headline()]
         for kind in self.kinds:
-            place = "  ".join(x for x in (kind.where, kind.column, kind.value) if x)
-            lines += [
-                "",
-                *_wrapped(place, "  "),
-                *_wrapped(f"{kind.rule}: {kind.remedy}", "      "),
-            ]
+            place = (kind.where, kind.column, kind.value, f"{kind.rule}: {kind.remedy}")
+            lines.append("  " + "  ".join(x for x in place if x))
         if self.paste:
             lines += [
                 "",
@@ -352,11 +346,6 @@ class ValidationReport:
 PASTE = (
     "for study.toml, once you agree (lines of a [table] that is there already go below its name):"
 )
-
-
-def _wrapped(text: str, indent: str) -> list[str]:
-    further = indent + "  "
-    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=further) or []
 
 
 def fail(source: str, *problems: Problem) -> NoReturn:

@@ -103,12 +103,12 @@ def p_from_interval(
         raise ValueError("a p-value needs n of 2 or more")
     if not ci_low < ci_high:
         raise ValueError(f"ci_low must lie below ci_high, not {ci_low} and {ci_high}")
-    if not ci_low <= estimate <= ci_high:
-        raise ValueError(f"the estimate {estimate} lies outside its interval {ci_low} to {ci_high}")
     if ratio and min(estimate, ci_low) <= 0:
         raise ValueError(
             f"a ratio and its limits must be above 0, not {estimate} with {ci_low} to {ci_high}"
         )
+    if not ci_low <= estimate <= ci_high:
+        raise ValueError(f"the estimate {estimate} lies outside its interval {ci_low} to {ci_high}")
     half_width = quantile(freedom, level)
     ratios = _estimate_per_half_width((estimate, ci_low, ci_high), decimals, ratio)
     p = [two_sided_p(half_width * x, 1.0, freedom) for x in ratios]
