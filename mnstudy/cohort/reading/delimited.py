@@ -263,7 +263,7 @@ class _Rows:
     def _swallows(self, cell: str, row: list[str], width: int) -> bool:
         """Say whether the lines of a cell have the delimiters of rows, not those of sentences."""
         found = cell.count(self.delimiter)
-        if not found or found == cell.count(self.delimiter + " "):
+        if found == len(re.findall(re.escape(self.delimiter) + r"(?:\s|$)", cell)):
             return False
         lines = [line for line in re.split(r"\r\n|\n|\r", cell) if line.strip()]
         whole = any(line.count(self.delimiter) == width - 1 for line in lines[1:-1])

@@ -81,10 +81,15 @@ def with_dictionary(path: Path, sheet: Sheet, how: Reading) -> Sheet:
 def _undeclared(path: Path, sheet: Sheet) -> tuple[Note, ...]:
     if not any(str(c).startswith("redcap_") for c in sheet.cells):
         return ()
-    beside = next(filter(_is_dictionary, sorted(path.parent.glob("*.csv"))[:_LOOKED_AT]), None)
+    beside = next(filter(_is_dictionary, _beside(path)), None)
     if beside is None:
         return (note("redcap_without_dictionary"),)
     return (note("redcap_dictionary_beside", file=beside.name),)
+
+
+def _beside(path: Path) -> list[Path]:
+    files = sorted(path.parent.glob("*.csv"))[:_LOOKED_AT]
+    return [file for file in files if file != path and file.is_file()]  # a pipe would not end
 
 
 def _is_dictionary(path: Path) -> bool:
@@ -106,8 +111,9 @@ def _dictionary(path: Path, name: str) -> dict[str, _Field]:
     except (OSError, ValueError):
         found = False
     if not found:
-        near = [p.name for p in sorted(path.parent.glob("*.csv"))[:_LOOKED_AT] if p != path]
-        remedy = nearest(name, near, "put it into the folder of the sheet")
+        remedy = nearest(
+            name, [p.name for p in _beside(path)], "put it into the folder of the sheet"
+        )
         _bad_dictionary(path, name, "the name of a .csv file beside the sheet", remedy)
     try:
         cells = text_grid(file).cells

@@ -158,8 +158,10 @@ def test_a_quote_that_is_not_closed_is_refused_at_the_row_where_it_opens(tmp_pat
 def test_a_quote_that_a_later_one_closes_is_refused_where_it_opens(tmp_path):
     lines = text().splitlines()
     lines[4] = lines[4].replace("acne_rolling", '"acne')
-    for close in (5, 9):  # the next row, and whole rows between
+    for close, between in ((5, None), (9, None), (9, 7)):  # whole rows between, one of them short
         swallowed = list(lines)
+        if between:
+            swallowed[between] = "x,y"
         swallowed[close] = swallowed[close].replace("acne_rolling", 'rolling"')
         (problem,) = refused(written(tmp_path, "a.csv", "\n".join(swallowed)))
         assert problem.row == 5
@@ -167,7 +169,7 @@ def test_a_quote_that_a_later_one_closes_is_refused_where_it_opens(tmp_path):
 
 
 def test_sentences_of_several_lines_are_no_rows(tmp_path):
-    note = '"red, sore, swollen,\nthen better, and well"'
+    note = '"red, sore,\nthen better, and well"'  # as many commas as a row has
     content = "id,a,b,note\n" + "".join(f"P{i},1,2,{note}\n" for i in range(3))
     assert read(tmp_path, content).cells.shape == (3, 4)
 

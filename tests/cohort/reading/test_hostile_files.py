@@ -247,11 +247,23 @@ def test_a_worksheet_too_large_for_memory_is_to_be_saved_as_text(tmp_path, monke
 
 def test_a_frame_that_is_large_is_not_read(tmp_path):
     def styles(file):
-        for i in range(11):
-            file.write(random.Random(i).randbytes(1 << 20))
+        for _ in range(11):
+            file.write(b" " * (1 << 20))
 
     path = grown(tmp_path, styles, part="xl/styles.xml", before=b"</styleSheet>")
     assert refused(path)[0].rule == "a readable .xlsx file"
+
+
+def test_cells_beyond_the_limits_are_counted_and_not_kept(tmp_path):
+    cells = '<c r="A1"><v>1</v></c><c r="XFD1"><v>1</v></c>'
+    (tmp_path / "x.xml").write_text(
+        f'<a><row r="1">{cells}</row><row r="1048576">{cells}</row></a>'
+    )
+    kept = []
+    with (tmp_path / "x.xml").open("rb") as file:
+        found = parse(file, kept.append)
+    assert [(cell.row, cell.column) for cell in kept] == [(1, 0)]
+    assert (found.far, found.too_far) == ((1_048_576, 16_383), True)
 
 
 def test_ten_million_empty_cells_cost_no_memory(tmp_path):

@@ -71,7 +71,7 @@ def test_a_parquet_file_keeps_whole_numbers_and_its_index(tmp_path):
     frame.set_index("patient_id").to_parquet(path)
     cells = read_sheet(path).cells
     assert set(cells.columns) == {*HEAD, "whole", "kind"}
-    assert cells["whole"].iloc[0] == 2**60 + 1
+    assert str(cells["whole"].iloc[0]) == str(2**60 + 1)
     assert cells["kind"].dtype == object
     assert cells["patient_id"].loc[2] == "ZQ000"
 

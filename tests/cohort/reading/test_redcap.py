@@ -1,5 +1,7 @@
 """Raw exports of REDCap: codes, checkboxes, and baseline fields in the rows that repeat."""
 
+import os
+
 import pytest
 from made_files import refused, said, written
 
@@ -98,6 +100,7 @@ def test_the_dictionary_of_the_programming_interface_is_read(folder):
 
 
 def test_an_export_without_a_dictionary_names_the_one_beside_it(folder):
+    os.mkfifo(folder / "a.csv")  # would never end
     assert 'write dictionary = "dictionary.csv"' in said(read(folder, how=None))
     (folder / "dictionary.csv").unlink()
     assert "it looks like an export of REDCap" in said(read(folder, how=None))
@@ -105,10 +108,12 @@ def test_an_export_without_a_dictionary_names_the_one_beside_it(folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["missing.csv", "../data.csv", "dictionary.txt", "a\0.csv", "x" * 300]
+    "name", ["missing.csv", "../dictionary.csv", "dictionary.txt", "a\0.csv", "x" * 300]
 )
 def test_a_dictionary_that_is_not_beside_the_sheet_is_refused(folder, name):
-    (problem,) = refused(written(folder, "data.csv", EXPORT), Reading(dictionary=name))
+    (folder / "sub").mkdir()
+    path = written(folder / "sub", "data.csv", EXPORT)
+    (problem,) = refused(path, Reading(dictionary=name))
     assert problem.column == "dictionary"
 
 

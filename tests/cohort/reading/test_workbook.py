@@ -247,6 +247,18 @@ def test_two_rows_of_headings_are_joined_under_merged_heads(tmp_path):
     assert list(read_sheet(path, Reading(header=(2,))).cells.columns) == list(GROUPS[1])
 
 
+def test_two_rows_of_headings_under_few_merged_heads(tmp_path):
+    def change(sheet):
+        sheet.merge_cells("A2:C2")
+        sheet.merge_cells("D2:E2")
+
+    rows = (("Study",), ("Patient", None, None, "Result"), *GROUPS[1:])
+    path = workbook(tmp_path / "a.xlsx", change=change, Data=rows)
+    assert refused(path)[0].paste == "header = [2, 3]"
+    sheet = read_sheet(path, Reading(header=(2, 3)))
+    assert list(sheet.cells.columns)[2:4] == ["Patient / Depth", "Result / Sessions"]
+
+
 def test_a_heading_merged_over_two_columns_of_data_is_one_row_of_headings(tmp_path):
     rows = (("name", None, "x"), ("P1", "a", 1), ("P2", "b", 2))
     path = workbook(tmp_path / "a.xlsx", change=lambda s: s.merge_cells("A1:B1"), Data=rows)
