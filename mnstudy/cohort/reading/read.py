@@ -34,6 +34,14 @@ _IDLE = {
 }
 
 
+_ROWS = {
+    ("hidden", True): "rows_hidden_read",
+    ("hidden", False): "rows_hidden_left_out",
+    ("struck", True): "rows_struck_read",
+    ("struck", False): "rows_struck_left_out",
+}
+
+
 def read_sheet(
     path: Path, how: Reading | None = None, *, worksheet: str = "", found: Sequence[Grid] = ()
 ) -> Sheet:
@@ -389,8 +397,13 @@ def _table(path: Path, grid: Grid, how: Reading, same: Sequence[Grid]) -> Sheet:
         if value and not any(others):
             idle.append(setting)
         if rows:
-            kind = f"rows_{key}_read" if value == "read" else f"rows_{key}_left_out"
-            remarks.append(note(kind, n=Count(n=len(rows), noun="row"), rows=row_runs(rows)))
+            remarks.append(
+                note(
+                    _ROWS[key, value == "read"],
+                    n=Count(n=len(rows), noun="row"),
+                    rows=row_runs(rows),
+                )
+            )
             left |= set() if value == "read" else set(rows)
     if left:
         problems = tuple(p for p in grid.problems if p.row not in left)
