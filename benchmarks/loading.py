@@ -77,7 +77,7 @@ def main():
             wall, cpu, _, size = measured("pandas", Path(folder, name))
             ours = measured("mnstudy", Path(folder, name))
             print(
-                f"  {name:<14} pandas {wall:5.2f} s, ours {ours[0]:5.2f} s ({ours[0] / wall:4.1f} x;"
+                f"  {name:<14} pandas {wall:.2f} s, ours {ours[0]:.2f} s ({ours[0] / wall:.1f} x;"
                 f" {ours[1] / cpu:4.1f} x of CPU); memory {ours[2]:5.0f} MB,"
                 f" {ours[2] / size:3.1f} x the frame of {size:.0f} MB"
             )

@@ -254,7 +254,7 @@ def test_two_rows_of_headings_under_few_merged_heads(tmp_path):
 
     rows = (("Study",), ("Patient", None, None, "Result"), *GROUPS[1:])
     path = workbook(tmp_path / "a.xlsx", change=change, Data=rows)
-    assert refused(path)[0].paste == "header = [2, 3]"
+    assert pasted(refused(path)) == "header = [2, 3]"
     sheet = read_sheet(path, Reading(header=(2, 3)))
     assert list(sheet.cells.columns)[2:4] == ["Patient / Depth", "Result / Sessions"]
 
