@@ -228,7 +228,7 @@ def test_what_nobody_can_reach_is_said():
         (scars(correlation=0.5), "power.correlation .* leave it out"),
         (scars(step=25), "step and middle together"),
         (scars(spreads={"reduces-scarring": [18, 12]}), "lowest, highest"),
-        (scars(effects={"reduces-scarring": 20, "rare-pih": 0.1}), "rare-pih" .* name it in"),
+        (scars(effects={"reduces-scarring": 20, "rare-pih": 0.1}), 'rare-pih" .* name it in'),
         (study(FACES, "topical-adjunct", effects={"topical-adjunct": 10},
                spreads={"topical-adjunct": 12}), "how alike the two sides"),
         (study(TRIAL, "weeks-to-results", effects={"weeks-to-results": 60}),
