@@ -140,7 +140,7 @@ MISTAKES = {
     "no correlation": (
         FILES["split_body"].replace("correlation = [0.4, 0.7]", ""), "how alike the two sides",
     ),
-    "without effect": (TRIAL + SCARS + "correlation = 0.5\n", r'power.correlation +"0.5" .*leave it'),
+    "without effect": (TRIAL + SCARS + "correlation = 0.5\n", r'"0.5" .*leave it'),
     "other claim": (
         TRIAL + SCARS.replace("reduces-scarring", "weeks-to-results"), "operating_characteristics",
     ),
