@@ -26,6 +26,9 @@ _FACTORS: Mapping[str, Mapping[str, float]] = {
     "points of 10": {"points": 1},
 }
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)")
+# 1.250,5 and 1,250.5
+_PARTED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:[. ]\d{3})+,|(?:[, ]\d{3})+\.)\d+(?![\d.,])")
+_DOUBT = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 _GRADES = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6} | {str(n): n for n in range(1, 7)}
 _MORE, _LESS = re.compile(r"^(?:>=?|≥)"), re.compile(r"^(?:<=?|≤)")
 Range = tuple[float, float]
@@ -55,7 +58,7 @@ def number_with_unit(text: str, unit: str) -> float | None:
     >>> number_with_unit("1.0-1.5 mm", "mm") is None
     True
     """
-    cell = _tidy(text)
+    cell = _PARTED.sub(lambda found: re.sub("[., ](?=.*[.,])", "", found[0]), _tidy(text))
     numbers = list(_NUMBER.finditer(cell))
     if len(numbers) > 1 and unit == "points of 10":
         cell = re.sub(r"(?:/|\b(?:of|von|de|sur)) ?10$", "points", cell)
@@ -67,8 +70,10 @@ def number_with_unit(text: str, unit: str) -> float | None:
     if not around:
         return value
     if set(around) - {"."} and plain(around.strip(" .")) in units():
-        factor = _FACTORS.get(unit, {}).get(units()[plain(around.strip(" ."))])
-        return None if factor is None else round(value * factor, 9)
+        own = units()[plain(around.strip(" ."))]
+        factor = _FACTORS.get(unit, {}).get(own)
+        doubt = own == "um" and _DOUBT.fullmatch(found[0])  # 1.500 µm is 1500 or 1.5
+        return None if factor is None or doubt else round(value * factor, 9)
     return None
 
 

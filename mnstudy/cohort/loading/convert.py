@@ -30,11 +30,14 @@ _ROMAN = dict(zip("123456", ("I", "II", "III", "IV", "V", "VI"), strict=True))
 _AGES = (18, 25, 35, 45, 55, 65)  # where the next age band begins
 _COMMA = re.compile(r"^[+-]?\d+,\d+$")
 _THOUSANDS = {
-    ",": re.compile(r"^[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?$"),
-    ".": re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$"),
+    ",": re.compile(r"^[+-]?\d{1,3}(?:[. \u00a0\u202f]\d{3})+(?:,\d+)?$"),
+    ".": re.compile(r"^[+-]?\d{1,3}(?:[, \u00a0\u202f]\d{3})+(?:\.\d+)?$"),
 }
 _THREE = re.compile(r"^[+-]?\d{1,3},\d{3}$")
+_PLAIN = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
+_POINT, _POINT_THREE = re.compile(r"^[+-]?\d+\.\d+$"), re.compile(r"^[1-9]\d{0,2}\.\d{3}$")
 _WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
+_LARGEST = 2**53  # of whole numbers that are exact
 _STORED = "\0"  # behind a number that a file holds as one
 RANGE_ENDS = ("improvement_low", "improvement_high")
 
@@ -341,25 +344,25 @@ def _numbers(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) 
     values = values.where(own.isna(), ends.mean(axis=1))
     if spec.name.startswith("improvement_"):
         values = values.round(9)  # typed by a formula, 2.7 of 3.0 is 9.999999999999995 percent
-    two_ways = _two_ways(text, said) & own.isna()
+    two_ways = _two_ways(text, spec, said) & own.isna()
     bad = ~missing & (values.isna() | two_ways | (_class_codes(text, said) & own.isna()))
-    rule = "a number"
+    rule, mark = "a number", _decimal_line(text)
     if spec.kind == "integer":
-        bad |= values.notna() & (values % 1 != 0)
+        bad |= values.notna() & ((values % 1 != 0) | (values.abs() > _LARGEST))
         values, rule = values.where(~bad).astype("Int64"), "a whole number"
     return Typed(
         values=values.where(~bad),
         bad=bad,
         rule=rule,
         remedy=text.map(lambda word: _number_remedy(word, spec, said)),
-        paste=text.where(bad, "").map(lambda word: _number_line(word, spec, said)),
+        paste=text.where(bad, "").map(lambda word: _number_line(word, spec, said, mark)),
         ends=ends.where(ends.iloc[:, 0] != ends.iloc[:, 1])
         if any(len(m) > 1 for m in means)
         else None,
     )
 
 
-def _two_ways(text: pd.Series, said: Said) -> pd.Series:
+def _two_ways(text: pd.Series, spec: ColumnSpec, said: Said) -> pd.Series:
     """Tell which numbers a comma or a point leaves open: 1,500 is 1.5 or 1500."""
     if said.decimal:
         return pd.Series(False, index=text.index)
@@ -367,7 +370,17 @@ def _two_ways(text: pd.Series, said: Said) -> pd.Series:
     three = commas & text.str.match(_THREE).fillna(False).astype(bool)
     if (commas & ~three).any():  # here a comma is the decimal mark
         return text.str.match(_THOUSANDS[","]).fillna(False).astype(bool)
-    return three
+    return three | _points_in_doubt(text, spec, said)
+
+
+def _points_in_doubt(text: pd.Series, spec: ColumnSpec, said: Said) -> pd.Series:
+    """Tell which points may part thousands: all have three digits behind, and 1500 is possible."""
+    point = text.str.match(_POINT).fillna(False).astype(bool) & ~text.isin(said.stored)
+    grouped = text[point].str.match(_POINT_THREE).astype(bool)
+    many = pd.to_numeric(text[point]) * 1000 * known_units(spec.name).get(said.unit, 1.0)
+    if spec.low is None or not grouped.all() or not many.between(spec.low, spec.high).all():
+        return pd.Series(False, index=text.index)
+    return point
 
 
 def _class_codes(text: pd.Series, said: Said) -> pd.Series:
@@ -383,7 +396,7 @@ def _plain_numbers(text: pd.Series, said: Said) -> pd.Series:
     if mark:
         other = "." if mark == "," else ","
         grouped = text.str.match(_THOUSANDS[mark]).astype(bool)
-        text = text.where(~grouped, text.str.replace(other, "", regex=False))
+        text = text.where(~grouped, text.str.replace(f"[{other} \u00a0\u202f]", "", regex=True))
         text = text.mask(text.str.contains(other, regex=False).fillna(False).astype(bool))
         text = text.str.replace(",", ".", regex=False) if mark == "," else text
     else:
@@ -405,7 +418,7 @@ def _scaled(
 
 
 def _number_remedy(word: str, spec: ColumnSpec, said: Said) -> str:
-    if not said.decimal and (_THREE.match(word) or _THOUSANDS[","].match(word)):
+    if not said.decimal and _grouped(word):
         return "say which mark the decimals have: a comma or a point"
     if spec.name == "session_count" and word == "-":
         return "write 0 for the baseline assessment, or leave the cell empty if not known"
@@ -415,17 +428,29 @@ def _number_remedy(word: str, spec: ColumnSpec, said: Said) -> str:
     return f"write the number alone{unit}, or leave the cell empty"
 
 
-def _number_line(word: str, spec: ColumnSpec, said: Said) -> tuple[Line, ...]:
+def _grouped(word: str) -> bool:
+    return any(parted.match(word) for parted in _THOUSANDS.values())
+
+
+def _decimal_line(text: pd.Series) -> Line:
+    """Propose the decimal mark of a column: the last mark of a number that has both, as 1.250,5."""
+    marks = [re.findall(r"(?<=\d)\D", word) for word in text if _grouped(word)]
+    sure = {own[-1] for own in marks if len(set(own)) > 1 and own[-1] in ",."}
+    return Line("", "decimal", sure.pop()) if len(sure) == 1 else Line("", "decimal", ",", ".")
+
+
+def _number_line(word: str, spec: ColumnSpec, said: Said, mark: Line) -> tuple[Line, ...]:
     """Propose the line of the study file by which a cell that is no number can be read."""
     if not word:
         return ()
     if vocabulary.is_missing(word):
         return (Line("missing", spec.name, (word,)),)
-    if not said.decimal and (_THREE.match(word) or _THOUSANDS[","].match(word)):
-        return (Line("", "decimal", ",", otherwise="."),)
+    if not said.decimal and _grouped(word):
+        return (mark,)
     if (
         spec.unit
         and said.unit != IN_CELLS
+        and not _PLAIN.fullmatch(word)
         and pattern.number_with_unit(word, spec.unit) is not None
     ):
         return (Line("units", spec.name, IN_CELLS),)

@@ -219,3 +219,39 @@ def test_a_visit_before_the_first_session_is_week_zero_once_said():
     frame = sheet(weeks=[-2] * 4 + [4] * 4)
     assert pasted(frame) == {"levels": {"weeks": {"-2": 0}}}
     assert data(frame, **pasted(frame))["weeks"].min() == 0
+
+
+# Marks of decimals and of thousands
+
+
+def test_a_point_before_three_digits_is_asked_about_where_it_may_part_thousands():
+    frame = sheet(scar_depth_um=["1.500"] * 4 + ["980"] * 4)
+    assert pasted(frame) == {"decimal": ","}
+    assert data(frame, decimal=",")["scar_depth_um"].max() == 1500
+    assert data(frame, decimal=".")["scar_depth_um"].min() == 1.5
+    assert not problems(sheet(needle_depth_mm=["1.500"] * 8))  # 1500 mm is no depth
+    assert not problems(sheet(scar_depth_um=["1.500", "0.750"] * 4))
+    assert not problems(sheet(scar_depth_um=[1.125] * 8))  # a number of the file, not a text
+
+
+def test_a_point_in_micrometres_of_a_needle_is_asked_about():
+    frame = sheet(needle_depth_mm=["1.500", "500"] * 4)
+    assert pasted(frame, units={"needle_depth_mm": "um"}) == {"decimal": ","}
+
+
+@pytest.mark.parametrize(
+    ("cell", "mark"), [("1.250,5", ","), ("1,250.5", "."), ("1 250,5", ","), ("1\u202f250,5", ",")]
+)
+def test_a_number_with_both_marks_says_which_is_which(cell, mark):
+    frame = sheet(scar_depth_um=[cell] * 4 + ["900"] * 4)
+    assert pasted(frame) == {"decimal": mark}
+    assert data(frame, decimal=mark)["scar_depth_um"].max() == 1250.5
+
+
+def test_a_number_of_its_own_is_given_no_unit():
+    assert "units" not in pasted(sheet(session_count=["3.4"] + ["3"] * 7))
+
+
+def test_a_number_larger_than_any_whole_one_is_refused():
+    (problem,) = problems(sheet(session_count=["9" * 20] + ["3"] * 7))
+    assert problem.rule == "a whole number"
