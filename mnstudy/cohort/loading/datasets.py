@@ -141,9 +141,9 @@ def locate(source: str | os.PathLike[str]) -> tuple[Path, Study, str]:
     names = shipped()
     folder = names.get(str(source))
     path = folder if folder else Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):  # False as well for a name that cannot be
         path = path / "study.toml"
-    elif not path.exists():
+    elif not os.path.exists(path):
         raise _not_found(str(source), list(names))
     if path.name == "study.toml" or path.suffix == ".toml":
         study = _study_of(path)

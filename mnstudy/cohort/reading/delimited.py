@@ -20,6 +20,7 @@ from typing import NoReturn
 import pandas as pd
 
 from mnstudy.cohort.reading.sheet import Grid, letter, refuse
+from mnstudy.cohort.reading.worksheet import MOST_COLUMNS
 from mnstudy.cohort.schema.problems import Line, Problem, fail
 from mnstudy.cohort.study.reading import Reading
 from mnstudy.words.notes import Note, note
@@ -62,6 +63,9 @@ def text_grid(path: Path, how: Reading | None = None) -> Grid:
     delimiter = _delimiter(path, content, how, said)
     rows = _Rows(path, content, delimiter)
     rows.look()
+    if rows.width > MOST_COLUMNS:
+        remedy = "leave out the columns that are not of the study"
+        refuse(path, rule=f"a table of at most {MOST_COLUMNS:,} columns", remedy=remedy)
     return Grid(cells=rows.cells(), problems=tuple(rows.problems), remarks=remarks)
 
 

@@ -145,7 +145,7 @@ def read_study(path: Path) -> Study:
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, too deep, too long
         remedy = "mend the line named here"
         fail(path.name, Problem(rule="a TOML file", value=str(error), remedy=remedy))
     return parse_study(raw, source=path.name)
@@ -246,7 +246,7 @@ def _unit_problems(raw: Mapping[str, Any]) -> list[Problem]:
         elif not known:
             rule, remedy = "a column with a unit", "leave it out: this one has none"
             problems.append(key_problem(f"units.{name}", unit, rule, remedy))
-        elif unit not in known:
+        elif not isinstance(unit, str) or unit not in known:
             problems.append(key_problem(f"units.{name}", unit, "one of " + ", ".join(known)))
     return problems
 
@@ -276,7 +276,7 @@ def _chance_problems(raw: Mapping[str, Any]) -> list[Problem]:
     if raw.get("randomised") is True and raw.get("design") == "single_arm":
         problems.append(key_problem("randomised", "true", "false where there is a single arm"))
     by = raw.get("randomised_by", [])
-    unknown = [str(x) for x in by if x not in columns()] if isinstance(by, list) else []
+    unknown = [str(x) for x in by if str(x) not in columns()] if isinstance(by, list) else []
     if unknown:
         problems.append(key_problem("randomised_by", ", ".join(unknown), "columns of the contract"))
     if by and not raw.get("randomised"):
