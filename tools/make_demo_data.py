@@ -1,4 +1,4 @@
-"""Write the two invented data sets, data/demo_clinic and data/demo_split_face, from fixed seeds.
+"""Write the invented data sets, demo_clinic, demo_split_face and messy_clinic, from fixed seeds.
 
 Run it after any meant change of the simulation: ``python tools/make_demo_data.py``. Running it
 again gives the same bytes.
@@ -7,7 +7,7 @@ again gives the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,14 @@ HEAD = (
 )
 
 
-def files() -> dict[Path, str]:
-    """Return the path below data/ and the text of every file."""
+def files() -> dict[Path, bytes]:
+    """Return the path below data/ and the content of every file."""
     texts = {}
     for name, arguments in SETS.items():
         cohort = simulate(**arguments)
         texts[Path(name, TABLE)] = csv_text(cohort.data)
         texts[Path(name, "study.toml")] = study_text(cohort.study)
-    return texts
+    return {path: text.encode() for path, text in texts.items()} | {MESSY: messy_sheet()}
 
 
 def study_text(study: Study) -> str:
@@ -64,85 +64,107 @@ def _lines(entries: Mapping[str, Any]) -> str:
     return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in entries.items())
 
 
-def messy_sheet() -> bytes:
-    """Return a workbook as a busy clinic keeps it: every habit in it has to be asked about."""
-    from openpyxl import Workbook
-    from openpyxl.styles import Font, PatternFill
-
-    cohort = simulate(n_patients=60, design="parallel", rng=11)
-    sites = cohort.sites().reset_index(drop=True)
-    rng = np.random.default_rng(11)
-    book = Workbook()
-    page = book.active
-    page.title = "Auswertung"
-    page.append(["Narbensprechstunde: Verlauf (SYNTHETISCH, erfunden)"])
-    page.append([])
-    page.append(list(MESSY))
-    for i, row in sites.iterrows():
-        page.append([write(i, row, rng) for write in MESSY.values()])
-    last = page.max_row
-    for cells in page.iter_rows(min_row=4, max_row=last):
-        for cell in cells:
-            if isinstance(cell.value, datetime):
-                cell.number_format = "DD.MM.YYYY"
-        if cells[8].row % 7 == 0 and isinstance(cells[9].value, float):
-            cells[9].value, cells[9].number_format = cells[9].value / 100, "0%"
-    for cell in page[12]:
-        cell.font = Font(strike=True)
-    for row in (20, 21):
-        page.row_dimensions[row].hidden = True
-    page["D30"].fill = PatternFill("solid", start_color="FFFF00")
-    legend = book.create_sheet("Legende")
-    for line in (["gelb", "Foto fehlt"], ["Gr.", "Schweregrad vor der Behandlung, 1 bis 4"]):
-        legend.append(line)
-    return workbook_bytes(book)
-
-
+# The messy sheet: what stands where in it, rows as Excel numbers them.
+MESSY = Path("messy_clinic", "Narben 2025.synthetic.xlsx")
+HEADER, STRUCK, HIDDEN, COLOURED = 3, 12, (20, 21), "D30"
 FIRST = datetime(2025, 1, 13)
+WIDE = {"A": 10, "D": 16, "E": 16, "H": 16, "I": 13, "J": 14, "K": 13, "L": 24}
 TYPES = {
     "acne_icepick": "Eispickel", "acne_boxcar": "Boxcar", "acne_rolling": "rollend",
-    "acne_mixed": "Akne gemischt", "surgical": "OP-Narbe", "traumatic": "Unfallnarbe",
-    "burn": "Verbrennung", "stretch_mark": "Striae",
+    "acne_mixed": "Akne gemischt",
 }  # fmt: skip
 SEXES = {"female": "w", "male": "m"}
 ARMS = {"needling": "Microneedling", "untreated": "unbehandelt"}
 
 
-def _depth(i: int, row: pd.Series, rng: np.random.Generator) -> str | None:
-    depth = row["needle_depth_mm"]
-    if pd.isna(depth) or depth == 0:
+def messy_sheet() -> bytes:
+    """Return a workbook as a busy clinic keeps it: every habit in it has to be asked about."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Font, PatternFill
+
+    rows = _messy_rows()
+    book = Workbook()
+    page = book.active
+    page.title = "Auswertung"
+    page.append(["Narbensprechstunde: Verlauf (SYNTHETISCH, erfunden)"])
+    page.append([])
+    page.append(list(rows[0]))
+    for row in rows:
+        page.append(list(row.values()))
+        _as_shown(page[page.max_row])
+    scores = [x for row in rows if isinstance(x := row["Besserung (%)"], float) and x > CODE]
+    page.append(["Mittelwert", *[None] * 8, round(sum(scores) / len(scores), 1)])
+    for cell in [*page[1], *page[HEADER]]:
+        cell.font = Font(bold=True)
+    for cell in page[STRUCK]:
+        cell.font = Font(strike=True)
+    for row in HIDDEN:
+        page.row_dimensions[row].hidden = True
+    page[COLOURED].fill = PatternFill("solid", start_color="FFFF00")
+    for letter, width in WIDE.items():
+        page.column_dimensions[letter].width = width
+    legend = book.create_sheet("Legende")
+    for line in (["gelb", "Foto fehlt"], ["Gr.", "Schweregrad vor der Behandlung, I bis IV"]):
+        legend.append(line)
+    return workbook_bytes(book)
+
+
+CODE = -99.0  # written by one of those who filled the sheet in; "k.A." by the other
+
+
+def _as_shown(cells: tuple[Any, ...]) -> None:
+    """Give the cells of a row the formats of Excel: dates, and every seventh score in percent."""
+    for cell in cells:
+        if isinstance(cell.value, datetime):
+            cell.number_format = "DD.MM.YYYY"
+    score = cells[9]
+    if score.row % 7 == 0 and isinstance(score.value, float) and score.value > CODE:
+        score.value, score.number_format = score.value / 100, "0%"
+
+
+def _messy_rows() -> list[dict[str, Any]]:
+    """Return one row a patient, in the headings and words of the clinic."""
+    sites = simulate(n_patients=60, design="parallel", rng=11).sites()
+    rng = np.random.default_rng(11)
+    return [_messy_row(i, row, rng) for i, row in sites.reset_index(drop=True).iterrows()]
+
+
+def _messy_row(i: int, row: pd.Series, rng: np.random.Generator) -> dict[str, Any]:
+    youngest = int(row["age_band"][:2])
+    first = FIRST + timedelta(days=2 * i)
+    seen = first + timedelta(days=7 * int(row["weeks"]) + int(rng.integers(0, 4)))
+    scar = TYPES[row["scar_type"]]
+    return {
+        "Pat.-Nr.": f"N{i + 1:03}",
+        "Geschlecht": SEXES[row["sex"]],
+        "Alter": youngest + int(rng.integers(0, 7)),
+        "Narbentyp": "V-förmig" if scar == "Eispickel" and i % 5 == 1 else scar,
+        "Behandlung": ARMS[row["treatment"]],
+        "Nadeltiefe": _depth(i, row["needle_depth_mm"]),
+        "Sitzungen": int(row["session_count"]),
+        "Erstbehandlung": first,
+        "Kontrolle": seen,
+        "Besserung (%)": _improvement(i, row["improvement_score"]),
+        "Schweregrad": "Gr. " + ("I", "II", "III", "IV")[int(row["baseline_severity"]) - 1],
+        "Bemerkung": "Kontrolle war am Telefon" if i % 17 == 3 else None,
+    }
+
+
+def _depth(i: int, depth: float) -> str | None:
+    if not depth > 0:
         return None
     return f"{depth * 1000:.0f} µm" if i % 9 == 4 else f"{depth:g} mm".replace(".", ",")
 
 
-def _improvement(i: int, row: pd.Series, rng: np.random.Generator) -> float | str:
-    score = row["improvement_score"]
+def _improvement(i: int, score: float) -> float | str:
     if pd.isna(score):
-        return "k.A."
+        return CODE if i % 2 else "k.A."
     return f"ca. {round(score, -1):.0f} %" if i % 23 == 5 else float(round(score))
-
-
-MESSY: dict[str, Callable[[int, pd.Series, np.random.Generator], Any]] = {
-    "Pat.-Nr.": lambda i, row, rng: f"N{i + 1:03}",
-    "Geschlecht": lambda i, row, rng: SEXES.get(str(row.get("sex")), "w"),
-    "Alter": lambda i, row, rng: int(rng.integers(18, 70)),
-    "Narbentyp": lambda i, row, rng: TYPES.get(str(row["scar_type"]), "sonstige"),
-    "Behandlung": lambda i, row, rng: ARMS[str(row["treatment"])],
-    "Nadeltiefe": _depth,
-    "Sitzungen": lambda i, row, rng: int(row["session_count"]),
-    "Erstbehandlung": lambda i, row, rng: FIRST + timedelta(days=int(i) * 2),
-    "Kontrolle": lambda i, row, rng: FIRST + timedelta(days=int(i) * 2 + 7 * 24),
-    "Besserung (%)": _improvement,
-    "Schweregrad": lambda i, row, rng: "Gr. " + ("I", "II", "III", "IV")[int(rng.integers(1, 4))],
-    "Bemerkung": lambda i, row, rng: "Kontrolle telefonisch" if i % 17 == 3 else None,
-}
 
 
 def main() -> None:
     """Write the files and say what was written."""
-    contents = {path: text.encode() for path, text in files().items()}
-    contents[Path("messy_clinic", "Narben 2025.synthetic.xlsx")] = messy_sheet()
-    for path, content in contents.items():
+    for path, content in files().items():
         target = DATA / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)

@@ -33,6 +33,14 @@ TABLES_ONLY = {
         "source": "Simulated by make certify; size, time, seed and code in certificate.json.",
         "licence": "MIT",
     },
+    "messy_clinic": {
+        "title": "SYNTHETIC workbook as a busy clinic keeps it, to practise reading a sheet on",
+        "synthetic": True,
+        "kind": "sheet",
+        "main": "Narben 2025.synthetic.xlsx",
+        "source": "Invented by tools/make_demo_data.py: mnstudy.simulate(60, design='parallel'), rng=11.",
+        "licence": "CC0-1.0",
+    },
 }
 HEAD = "# Written by tools/make_manifest.py; do not edit by hand.\n"
 

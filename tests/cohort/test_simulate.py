@@ -455,10 +455,10 @@ def demo_files():
 
 
 def test_committed_demonstrations_are_what_the_tool_writes(demo_files):
-    assert len(demo_files) == 4
-    for path, text in demo_files.items():
+    assert len(demo_files) == 5
+    for path, content in demo_files.items():
         committed = (ROOT / "data" / path).read_bytes()
-        assert committed == text.encode(), f"{path}: run python tools/make_demo_data.py"
+        assert committed == content, f"{path}: run python tools/make_demo_data.py"
         assert len(committed) < 400_000
 
 

@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from mnstudy.cohort.loading.convert import as_text
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.schema.problems import Line, Problem
 from mnstudy.cohort.study.reading import ALL, IDS
@@ -76,28 +77,32 @@ def _codes(data: pd.DataFrame, study: Study) -> list[Problem]:
     problems = []
     declared = study.reading.missing
     for spec in [c for c in columns().values() if c.numeric and c.name in data]:
-        if spec.name in declared or spec.name in study.levels:
+        own = declared.get(spec.name)
+        if own == ():  # all are values
             continue
+        meant = {as_text(x) for pair in study.levels.get(spec.name, {}).items() for x in pair}
         known = data[spec.name].dropna().astype("float64")
         for code in known[known.isin(CODES)].unique():
             rest = known[known != code]
-            if f"{code:g}" in declared.get(ALL, ()) or len(rest) < FEWEST:
+            if f"{code:g}" in {*(own or ()), *declared.get(ALL, ()), *meant} or len(rest) < FEWEST:
                 continue
             again = int((known == code).sum())
             gap = max(APART * (rest.max() - rest.min()), 1.0)
             outside = code < rest.min() - gap or code > rest.max() + gap
             if again > 1 and outside and spec.low <= code <= spec.high:
-                problems.append(_code(spec.name, code, again))
+                problems.append(_code(spec.name, code, again, alone=not (own or ALL in declared)))
     return problems
 
 
-def _code(column: str, code: float, again: int) -> Problem:
+def _code(column: str, code: float, again: int, *, alone: bool) -> Problem:
+    """Ask about a code; where other words are declared, a list without it says nothing of it."""
+    value = "[]" if alone else f'"{code:g}" = {code:g} under [levels.{column}]'
     return Problem(
         column=column,
         value=f"{code:g}",
         rule=f"a value, or a code for one that is not known ({again} cells)",
-        remedy=f"say which under [missing]: [] where {code:g} is a value",
-        paste=(Line("missing", column, (f"{code:g}",), otherwise="[]"),),
+        remedy=f"say which under [missing]; where {code:g} is a value: {value}",
+        paste=(Line("missing", column, (f"{code:g}",), otherwise="[]" if alone else ""),),
     )
 
 

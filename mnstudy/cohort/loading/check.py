@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -70,17 +71,31 @@ def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[N
     problems += [*_out_of_range(data, measures), *scale_scores.out_of_range(data)]
     problems += ambiguity.read_in_two_ways(data, study)
     problems += _undeclared_crossover(data, study)
+    problems += privacy.identifying_ids(data["patient_id"]) if "patient_id" in data else []
     if not any(p.row is None for p in problems):
         data, converted = scale_scores.derive(data)
         notes += converted
-        problems += privacy.identifying_ids(data["patient_id"])
         site = data.groupby(UNIT, sort=False, observed=True).ngroup()  # -1 where unknown
         problems += [problem for rule in _RULES for problem in rule(data, site)]
         problems += _period_problems(data, study)
         problems += _plan_problems(data, study)
-    problems = [rows.located(p) for p in problems]
+    problems = [_beside_declared(rows.located(p), study) for p in problems]
     problems.sort(key=lambda p: (-1 if p.row is None else p.row, p.column, p.rule))
     return data.reset_index(drop=True), problems, notes
+
+
+def _beside_declared(problem: Problem, study: Study) -> Problem:
+    """Let lines on missing values hold what the study file declares already, which they replace."""
+    declared = study.reading.missing
+
+    def whole(line: Line) -> Line:
+        if line.table != "missing" or not isinstance(line.value, tuple):
+            return line
+        if ALL in declared:  # a list for every column; no table of that name can stand beside it
+            return Line("", "missing", (*declared[ALL], *map(str, line.value)))
+        return replace(line, value=(*declared.get(line.key, ()), *map(str, line.value)))
+
+    return replace(problem, paste=tuple(map(whole, problem.paste)))
 
 
 def _each_column_once(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:

@@ -24,6 +24,8 @@ _LOOKS_LIKE = (
 _PSEUDONYM = r"[A-Za-z]{0,4}[_.\-]?[0-9]{1,8}"  # the usual form, which is none of these
 EXAMPLE = "P001, P002, ..."  # written into messages, so no sign of a patient
 _REMEDY = f"identifies a person: put a pseudonym ({EXAMPLE}) in its place"
+_TOTAL = "a total or a mean at the end of the sheet, or a name"
+_NO_PATIENT = f"delete the row where it is no patient; else put a pseudonym ({EXAMPLE}) there"
 
 
 def looks_like(cell: str) -> str | None:
@@ -38,11 +40,13 @@ def identifying_ids(ids: pd.Series) -> list[Problem]:
     found = {cell: what for cell in asked if (what := looks_like(cell))}
     if not found:
         return []
+    found |= dict.fromkeys((c for c in found if plain(c) in words_of("totals")), _TOTAL)
     seen = ids.map(found)
     hidden = ids[seen.notna()].map(lambda cell: f"({len(cell)} characters, not shown)")
     hidden = hidden.reindex(ids.index)
     rule = "a pseudonym; this looks like " + seen.astype("str")
-    return [replace(p, masked=True) for p in row_problems(hidden, seen.notna(), rule, _REMEDY)]
+    remedy = seen.eq(_TOTAL).map({True: _NO_PATIENT, False: _REMEDY})
+    return [replace(p, masked=True) for p in row_problems(hidden, seen.notna(), rule, remedy)]
 
 
 def identifying_names(names: Mapping[str, str]) -> list[Problem]:

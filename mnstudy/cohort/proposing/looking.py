@@ -228,8 +228,9 @@ class Looked:
         used = [p for p in self.proposals if p.place in ("columns", "rows") and not p.held]
         words = {p.column: list(p.fit.missing) for p in used if p.fit.missing}
         every = list(dict.fromkeys(w for found in words.values() for w in found))
-        if any(w.lstrip("+-").isdigit() for w in every):
-            said["missing"] = words
+        # a list and a table of the same name cannot stand in one file
+        if any(w.lstrip("+-").isdigit() for w in every) or any(p.fit.codes for p in used):
+            said |= {"missing": words} if words else {}
         elif words:
             said["missing"] = every
         down = layout.filled_down(self.sheet, self.patient)

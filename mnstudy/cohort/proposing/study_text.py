@@ -148,11 +148,14 @@ def _missing_table(found: Proposed) -> list[str]:
     named = found.reading.get("missing", {})
     codes = {p.column: p.fit.codes for p in found.columns if p.fit.codes and not p.held}
     table = named if isinstance(named, Mapping) else {}
-    lines = [f"{column} = {quoted(words)}" for column, words in table.items()]
-    asked = [f"{column} = {quoted(words)}" for column, words in codes.items()]
-    if not lines and asked:
-        return _commented(["[missing]", *asked])
-    return _table("missing", [*lines, *_commented(asked)])
+    lines = []
+    for column in dict.fromkeys([*table, *codes]):
+        words = [*table.get(column, ())]
+        lines += [f"{column} = {quoted(words)}"] if words else []
+        if column in codes:
+            instead = "     # in place of the line above" if words else ""
+            lines.append(f"# {column} = {quoted([*words, *codes[column]])}{instead}")
+    return _table("missing", lines) if table else ["# [missing]", *lines] if lines else []
 
 
 def _dates(found: Proposed) -> list[str]:

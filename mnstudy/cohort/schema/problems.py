@@ -227,8 +227,9 @@ def pasted(problems: Iterable[Problem]) -> str:
     tables: dict[str, dict[str, list[Line]]] = {}
     for line in dict.fromkeys(line for p in problems for line in p.paste):
         same = tables.setdefault(line.table, {}).setdefault(line.key, [])
-        if same and line.table == "missing":
-            line = replace(line, value=(*same.pop().value, *line.value))  # type: ignore[misc]
+        if same and "missing" in (line.table, line.key):
+            words = (*same.pop().value, *line.value)  # type: ignore[misc]
+            line = replace(line, value=tuple(dict.fromkeys(words)))
         same.append(line)
     text: list[str] = []
     for name in sorted(tables):
@@ -343,9 +344,7 @@ class ValidationReport:
         return "".join(parts) + (f"<ul>{notes}</ul>" if notes else "")
 
 
-PASTE = (
-    "for study.toml, once you agree (lines of a [table] that is there already go below its name):"
-)
+PASTE = "for study.toml, once you agree (into a [table] that is there, in place of the same key):"
 
 
 def fail(source: str, *problems: Problem) -> NoReturn:

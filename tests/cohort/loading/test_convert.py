@@ -200,6 +200,18 @@ def test_a_repeated_code_is_asked_about_and_may_be_a_value(code):
         assert data(frame, missing={column: []})[column].min() == code
 
 
+@pytest.mark.parametrize("missing", [["k.A."], {"improvement_score": ["k.A."]}])
+def test_a_code_is_asked_about_beside_what_is_declared(missing):
+    frame = sheet(improvement_score=[10, -99, "k.A.", 20, -99, 37, "gut", 29])
+    said = {"missing": missing, "levels": {"improvement_score": {"gut": 60}}}
+    asked = pasted(frame, **said)
+    both = ["k.A.", "-99"]  # in place of what is declared: no second key of that name can stand
+    assert asked["missing"] == (both if isinstance(missing, list) else {"improvement_score": both})
+    assert data(frame, **said | asked)["improvement_score"].isna().sum() == 3
+    value = said | {"levels": {"improvement_score": {"gut": 60, "-99": -99}}}
+    assert data(frame, **value)["improvement_score"].min() == -99
+
+
 def test_a_value_among_others_is_no_code():
     assert not problems(sheet(improvement_score=[-9, -9, -5, -12, 3, 8, 10, 12]))
 
