@@ -16,6 +16,9 @@ __version__ = "0.1.0"
 # Module, imported on first use so that `import mnstudy` costs nothing, and its public names.
 _MODULES = {
     "cohort.loading.datasets": "datasets load validate",
+    "cohort.loading.shipped": "example_sheet",
+    "cohort.proposing.propose": "propose",
+    "cohort.proposing.workbooks": "template",
     "cohort.schema.columns": "dictionary",
     "cohort.scales": "scales",
     "cohort.describe.table_one": "table_one missingness",

@@ -367,9 +367,9 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _template(arguments: argparse.Namespace) -> int:
-    from mnstudy.cohort.proposing.workbooks import write_template
+    from mnstudy.cohort.proposing.workbooks import template
 
-    target = write_template(Path(arguments.file), arguments.columns)
+    target = template(Path(arguments.file), arguments.columns)
     print(f"wrote {target}; fill it in, then: mnstudy init {target}")
     return 0
 

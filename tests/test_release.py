@@ -83,7 +83,7 @@ def test_the_wheel_holds_the_package_its_data_and_nothing_else(wheel):
     assert {n.split("/")[0] for n in names} == {"mnstudy", top}
     assert not [n for n in names if "__pycache__" in n or "/." in n or n.endswith(".pyc")]
     places = {"mnstudy": "mnstudy", "data": "mnstudy/_data", "notebooks": "mnstudy/_notebooks"}
-    kinds = {".toml", ".j2", ".css", ".js", ".csv", ".ipynb"}
+    kinds = {".toml", ".j2", ".css", ".js", ".csv", ".xlsx", ".ipynb"}
     needed = {
         f"{inside}/{path.relative_to(ROOT / folder).as_posix()}"
         for folder, inside in places.items()

@@ -38,7 +38,7 @@ TABLES_ONLY = {
         "synthetic": True,
         "kind": "sheet",
         "main": "Narben 2025.synthetic.xlsx",
-        "source": "Invented by tools/make_demo_data.py: mnstudy.simulate(60, design='parallel'), rng=11.",
+        "source": "Invented from mnstudy.simulate(60, design='parallel') with rng=11.",
         "licence": "CC0-1.0",
     },
 }

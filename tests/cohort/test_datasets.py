@@ -142,3 +142,16 @@ def test_other_readers_give_the_same_table(tmp_path, sheet, suffix):
 def test_a_damaged_workbook_is_named(tmp_path):
     with pytest.raises(mn.DataError, match=r"readable \.xlsx"):
         mn.load(write(tmp_path, b"not a zip", "sheet.xlsx"))
+
+
+def test_the_messy_example_is_copied_and_never_over_another_file(tmp_path):
+    sheet = mn.example_sheet(tmp_path)
+    content = sheet.read_bytes()
+    assert sheet == mn.example_sheet(str(tmp_path))
+    assert sheet.parent == tmp_path
+    assert "synthetic" in sheet.name
+    assert "messy_clinic" not in mn.datasets().index  # it has to be asked about first
+    sheet.write_bytes(content + b"mine")
+    with pytest.raises(FileExistsError, match="left alone"):
+        mn.example_sheet(tmp_path)
+    assert sheet.read_bytes() == content + b"mine"

@@ -12,8 +12,10 @@ from typing import Any
 
 from mnstudy.cohort.schema.problems import Problem, fail
 from mnstudy.errors import DataError
+from mnstudy.fingerprints import write_whole
 
 MANIFEST = "manifest.toml"
+EXAMPLE = "messy_clinic"
 _AGAIN = "if the change is meant, run: python tools/make_manifest.py"
 
 
@@ -76,6 +78,47 @@ def read_manifest(data_dir: Path) -> dict[str, Any]:
             MANIFEST,
             Problem(column=MANIFEST, value=str(error), rule="a TOML file", remedy="mend it"),
         )
+
+
+def example_sheet(folder: str | os.PathLike[str] = ".") -> Path:
+    """Copy the messy example, a synthetic workbook as a busy clinic keeps it, into a folder.
+
+    It is there to practise on: ``propose`` it, answer what is asked, ``load`` it.
+
+    Parameters
+    ----------
+    folder : path
+        A folder that exists; the present one when left out.
+
+    Returns
+    -------
+    Path
+        The copy; where it lies there already, that one.
+
+    Raises
+    ------
+    FileExistsError
+        Another file of that name lies there; it is left alone.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import mnstudy as mn
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sheet = mn.example_sheet(folder)
+    ...     found = mn.propose(sheet)
+    >>> sheet.name, found.n_rows
+    ('Narben 2025.synthetic.xlsx', 57)
+    """
+    place = data_dir()
+    about = read_manifest(place)["dataset"][EXAMPLE]
+    content = (place / EXAMPLE / about["main"]).read_bytes()
+    target = Path(folder) / about["main"]
+    if not target.exists():
+        write_whole(target, content)
+    elif target.read_bytes() != content:
+        raise FileExistsError(f"{target.name} exists already and is another file: it is left alone")
+    return target
 
 
 def check_manifest(data_dir: Path) -> list[Problem]:

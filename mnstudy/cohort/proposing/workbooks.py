@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -35,12 +36,12 @@ _HIDDEN = "(not shown)"
 _WIDEST = 24  # characters of a column
 
 
-def write_template(target: Path, names: Sequence[str] = ()) -> Path:
+def template(target: str | os.PathLike[str] = "template.xlsx", names: Sequence[str] = ()) -> Path:
     """Write an empty workbook with the columns of the contract.
 
     Parameters
     ----------
-    target : Path
+    target : path
         The .xlsx file to write.
     names : sequence of str, optional
         Columns beside the core ones; all of the contract when left out.
@@ -57,9 +58,18 @@ def write_template(target: Path, names: Sequence[str] = ()) -> Path:
         A name is no column of the contract, or the file is no .xlsx.
     FileExistsError
         There is such a file already; it is left alone.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import mnstudy as mn
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     mn.template(f"{folder}/mine.xlsx", ["weeks", "treatment"]).name
+    'mine.xlsx'
     """
     from openpyxl import Workbook
 
+    target = Path(target)
     unknown = [name for name in names if name not in columns()]
     if unknown:
         raise ValueError(f"no column {', '.join(unknown)}: mnstudy template without names has all")
