@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 
@@ -90,7 +91,8 @@ def _codes(data: pd.DataFrame, study: Study) -> list[Problem]:
             gap = max(APART * (rest.max() - rest.min()), 1.0)
             outside = code < rest.min() - gap or code > rest.max() + gap
             if again > 1 and outside and spec.low <= code <= spec.high:
-                problems.append(_code(spec.name, code, again, alone=not (own or ALL in declared)))
+                asked = _code(spec.name, code, again, alone=not (own or ALL in declared))
+                problems += [replace(asked, row=int(row)) for row in known.index[known == code]]
     return problems
 
 

@@ -139,7 +139,8 @@ class Proposed:
             "<tr>" + "".join(f'<td style="text-align:left">{escape(x)}</td>' for x in row) + "</tr>"
             for row in cells
         )
-        head = "".join(f"<th>{x}</th>" for x in ("heading", "column", "certainty", "reason"))
+        names = ("heading", "column", "certainty", "reason")
+        head = "".join(f'<th style="text-align:left">{x}</th>' for x in names)
         lacking = [f"nothing was found for {', '.join(self.lacking)}"] if self.lacking else []
         asks = "".join(f"<li>{escape(ask)}</li>" for ask in (*lacking, *self.asks))
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
@@ -156,6 +157,8 @@ def weighed(column: Column, match: Match, fitted: Fit) -> Proposal:
         certainty = LIKELY
     if lost:
         reasons.append(f"{lost} of its words fit no level" if spec.levels else f"{lost} not read")
+    if fitted.codes:
+        reasons.append(f"{', '.join(fitted.codes)} may stand for a value that is not known")
     in_words = match.column == "weeks" and fitted.levels
     if fitted.unsure or fitted.codes or in_words or not fitted.share:
         certainty = ASK

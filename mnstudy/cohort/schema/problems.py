@@ -327,7 +327,8 @@ class ValidationReport:
     def _repr_html_(self) -> str:
         parts = [f"<p>{escape(self._headline())}</p>"]
         if self.problems:
-            head = "".join(f"<th>{x}</th>" for x in ("where", "column", "value", "rule", "remedy"))
+            names = ("where", "column", "value", "rule", "remedy")
+            head = "".join(f'<th style="text-align:left">{x}</th>' for x in names)
             rows = "".join(
                 "<tr>"
                 + "".join(
@@ -339,12 +340,16 @@ class ValidationReport:
             )
             parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
         if self.paste:
-            parts.append(f"<p>{escape(PASTE)}</p><pre>{escape(self.paste)}</pre>")
+            parts.append(f"<p>{escape(PASTE)}</p>{_code(self.paste)}")
         notes = "".join(f"<li>{escape(n)}</li>" for n in self.notes)
         return "".join(parts) + (f"<ul>{notes}</ul>" if notes else "")
 
 
 PASTE = "for study.toml, once you agree (into a [table] that is there, in place of the same key):"
+
+
+def _code(text: str) -> str:
+    return f'<pre style="font-family:monospace">{escape(text)}</pre>'
 
 
 def fail(source: str, *problems: Problem) -> NoReturn:

@@ -27,20 +27,27 @@ from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import registry, with_own
 
 _LISTED = re.compile(r"^claims \+?= (\[[^\]]*\])$", re.MULTILINE)
+_PARAMETERS = "parameters"  # as in run.py, which is too heavy to import for this
 _ID = re.compile(r"[\"']([a-z0-9-]+)[\"']")
 
 
 def wanted(cohort: Cohort | None, claims: Sequence[str]) -> list[Path]:
     """Return the notebooks to run: all, or those that list one of these claims.
 
-    A table in memory has no place that a notebook could load it from: then there is none.
+    Of a cohort those that take one. A table in memory has no place that a notebook could load it
+    from: then there is none.
     """
     if cohort is not None and not cohort.provenance.location:
         return []
-    paths = shipped_notebooks()
+    paths = [p for p in shipped_notebooks() if cohort is None or takes_data(p)]
     if not claims:
         return paths
     return [p for p in paths if set(listed(p) or ()) & set(claims)]
+
+
+def takes_data(path: Path) -> bool:
+    """Tell whether a notebook can be run on another data set than its own."""
+    return any(_PARAMETERS in cell["metadata"].get("tags", ()) for cell in _raw_cells(path))
 
 
 def listed(path: Path) -> tuple[str, ...] | None:
@@ -53,8 +60,12 @@ def listed(path: Path) -> tuple[str, ...] | None:
 
 
 def _cells(path: Path) -> list[str]:
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells]
+    return ["".join(cell["source"]) for cell in _raw_cells(path)]
+
+
+def _raw_cells(path: Path) -> list[dict[str, Any]]:
+    cells: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return cells
 
 
 def begin_notebooks(
