@@ -84,10 +84,14 @@ def range_of(text: str) -> Range | None:
     --------
     >>> range_of(">75"), range_of("< 25 %"), range_of("25-49 %"), range_of("25 bis 50")
     ((75.0, 100.0), (0.0, 25.0), (25.0, 49.0), (25.0, 50.0))
+    >>> range_of("good (51-75 %)")
+    (51.0, 75.0)
     >>> range_of("45 %") is None
     True
     """
-    cell = re.sub(r"%|\b(?:percent|prozent|yüzde)\b", " ", _tidy(text)).strip(" ()")
+    named = re.fullmatch(r"[^\d(]*\(([^()]*\d[^()]*)\)", text.strip())  # good (50-75 %)
+    cell = _tidy(named[1] if named else text)
+    cell = re.sub(r"%|\b(?:percent|prozent|yüzde)\b", " ", cell).strip(" ()")
     cell = re.sub(r"(?<=\d)\s*(?:-|–|—|\.\.\.?|…)\s*(?=\d)", " - ", cell)
     numbers = [_value(x) for x in _NUMBER.findall(cell)]
     words = _NUMBER.sub(" ", cell)

@@ -124,11 +124,29 @@ def _typed(
             problems += as_set.problems
             values = pd.concat([values, as_set.values]).reindex(frame.index)
         data[spec.name] = values
-        if read.ends is not None:
-            for name in read.ends:
-                typed = data[name].astype("float64") if name in data else np.nan
-                data[name] = read.ends[name].reindex(frame.index).fillna(typed)
+        if read.beside is not None:
+            data, found = _filled_in(data, read.beside.reindex(frame.index), spec, rows)
+            problems += found
     return data, problems, notes
+
+
+def _filled_in(
+    data: pd.DataFrame, beside: pd.DataFrame, spec: ColumnSpec, rows: Rows
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Fill columns that the words of another speak of; list where the sheet says otherwise."""
+    problems = []
+    data = data.copy()
+    for name, values in beside.items():
+        if name not in rows.cells and name not in rows.set:
+            data[name] = values
+            continue
+        typed = data[name] if name == "adjunct" else data[name].astype("float64")
+        other = typed.notna() & values.notna() & (typed.astype("object") != values.astype("object"))
+        remedy = "correct the cell, or the meaning in the study file"
+        rule = f"what [levels.{spec.name}] says of it"
+        problems += row_problems(typed.rename(name), other, rule, remedy)
+        data[name] = typed.where(typed.notna(), values)
+    return data, problems
 
 
 def _without_effect(frame: pd.DataFrame, rows: Rows, study: Study) -> list[Problem]:

@@ -16,7 +16,14 @@ import pandas as pd
 
 from mnstudy.cohort.loading import cells as pattern
 from mnstudy.cohort.loading import vocabulary
-from mnstudy.cohort.schema.columns import IN_CELLS, ColumnSpec, known_units, own_numbers
+from mnstudy.cohort.schema.columns import (
+    BESIDE,
+    IN_CELLS,
+    ColumnSpec,
+    columns,
+    known_units,
+    own_numbers,
+)
 from mnstudy.cohort.schema.problems import Line, Problem
 from mnstudy.cohort.study.reading import ALL
 from mnstudy.cohort.study.study import Study
@@ -99,7 +106,7 @@ class Typed:
     """Distinct values of a column as they were read.
 
     ``bad`` marks those that could not be; ``rule``, ``remedy`` and ``paste`` say for each what is
-    expected and how to mend it. ``ends`` holds the ends of ranges of improvement.
+    expected and how to mend it. ``beside`` holds what a word says of other columns.
     """
 
     values: pd.Series
@@ -107,7 +114,7 @@ class Typed:
     rule: str | pd.Series
     remedy: pd.Series
     paste: pd.Series | None = None
-    ends: pd.DataFrame | None = None
+    beside: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +129,15 @@ class Column:
         One for every cell that could not be read.
     notes : list of Note
         What was read as the study file declares it, and how often.
-    ends : DataFrame or None
-        Lower and upper end, where words stand for ranges of improvement.
+    beside : DataFrame or None
+        What words say of other columns: the ends of ranges of improvement, the substance that is
+        put on with a treatment.
     """
 
     values: pd.Series
     problems: list[Problem]
     notes: list[Note]
-    ends: pd.DataFrame | None = None
+    beside: pd.DataFrame | None = None
 
 
 def column(cells: pd.Series, spec: ColumnSpec, said: Said) -> Column:
@@ -158,12 +166,12 @@ def column(cells: pd.Series, spec: ColumnSpec, said: Said) -> Column:
     missing |= _own(text, said).eq("")
     typed = _CONVERTERS[spec.kind](text, missing, spec, said)
     values = typed.values.take(codes).set_axis(cells.index)
-    ends = None if typed.ends is None else typed.ends.take(codes).set_axis(cells.index)
+    beside = None if typed.beside is None else typed.beside.take(codes).set_axis(cells.index)
     problems = _problems(typed, codes, text, cells)
     read = ~typed.bad.to_numpy()
     coded = missing & ~text.str.lower().isin(MISSING)
     notes = _mended(codes, text, coded, read, spec, said)
-    return Column(values=values, problems=problems, notes=notes, ends=ends)
+    return Column(values=values, problems=problems, notes=notes, beside=beside)
 
 
 def _mended(
@@ -284,7 +292,9 @@ def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -
         )
         return own or named or known.get(plain(_whole(word)))
 
-    values = text.map({word: read(word) for word in text[~missing]})
+    meant = text.map({word: read(word) for word in text[~missing]}).astype("object")
+    parts = [word.partition(BESIDE) if isinstance(word, str) else ("", "", "") for word in meant]
+    values = pd.Series([first for first, _, _ in parts], index=text.index).where(meant.notna())
     bad = ~missing & (values.isna() | ~values.isin(spec.levels))
     typed = pd.Categorical(
         values.where(~bad & ~missing), categories=list(spec.levels), ordered=spec.kind == "ordered"
@@ -295,7 +305,16 @@ def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -
         rule=spec.rule,
         remedy=text.map(lambda word: _nearest(word, spec)),
         paste=text.map(lambda word: _level_line(word, spec, said)),
+        beside=_substances([last for _, _, last in parts], missing | bad),
     )
+
+
+def _substances(named: list[str], unknown: pd.Series) -> pd.DataFrame | None:
+    """Return the substances that words name beside the treatment; none where one names none."""
+    if not any(named):
+        return None
+    words = pd.Series(named, index=unknown.index).replace("", "none").mask(unknown)
+    return pd.DataFrame({"adjunct": pd.Categorical(words, columns()["adjunct"].levels)})
 
 
 def _whole(word: str) -> str:
@@ -313,7 +332,8 @@ def _level_line(word: str, spec: ColumnSpec, said: Said) -> tuple[Line, ...]:
     if vocabulary.is_missing(word):
         return (Line("missing", spec.name, (word,)),)
     label = said.labels.get(word, word)
-    level = vocabulary.level_of(spec.name, label)
+    level = vocabulary.arm_of(label) if spec.name == "treatment" else ""
+    level = level or vocabulary.level_of(spec.name, label)
     return (Line(f"levels.{spec.name}", word, level or "?"),)
 
 
@@ -356,7 +376,7 @@ def _numbers(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) 
         rule=rule,
         remedy=text.map(lambda word: _number_remedy(word, spec, said)),
         paste=text.where(bad, "").map(lambda word: _number_line(word, spec, said, mark)),
-        ends=ends.where(ends.iloc[:, 0] != ends.iloc[:, 1])
+        beside=ends.where(ends.iloc[:, 0] != ends.iloc[:, 1])
         if any(len(m) > 1 for m in means)
         else None,
     )

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from mnstudy.cohort.schema.columns import columns
+from mnstudy.cohort.schema.columns import BESIDE, columns
 from mnstudy.packaged import packaged
 
 NEAR = 0.85  # how alike two headings must be to be proposed as the same
@@ -22,6 +22,8 @@ SHORTEST = 3  # a shorter word inside a longer text is chance
 CERTAIN, LIKELY, ASK, REFUSED = "certain", "likely", "ask", "refused"
 _FOLD = str.maketrans({"ı": "i", "ß": "ss", "µ": "u", "μ": "u", "ø": "o", "æ": "ae", "œ": "oe"})
 _UMLAUT = str.maketrans({"ä": "a", "ö": "o", "ü": "u"})
+_AND = re.compile(r"\s*(?:[+&]|\b(?:and|with|plus|mit|und|et|avec|con|y|ve|ile)\b)\s*", re.I)
+_WITH_SUBSTANCES = ("needling", "rf_needling", "laser", "subcision")
 _BRACKET = re.compile(r"[(\[{]([^)\]}]*)[)\]}]")
 _RANGE = re.compile(r"\b\d+ \d+\b")
 
@@ -279,6 +281,20 @@ def _contained(column: str, tokens: list[str]) -> set[str]:
     return found
 
 
+def arm_of(word: str) -> str:
+    """Return what a word of an arm means where it names a treatment and a substance with it.
+
+    >>> arm_of("MN+PRP"), arm_of("Needling mit Vitamin C"), arm_of("TCA peel")
+    ('needling + prp', 'needling + vitamin_c', '')
+    """
+    first, _, second = _AND.sub("\0", word, count=1).partition("\0")
+    treatment = level_of("treatment", first) or level_of("treatment", word)
+    substance = level_of("adjunct", second) or level_of("adjunct", word)
+    both = treatment in _WITH_SUBSTANCES and substance not in ("", "none")
+    return f"{treatment}{BESIDE}{substance}" if both else ""
+
+
+@cache
 def is_missing(word: str) -> bool:
     """Tell whether a cell says that its value is not known.
 

@@ -25,6 +25,7 @@ from mnstudy.cohort.proposing.values import Column, fit, time_in, weeks_of
 from mnstudy.cohort.scales import Scale, nearest, scale_of
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.design import ARMS
+from mnstudy.cohort.study.reading import date_format
 
 IDENTIFIES = "identifies a person; leave it out of the sheet"
 VAS = ("VAS", "VAS 100")
@@ -261,6 +262,7 @@ class DateColumn:
     role: str
     ambiguous: bool = False
     years: int = 0
+    middle: float = 0.0  # days since 1970, the median
 
 
 def dates_of(column: Column) -> DateColumn | None:
@@ -275,8 +277,12 @@ def dates_of(column: Column) -> DateColumn | None:
     year = "YYYY" if len(shown[0][4]) == 4 else "YY"
     form = f"DD{sign}MM{sign}{year}" if middle <= 12 else f"MM{sign}DD{sign}{year}"
     years = [int(p[1] if len(p[1]) == 4 else p[4]) % 100 for p in parts]
+    form = f"YYYY{sign}MM{sign}DD" if iso else form
+    written = pd.Series([p[0] for p in shown], dtype="str")
+    days = pd.to_datetime(written, format=date_format(form), errors="coerce")
     return DateColumn(
-        form=f"YYYY{sign}MM{sign}DD" if iso else form,
+        form=form,
+        middle=float((days - pd.Timestamp(0)).dt.days.median()),
         role=_role(column.heading),
         ambiguous=not iso and sign != "." and max(first, middle) <= 12,
         years=max(years) - min(years),
@@ -294,6 +300,9 @@ def spans(found: Mapping[str, DateColumn]) -> tuple[dict[str, Any], list[str]]:
     for heading, column in found.items():
         by_role.setdefault(column.role, heading)
     to, since = by_role.get("later", ""), by_role.get("first", "")
+    guessed = len(found) == 2 and len(by_role.keys() & {"later", "first"}) < 2
+    if guessed:  # the one with the earlier dates is taken for the first session
+        since, to = sorted(found, key=lambda heading: found[heading].middle)
     table: dict[str, Any] = {"format": next((c.form for c in found.values()), "")}
     if to:
         table["weeks"] = {"to": to, "since": since} if since else {"to": to}
@@ -304,6 +313,10 @@ def spans(found: Mapping[str, DateColumn]) -> tuple[dict[str, Any], list[str]]:
         for h, c in found.items()
         if c.ambiguous
     ]
+    if guessed:
+        asks.append(f'weeks are counted from "{since}" to "{to}": is that the first session?')
+    if to and "YYYY" not in table["format"]:
+        asks.append("years of two digits are taken as 20..: is that so?")
     return (table if to else {}), asks
 
 

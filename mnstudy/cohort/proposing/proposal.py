@@ -10,8 +10,8 @@ from typing import Any
 from mnstudy.cohort.loading import privacy
 from mnstudy.cohort.loading.cells import about
 from mnstudy.cohort.loading.vocabulary import ASK, CERTAIN, LIKELY, REFUSED, Match, columns_of
-from mnstudy.cohort.proposing.values import Column, Fit, both_kinds, free_text, range_in_heading
-from mnstudy.cohort.schema.columns import columns
+from mnstudy.cohort.proposing.values import Column, Fit, free_text, range_in_heading
+from mnstudy.cohort.schema.columns import BESIDE, columns
 
 FREE_TEXT = "free text: read it, it may name a person; not shown, not used"
 
@@ -235,8 +235,10 @@ def asked(p: Proposal) -> Iterator[str]:
     if p.fit.unknown:
         words = ", ".join(f'"{w}"' for w in p.fit.unknown)
         yield f'"{p.heading}": what does {words} mean? (under [levels.{p.column}])'
-    if p.column == "treatment" and any(both_kinds(w) for w in p.fit.unknown):
-        yield f'"{p.heading}": treatment and substance need a column each (treatment, adjunct)'
+    both = [w for w, meaning in p.levels.items() if BESIDE in str(meaning)]
+    if both:
+        words = ", ".join(f'"{w}"' for w in both)
+        yield f'"{p.heading}": {words}: read as a treatment with a substance; is that so?'
     if p.fit.hidden:
         yield f'"{p.heading}": words that are not read and not shown here: {p.fit.hidden}'
     if p.fit.unsure:
@@ -246,6 +248,6 @@ def asked(p: Proposal) -> Iterator[str]:
     if p.fit.unit == "fraction":
         yield f'"{p.heading}": is 0.45 there 45 percent, or less than one?'
     if any(about(w) is not None for w in p.levels):
-        yield f'"{p.heading}": what is "about" a number is read as that number'
+        yield f'"{p.heading}": "about 50" is read as 50; is that near enough?'
     if p.column == "weeks" and p.levels:
         yield f'"{p.heading}": weeks are worked out from words; check them under [levels.weeks]'

@@ -198,7 +198,8 @@ def _arms(found: Proposed) -> list[str]:
         words = found.levels.get(column, {})
         for level in dict.fromkeys(words.values()):
             own = [w for w, v in words.items() if v == level]
-            if len(own) == 1 and level != "none" and not own[0].isdigit():
+            known = level in columns()[column].levels  # no arm of two columns
+            if len(own) == 1 and known and level != "none" and not own[0].isdigit():
                 lines.append(f"{level} = {quoted(own[0])}")
     head = ["# names of the arms in figures and tables, where yours are wanted", "# [arms]"]
     return [*head, *_commented(lines)] if lines else []

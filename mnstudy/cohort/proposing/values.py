@@ -14,6 +14,7 @@ from mnstudy.cohort.loading import privacy
 from mnstudy.cohort.loading.cells import about, classes_of, grade_of, number_with_unit
 from mnstudy.cohort.loading.convert import MISSING, as_text
 from mnstudy.cohort.loading.vocabulary import (
+    arm_of,
     brackets,
     is_missing,
     level_of,
@@ -187,8 +188,9 @@ def _levels(words: list[str], spec: ColumnSpec, column: Column) -> Fit:
     levels, unknown = {}, []
     for word in words:
         said = column.labels.get(word, word)
-        level = level_of(spec.name, said) or _graded(said, spec)
-        if not level or (spec.name == "treatment" and both_kinds(said)):
+        both = arm_of(said) if spec.name == "treatment" else ""
+        level = both or level_of(spec.name, said) or _graded(said, spec)
+        if not level:
             unknown.append(word)
         elif re.sub(r"[\s\-]+", "_", word.lower()) not in _read_anyway(spec):
             levels[word] = level
@@ -197,16 +199,6 @@ def _levels(words: list[str], spec: ColumnSpec, column: Column) -> Fit:
         levels = {w: level for w, level in levels.items() if w not in unclear}
         unknown += unclear
     return Fit(levels=levels, unknown=tuple(unknown))
-
-
-def both_kinds(word: str) -> bool:
-    """Tell whether a word names a treatment and a substance put on with it.
-
-    >>> both_kinds("microneedling + PRP"), both_kinds("microneedling"), both_kinds("TCA peel")
-    (True, False, False)
-    """
-    needled = level_of("treatment", word) in ("needling", "rf_needling", "laser", "subcision")
-    return needled and level_of("adjunct", word) not in ("", "none")
 
 
 def _read_anyway(spec: ColumnSpec) -> set[str]:

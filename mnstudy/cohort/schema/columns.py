@@ -12,6 +12,8 @@ import pandas as pd
 
 from mnstudy.packaged import packaged
 
+BESIDE = " + "  # between a treatment and the substance that is put on with it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnSpec:
@@ -64,13 +66,17 @@ class ColumnSpec:
         if self.numeric:
             both = ', or a range ("25 to 50")' if self.name == "improvement_score" else ""
             return f'a number{both}, or "" where it says that the value is not known'
-        return f'{self.rule}, or "" where it says that the value is not known'
+        both = ', one with a substance ("needling + prp")' if self.name == "treatment" else ""
+        return f'{self.rule}{both}, or "" where it says that the value is not known'
 
     def takes(self, meaning: Any) -> bool:
         """Tell whether a word of the sheet may mean this; ``""`` is a value that is not known."""
         if isinstance(meaning, bool) or not isinstance(meaning, str | int | float):
             return self.kind == "boolean" and isinstance(meaning, bool)
         word = str(meaning).strip()
+        if self.name == "treatment" and BESIDE in word:
+            word, _, substance = word.partition(BESIDE)
+            return word in self.levels and substance in columns()["adjunct"].levels
         if self.levels:
             return word in (*self.levels, "")
         if self.kind == "boolean":

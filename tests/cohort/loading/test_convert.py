@@ -148,6 +148,21 @@ def test_ages_become_bands_where_they_are_declared_as_years():
     ]
 
 
+def test_a_word_may_stand_for_a_treatment_and_its_substance():
+    frame = sheet(treatment=["MN", "MN+PRP"] * 4)
+    assert pasted(frame)["levels"]["treatment"] == {"MN": "needling", "MN+PRP": "needling + prp"}
+    found = data(frame, **pasted(frame))
+    assert found["treatment"].astype("str").eq("needling").all()
+    assert found["adjunct"].astype("str").tolist() == ["none", "prp"] * 4
+
+
+def test_a_substance_that_another_column_denies_is_a_problem():
+    frame = sheet(treatment=["MN", "MN+PRP"] * 4, adjunct=["none", "tca"] * 4)
+    levels = {"treatment": {"MN": "needling", "MN+PRP": "needling + prp"}}
+    found = mn.validate(frame, study={"levels": levels}).problems
+    assert [(p.row, p.column, p.value) for p in found][:1] == [(3, "adjunct", "tca")]
+
+
 # What can be read in two ways
 
 

@@ -323,13 +323,24 @@ def test_a_measure_without_a_known_name_is_asked(headings):
     assert 'scale = "?" }' in found.study_text
 
 
-def test_a_treatment_and_a_substance_in_one_word_are_not_merged_into_the_treatment():
+def test_a_treatment_and_a_substance_in_one_word_are_read_as_both_and_asked():
     found = looked(
         {"Patient": list("abcd"), "Gruppe": ["Microneedling + PRP", "Microneedling"] * 2}
     )
-    assert found.levels["treatment"] == {"Microneedling": "needling"}
-    assert '# "Microneedling + PRP" = "?"' in found.study_text
-    assert any("need a column each" in ask for ask in found.asks)
+    assert found.levels["treatment"] == {
+        "Microneedling + PRP": "needling + prp",
+        "Microneedling": "needling",
+    }
+    assert any("a treatment with a substance; is that so?" in ask for ask in found.asks)
+
+
+def test_two_dates_without_a_known_heading_are_taken_in_their_order_and_asked():
+    dates = {"A": ["01.02.24", "03.02.24"], "B": ["01.05.24", "25.05.24"]}
+    found = looked({"Patient": ["P1", "P2"], "Datum B": dates["B"], "Datum A": dates["A"]})
+    weeks = {"to": "Datum B", "since": "Datum A"}
+    assert found.dates == {"format": "DD.MM.YY", "weeks": weeks}
+    assert any("is that the first session?" in ask for ask in found.asks)
+    assert any("two digits" in ask for ask in found.asks)
 
 
 def test_a_line_may_be_of_pain():
