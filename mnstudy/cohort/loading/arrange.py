@@ -207,7 +207,9 @@ def _as_dates(cells: pd.Series, shown: str) -> tuple[pd.Series, list[Problem]]:
     """Read dates: those of a spreadsheet as they are, text in the declared form."""
     text = cells.map(as_text)
     stored = cells.map(lambda cell: hasattr(cell, "year"))
-    dates = pd.to_datetime(text.where(~stored), format=date_format(shown), errors="coerce")
+    forms = [date_format(form) for form in (shown, _other_year(shown))]
+    first, second = (pd.to_datetime(text[~stored], format=f, errors="coerce") for f in forms)
+    dates = first.fillna(second).reindex(text.index)  # 14.03.22 beside 14.06.2022
     dates = dates.mask(stored, pd.to_datetime(cells.where(stored), errors="coerce"))
     bad = dates.isna() & text.ne("") & ~text.map(vocabulary.is_missing)
     rule, remedy = f"a date as {shown}", "correct the date, or the format under [dates]"
@@ -222,6 +224,11 @@ def _as_dates(cells: pd.Series, shown: str) -> tuple[pd.Series, list[Problem]]:
         )
         for row in cells.index[bad]
     ]
+
+
+def _other_year(shown: str) -> str:
+    """Return a form of dates with the year in two digits in place of four, or in four."""
+    return shown.replace("YYYY", "YY") if "YYYY" in shown else shown.replace("YY", "YYYY")
 
 
 def _weeks(dates: Mapping[str, pd.Series], span: Span, patient: pd.Series) -> pd.Series:

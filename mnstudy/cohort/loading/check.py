@@ -68,7 +68,8 @@ def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[N
     data, notes = _defaults(data, study)
     data, units = _each_period_a_site(data, study)
     notes = [*rows.remarks, *unused(rows, study), *mended, *alike, *assumed, *notes, *units]
-    problems += [*_out_of_range(data, measures), *scale_scores.out_of_range(data)]
+    problems += _out_of_range(data, measures, [*study.reading.dates])
+    problems += scale_scores.out_of_range(data)
     problems += ambiguity.read_in_two_ways(data, study)
     problems += _undeclared_crossover(data, study)
     problems += privacy.identifying_ids(data["patient_id"]) if "patient_id" in data else []
@@ -212,7 +213,9 @@ def _defaults(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Note
     return data, notes
 
 
-def _out_of_range(data: pd.DataFrame, measures: Sequence[ColumnSpec]) -> list[Problem]:
+def _out_of_range(
+    data: pd.DataFrame, measures: Sequence[ColumnSpec], dated: Collection[str]
+) -> list[Problem]:
     """Check ranges with pandera, every failure at once."""
     import pandera.pandas as pa
 
@@ -226,19 +229,21 @@ def _out_of_range(data: pd.DataFrame, measures: Sequence[ColumnSpec]) -> list[Pr
         cases = failed.failure_cases[["column", "index", "failure_case"]]
         by_name = {c.name: c for c in ranged}
         return [
-            _range_problem(by_name[str(name)], int(row), float(value))
+            _range_problem(by_name[str(name)], int(row), float(value), dated=name in dated)
             for name, row, value in cases.itertuples(index=False)
         ]
     return []
 
 
-def _range_problem(spec: ColumnSpec, row: int, value: float) -> Problem:
+def _range_problem(spec: ColumnSpec, row: int, value: float, *, dated: bool) -> Problem:
     remedy = "check the entry; leave the cell empty if the value is not known"
     paste: tuple[Line, ...] = ()
     if spec.slip and spec.low <= value / spec.slip["factor"] <= spec.high:
         right = value / spec.slip["factor"]
         remedy = f"{spec.slip['says']} ({right:g}), or set [units] {spec.name} in study.toml"
         paste = (Line(f"levels.{spec.name}", f"{value:g}", right),)
+    elif dated:
+        remedy = "it comes of two dates: correct them, or their format under [dates]"
     elif value in ambiguity.CODES:
         remedy = "check the entry, or say that it stands for a value that is not known"
         paste = (Line("missing", spec.name, (f"{value:g}",)),)

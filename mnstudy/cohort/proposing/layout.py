@@ -30,7 +30,7 @@ from mnstudy.cohort.study.reading import date_format
 IDENTIFIES = "identifies a person; leave it out of the sheet"
 VAS = ("VAS", "VAS 100")
 GOODMAN_BARON = "Goodman-Baron qualitative"
-_DATE = re.compile(r"^(\d{1,4})([./-])(\d{1,2})[./-](\d{1,4})(?:[ T].*)?$")
+_DATE = re.compile(r"^(\d{4}|\d\d?)([./-])(\d\d?)[./-](\d{4}|\d\d?)(?:[ T].*)?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +283,7 @@ def dates_of(column: Column) -> DateColumn | None:
     return DateColumn(
         form=form,
         middle=float((days - pd.Timestamp(0)).dt.days.median()),
-        role=_role(column.heading),
+        role=_role(column.heading) or _role(column.title),
         ambiguous=not iso and sign != "." and max(first, middle) <= 12,
         years=max(years) - min(years),
     )

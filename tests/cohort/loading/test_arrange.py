@@ -153,3 +153,17 @@ def test_headings_that_the_study_file_names_and_the_sheet_has_not():
     study = {**DATED, "fill_down": ["Pat"]}
     found = mn.validate(dated(), study=study).problems
     assert {p.column for p in found} >= {"Kontrolle", "Erste", "Pat"}
+
+
+@pytest.mark.parametrize("form", ["DD.MM.YYYY", "DD.MM.YY"])
+def test_years_of_two_and_of_four_digits_stand_beside_each_other(form):
+    frame = dated(Erste="01.02.24", Kontrolle=["15.02.2024", "01.02.24", ""])
+    study = {**DATED, "dates": {**DATES, "format": form}}
+    assert mn.load(frame, study=study).data["weeks"].tolist()[:2] == [2, 0]
+
+
+def test_a_later_date_before_the_first_is_a_matter_of_dates_and_of_no_week():
+    frame = dated(Erste="01.02.2024", Kontrolle=["15.01.2024", "01.02.2024", ""])
+    (problem,) = mn.validate(frame, study=DATED).problems
+    assert problem.paste == ()
+    assert "under [dates]" in problem.remedy
