@@ -8,7 +8,8 @@ import pytest
 import mnstudy as mn
 
 NAMES = [
-    "datasets", "example_sheet", "propose", "template", "load", "validate", "claims", "claim", "evaluate", "evidence", "report", "simulate",
+    "datasets", "example_sheet", "propose", "template", "load", "validate", "claims", "claim",
+    "evaluate", "evidence", "report", "simulate",
     "operating_characteristics", "stats", "plot", "DataError",
     "scales", "attrition", "specification_curve", "evidence_table", "doubts",
     "between_studies", "evidence_map", "table_one", "missingness",

@@ -7,7 +7,7 @@ study file says how: its own words, codes for a missing value, a unit.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -279,7 +279,7 @@ def _texts(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) ->
 
 
 def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -> Typed:
-    if spec.name == "age_band" and said.unit == "years":
+    if spec.name == "age_band" and said.unit:
         return _ages(text, missing, spec, said)
     known = {plain(level): level for level in spec.levels}
     if spec.name == "phototype":
@@ -296,6 +296,7 @@ def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -
     parts = [word.partition(BESIDE) if isinstance(word, str) else ("", "", "") for word in meant]
     values = pd.Series([first for first, _, _ in parts], index=text.index).where(meant.notna())
     bad = ~missing & (values.isna() | ~values.isin(spec.levels))
+    others = text.tolist() if spec.name == "sex" else []
     typed = pd.Categorical(
         values.where(~bad & ~missing), categories=list(spec.levels), ordered=spec.kind == "ordered"
     )
@@ -304,7 +305,7 @@ def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -
         bad=bad,
         rule=spec.rule,
         remedy=text.map(lambda word: _nearest(word, spec)),
-        paste=text.map(lambda word: _level_line(word, spec, said)),
+        paste=text.where(bad, "").map(lambda word: _level_line(word, spec, said, others)),
         beside=_substances([last for _, _, last in parts], missing | bad),
     )
 
@@ -327,19 +328,22 @@ def _nearest(cell: str, spec: ColumnSpec) -> str:
     return f"{nearest(plain(cell), spec.levels, 'use one of the levels,', n=1)} {own}"
 
 
-def _level_line(word: str, spec: ColumnSpec, said: Said) -> tuple[Line, ...]:
+def _level_line(
+    word: str, spec: ColumnSpec, said: Said, others: Collection[str]
+) -> tuple[Line, ...]:
     """Propose what a word means, where the vocabulary knows it; else leave it to be filled in."""
     if vocabulary.is_missing(word):
         return (Line("missing", spec.name, (word,)),)
     label = said.labels.get(word, word)
-    level = vocabulary.arm_of(label) if spec.name == "treatment" else ""
-    level = level or vocabulary.level_of(spec.name, label)
+    level = vocabulary.level_among(spec.name, label, others)
     return (Line(f"levels.{spec.name}", word, level or "?"),)
 
 
 def _ages(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -> Typed:
-    years = pd.to_numeric(text.mask(missing), errors="coerce")
-    years = years.where(years.between(0, 120))
+    written = said.unit == IN_CELLS
+    years = text[~missing].map(lambda word: pattern.number_with_unit(word, "years"))
+    years = years.astype("float64").reindex(text.index) if written else _plain_numbers(text, said)
+    years = years.where(years.between(0, 120) & ~missing)
     place = np.searchsorted(_AGES, years.fillna(0), side="right")
     words = pd.Series(np.array(spec.levels)[place], index=text.index).where(years.notna())
     typed = pd.Categorical(words, categories=list(spec.levels), ordered=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -265,6 +265,20 @@ def level_of(column: str, word: str) -> str:
     spec = columns().get(column)
     found = _contained(column, tokens) if spec and not spec.numeric else set()
     return found.pop() if len(found) == 1 else ""
+
+
+def level_among(column: str, word: str, others: Collection[str]) -> str:
+    """Return what a word means; empty where the other words of its column leave it open.
+
+    Of an arm with a substance it is both, see ``arm_of``.
+
+    >>> level_among("sex", "M", ["M", "F"]), level_among("sex", "M", ["M", "H"])
+    ('male', '')
+    """
+    spanish = column == "sex" and plain(word) == "m" and {"h", "v"} & {plain(x) for x in others}
+    if spanish:  # M beside H is mujer
+        return ""
+    return (arm_of(word) if column == "treatment" else "") or level_of(column, word)
 
 
 def _contained(column: str, tokens: list[str]) -> set[str]:

@@ -9,7 +9,14 @@ from typing import Any
 
 from mnstudy.cohort.loading import privacy
 from mnstudy.cohort.loading.cells import about
-from mnstudy.cohort.loading.vocabulary import ASK, CERTAIN, LIKELY, REFUSED, Match, columns_of
+from mnstudy.cohort.loading.vocabulary import (
+    ASK,
+    CERTAIN,
+    LIKELY,
+    REFUSED,
+    Match,
+    columns_of,
+)
 from mnstudy.cohort.proposing.values import Column, Fit, free_text, range_in_heading
 from mnstudy.cohort.schema.columns import BESIDE, columns
 

@@ -14,9 +14,9 @@ from mnstudy.cohort.loading import privacy
 from mnstudy.cohort.loading.cells import about, classes_of, grade_of, number_with_unit
 from mnstudy.cohort.loading.convert import MISSING, as_text
 from mnstudy.cohort.loading.vocabulary import (
-    arm_of,
     brackets,
     is_missing,
+    level_among,
     level_of,
     plain,
     truth_of,
@@ -184,20 +184,16 @@ def _booleans(words: list[str], spec: ColumnSpec, column: Column) -> Fit:
 
 def _levels(words: list[str], spec: ColumnSpec, column: Column) -> Fit:
     if spec.name == "age_band" and words and all(_is_age(w) for w in words):
-        return Fit(unit="years", says=("exact ages become bands",))
+        unit = "years" if all(map(_NUMBER.fullmatch, words)) else IN_CELLS
+        return Fit(unit=unit, says=("exact ages become bands",))
     levels, unknown = {}, []
-    for word in words:
-        said = column.labels.get(word, word)
-        both = arm_of(said) if spec.name == "treatment" else ""
-        level = both or level_of(spec.name, said) or _graded(said, spec)
+    labels = {word: column.labels.get(word, word) for word in words}
+    for word, said in labels.items():
+        level = level_among(spec.name, said, labels.values()) or _graded(said, spec)
         if not level:
             unknown.append(word)
         elif re.sub(r"[\s\-]+", "_", word.lower()) not in _read_anyway(spec):
             levels[word] = level
-    if spec.name == "sex" and {w.lower() for w in words} & {"h", "v"}:  # mujer, not male
-        unclear = [w for w in levels if w.lower() == "m"]
-        levels = {w: level for w, level in levels.items() if w not in unclear}
-        unknown += unclear
     return Fit(levels=levels, unknown=tuple(unknown))
 
 
@@ -212,7 +208,8 @@ def _graded(word: str, spec: ColumnSpec) -> str:
 
 
 def _is_age(word: str) -> bool:
-    return bool(_NUMBER.fullmatch(word)) and 0 <= float(word.replace(",", ".")) <= 120
+    years = number_with_unit(word, "years")
+    return years is not None and 0 <= years <= 120
 
 
 def _numbers(words: list[str], spec: ColumnSpec, column: Column) -> Fit:

@@ -117,7 +117,7 @@ def known_units(column: str) -> dict[str, float]:
     unit = spec.unit if spec else ""
     factors = {unit: 1.0, **_FACTORS.get(unit, {})} if spec and spec.numeric and unit else {}
     if column == "age_band":
-        return {"years": 1.0}
+        return {"years": 1.0, IN_CELLS: 1.0}
     return {**factors, IN_CELLS: 1.0} if factors else {}
 
 

@@ -282,3 +282,19 @@ def test_a_number_of_its_own_is_given_no_unit():
 def test_a_number_larger_than_any_whole_one_is_refused():
     (problem,) = problems(sheet(session_count=["9" * 20] + ["3"] * 7))
     assert problem.rule == "a whole number"
+
+
+def test_ages_are_read_with_their_unit_in_the_cell():
+    frame = sheet(age_band=["34 años", "20 yaş", "41", "17 J.", "65 yrs", "", "25", "44 ans"])
+    found = data(frame, units={"age_band": "in the cells"}, missing={"age_band": ["17 J."]})
+    ages = found["age_band"].astype("str").tolist()
+    assert ages[:3] == ["25-34", "18-24", "35-44"]
+    assert ages[4:] == ["65 and over", np.nan, "25-34", "35-44"]
+    coded = data(frame.assign(age_band=["-9"] + ["34"] * 7), units={"age_band": "years"},
+                 missing={"age_band": ["-9"]})  # fmt: skip
+    assert coded["age_band"].isna().sum() == 1
+
+
+def test_no_line_gives_a_word_a_meaning_that_its_column_leaves_open():
+    assert pasted(sheet(sex=["M", "H"] * 4))["levels"]["sex"] == {"H": "male"}
+    assert pasted(sheet(sex=["M", "F"] * 4))["levels"]["sex"] == {"M": "male", "F": "female"}

@@ -558,3 +558,21 @@ def test_any_table_gives_a_study_file_that_is_read(data):
     given = [p.column for p in found if p.place == "columns" and not p.held]
     assert len(given) == len(set(given))
     assert all(p.fit.share == 1 for p in found if p.certainty == "certain")
+
+
+def test_ids_of_a_trial_are_no_dates():
+    ids = [f"01-{i:02}-{100 + i}" for i in range(1, 9)]
+    proposed = by_heading(looked({"USUBJID": ids, "Scar": ["burn"] * 8}))["USUBJID"]
+    assert (proposed.column, proposed.certainty) == ("patient_id", "certain")
+
+
+def test_dates_are_told_by_what_the_file_calls_them():
+    dates = {"d1": ["03.02.2024"] * 3, "d2": ["13.04.2024"] * 3}
+    titles = {"d1": "Date of first session", "d2": "Date of control"}
+    found = looked({"ID": ["a", "b", "c"], **dates}, titles=titles)
+    assert found.dates["weeks"] == {"to": "d2", "since": "d1"}
+
+
+def test_ages_with_their_unit_become_bands():
+    found = looked({"Paciente": ["P1", "P2"], "Edad": ["34 años", "51 años"]})
+    assert found.units == {"age_band": "in the cells"}
