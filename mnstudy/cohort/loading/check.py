@@ -10,7 +10,7 @@ import pandas as pd
 
 from mnstudy.cohort.loading import ambiguity, privacy, scale_scores
 from mnstudy.cohort.loading.arrange import Rows, heading_line, unused
-from mnstudy.cohort.loading.convert import Said, column
+from mnstudy.cohort.loading.convert import Said, as_text, column
 from mnstudy.cohort.schema.columns import ColumnSpec, columns
 from mnstudy.cohort.schema.problems import (
     Line,
@@ -65,7 +65,7 @@ def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[N
     data, found, mended = _typed(frame, rows, measures, study)
     problems += found
     data, alike = ambiguity.as_same_person(data, study)
-    data, notes = _defaults(data, study)
+    data, notes = _defaults(data, frame)
     data, units = _each_period_a_site(data, study)
     notes = [*rows.remarks, *unused(rows, study), *mended, *alike, *assumed, *notes, *units]
     problems += _out_of_range(data, measures, [*study.reading.dates])
@@ -201,12 +201,12 @@ def _present(frame: pd.DataFrame) -> Iterator[ColumnSpec]:
     return (spec for spec in columns().values() if spec.name in frame.columns)
 
 
-def _defaults(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Note]]:
+def _defaults(data: pd.DataFrame, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
     notes = []
     if "site_id" not in data or data["site_id"].isna().all():
         data["site_id"] = pd.Series("site", index=data.index, dtype="str")
         notes.append(note("no_site_id"))
-    if "treatment" not in data:
+    if "treatment" not in data or ("treatment" in raw and _blank(raw["treatment"])):
         levels = list(columns()["treatment"].levels)
         data["treatment"] = pd.Categorical(["needling"] * len(data), categories=levels)
         notes.append(note("no_treatment_column"))
@@ -315,6 +315,10 @@ def _baseline_is_zero(data: pd.DataFrame, site: pd.Series) -> list[Problem]:
     bad = is_baseline(data) & data["improvement_score"].fillna(0).ne(0)
     remedy = "improvement is measured from baseline: write 0 or leave it empty"
     return row_problems(data["improvement_score"], bad, "0 at baseline", remedy)
+
+
+def _blank(cells: pd.Series) -> bool:
+    return bool(cells.map(as_text).eq("").all())
 
 
 def _each_period_a_site(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Note]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mnstudy.cohort.proposing.workbooks import EXAMPLE_ID, TEMPLATE
 from mnstudy.cohort.reading.read import LABELLED, grids, header_row, read_sheet
 from mnstudy.cohort.reading.sheet import Grid, Sheet
 from mnstudy.cohort.study.reading import Reading
@@ -20,6 +22,8 @@ def look(path: Path) -> tuple[dict[str, Sheet], dict[str, Any], list[str]]:
     if path.suffix.lower() in LABELLED:
         return {"": read_sheet(path)}, said, []
     every = grids(path, Reading(dictionary=dictionary))
+    if tuple(grid.name for grid in every) == TEMPLATE:
+        return _template(path, every)
     tables = [g for g in every if g.visible and _rows(g)] or [g for g in every if _rows(g)]
     sheets, asks = {}, []
     for grid in tables:
@@ -30,6 +34,16 @@ def look(path: Path) -> tuple[dict[str, Sheet], dict[str, Any], list[str]]:
         f'worksheet "{g.name}" is not read' for g in every if len(g.cells) and g.name not in sheets
     ]
     return sheets or {"": read_sheet(path)}, said, asks
+
+
+def _template(
+    path: Path, every: Sequence[Grid]
+) -> tuple[dict[str, Sheet], dict[str, Any], list[str]]:
+    """Return the table of a filled template; its example row is nothing to ask about."""
+    data = every[0]
+    struck = [r for r in data.struck if data.cells.loc[r].iloc[0] != EXAMPLE_ID]
+    sheet = read_sheet(path, Reading(sheet=data.name), found=every)
+    return {data.name: sheet}, {"sheet": data.name}, _left_out(replace(data, struck=tuple(struck)))
 
 
 def _rows(grid: Grid) -> int:

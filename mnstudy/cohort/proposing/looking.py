@@ -20,6 +20,7 @@ from mnstudy.cohort.loading.vocabulary import (
 )
 from mnstudy.cohort.proposing import layout
 from mnstudy.cohort.proposing.proposal import (
+    EMPTY,
     FREE_TEXT,
     Proposal,
     asked,
@@ -96,6 +97,8 @@ class Looked:
             elif identifies(column):
                 certainty, reason = REFUSED, layout.IDENTIFIES
                 refused.append(f'"{name}"')
+            elif _unfilled(column):
+                certainty, reason = CERTAIN, EMPTY
             elif reason:
                 certainty = ASK
                 self.asks.append(f'"{name}": {reason}')
@@ -271,6 +274,12 @@ class Looked:
 
 def _is_weeks(column: Column) -> bool:
     return any((m.column, m.certainty) == ("weeks", CERTAIN) for m in matches(column))
+
+
+def _unfilled(column: Column) -> bool:
+    """Tell whether it is a column of a template that nobody needed."""
+    spec = columns().get(column.heading)
+    return spec is not None and not spec.core and column.cells.eq("").all()
 
 
 def _not_read(column: Column, headings: Sequence[str]) -> str:

@@ -20,6 +20,8 @@ from mnstudy.cohort.loading.vocabulary import (
 from mnstudy.cohort.proposing.values import Column, Fit, free_text, range_in_heading
 from mnstudy.cohort.schema.columns import BESIDE, columns
 
+_FEW = 4  # names of columns on a line
+EMPTY = "no cell is filled"
 FREE_TEXT = "free text: read it, it may name a person; not shown, not used"
 
 
@@ -131,8 +133,9 @@ class Proposed:
         return iter(self.columns)
 
     def __str__(self) -> str:
-        width = min(30, max((len(p.heading) for p in self.columns), default=10))
-        lines = [self.where, *(f"  {p.line(width).rstrip()}" for p in self.columns)]
+        filled = self._filled()
+        width = min(30, max((len(p.heading) for p in filled), default=10))
+        lines = [self.where, *(f"  {p.line(width).rstrip()}" for p in filled), self._unfilled()]
         if self.lacking:
             lines.append(f"nothing was found for {', '.join(self.lacking)}")
         lines += [f"to decide: {ask}" for ask in self.asks]
@@ -140,8 +143,16 @@ class Proposed:
 
     __repr__ = __str__
 
+    def _filled(self) -> list[Proposal]:
+        return [p for p in self.columns if p.reasons != (EMPTY,)]
+
+    def _unfilled(self) -> str:
+        names = [p.heading for p in self.columns if p.reasons == (EMPTY,)]
+        shown = ", ".join(names[:_FEW]) + (", ..." if len(names) > _FEW else "")
+        return f"columns without any value, {len(names)}: not used ({shown})" if names else ""
+
     def _repr_html_(self) -> str:
-        cells = [(p.heading, p.column or "?", p.certainty, p.reason) for p in self.columns]
+        cells = [(p.heading, p.column or "?", p.certainty, p.reason) for p in self._filled()]
         rows = "".join(
             "<tr>" + "".join(f'<td style="text-align:left">{escape(x)}</td>' for x in row) + "</tr>"
             for row in cells
@@ -149,7 +160,8 @@ class Proposed:
         names = ("heading", "column", "certainty", "reason")
         head = "".join(f'<th style="text-align:left">{x}</th>' for x in names)
         lacking = [f"nothing was found for {', '.join(self.lacking)}"] if self.lacking else []
-        asks = "".join(f"<li>{escape(ask)}</li>" for ask in (*lacking, *self.asks))
+        told = filter(None, (self._unfilled(), *lacking, *self.asks))
+        asks = "".join(f"<li>{escape(ask)}</li>" for ask in told)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         return f"<p>{escape(self.where)}</p>{table}" + (f"<ul>{asks}</ul>" if asks else "")
 

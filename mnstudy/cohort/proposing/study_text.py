@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mnstudy.cohort.loading.vocabulary import ASK, CERTAIN, REFUSED
-from mnstudy.cohort.proposing.proposal import Proposal, Proposed
+from mnstudy.cohort.proposing.proposal import EMPTY, Proposal, Proposed
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.design import ARMS
 
@@ -84,7 +84,7 @@ def _plain_keys(reading: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _columns(found: Proposed) -> list[str]:
     lines = ["[columns]                         # heading of the sheet = column of the contract"]
-    for p in found.columns:
+    for p in (p for p in found.columns if p.reasons != (EMPTY,)):
         name = quoted(p.heading)
         if p.certainty == REFUSED:
             lines.append(f"# {name}: {p.reason}")

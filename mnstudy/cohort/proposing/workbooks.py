@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,9 @@ import pandas as pd
 from mnstudy.cohort.loading import privacy
 from mnstudy.cohort.loading.convert import as_text
 from mnstudy.cohort.loading.datasets import locate
-from mnstudy.cohort.reading.read import worksheets_read
+from mnstudy.cohort.loading.vocabulary import plain, words_of
+from mnstudy.cohort.proposing.values import free_text, gather
+from mnstudy.cohort.reading.read import grids, worksheets_read
 from mnstudy.cohort.reading.sheet import Sheet
 from mnstudy.cohort.schema.columns import ColumnSpec, columns, dictionary
 from mnstudy.cohort.schema.problems import Kind, ValidationReport
@@ -30,9 +32,13 @@ if TYPE_CHECKING:
 THEN = datetime(2000, 1, 1)  # of every workbook; a date of today would change its bytes
 MOST = 20_000  # rows of a sheet of which a marked copy is written
 ROWS = 2000  # of a template that have drop-down lists
+TEMPLATE = ("Data", "Dictionary", "Lists")  # worksheets, of which the first is read
 EXAMPLE_ID = "EXAMPLE"
 _CORE, _OPTIONAL, _BAD, _NOTED = "FFDDAA", "EEEEEE", "FFC7B0", "FFF2B3"
-_HIDDEN = "(not shown)"
+_GREY = "777777"
+_HIDDEN, _FREE = "(not shown)", "(text, not copied)"
+_PROBLEMS = "Problems"
+_YES_NO = ("yes", "no")
 _WIDEST = 24  # characters of a column
 
 
@@ -79,11 +85,12 @@ def template(target: str | os.PathLike[str] = "template.xlsx", names: Sequence[s
         raise FileExistsError(f"{target} exists already: name another file")
     specs = [c for c in columns().values() if c.core or not names or c.name in names]
     book = Workbook()
-    data, words, lists = book.active, book.create_sheet("Dictionary"), book.create_sheet("Lists")
-    data.title = "Data"
+    data, words, lists = (book.create_sheet(name) for name in TEMPLATE)
+    book.remove(book.worksheets[0])
     _dictionary(words, [c.name for c in specs])
     for i, spec in enumerate(specs, 1):
         _template_column(data, lists, i, spec)
+    _comment(data["A2"], "An example, struck through: it is not read. Begin in the next row.")
     data.freeze_panes = "B2"
     lists.sheet_state = "hidden"
     write_whole(target, workbook_bytes(book))
@@ -107,27 +114,42 @@ def _template_column(data: Worksheet, lists: Worksheet, i: int, spec: ColumnSpec
     head = data.cell(1, i, spec.name)
     head.font = Font(bold=True)
     head.fill = PatternFill("solid", start_color=_CORE if spec.core else _OPTIONAL)
-    _comment(head, f"{spec.meaning}\n{spec.rule}")
-    example = data.cell(2, i, EXAMPLE_ID if spec.kind == "id" and spec.core else spec.example)
-    example.font = Font(strike=True, italic=True, color="777777")
+    core = "Has to be there; cells may be empty." if spec.core else "May stay empty."
+    _comment(head, "\n".join([spec.meaning, _expected(spec), core]))
+    example = data.cell(2, i, EXAMPLE_ID if spec.kind == "id" and spec.core else _example(spec))
+    example.font = Font(strike=True, italic=True, color=_GREY)
     letter = get_column_letter(i)
-    data.column_dimensions[letter].width = min(max(len(spec.name), 10), _WIDEST) + 2
+    column = data.column_dimensions[letter]
+    column.width = min(max(len(spec.name), 10), _WIDEST) + 2
+    if not spec.numeric:
+        column.number_format = "@"  # else 007 becomes 7
     check = _validation(lists, letter, spec)
     if check is not None:
         check.add(f"{letter}2:{letter}{ROWS}")
         data.add_data_validation(check)
 
 
+def _example(spec: ColumnSpec) -> Any:
+    return _YES_NO[0 if spec.example else 1] if spec.kind == "boolean" else spec.example
+
+
+def _expected(spec: ColumnSpec) -> str:
+    if spec.kind in ("id", "text"):
+        return "Any text."
+    return "yes or no" if spec.kind == "boolean" else spec.rule
+
+
 def _validation(lists: Worksheet, letter: str, spec: ColumnSpec) -> Any:
     """Return the drop-down list, or the range, of a column; None where any text will do."""
     from openpyxl.worksheet.datavalidation import DataValidation
 
-    words = spec.levels or (("true", "false") if spec.kind == "boolean" else ())
-    error = {"error": spec.rule[:220], "errorTitle": spec.name, "showErrorMessage": True}
+    words = spec.levels or (_YES_NO if spec.kind == "boolean" else ())
+    told = "one of the list" if words else _expected(spec)
+    error = {"error": told, "errorTitle": spec.name, "showErrorMessage": True}
     if words:
         for row, word in enumerate(words, 1):
             lists[f"{letter}{row}"] = word
-        cells = f"Lists!${letter}$1:${letter}${len(words)}"
+        cells = f"{TEMPLATE[2]}!${letter}$1:${letter}${len(words)}"
         return DataValidation(type="list", formula1=cells, allow_blank=True, **error)
     if spec.low is None:
         return None
@@ -140,11 +162,12 @@ def _validation(lists: Worksheet, letter: str, spec: ColumnSpec) -> Any:
 def _dictionary(page: Worksheet, names: Sequence[str]) -> None:
     from openpyxl.styles import Alignment, Font
 
-    table = dictionary()
-    table = table[table["name"].isin(names)]
-    page.append(list(table.columns))
-    for row in table.itertuples(index=False):
-        page.append(["yes" if x is True else "" if x is False else x for x in row])
+    page.append(list(dictionary()))
+    for spec in (columns()[name] for name in names):
+        core = "yes" if spec.core else ""
+        said = (spec.unit, _expected(spec), spec.meaning, _example(spec))
+        page.append([spec.name, core, spec.kind, *said])
+    page.freeze_panes = "B2"
     for cell in page[1]:
         cell.font = Font(bold=True)
     for letter, width in zip("ABCDEFG", (26, 6, 10, 14, 50, 70, 16), strict=True):
@@ -198,38 +221,73 @@ def write_marked(sheet: Path, study: Study, report: ValidationReport) -> Path:
 
     target = sheet.with_name(sheet.stem + ".marked.xlsx")
     book = Workbook()
-    book.remove(book.active)
+    front = book.active
+    front.title = _PROBLEMS
     read = worksheets_read(sheet, study.reading)
+    left = _left_out(sheet, study)
+    pages = {}
     for name, table in read.items():
         page = book.create_sheet(_sheet_name(name or table.worksheet or "Sheet"))
-        _copy(page, table, _refused(table))
-        ours = [k for k in report.kinds if len(read) == 1 or k.column.startswith(f"{name}: ")]
-        for kind in ours:
-            _mark(page, table, kind, f"{name}: ")
-    _overview(book.create_sheet("Problems"), report)
+        pages[name] = page.title
+        _copy(page, table, _withheld(table, study), left.get(table.worksheet, {}))
+        for kind in report.kinds:
+            if len(read) == 1 or kind.column.startswith(f"{name}: "):
+                _mark(page, table, kind, f"{name}: ")
+    _overview(front, sheet.name, report)
     write_whole(target, workbook_bytes(book))
     return target
 
 
 def _sheet_name(name: str) -> str:
-    return "".join("_" if c in r"[]:*?/\'" else c for c in name)[:31] or "Sheet"
+    allowed = "".join("_" if c in r"[]:*?/\'" else c for c in name)[:31] or "Sheet"
+    return f"{allowed[:30]}_" if allowed == _PROBLEMS else allowed
 
 
-def _refused(table: Sheet) -> list[str]:
-    """Return the headings whose cells are not copied, as they identify a person."""
+def _withheld(table: Sheet, study: Study) -> dict[str, str]:
+    """Return the headings whose cells are not copied: who somebody is, and free text."""
     found = privacy.identifying_headers(table.cells, known=list(columns()))
-    return [p.column for p in found]
+    dated = [h for span in study.reading.dates.values() for h in (span.to, span.since)]
+    blocks = [h for block in study.reading.rows for h in block.columns]
+    used = {*columns(), *study.measures, *study.columns, *blocks, *dated}
+    loose = [c for c in gather(table) if c.heading not in used]
+    text = [c.heading for c in loose if plain(c.heading) in words_of("free_text") or free_text(c)]
+    return dict.fromkeys(text, _FREE) | {p.column: _HIDDEN for p in found}
 
 
-def _copy(page: Worksheet, table: Sheet, refused: Sequence[str]) -> None:
+def _left_out(sheet: Path, study: Study) -> dict[str, dict[int, str]]:
+    """Return by worksheet the rows that are hidden or struck through, and which of the two."""
+    found = {}
+    for grid in grids(sheet, study.reading):
+        ways = (("hidden", grid.hidden), ("struck through", grid.struck))
+        found[grid.name] = {row: why for why, rows in ways for row in rows}
+    return found
+
+
+def _places(table: Sheet) -> Sequence[int]:
+    """Return the column of the file, from 1, for each column of a table."""
+    return [j + 1 for j in table.places] or range(1, table.cells.shape[1] + 1)
+
+
+def _copy(
+    page: Worksheet, table: Sheet, withheld: Mapping[str, str], left: Mapping[int, str]
+) -> None:
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
     head = table.header[-1] if table.header else 1
-    for j, heading in enumerate(table.cells.columns, 1):
-        page.cell(head, j, _plain(heading))
-        shown = heading not in refused
-        for row, cell in table.cells.iloc[:, j - 1].items():
-            text = as_text(cell)
-            if text:
-                page.cell(int(row), j, (_plain(cell) if shown else _HIDDEN))
+    for i, (j, heading) in enumerate(zip(_places(table), table.cells.columns, strict=True)):
+        page.cell(head, j, _plain(heading)).font = Font(bold=True)
+        width = min(max(len(str(heading)), 10), _WIDEST) + 2
+        page.column_dimensions[get_column_letter(j)].width = width
+        for row, cell in table.cells.iloc[:, i].items():
+            if as_text(cell):
+                copied = page.cell(int(row), j, withheld.get(heading) or _plain(cell))
+                if copied.is_date:
+                    copied.number_format = "DD.MM.YYYY"
+    for row in sorted(set(left) - set(table.cells.index)):
+        if row > head:
+            page.cell(row, 1, f"(left out: {left[row]})").font = Font(italic=True, color=_GREY)
+    page.freeze_panes = page.cell(head + 1, 2)
 
 
 def _plain(cell: Any) -> Any:
@@ -248,7 +306,8 @@ def _mark(page: Worksheet, table: Sheet, kind: Kind, prefix: str) -> None:
     from openpyxl.styles import PatternFill
 
     heading = kind.column.removeprefix(prefix)
-    places = [j for j, h in enumerate(map(str, table.cells.columns), 1) if h.strip() == heading]
+    named = zip(_places(table), map(str, table.cells.columns), strict=True)
+    places = [j for j, h in named if h.strip() == heading]
     head = table.header[-1] if table.header else 1
     for j in places:
         for row in kind.rows or (head,):
@@ -256,8 +315,8 @@ def _mark(page: Worksheet, table: Sheet, kind: Kind, prefix: str) -> None:
             cell.fill = PatternFill("solid", start_color=_BAD if kind.rows else _NOTED)
             if kind.masked and kind.rows:
                 cell.value = _HIDDEN
-            said = f"{cell.comment.text}\n" if cell.comment else ""
-            _comment(cell, f"{said}{kind.rule}: {kind.remedy}")
+            said = f"{cell.comment.text}\n\n" if cell.comment else ""
+            _comment(cell, f"{said}Expected: {kind.rule}.\n{kind.remedy}")
 
 
 def _comment(cell: Any, text: str) -> None:
@@ -266,22 +325,32 @@ def _comment(cell: Any, text: str) -> None:
     cell.comment = Comment(text, "mnstudy", width=320, height=140)
 
 
-def _overview(page: Worksheet, report: ValidationReport) -> None:
-    from openpyxl.styles import Alignment, Font
+def _overview(page: Worksheet, name: str, report: ValidationReport) -> None:
+    from openpyxl.styles import Alignment, Font, PatternFill
 
+    page.append([f"A copy of {name} to look at: nothing was changed in the sheet itself."])
+    page.append(["Mend it there, or say in study.toml how it is to be read; then check again."])
+    page.append(["Coloured cells on the next worksheets say in a comment what is expected."])
+    page.append([])
     page.append(["where", "column", "value", "what is expected", "how to mend it"])
+    for cell in page[page.max_row]:
+        cell.font = Font(bold=True)
     for kind in report.kinds:
         page.append(
             [_plain(x) for x in (kind.where, kind.column, kind.value, kind.rule, kind.remedy)]
         )
-    if report.paste:
-        page.append([])
-        page.append(["lines for study.toml:"])
-        for line in report.paste.split("\n"):
-            page.append([_plain(line)])
-    for cell in page[1]:
-        cell.font = Font(bold=True)
+        colour = _BAD if kind.rows else _NOTED
+        page.cell(page.max_row, 1).fill = PatternFill("solid", start_color=colour)
     for letter, width in zip("ABCDE", (20, 26, 30, 50, 70), strict=True):
         page.column_dimensions[letter].width = width
-        for cell in page[letter]:
-            cell.alignment = Alignment(wrap_text=letter != "A", vertical="top")
+        for cell in page[letter][4:]:
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+    for heading, lines in (
+        ("lines for study.toml:", report.paste.split("\n")),
+        ("notes:", report.notes),
+    ):
+        page.append([])
+        page.append([heading])
+        page.cell(page.max_row, 1).font = Font(bold=True)
+        for line in lines:
+            page.append([_plain(line)])

@@ -139,6 +139,9 @@ def _kind(path: Path) -> tuple[str, ...]:
 # Which worksheet
 
 
+_DICTIONARY = {"name", "core", "kind", "unit", "rule", "meaning", "example"}
+
+
 def _chosen(path: Path, found: Sequence[Grid], name: str) -> Grid:
     if name:
         return _named(path, found, name)
@@ -147,7 +150,8 @@ def _chosen(path: Path, found: Sequence[Grid], name: str) -> Grid:
         return found[0] if found else Grid(cells=pd.DataFrame())
     tables = {g.name: sheet_of(g) for g in filled}
     some = [g for g in filled if _holds_table(tables[g.name])]
-    seen = [g for g in some if g.visible]
+    # the dictionary of a template is no data
+    seen = [g for g in some if g.visible and _headings(tables[g.name]) != _DICTIONARY]
     best = [g for g in seen if _is_candidate(g.name, tables)] or seen
     best = _outstanding(best, tables) or best or some or filled[:1]
     if len(best) > 1 or (some and not best[0].visible):
@@ -286,6 +290,7 @@ def sheet_of(grid: Grid, header: tuple[int, ...] = ()) -> Sheet:
         cells=cells.set_axis([headings[c] for c in cells], axis=1),
         worksheet=grid.name,
         header=header,
+        places=tuple(cells),
         problems=_problems(grid, header, names),
         remarks=(*remarks, *_marks(grid, cells.index, names)),
     )

@@ -71,6 +71,8 @@ class Sheet:
         Where it stood; empty for a file without worksheets.
     header : tuple of int
         Rows of the headings.
+    places : tuple of int
+        Where each column stands in the file, the first being 0; empty where they stand in order.
     labels : mapping
         For a heading, what the file itself says its codes mean: code to label, both text (value
         labels of SPSS and Stata, choices of a REDCap dictionary). Codes are written as ``as_text``
@@ -86,6 +88,7 @@ class Sheet:
     cells: pd.DataFrame
     worksheet: str = ""
     header: tuple[int, ...] = (1,)
+    places: tuple[int, ...] = ()
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
