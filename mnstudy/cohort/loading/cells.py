@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 
 from mnstudy.cohort.loading.vocabulary import MOST, plain, units, words_of
+from mnstudy.cohort.schema.columns import FACTORS
 
-WEEKS_A_YEAR = 365.25 / 7
-# what one of a unit is in the unit of the column
-_FACTORS: Mapping[str, Mapping[str, float]] = {
-    "mm": {"mm": 1, "um": 0.001, "cm": 10},
-    "micrometres": {"um": 1, "mm": 1000, "cm": 10_000},
-    "percent": {"percent": 1},
-    "weeks": {
-        "weeks": 1,
-        "days": 1 / 7,
-        "months": WEEKS_A_YEAR / 12,
-        "years": WEEKS_A_YEAR,
-    },
-    "days": {"days": 1, "weeks": 7, "months": 365.25 / 12, "years": 365.25},
-    "years": {"years": 1, "months": 1 / 12},
-    "sessions": {"times": 1},
-    "points of 10": {"points": 1},
-}
+# the unit of a column as people write it in a cell, where it is another word
+_OWN = {"sessions": "times", "points of 10": "points"}
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)")
 # 1.250,5 and 1,250.5
 _PARTED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:[. ]\d{3})+,|(?:[, ]\d{3})+\.)\d+(?![\d.,])")
@@ -71,7 +57,7 @@ def number_with_unit(text: str, unit: str) -> float | None:
         return value
     if set(around) - {"."} and plain(around.strip(" .")) in units():
         own = units()[plain(around.strip(" ."))]
-        factor = _FACTORS.get(unit, {}).get(own)
+        factor = 1.0 if own == _OWN.get(unit, unit) else FACTORS.get(unit, {}).get(own)
         doubt = own == "um" and _DOUBT.fullmatch(found[0])  # 1.500 µm is 1500 or 1.5
         return None if factor is None or doubt else round(value * factor, 9)
     return None

@@ -292,7 +292,8 @@ def time_in(text: str) -> tuple[str, float] | None:
     words = plain(text)
     for found in () if re.search(r"\d[.,]\d", text) else _times().finditer(words):
         number, unit = found[1] or found[4], found[2] or found[3]
-        if len(unit) > 1 or (" " not in found[0] and units()[unit] != "years"):
+        months = units()[unit] == "months" and found.end() == len(words)  # ECCA 3 m
+        if len(unit) > 1 or months or (" " not in found[0] and units()[unit] != "years"):
             rest = f"{words[: found.start()]} {words[found.end() :]}"
             return " ".join(rest.split()), number_with_unit(f"{number} {unit}", "weeks") or 0.0
     return None

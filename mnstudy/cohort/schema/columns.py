@@ -115,19 +115,26 @@ def known_units(column: str) -> dict[str, float]:
     """
     spec = columns().get(column)
     unit = spec.unit if spec else ""
-    factors = {unit: 1.0, **_FACTORS.get(unit, {})} if spec and spec.numeric and unit else {}
+    factors = {unit: 1.0, **FACTORS.get(unit, {})} if spec and spec.numeric and unit else {}
     if column == "age_band":
         return {"years": 1.0, IN_CELLS: 1.0}
     return {**factors, IN_CELLS: 1.0} if factors else {}
 
 
 IN_CELLS = "in the cells"
-_DAYS_A_MONTH = 365.25 / 12
-_FACTORS: dict[str, dict[str, float]] = {
+DAYS_A_YEAR = 365.25
+# what one of another unit is in the unit of a column
+FACTORS: dict[str, dict[str, float]] = {
     "mm": {"um": 0.001, "micrometres": 0.001, "cm": 10.0},
-    "micrometres": {"um": 1.0, "mm": 1000.0},
-    "weeks": {"days": 1 / 7, "months": _DAYS_A_MONTH / 7, "years": 365.25 / 7},
-    "days": {"weeks": 7.0, "hours": 1 / 24},
+    "micrometres": {"um": 1.0, "mm": 1000.0, "cm": 10_000.0},
+    "weeks": {"days": 1 / 7, "months": DAYS_A_YEAR / 84, "years": DAYS_A_YEAR / 7},
+    "days": {
+        "hours": 1 / 24,
+        "weeks": 7.0,
+        "months": DAYS_A_YEAR / 12,
+        "years": DAYS_A_YEAR,
+    },
+    "years": {"months": 1 / 12},
     "percent": {"fraction": 100.0},
 }
 
