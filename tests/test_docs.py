@@ -2,13 +2,20 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 import mnstudy as mn
+from mnstudy.cli import main
+from mnstudy.cohort.proposing.study_text import quoted
+from mnstudy.cohort.study.reading import KEYS
+from mnstudy.cohort.study.study import parse_study
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -70,6 +77,54 @@ def test_the_scripts_of_the_page_on_figures_run_as_they_stand(script, tmp_path):
     assert ran.returncode == 0, ran.stderr
     (written,) = tmp_path.iterdir()
     assert written.stat().st_size > 5_000
+
+
+OWN_DATA = (ROOT / "docs/own_data.md").read_text("utf-8")
+SAID = re.findall(r"^```toml\n(.*?)^```", OWN_DATA, re.M | re.S)
+
+
+@pytest.mark.parametrize("block", SAID)
+def test_what_the_page_on_own_data_says_in_a_study_file_is_read(block):
+    raw = tomllib.loads(block)
+    assert raw
+    assert parse_study(raw, source="own_data.md")
+
+
+def test_the_page_on_own_data_has_every_word_for_reading_a_sheet():
+    known = {key for block in SAID for key in tomllib.loads(block)}
+    assert {*KEYS, "columns", "levels", "units"} <= known
+    assert all(f"`{key}`" in OWN_DATA or f"[{key}" in OWN_DATA for key in KEYS)
+
+
+def test_the_ten_minutes_of_the_page_on_own_data_are_as_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    sheet = mn.example_sheet()
+    for block in re.findall(r"^```console\n(.*?)^```", OWN_DATA, re.M | re.S):
+        for command, shown in re.findall(r"^\$ mnstudy (.*)\n((?:[^$].*\n)*)", block, re.M):
+            main(shlex.split(command))
+            out, err = capsys.readouterr()
+            said = {line.strip() for line in (out + err).splitlines()}
+            assert {line.strip() for line in shown.splitlines()} <= said, command
+        if sheet.with_name(f"{sheet.stem}.marked.xlsx").exists():
+            answer(sheet)
+    assert "supported" in out
+
+
+def answer(sheet):
+    """Do what the page says under 3: delete the row of means, and answer in the study file."""
+    book = openpyxl.load_workbook(sheet)
+    page = book["Auswertung"]
+    if page["A64"].value == "Mittelwert":
+        page.delete_rows(64)
+        book.save(sheet)
+    study, answers = Path("study.toml"), tomllib.loads(SAID[0])
+    raw = tomllib.loads(study.read_text("utf-8"))
+    for key, value in answers.items():
+        if key == "levels":
+            raw[key]["scar_type"] |= value["scar_type"]
+        else:
+            raw[key] = raw[key] | value if isinstance(raw.get(key), dict) else value
+    study.write_text("".join(f"{k} = {quoted(v)}\n" for k, v in raw.items()), encoding="utf-8")
 
 
 def test_every_statistic_is_in_the_table():
