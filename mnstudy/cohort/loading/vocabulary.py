@@ -177,8 +177,15 @@ def _heading_units() -> Mapping[str, str]:
 
 @cache
 def units() -> Mapping[str, str]:
-    """Return every plain word for a unit, with the unit: mm, um, cm, percent, times, days, ..."""
-    return {word: unit for unit in _keys("units") for word in words_of("units", unit)}
+    """Return every plain word for a unit, with the unit: mm, um, cm, percent, times, days, ...
+
+    A word of two units in two languages (j: jour, Jahr) is none.
+    """
+    found: dict[str, list[str]] = {}
+    for unit in _keys("units"):
+        for word in words_of("units", unit):
+            found.setdefault(word, []).append(unit)
+    return {word: of[0] for word, of in found.items() if len(of) == 1}
 
 
 def unit_of(heading: str) -> str:
@@ -202,8 +209,9 @@ def _similar(heading: str) -> tuple[Match, ...]:
     return tuple(Match(c, LIKELY, f'like "{near[0]}"') for c in _headings()[near[0]])
 
 
-def _digits(word: str) -> str:
-    return "".join(c for c in word if c.isdigit())
+def _digits(word: str) -> list[str]:
+    """Return what tells alike headings apart: digits, and letters that stand alone."""
+    return [t for t in re.findall(r"\d+|\w+", word) if t.isdigit() or len(t) == 1]
 
 
 def _inside(heading: str) -> tuple[Match, ...]:

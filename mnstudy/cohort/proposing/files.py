@@ -30,6 +30,12 @@ def look(path: Path) -> tuple[dict[str, Sheet], dict[str, Any], list[str]]:
         how = Reading(dictionary=dictionary, header=header_row(grid))
         sheets[grid.name] = read_sheet(path, how, worksheet=grid.name, found=every)
         asks += _left_out(grid)
+        asks += [
+            f'column "{heading}" is hidden, and read all the same: is it the one that counts?'
+            for note in sheets[grid.name].remarks
+            if note.kind == "columns_hidden"
+            for heading in note["columns"]
+        ]
     asks += [
         f'worksheet "{g.name}" is not read' for g in every if len(g.cells) and g.name not in sheets
     ]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from mnstudy.cohort.loading.convert import as_text
 from mnstudy.cohort.loading.vocabulary import (
     ASK,
     CERTAIN,
@@ -321,12 +322,14 @@ def spans(found: Mapping[str, DateColumn]) -> tuple[dict[str, Any], list[str]]:
 
 
 def totals(cells: pd.DataFrame) -> list[int]:
-    """Return rows at the end of a sheet that sum up the others (mean, total, n = 24)."""
+    """Return rows at the end of a sheet that sum up the others (mean, n = 24), or hold a remark."""
     found = []
     for row in reversed(cells.index[-6:]):
         words = {plain(str(x)) for x in cells.loc[row] if isinstance(x, str) and x.strip()}
         known = words & set(words_of("totals")) - {"n", "min", "max", "sd", "de"}
-        if known or any(re.fullmatch(r"n \d+", w) for w in words):
+        filled = [x for x in map(as_text, cells.loc[row]) if x]
+        remark = len(filled) == 1 < cells.shape[1] - 1 and len(plain(filled[0]).split()) > 2
+        if known or remark or any(re.fullmatch(r"n \d+", w) for w in words):
             found.append(int(row))
     return sorted(found)
 

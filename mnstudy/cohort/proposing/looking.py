@@ -221,6 +221,12 @@ class Looked:
     def _decide(self) -> None:
         """Gather what a person has to decide of single columns."""
         self.asks += [ask for p in self.proposals for ask in asked(p)]
+        said = " ".join(self.asks)
+        self.asks += [
+            f'"{p.heading}": {p.reason}: not used'
+            for p in self.proposals
+            if p.certainty == ASK and not p.column and p.reasons and f'"{p.heading}"' not in said
+        ]
         lost = [f'"{p.heading}"' for p in self.proposals if not p.column and not p.reasons]
         if lost:
             self.asks.append(f"no column of the contract is like {', '.join(lost)}: not used")
@@ -239,7 +245,8 @@ class Looked:
         down = layout.filled_down(self.sheet, self.patient)
         if down:
             said["fill_down"] = list(down)
-            self.asks.append(f'"{self.patient}" stands only in the first row of a patient: filled')
+            both = " and ".join(f'"{h}"' for h in down)
+            self.asks.append(f"{both}: only in the first row of a patient: filled down (fill_down)")
         ids = self._cells("patient_id")
         if ids is not None and layout.alike(ids):
             said["ids"] = ""

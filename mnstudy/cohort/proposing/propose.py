@@ -84,7 +84,9 @@ def propose_sheets(
     used, others = layout.worksheets(tables)
     first, found = sheets[used[0]], Looked(tables[used[0]])
     told = [*asks, *(f'worksheet "{other}" is not read' for other in others)]
-    told += [f"row {r} looks like a total or a mean: delete it" for w in used for r in sums[w]]
+    told += [
+        f"row {r} looks like a total, a mean or a remark: delete it" for w in used for r in sums[w]
+    ]
     rows, more = _rows(found, {worksheet: tables[worksheet] for worksheet in used})
     header = list(first.header)
     said: dict[str, Any] = {"sheet": used[0]} if others else {}

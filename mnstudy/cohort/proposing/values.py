@@ -31,6 +31,7 @@ from mnstudy.cohort.schema.columns import ColumnSpec, columns
 IN_CELLS = "in the cells"
 IMPROVEMENT = "improvement_score"
 CODES = ("-9", "-99", "-999", "-9999", "99", "999", "9999")
+ALONE = ("-99", "-999", "-9999", "999", "9999")  # also where one cell has it
 FEW = 12  # more words without a meaning are free text, which may name a person
 _YES_NO = ("true", "false", "yes", "no", "1", "0")  # read without being told
 _ROMAN = ("I", "II", "III", "IV", "V", "VI")
@@ -308,8 +309,8 @@ def weeks_of(text: str) -> float | None:
     (13.0, True)
     """
     found = time_in(text)
-    if found:
-        return float(round(found[1]))
+    if found:  # "3-4 weeks" is neither
+        return None if re.search(r"\d ?[-–] ?\d", text) else float(round(found[1]))
     padded = f" {plain(text)} "
     before = any(f" {word} " in padded for word in words_of("visits", "before"))
     return 0.0 if before and not re.search(r"[1-9]", text) else None
@@ -366,7 +367,7 @@ def _codes(values: Mapping[str, float], spec: ColumnSpec, column: Column) -> tup
         for w, v in values.items()
         if w in CODES and other and not (_within(v, spec) and min(other) <= v <= max(other))
     ]
-    return tuple(w for w in apart if counts[w] > 1 or not _within(values[w], spec))
+    return tuple(w for w in apart if counts[w] > 1 or w in ALONE or not _within(values[w], spec))
 
 
 def _seen(values: Mapping[str, float], out: list[str], spec: ColumnSpec) -> tuple[str, ...]:

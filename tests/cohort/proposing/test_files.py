@@ -108,3 +108,11 @@ def test_an_export_of_redcap_beside_its_dictionary(tmp_path):
 def test_a_file_that_cannot_be_read_is_said_in_one_sentence(tmp_path):
     with pytest.raises(DataError, match="an existing file"):
         propose(tmp_path / "none.csv")
+
+
+def test_a_hidden_column_is_asked_about(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", {"Data": [HEADINGS, *ROWS]})
+    book = openpyxl.load_workbook(path)
+    book.active.column_dimensions["E"].hidden = True
+    book.save(path)
+    assert any('"improvement_score" is hidden' in ask for ask in propose(path).asks)

@@ -576,3 +576,36 @@ def test_dates_are_told_by_what_the_file_calls_them():
 def test_ages_with_their_unit_become_bands():
     found = looked({"Paciente": ["P1", "P2"], "Edad": ["34 años", "51 años"]})
     assert found.units == {"age_band": "in the cells"}
+
+
+def test_what_is_like_a_column_that_is_given_already_is_asked_about():
+    found = looked({"ID": ["a", "b"], "Improvement": [10, 20], "Improvement %": [15, 25]})
+    assert any('"Improvement %": improvement_score is given already' in a for a in found.asks)
+
+
+def test_headings_that_differ_in_one_letter_are_not_alike():
+    gain = {"Amélioration D": [10, 20], "Amélioration G": [15, 25]}
+    found = looked({"Patient": ["a", "b"], **gain})
+    assert "improvement_score" in found.lacking
+    assert all(any(f'"{h}"' in ask for ask in found.asks) for h in gain)
+
+
+def test_weeks_are_read_off_no_range_of_weeks():
+    found = looked({"ID": ["a", "b"], "Visit": ["3-4 Wochen", "nach 6 Wochen"]})
+    assert found.levels["weeks"] == {"nach 6 Wochen": 6}
+
+
+def test_a_remark_below_the_table_is_no_patient():
+    rows = {
+        "ID": ["P1", "P2", "* seen once only"],
+        "Scar": ["burn", "burn", ""],
+        "Depth": [1, 2, ""],
+    }
+    found = looked(rows)
+    assert found.n_rows == 2
+    assert any("row 4 looks like" in ask for ask in found.asks)
+
+
+def test_all_that_is_filled_down_is_named():
+    rows = {"ID": ["P1", "", "P2", ""], "Scar": ["burn", "", "burn", ""], "Week": [0, 4, 0, 4]}
+    assert any('"ID" and "Scar"' in ask for ask in looked(rows).asks)
