@@ -17,6 +17,7 @@ from mnstudy.words.notes import Count, Note, note
 
 # what people write, again and again, for a value that is not known
 CODES = (-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0)
+ALONE = (-99.0, -999.0, -9999.0, 999.0, 9999.0)  # also where one cell has it
 FEWEST = 3  # known values that tell something of a column
 APART = 0.2  # of the range of the others: how far off a code stands
 
@@ -37,7 +38,12 @@ def read_in_two_ways(data: pd.DataFrame, study: Study) -> list[Problem]:
         Percentages that may be fractions, codes that may stand for a value that is not known,
         ids that may be the same patient's; each with the line that decides it.
     """
-    return [*_fractions(data, study), *_codes(data, study), *_alike(data, study)]
+    return [
+        *_fractions(data, study),
+        *_classes(data, study),
+        *_codes(data, study),
+        *_alike(data, study),
+    ]
 
 
 def _fractions(data: pd.DataFrame, study: Study) -> list[Problem]:
@@ -73,6 +79,25 @@ def _fractions(data: pd.DataFrame, study: Study) -> list[Problem]:
     return problems
 
 
+def _classes(data: pd.DataFrame, study: Study) -> list[Problem]:
+    """Ask about improvements that are all small whole numbers: quarters or grades have such."""
+    name, after = (
+        "improvement_score",
+        ~is_baseline(data) if "session_count" in data else slice(None),
+    )
+    if name not in data or name in study.units or name in study.levels:
+        return []
+    known = data.loc[after, name].dropna()
+    values = sorted(known[known != 0].unique())
+    whole = all(value in range(1, 6) for value in values)
+    if not whole or len(values) < 2 or len(known) < 2 * FEWEST:
+        return []
+    remedy = f"say what each means under [levels.{name}] (25 to 50), or confirm by [units] percent"
+    lines = tuple(Line(f"levels.{name}", f"{value:g}", "?") for value in values)
+    rule = f"in percent: all values are whole numbers up to {values[-1]:g}"
+    return [Problem(column=name, rule=rule, remedy=remedy, paste=lines)]
+
+
 def _codes(data: pd.DataFrame, study: Study) -> list[Problem]:
     """Ask about a code that is repeated and stands apart from the other values."""
     problems = []
@@ -84,13 +109,14 @@ def _codes(data: pd.DataFrame, study: Study) -> list[Problem]:
         meant = {as_text(x) for pair in study.levels.get(spec.name, {}).items() for x in pair}
         known = data[spec.name].dropna().astype("float64")
         for code in known[known.isin(CODES)].unique():
-            rest = known[known != code]
+            rest = known[~known.isin(CODES)]
             if f"{code:g}" in {*(own or ()), *declared.get(ALL, ()), *meant} or len(rest) < FEWEST:
                 continue
             again = int((known == code).sum())
             gap = max(APART * (rest.max() - rest.min()), 1.0)
             outside = code < rest.min() - gap or code > rest.max() + gap
-            if again > 1 and outside and spec.low <= code <= spec.high:
+            within = spec.low is None or spec.low <= code <= spec.high
+            if (again > 1 or code in ALONE) and outside and within:
                 asked = _code(spec.name, code, again, alone=not (own or ALL in declared))
                 problems += [replace(asked, row=int(row)) for row in known.index[known == code]]
     return problems
@@ -99,10 +125,11 @@ def _codes(data: pd.DataFrame, study: Study) -> list[Problem]:
 def _code(column: str, code: float, again: int, *, alone: bool) -> Problem:
     """Ask about a code; where other words are declared, a list without it says nothing of it."""
     value = "[]" if alone else f'"{code:g}" = {code:g} under [levels.{column}]'
+    cells = Count(n=again, noun="cell")
     return Problem(
         column=column,
         value=f"{code:g}",
-        rule=f"a value, or a code for one that is not known ({again} cells)",
+        rule=f"a value, or a code for one that is not known ({cells})",
         remedy=f"say which under [missing]; where {code:g} is a value: {value}",
         paste=(Line("missing", column, (f"{code:g}",), otherwise="[]" if alone else ""),),
     )

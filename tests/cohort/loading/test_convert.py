@@ -298,3 +298,38 @@ def test_ages_are_read_with_their_unit_in_the_cell():
 def test_no_line_gives_a_word_a_meaning_that_its_column_leaves_open():
     assert pasted(sheet(sex=["M", "H"] * 4))["levels"]["sex"] == {"H": "male"}
     assert pasted(sheet(sex=["M", "F"] * 4))["levels"]["sex"] == {"M": "male", "F": "female"}
+
+
+# Codes and classes that look like values
+
+
+def test_one_code_that_is_no_value_of_any_scale_is_asked_about():
+    frame = sheet(improvement_score=[10, 20, 30, -99, 25, 37, 33, 29])
+    assert pasted(frame) == {"missing": {"improvement_score": ["-99"]}}
+    assert not problems(sheet(improvement_score=[10, 20, 30, 99, 25, 37, 33, 29]))  # nearly clear
+
+
+def test_all_codes_of_a_column_are_asked_about_at_once():
+    frame = sheet(improvement_score=[10, -99, -99, -999, -999, 37, 33, 29])
+    assert pasted(frame) == {"missing": {"improvement_score": ["-99", "-999"]}}
+
+
+def test_a_code_among_scores_of_a_scale_without_limits_is_asked_about():
+    frame = sheet(scale="ECCA", scale_score=[80, 70, -99, 60, 50, -99, 40, 90])
+    assert pasted(frame) == {"missing": {"scale_score": ["-99"]}}
+
+
+def test_improvements_that_may_be_quarters_are_asked_about():
+    frame = sheet(improvement_score=[1, 2, 3, 4] * 2)
+    (problem,) = problems(frame)
+    assert problem.rule == "in percent: all values are whole numbers up to 4"
+    assert not problems(frame, units={"improvement_score": "percent"})
+    quarters = {"1": "0 to 25", "2": "25 to 50", "3": "50 to 75", "4": "75 to 100"}
+    found = data(frame, levels={"improvement_score": quarters})
+    assert found["improvement_low"].tolist() == [0, 25, 50, 75] * 2
+    assert not problems(sheet(improvement_score=[1, 2, 3, 4, 5, 6, 7, 8]))
+
+
+def test_a_unit_of_two_languages_is_none():
+    frame = sheet(weeks=["1 J.", "6 Mon"] * 4)
+    assert {p.value for p in problems(frame, units={"weeks": "in the cells"})} == {"1 J."}
