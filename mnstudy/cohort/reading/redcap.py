@@ -22,6 +22,7 @@ from mnstudy.errors import DataError, nearest
 from mnstudy.words.notes import Count, Note, note
 
 INSTRUMENT, INSTANCE = "redcap_repeat_instrument", "redcap_repeat_instance"
+EVENT = "redcap_event_name"
 # headings of a dictionary, as the browser and as the programming interface export it
 _HEADINGS = {
     "name": ("Variable / Field Name", "field_name"),
@@ -204,23 +205,24 @@ def _identifying(columns: Mapping[str, _Field]) -> list[Problem]:
 
 
 def _carried(sheet: Sheet, forms: Mapping[str, str]) -> Sheet:
-    """Carry fields of forms that do not repeat into the rows below that do; drop what is empty."""
+    """Carry fields of forms that do not repeat into the rows below that do; drop what is empty.
+
+    What repeats are instruments with an instance, or forms that are filled at later events.
+    """
     cells = sheet.cells
-    if not {INSTRUMENT, INSTANCE} <= set(cells) or cells.columns.has_duplicates:
+    if cells.columns.has_duplicates:
         return sheet
     text = cells.astype(object).where(cells.notna(), "").astype(str)
     text = text.apply(lambda column: column.str.strip())
-    record, repeats = text.iloc[:, 0], text[INSTANCE].ne("")
-    repeating = set(text.loc[repeats, INSTRUMENT])
+    record = text.iloc[:, 0]
+    repeats, repeating = _repeats(text, record, forms)
     once = [c for c in forms if forms[c] not in repeating and c != cells.columns[0]]
     if not repeating - {""}:  # whole events repeat, if any: nothing says what is of baseline
         return sheet
     carried, taken, reached = _carry(cells, text.ne(""), record, repeats, once)
     if not reached.any():
         return sheet
-    unticked = [c for c in text if "___" in c and forms.get(c) in repeating]
-    own = text.copy()
-    own[unticked] = text[unticked].mask(text[unticked].eq("0"), "")
+    own = _ticked(text, [c for c in text if forms.get(c) in repeating])
     ignored = [c for c in text if c.startswith("redcap_") or c.endswith("_complete")]
     rest = own.drop(columns=[cells.columns[0], *ignored]).ne("")
     rest[once] &= ~taken
@@ -231,6 +233,26 @@ def _carried(sheet: Sheet, forms: Mapping[str, str]) -> Sheet:
         n=Count(n=int(dropped.sum()), noun="row"),
     )
     return replace(sheet, cells=carried[~dropped], remarks=(*sheet.remarks, remark))
+
+
+def _repeats(
+    text: pd.DataFrame, record: pd.Series, forms: Mapping[str, str]
+) -> tuple[pd.Series, set[str]]:
+    """Return the rows of forms that repeat, and these forms; no rows where none does."""
+    if {INSTRUMENT, INSTANCE} <= set(text) and text[INSTANCE].ne("").any():
+        rows = text[INSTANCE].ne("")
+        return rows, set(text.loc[rows, INSTRUMENT])
+    if EVENT not in text:
+        return pd.Series(False, index=text.index), set()
+    later = text[EVENT].ne(text[EVENT].groupby(record).transform("first"))
+    fields = [c for c in forms if c != record.name]
+    filled = _ticked(text, fields)[fields].ne("") & later.to_numpy()[:, None]
+    return filled.any(axis=1), {forms[c] for c in fields if filled[c].any()}
+
+
+def _ticked(text: pd.DataFrame, of: list[str]) -> pd.DataFrame:
+    """Empty the checkboxes that are not ticked: an export writes 0 also where nobody was asked."""
+    return text.assign(**{c: text[c].mask(text[c].eq("0"), "") for c in of if "___" in c})
 
 
 def _carry(
