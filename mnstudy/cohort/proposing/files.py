@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mnstudy.cohort.proposing.workbooks import EXAMPLE_ID, TEMPLATE
+from mnstudy.cohort.reading.delimited import TURKISH, assumed
 from mnstudy.cohort.reading.read import LABELLED, grids, header_row, read_sheet
 from mnstudy.cohort.reading.sheet import Grid, Sheet
 from mnstudy.cohort.study.reading import Reading
@@ -27,6 +28,9 @@ def look(path: Path) -> tuple[dict[str, Sheet], dict[str, Any], list[str]]:
     tables = [g for g in every if g.visible and _rows(g)] or [g for g in every if _rows(g)]
     sheets, asks = {}, []
     for grid in tables:
+        if assumed(TURKISH) in grid.remarks:
+            said["encoding"] = TURKISH
+            asks.append("the letters are taken for Turkish (Windows-1254): are the words right?")
         how = Reading(dictionary=dictionary, header=header_row(grid))
         sheets[grid.name] = read_sheet(path, how, worksheet=grid.name, found=every)
         asks += _left_out(grid)

@@ -39,7 +39,8 @@ _OTHER_KINDS = {
     b"PAR1": "a .parquet file",
     b"$FL2": "a .sav file",
 }
-_WINDOWS = "cp1252"
+_WINDOWS, TURKISH = "cp1252", "cp1254"
+_TURKISH_ONLY = re.compile(rb"[\xd0\xdd\xde\xf0\xfd\xfe]")  # Icelandic in Windows-1252
 _SEP = re.compile(rb'^"?sep=(.)"?(?:\r\n|\n|\r|$)', re.IGNORECASE)
 _NEVER_WESTERN = re.compile(rb"[\x01-\x08\x0e-\x1f\x81\x8d\x8f\x90\x9d]")
 _CHUNK, _SAMPLE = 1_000, 200
@@ -84,8 +85,8 @@ def _utf8(path: Path, content: bytes, how: Reading) -> tuple[bytes, tuple[Note, 
     except (LookupError, ValueError):
         if encoding:
             _wrong_encoding(path, encoding)
-        guessed, text = _WINDOWS, _western(path, content)
-    return text, (_assumed(guessed),) if guessed not in ("", "utf-8") else ()
+        guessed, text = _western(path, content)
+    return text, (assumed(guessed),) if guessed not in ("", "utf-8") else ()
 
 
 def _without_mark(content: bytes) -> str:
@@ -98,8 +99,9 @@ def _without_mark(content: bytes) -> str:
     return "utf-8"
 
 
-def _assumed(encoding: str) -> Note:
-    names = {_WINDOWS: "Windows-1252 (Western Europe)"}
+def assumed(encoding: str) -> Note:
+    """Say in which encoding a text was read that does not say so itself."""
+    names = {_WINDOWS: "Windows-1252 (Western Europe)", TURKISH: "Windows-1254 (Turkish)"}
     return note("encoding_assumed", encoding=names.get(encoding, encoding.upper()))
 
 
@@ -112,8 +114,8 @@ def _wrong_encoding(path: Path, encoding: str) -> NoReturn:
     )
 
 
-def _western(path: Path, content: bytes) -> bytes:
-    """Return in UTF-8 what spreadsheets on Windows export, if it can be that."""
+def _western(path: Path, content: bytes) -> tuple[str, bytes]:
+    """Return the code page of Windows that a text seems to be in, and the text in UTF-8."""
     if _NEVER_WESTERN.search(content):
         remedy = "save the sheet as CSV UTF-8, or name its encoding (cp1250, cp1251, cp1254 ...)"
         refuse(
@@ -122,7 +124,9 @@ def _western(path: Path, content: bytes) -> bytes:
             remedy=f"it is neither UTF-8 nor Windows-1252: {remedy}",
             paste=(Line("", "encoding", "cp1250"),),
         )
-    return content.decode(_WINDOWS).encode()
+    if _TURKISH_ONLY.search(content) and b"\x8e" not in content and b"\x9e" not in content:
+        return TURKISH, content.decode(TURKISH).encode()
+    return _WINDOWS, content.decode(_WINDOWS).encode()
 
 
 def _without_sep(content: bytes) -> tuple[bytes, str]:

@@ -116,3 +116,11 @@ def test_a_hidden_column_is_asked_about(tmp_path):
     book.active.column_dimensions["E"].hidden = True
     book.save(path)
     assert any('"improvement_score" is hidden' in ask for ask in propose(path).asks)
+
+
+def test_a_code_page_that_was_guessed_is_asked_about(tmp_path):
+    path = tmp_path / "h.csv"
+    path.write_bytes("Hasta No;Iyileşme\r\nH1;40\r\nH2;50\r\n".encode("cp1254"))
+    found = propose(path)
+    assert found.reading["encoding"] == "cp1254"
+    assert any("Windows-1254" in ask for ask in found.asks)

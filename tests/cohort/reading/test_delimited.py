@@ -229,3 +229,13 @@ def test_many_rows_pass_in_chunks(tmp_path, monkeypatch):
     sheet = read(tmp_path, content)
     assert [p.row for p in sheet.problems] == [38]
     assert list(sheet.cells.index) == [*range(2, 39), *range(40, 52)]
+
+
+def test_letters_of_windows_1254_are_turkish(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("Hasta No;Iyileşme;Iğne\r\nH1;40;1,5\r\n".encode("cp1254"))
+    grid = text_grid(path)
+    assert grid.cells.iloc[0].tolist() == ["Hasta No", "Iyileşme", "Iğne"]
+    assert "Windows-1254 (Turkish)" in str(grid.remarks[0])
+    path.write_bytes("Größe;Año;Été\r\n1;2;3\r\n".encode("cp1252"))
+    assert "Windows-1252" in str(text_grid(path).remarks[0])
