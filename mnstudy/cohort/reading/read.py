@@ -291,7 +291,7 @@ def sheet_of(grid: Grid, header: tuple[int, ...] = ()) -> Sheet:
         worksheet=grid.name,
         header=header,
         places=tuple(cells),
-        problems=_problems(grid, header, names),
+        problems=(*_problems(grid, header, names), *_shares(grid, cells.index, names)),
         remarks=(*remarks, *_marks(grid, cells.index, names)),
     )
 
@@ -340,6 +340,19 @@ def _problems(grid: Grid, header: tuple[int, ...], names: dict[int, str]) -> tup
         for p in grid.problems
         if p.row is None or p.row >= header[0]
     )
+
+
+def _shares(grid: Grid, rows: pd.Index, names: dict[int, str]) -> list[Problem]:
+    """List small numbers among cells that are shown in percent: 0.45 may be 45 of them."""
+    rule = "shown in percent, as other cells of the column are"
+    remedy = "write the number as it is meant (45), or give its cell the format of the others"
+    return [
+        Problem(row=int(row), column=names[column], value=f"{value:g}", rule=rule, remedy=remedy)
+        for (kind, column, _), at in grid.marks.items()
+        if kind == "percent_read_as_shown"
+        for row, value in grid.cells.loc[rows.difference(at), column].items()
+        if isinstance(value, int | float) and 0 < abs(value) < 1
+    ]
 
 
 def _marks(grid: Grid, rows: pd.Index, names: dict[int, str]) -> list[Note]:

@@ -378,3 +378,14 @@ def test_without_its_reader_a_workbook_is_refused_in_a_sentence(tmp_path, monkey
     monkeypatch.setitem(__import__("sys").modules, "openpyxl.reader.excel", None)
     with pytest.raises(DataError, match=r"pip install 'mnstudy\[io\]'"):
         read_sheet(path)
+
+
+def test_a_share_among_cells_shown_in_percent_is_asked_about(tmp_path):
+    def change(page):
+        for row in range(2, 14):
+            page.cell(row, 5).value = 0.005 * row
+            page.cell(row, 5).number_format = "0.0%" if row != 6 else "General"
+
+    sheet = read_sheet(workbook(tmp_path / "a.xlsx", change=change))
+    (problem,) = sheet.problems
+    assert (problem.row, problem.column, problem.value) == (6, "improvement_score", "0.03")
