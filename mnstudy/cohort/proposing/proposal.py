@@ -16,6 +16,7 @@ from mnstudy.cohort.loading.vocabulary import (
     REFUSED,
     Match,
     columns_of,
+    unit_of,
 )
 from mnstudy.cohort.proposing.values import Column, Fit, free_text, range_in_heading
 from mnstudy.cohort.schema.columns import BESIDE, columns
@@ -246,6 +247,11 @@ def identifies(column: Column) -> bool:
     return many > len(words) / 2 and not columns_of(column.heading)
 
 
+def _bare(p: Proposal) -> bool:
+    """Tell whether nothing says in which unit the numbers of a column are."""
+    return not (p.fit.unit or p.levels or unit_of(p.heading) or p.heading == p.column)
+
+
 def asked(p: Proposal) -> Iterator[str]:
     """Say what has to be decided of one column, in plain sentences."""
     if p.held and p.column:
@@ -264,6 +270,9 @@ def asked(p: Proposal) -> Iterator[str]:
         yield f'"{p.heading}": words stand for numbers; which ones, is for you to choose'
     if p.fit.codes:
         yield f'"{p.heading}": does {", ".join(p.fit.codes)} stand for a value that is not known?'
+    spec = columns().get(p.column)
+    if spec and spec.unit == "weeks" and p.place == "columns" and _bare(p):
+        yield f'"{p.heading}": are its numbers weeks? (days, months or years under [units])'
     if p.fit.unit == "fraction":
         yield f'"{p.heading}": is 0.45 there 45 percent, or less than one?'
     if any(about(w) is not None for w in p.levels):

@@ -218,6 +218,8 @@ def _numbers(words: list[str], spec: ColumnSpec, column: Column) -> Fit:
     unit, says = _unit(values, levels, spec, column)
     if unit not in ("", IN_CELLS, "fraction"):
         values = {w: number_with_unit(f"{v} {unit}", spec.unit) or 0.0 for w, v in values.items()}
+    if spec.name == "satisfaction_score" and _of_five(values):
+        unsure |= {word: (value - 1) * 2.5 for word, value in values.items()}
     codes = _codes(values, spec, column)
     out = [w for w, v in values.items() if w not in codes and not _within(v, spec)]
     slipped = {w: v for w in out if (v := _slipped(values[w], spec)) is not None}
@@ -340,6 +342,11 @@ def _unit(
     if spec.unit == "percent" and len(broken) > 2 and all(abs(v) <= 1 for v in numbers):
         return "fraction", ("0.45 is taken for 45 percent",)
     return "", ()
+
+
+def _of_five(values: Mapping[str, float]) -> bool:
+    """Tell whether numbers may be those of a scale from 1 to 5, not of one to 10."""
+    return len(values) > 2 and all(value in range(1, 6) for value in values.values())
 
 
 def _slipped(value: float, spec: ColumnSpec) -> float | None:

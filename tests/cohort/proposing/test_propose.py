@@ -609,3 +609,18 @@ def test_a_remark_below_the_table_is_no_patient():
 def test_all_that_is_filled_down_is_named():
     rows = {"ID": ["P1", "", "P2", ""], "Scar": ["burn", "", "burn", ""], "Week": [0, 4, 0, 4]}
     assert any('"ID" and "Scar"' in ask for ask in looked(rows).asks)
+
+
+def test_numbers_of_a_follow_up_without_a_unit_are_asked_about():
+    ask = "are its numbers weeks?"
+    found = looked({"ID": ["a", "b"], "Follow-up": [3, 6]})
+    assert any(f'"Follow-up": {ask}' in a for a in found.asks)
+    for heading in ("Follow-up (months)", "weeks", "Woche"):
+        assert ask not in " ".join(looked({"ID": ["a", "b"], heading: [3, 6]}).asks)
+
+
+def test_satisfaction_from_one_to_five_is_asked_about():
+    found = looked({"ID": list("abcd"), "Satisfaction": [1, 3, 5, 4]})
+    assert any('"Satisfaction": words stand for numbers' in ask for ask in found.asks)
+    found = looked({"ID": list("abcd"), "Satisfaction": [1, 3, 8, 4]})
+    assert not any('"Satisfaction"' in ask for ask in found.asks)
