@@ -245,8 +245,6 @@ def unused(rows: Rows, study: Study) -> list[Note]:
 
 
 def heading_line(column: str, headings: list[str]) -> tuple[Line, ...]:
-    """Propose the heading of the sheet that a missing column seems to stand under."""
-    for heading in filter(None, headings):
-        if vocabulary.column_of(heading).column == column:
-            return (Line("columns", heading, column),)
-    return ()
+    """Propose the heading that a missing column seems to stand under; of several none is chosen."""
+    like = [h for h in filter(None, headings) if vocabulary.column_of(h).column == column]
+    return tuple(Line("columns", h, column if len(like) == 1 else "?") for h in like)

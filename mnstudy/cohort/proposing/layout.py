@@ -230,7 +230,7 @@ def _blocks(found: Found, headings: Mapping[str, str], asks: list[str]) -> Wide:
         asks.append(f"which scale counts, {' or '.join(names)}? The first is taken for now")
     ordered = [blocks[place] for place in sorted(blocks, key=lambda p: (p[2], p[0], p[1]))]
     arms = {tuple(t.arm.items()) for _, _, tags in found for t in tags.values() if t.side}
-    later = [b for b in ordered if "session_count" not in b["set"] and "site_id" not in b["set"]]
+    later = [b for place, b in blocks.items() if place[0] not in ("", "before")]
     if len(ordered) > 1 and any("weeks" not in b["set"] for b in later):
         asks.append("how many weeks after the first session was the later assessment? (weeks)")
     if arms == {()}:

@@ -167,3 +167,11 @@ def test_a_later_date_before_the_first_is_a_matter_of_dates_and_of_no_week():
     (problem,) = mn.validate(frame, study=DATED).problems
     assert problem.paste == ()
     assert "under [dates]" in problem.remedy
+
+
+def test_of_several_headings_for_one_column_none_is_chosen():
+    frame = wide().rename(columns={"ECCA vorher": "Besserung li", "ECCA nachher": "Besserung re"})
+    paste = mn.validate(frame.drop(columns="Besserung re"), study={"columns": NAMES}).paste
+    assert '"Besserung li" = "improvement_score"' in paste.split("\n")
+    paste = mn.validate(frame, study={"columns": NAMES}).paste
+    assert sum(line.startswith('# "Besserung') for line in paste.split("\n")) == 2

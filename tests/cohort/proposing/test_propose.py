@@ -624,3 +624,12 @@ def test_satisfaction_from_one_to_five_is_asked_about():
     assert any('"Satisfaction": words stand for numbers' in ask for ask in found.asks)
     found = looked({"ID": list("abcd"), "Satisfaction": [1, 3, 8, 4]})
     assert not any('"Satisfaction"' in ask for ask in found.asks)
+
+
+def test_the_weeks_of_both_sides_after_treatment_are_asked_for():
+    sides = {
+        f"{side} ECCA {time}": [80, 70] for side in ("left", "right") for time in ("pre", "post")
+    }
+    found = looked({"ID": ["a", "b"], "Scar": ["burn"] * 2, **sides})
+    assert len(found.rows) == 4
+    assert any("how many weeks" in ask for ask in found.asks)
