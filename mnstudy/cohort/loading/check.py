@@ -206,7 +206,7 @@ def _defaults(data: pd.DataFrame, raw: pd.DataFrame) -> tuple[pd.DataFrame, list
     if "site_id" not in data or data["site_id"].isna().all():
         data["site_id"] = pd.Series("site", index=data.index, dtype="str")
         notes.append(note("no_site_id"))
-    if "treatment" not in data or ("treatment" in raw and _blank(raw["treatment"])):
+    if "treatment" not in data or _blank(data["treatment"], raw.get("treatment")):
         levels = list(columns()["treatment"].levels)
         data["treatment"] = pd.Categorical(["needling"] * len(data), categories=levels)
         notes.append(note("no_treatment_column"))
@@ -317,8 +317,9 @@ def _baseline_is_zero(data: pd.DataFrame, site: pd.Series) -> list[Problem]:
     return row_problems(data["improvement_score"], bad, "0 at baseline", remedy)
 
 
-def _blank(cells: pd.Series) -> bool:
-    return bool(cells.map(as_text).eq("").all())
+def _blank(values: pd.Series, cells: pd.Series | None) -> bool:
+    """Tell whether a column has no entry at all; one that could not be read is an entry."""
+    return bool(values.isna().all() and cells is not None and cells.map(as_text).eq("").all())
 
 
 def _each_period_a_site(data: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Note]]:

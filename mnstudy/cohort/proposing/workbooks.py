@@ -265,7 +265,9 @@ def _left_out(sheet: Path, study: Study) -> dict[str, dict[int, str]]:
 
 def _places(table: Sheet) -> Sequence[int]:
     """Return the column of the file, from 1, for each column of a table."""
-    return [j + 1 for j in table.places] or range(1, table.cells.shape[1] + 1)
+    width = table.cells.shape[1]
+    known = len(table.places) == width
+    return [j + 1 for j in table.places] if known else range(1, width + 1)
 
 
 def _copy(

@@ -175,3 +175,25 @@ def test_of_several_headings_for_one_column_none_is_chosen():
     assert '"Besserung li" = "improvement_score"' in paste.split("\n")
     paste = mn.validate(frame, study={"columns": NAMES}).paste
     assert sum(line.startswith('# "Besserung') for line in paste.split("\n")) == 2
+
+
+def test_a_treatment_column_without_any_entry_is_none_but_one_that_a_block_sets_counts():
+    frame = pd.DataFrame(
+        {
+            "patient_id": ["P01", "P02"], "scar_type": "burn", "needle_depth_mm": 1.0,
+            "session_count": 3, "left": [10, 20], "right": [30, 40], "treatment": ["", None],
+        }
+    )  # fmt: skip
+    plain = mn.load(frame.rename(columns={"left": "improvement_score"}).drop(columns="right"))
+    assert plain.data["treatment"].eq("needling").all()
+    assert any("no treatment column" in note for note in plain.notes)
+    rows = [
+        {"set": {"site_id": "left"}, "columns": {"left": "improvement_score"}},
+        {
+            "set": {"site_id": "right", "treatment": "rf_needling"},
+            "columns": {"right": "improvement_score"},
+        },
+    ]
+    cohort = mn.load(frame, study={"rows": rows})
+    assert cohort.data.loc[cohort.data["site_id"] == "right", "treatment"].eq("rf_needling").all()
+    assert cohort.data.loc[cohort.data["site_id"] == "left", "treatment"].isna().all()

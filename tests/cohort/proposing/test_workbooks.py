@@ -237,6 +237,22 @@ def test_a_text_file_and_two_worksheets_are_marked_too(tmp_path, sheet):
     assert coloured(book["V2"])
 
 
+def test_an_export_of_redcap_is_marked(tmp_path):
+    head = "Variable / Field Name,Form Name,Field Type,Field Label"
+    fields = ["record_id,base,text,Record", "scar_type,base,text,Scar", "weeks,visit,text,Weeks"]
+    (tmp_path / "dictionary.csv").write_text("\n".join([head, *fields]), encoding="utf-8")
+    (tmp_path / "export.csv").write_text(
+        "record_id,redcap_repeat_instrument,redcap_repeat_instance,scar_type,weeks\n"
+        "1,,,strange,\n1,visit,1,,4\n",
+        encoding="utf-8",
+    )
+    text = (
+        'file = "export.csv"\ndictionary = "dictionary.csv"\n[columns]\nrecord_id = "patient_id"\n'
+    )
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    assert "Problems" in marked(tmp_path / "study.toml").sheetnames
+
+
 def test_no_copy_of_what_cannot_be_read_or_is_very_long(tmp_path, sheet):
     assert mark(str(tmp_path / "nowhere.csv"), mn.validate("nowhere.csv")) is None
     path = tmp_path / "long.csv"
