@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from mnstudy.disclosure.small_counts import FEW, is_small
+from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, is_small
 from mnstudy.words.notes import Count, Note
 
 # in the text of a study file: a count of people, alone or of a whole
@@ -20,7 +20,8 @@ _WRITTEN = re.compile(
 def guarded_note(note: Note) -> Note:
     """Return a note without small counts of people, nor counts of all but a few.
 
-    Text of a study file, a limit or a rule, is searched for counts that its author wrote.
+    Text of a study file, a limit or a rule, is searched for counts that its author wrote. Which
+    rows of the sheet were meant is nobody else's business.
 
     Examples
     --------
@@ -28,6 +29,9 @@ def guarded_note(note: Note) -> Note:
     >>> str(guarded_note(note("measured", patients=Count(n=409, of=412, noun="patient"))))
     'measured in all but <5 of 412 patients'
     """
+    said = dict(note.values)
+    if isinstance(said.get("rows"), str):
+        note = note.having(rows=NOT_SHOWN)
     return with_counts(note, _guarded, text=guarded_text)
 
 
