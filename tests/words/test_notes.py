@@ -135,4 +135,5 @@ def test_what_a_finding_holds_stays_exact_and_what_is_shown_of_it_holds_no_few(t
 
 def test_a_report_names_no_row_of_the_sheet():
     left = note("rows_struck_left_out", n=Count(n=1, noun="row"), rows="12")
-    assert str(guarded_note(left)).startswith("<5 rows crossed out in the sheet left out: not shown")
+    said = "<5 rows crossed out in the sheet left out: not shown"
+    assert str(guarded_note(left)).startswith(said)
