@@ -44,7 +44,7 @@ _THREE = re.compile(r"^[+-]?\d{1,3},\d{3}$")
 _PLAIN = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
 _POINT, _POINT_THREE = re.compile(r"^[+-]?\d+\.\d+$"), re.compile(r"^[1-9]\d{0,2}\.\d{3}$")
 _WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
-_LARGEST = 2**53  # of whole numbers that are exact
+_LARGEST = 2**53  # of whole numbers that are exact; larger is no measure
 _STORED = "\0"  # behind a number that a file holds as one
 RANGE_ENDS = ("improvement_low", "improvement_high")
 
@@ -372,7 +372,7 @@ def _numbers(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) 
     bad = ~missing & (values.isna() | two_ways | (_class_codes(text, said) & own.isna()))
     rule, mark = "a number", _decimal_line(text)
     if spec.kind == "integer":
-        bad |= values.notna() & ((values % 1 != 0) | (values.abs() > _LARGEST))
+        bad |= values.notna() & (values % 1 != 0)
         values, rule = values.where(~bad).astype("Int64"), "a whole number"
     return Typed(
         values=values.where(~bad),
@@ -427,7 +427,7 @@ def _plain_numbers(text: pd.Series, said: Said) -> pd.Series:
         comma = text.str.match(_COMMA).fillna(False).astype(bool)
         text = text.where(~comma, text.str.replace(",", ".", regex=False))
     values = held.fillna(pd.to_numeric(text, errors="coerce")).astype("float64")
-    return values.where(np.isfinite(values))
+    return values.where(values.abs() <= _LARGEST)
 
 
 def _scaled(

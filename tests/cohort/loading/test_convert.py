@@ -333,3 +333,9 @@ def test_improvements_that_may_be_quarters_are_asked_about():
 def test_a_unit_of_two_languages_is_none():
     frame = sheet(weeks=["1 J.", "6 Mon"] * 4)
     assert {p.value for p in problems(frame, units={"weeks": "in the cells"})} == {"1 J."}
+
+
+def test_a_number_that_no_measure_has_is_refused_and_never_infinite():
+    assert {p.value for p in problems(sheet(improvement_score=["-1e308"] + ["3"] * 7))} == {
+        "-1e308"
+    }
