@@ -972,7 +972,7 @@ def tr_haftalar(folder):
             truth.append({
                 "patient_id": f"M{i:02}", "scar_type": "acne_boxcar", "needle_depth_mm": 2,
                 "session_count": 4 if week else 0, "weeks": week, "scale": "ECCA",
-                "scale_score": score, "satisfaction_score": joy,
+                "scale_score": score, "satisfaction_score": joy if week else None,
                 "improvement_score": better(start, score) if week else None,
             })  # fmt: skip
     path = folder / "haftalar.xlsx"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -50,6 +50,10 @@ class Rows:
     problems: tuple[Problem, ...] = ()
     remarks: tuple[Note, ...] = ()
 
+    def holds(self, column: str, frame: pd.DataFrame) -> bool:
+        """Tell whether every row has the column, be it in the sheet or set by its block."""
+        return column in frame or len(self.set.get(column, ())) == len(self.cells) > 0
+
     def located(self, problem: Problem) -> Problem:
         """Return a problem with the row and the heading as they stand in the file."""
         row, block = problem.row, 0
@@ -85,6 +89,8 @@ def arrange(sheets: Mapping[str, Sheet], study: Study) -> Rows:
     for name in used:
         problems += [*sheets[name].problems, *_no_such_heading(sheets[name], name, study)]
         remarks += [*sheets[name].remarks, *filled[name][1]]
+        alike = tuple(b for b in blocks if b.sheet == name)
+        remarks += _followed(alike, sheets[name].cells.columns, study)
     empty = sum(part[2] for part in parts)
     if empty:
         remarks.append(note("blocks_without_entry", rows=Count(n=empty, noun="assessment")))
@@ -147,15 +153,49 @@ def _part(sheet: Sheet, block: Block, study: Study, k: int) -> Part:
     cells = cells.loc[:, [h not in others for h in cells.columns]]
     names = {h.strip(): c for h, c in {**study.columns, **block.columns}.items()}
     empty = 0
-    if block.columns and len(study.reading.rows) > 1:
-        own = [h for h in block.columns if h in cells]
-        blank = cells[own].map(as_text).eq("").all(axis=1)
-        cells, empty = cells[~blank], int(blank.sum())
+    alike = [b for b in study.reading.rows if b.sheet == block.sheet]
+    if block.columns and len(alike) > 1:
+        blank = _blank(cells, block.columns)
+        # a row of more than a name without an entry in any block stays, to be looked at
+        nowhere = _blank(sheet.cells, [h for b in alike for h in b.columns])
+        more = sheet.cells.map(as_text).ne("").sum(axis=1) > 1
+        nowhere = (nowhere & more).to_numpy()
+        left = blank & ~(nowhere & (block is alike[-1]))
+        cells, empty = cells[~left], int((left & ~nowhere).sum())
     there = f"{sheet.worksheet}: " if block.sheet else ""
     places = {names.get(h, h): f"{there}{h}" for h in cells.columns}
     cells = cells.rename(columns=names)
-    cells = cells.loc[:, [c not in block.set for c in cells.columns]]
+    known, own = columns(), set(block.columns.values())
+    later = {c for c in cells if c in known and known[c].follows} - own
+    idle = {*block.set, *(later if _is_before(block) and len(alike) > 1 else ())}
+    cells = cells.loc[:, [c not in idle for c in cells.columns]]
     return cells.set_axis(cells.index + ROWS_A_BLOCK * k, axis=0), places, empty
+
+
+def _blank(cells: pd.DataFrame, headings: Iterable[str]) -> pd.Series:
+    """Tell in which rows none of the columns has an entry."""
+    own = [h for h in cells.columns if str(h).strip() in set(headings)]
+    return cells[own].map(as_text).eq("").all(axis=1)
+
+
+def _is_before(block: Block) -> bool:
+    """Tell whether a block is the assessment before the first session."""
+    return any(block.set.get(clock) == 0 for clock in ("session_count", "weeks"))
+
+
+def _followed(blocks: tuple[Block, ...], headings: Iterable[str], study: Study) -> list[Note]:
+    """Say which columns are not taken for a baseline, as they are known after a treatment only."""
+    before = [b for b in blocks if _is_before(b)]
+    if not before or len(blocks) == len(before):
+        return []
+    named = [str(h).strip() for h in headings]
+    held = {h for b in blocks for h in b.columns}
+    after = [h for h in named if h not in held and _follows(study.columns.get(h, h))]
+    return [note("not_at_baseline", names=tuple(after))] if after else []
+
+
+def _follows(column: str) -> bool:
+    return column in columns() and columns()[column].follows
 
 
 def _set(parts: list[Part], blocks: tuple[Block, ...]) -> dict[str, pd.Series]:

@@ -53,6 +53,8 @@ def number_with_unit(text: str, unit: str) -> float | None:
         return None
     found = numbers[0]
     value, around = _value(found[0]), (cell[: found.start()] + " " + cell[found.end() :]).strip()
+    if set(around) & set("<>≤≥"):  # a limit, not a value
+        return None
     if not around:
         return value
     if set(around) - {"."} and plain(around.strip(" .")) in units():

@@ -57,7 +57,7 @@ def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[N
     crossed = ["period"] if study.design == "crossover" else []
     needed = [c for c in columns().values() if c.core or c.name in crossed]
     headings = [str(c) for c in frame]
-    problems += [_missing(c, headings) for c in needed if c.name not in {*frame, *rows.set}]
+    problems += [_missing(c, headings) for c in needed if not rows.holds(c.name, frame)]
     problems += privacy.identifying_headers(frame, known=list(columns()))
     problems += privacy.identifying_names(study.arms)
     measures, strange = _measures(frame, rows, study)
@@ -74,7 +74,9 @@ def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[N
     problems += _undeclared_crossover(data, study)
     problems += privacy.identifying_ids(data["patient_id"]) if "patient_id" in data else []
     if not any(p.row is None for p in problems):
-        data, converted = scale_scores.derive(data)
+        counts = study.reading.improvement
+        problems += [] if counts else scale_scores.two_measures(data)
+        data, converted = scale_scores.derive(data, counts)
         notes += converted
         site = data.groupby(UNIT, sort=False, observed=True).ngroup()  # -1 where unknown
         problems += [problem for rule in _RULES for problem in rule(data, site)]

@@ -24,7 +24,7 @@ from mnstudy.cohort.schema.columns import (
     known_units,
     own_numbers,
 )
-from mnstudy.cohort.schema.problems import Line, Problem
+from mnstudy.cohort.schema.problems import ANOTHER, Line, Problem
 from mnstudy.cohort.study.reading import ALL
 from mnstudy.cohort.study.study import Study
 from mnstudy.errors import nearest
@@ -471,6 +471,10 @@ def _number_line(word: str, spec: ColumnSpec, said: Said, mark: Line) -> tuple[L
         return (Line("missing", spec.name, (word,)),)
     if not said.decimal and _grouped(word):
         return (mark,)
+    known = f"levels.{spec.name}"
+    ends = pattern.range_of(said.labels.get(word, word))
+    if ends and spec.name == "improvement_score":
+        return (Line(known, word, f"{ends[0]:g} to {ends[1]:g}"),)
     if (
         spec.unit
         and said.unit != IN_CELLS
@@ -478,16 +482,12 @@ def _number_line(word: str, spec: ColumnSpec, said: Said, mark: Line) -> tuple[L
         and pattern.number_with_unit(word, spec.unit) is not None
     ):
         return (Line("units", spec.name, IN_CELLS),)
-    known = f"levels.{spec.name}"
-    ends = pattern.range_of(said.labels.get(word, word))
-    if ends and spec.name == "improvement_score":
-        return (Line(known, word, f"{ends[0]:g} to {ends[1]:g}"),)
     near = pattern.about(word)
     if near is not None:
         return (Line(known, word, near),)
     guess = own_numbers(vocabulary.level_of(spec.name, word) or "-", spec.name)
     if guess:
-        return (Line(known, word, guess[0], otherwise="another number"),)
+        return (Line(known, word, guess[0], otherwise=ANOTHER),)
     return (Line(known, word, "?"),)
 
 

@@ -6,11 +6,13 @@ import pandas as pd
 
 from mnstudy.cohort.scales import CLASSES, GRADES, NONE, PERCENT, Scale, nearest, registry, scale_of
 from mnstudy.cohort.schema.columns import columns
-from mnstudy.cohort.schema.problems import Problem, row_problems
+from mnstudy.cohort.schema.problems import Line, Problem, row_problems
+from mnstudy.cohort.study.reading import IMPROVEMENT as IMPROVEMENT_FROM
 from mnstudy.cohort.table import is_baseline
 from mnstudy.words.notes import Count, Note, note
 
 IMPROVEMENT = ("improvement_score", "improvement_low", "improvement_high")
+FEWEST, APART = 3, 0.1  # assessments, and their share, that show two measures of improvement
 _NEEDED = frozenset({"scale", "scale_score", "patient_id", "site_id", "session_count"})
 # a typed and a derived value may differ by rounding; one point of improvement is more than that
 _TOLERANCE = {PERCENT: 1.0, CLASSES: 1.0, GRADES: 0.0}
@@ -34,13 +36,16 @@ def out_of_range(data: pd.DataFrame) -> list[Problem]:
     return problems
 
 
-def derive(data: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
+def derive(data: pd.DataFrame, counts: str = "") -> tuple[pd.DataFrame, list[Note]]:
     """Fill the improvement of later assessments from their raw scores.
 
     Parameters
     ----------
     data : DataFrame
         A typed table of the contract.
+    counts : str
+        Which improvement counts where one was typed and another follows: ``as typed`` (nothing is
+        filled), ``from the scale`` (nothing typed is used); both, the typed first, when empty.
 
     Returns
     -------
@@ -73,9 +78,58 @@ def derive(data: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
             )
         elif later.any():
             values, reasons = _derive(data, scale, possible, later)
+            if counts == IMPROVEMENT_FROM[0]:
+                values = values.where(_typed(data, values).notna().any(axis=1))
+            elif counts:
+                data = _without_typed(data, values, ~is_baseline(data))
             data, filled, unlike = _fill(data, values, _TOLERANCE[scale.rule])
             notes.append(_note(scale, filled, unlike, reasons))
     return data, [*notes, *_unknown(data)]
+
+
+def two_measures(data: pd.DataFrame) -> list[Problem]:
+    """Ask which improvement counts, where one was typed and another follows from raw scores.
+
+    Parameters
+    ----------
+    data : DataFrame
+        A typed table of the contract.
+
+    Returns
+    -------
+    list of Problem
+        One where more than ``APART`` of the assessments that have both differ by more than
+        rounding.
+    """
+    if not set(data.columns) >= _NEEDED:
+        return []
+    for scale, rows in _by_scale(data):
+        possible = rows & data["scale_score"].between(scale.low, scale.high)
+        later = possible & ~is_baseline(data)
+        if scale.rule not in (PERCENT, CLASSES) or not later.any():
+            continue
+        values, _ = _derive(data, scale, possible, later)
+        typed = _typed(data, values)
+        both = typed.notna().any(axis=1) & values.notna().any(axis=1)
+        unlike = int((_differ(typed, values, _TOLERANCE[scale.rule]) & both).sum())
+        if unlike >= FEWEST and unlike > APART * both.sum():
+            rule = f"one improvement: {unlike} of {both.sum()} are another by {scale.name}"
+            remedy = "say whether that of the sheet counts, or that which follows from the scale"
+            paste = (Line("", "improvement", IMPROVEMENT_FROM[0], otherwise=IMPROVEMENT_FROM[1]),)
+            name = "improvement_score"
+            return [Problem(column=name, rule=rule, remedy=remedy, paste=paste)]
+    return []
+
+
+def _typed(data: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    targets = ("grade_change",) if "grade_change" in values else IMPROVEMENT
+    return data.reindex(columns=list(targets)).astype("float64")
+
+
+def _without_typed(data: pd.DataFrame, values: pd.DataFrame, later: pd.Series) -> pd.DataFrame:
+    """Empty what was typed after baseline, where what follows from the scale counts."""
+    own = [name for name in _typed(data, values) if name in data]
+    return data.assign(**{name: data[name].mask(later) for name in own})
 
 
 def percent_of_baseline(before: pd.Series, after: pd.Series, best: float) -> pd.Series:
@@ -145,8 +199,7 @@ def _fill(
     data: pd.DataFrame, values: pd.DataFrame, tolerance: float
 ) -> tuple[pd.DataFrame, int, int]:
     """Put derived values where nothing was typed; count them and the typed ones that differ."""
-    targets = ("grade_change",) if "grade_change" in values else IMPROVEMENT
-    typed = data.reindex(columns=list(targets)).astype("float64")
+    typed = _typed(data, values)
     known = values.notna().any(axis=1)
     entered = typed.notna().any(axis=1)
     filled = known & ~entered

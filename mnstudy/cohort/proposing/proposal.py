@@ -267,7 +267,9 @@ def asked(p: Proposal) -> Iterator[str]:
     if p.fit.hidden:
         yield f'"{p.heading}": words that are not read and not shown here: {p.fit.hidden}'
     if p.fit.unsure:
-        yield f'"{p.heading}": words stand for numbers; which ones, is for you to choose'
+        said = f'"{p.heading}": words stand for numbers; which ones, is for you to choose'
+        more = " (7 of 10 or more counts as satisfied)" if p.column == "satisfaction_score" else ""
+        yield said + more
     if p.fit.codes:
         yield f'"{p.heading}": does {", ".join(p.fit.codes)} stand for a value that is not known?'
     spec = columns().get(p.column)

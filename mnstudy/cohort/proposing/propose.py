@@ -164,7 +164,9 @@ def _tables(path: Path) -> tuple[dict[str, Sheet], dict[str, Any], list[str]]:
     every = grids(path, Reading(dictionary=dictionary))
     if tuple(grid.name for grid in every) == TEMPLATE:
         return _template(path, every)
-    tables = [g for g in every if g.visible and _filled_rows(g)] or [g for g in every if _filled_rows(g)]
+    tables = [g for g in every if g.visible and _filled_rows(g)] or [
+        g for g in every if _filled_rows(g)
+    ]
     sheets, asks = {}, []
     for grid in tables:
         if assumed(TURKISH) in grid.remarks:

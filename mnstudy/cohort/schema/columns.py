@@ -19,9 +19,10 @@ BESIDE = " + "  # between a treatment and the substance that is put on with it
 class ColumnSpec:
     """One column of a contract, as declared in ``columns.toml`` or ``published.toml``.
 
-    ``core`` columns a sheet of patients must have; of a table of published evidence no cell of a
-    ``required`` column may be empty, and an ``optional`` one may be left out. ``pattern`` is what
-    a whole cell of text matches, ``says`` its rule in words.
+    ``core`` columns a sheet of patients must have; what ``follows`` is known only after a
+    treatment; of a table of published evidence no cell of a ``required`` column may be empty, and
+    an ``optional`` one may be left out. ``pattern`` is what a whole cell of text matches, ``says``
+    its rule in words.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ColumnSpec:
     levels: tuple[str, ...] = ()
     example: Any = None
     slip: Mapping[str, Any] | None = None
+    follows: bool = False
     required: bool = False
     optional: bool = False
     pattern: str = ""

@@ -18,6 +18,8 @@ from mnstudy.words.notes import Note, sentences
 # rows of a further block of the study file are numbered from a multiple of this on
 ROWS_A_BLOCK = 10_000_000
 
+ANOTHER = "another number"  # in place of one that is a guess
+
 Value = str | float | tuple[str, ...] | tuple[int, ...]
 
 
@@ -246,6 +248,8 @@ def _toml_line(line: Line) -> str:
     key = line.key if re.fullmatch("[A-Za-z0-9_-]+", line.key) else _quoted(line.key)
     if value == "?":
         return f"# {key} = {shown}     # what it means has to be said"
+    if line.otherwise == ANOTHER:
+        return f"# {key} = {shown}     # or another number: for you to say"
     other = line.otherwise if line.otherwise[:1] == "[" else _quoted(line.otherwise)
     return f"{key} = {shown}" + (f"     # or {other}" if line.otherwise else "")
 

@@ -12,6 +12,7 @@ from mnstudy.cohort.schema.problems import Check, Problem, key_problem, key_prob
 
 ROWS = ("leave out", "read")
 IDS = ("as written", "ignore capitals and leading zeros")
+IMPROVEMENT = ("as typed", "from the scale")
 DATES = ("weeks", "weeks_since_last_session", "session_interval_weeks")
 DATE_PARTS = {"DD": "%d", "MM": "%m", "YYYY": "%Y", "YY": "%y"}
 ALL = ""  # in place of a column: missing codes of every column
@@ -71,6 +72,9 @@ class Reading:
         Headings whose empty cells repeat the cell above.
     ids : str
         Whether ids that differ in capitals or leading zeros only are different patients.
+    improvement : str
+        Which counts where the sheet has both and they differ: the improvement ``as typed``, or
+        what follows ``from the scale``. As typed, and filled from the scale, when empty.
     date_format : str
         As DD.MM.YYYY.
     dates : mapping
@@ -90,6 +94,7 @@ class Reading:
     dictionary: str = ""
     fill_down: tuple[str, ...] = ()
     ids: str = ""
+    improvement: str = ""
     date_format: str = ""
     dates: Mapping[str, Span] = field(default_factory=dict)
     rows: tuple[Block, ...] = ()
@@ -97,7 +102,7 @@ class Reading:
 
 KEYS = (
     "sheet", "header", "hidden_rows", "struck_rows", "delimiter", "encoding", "decimal", "missing",
-    "dictionary", "fill_down", "ids", "dates", "rows",
+    "dictionary", "fill_down", "ids", "improvement", "dates", "rows",
 )  # fmt: skip
 
 
@@ -176,6 +181,7 @@ _CHECKS: dict[str, Check] = {
     ),
     "dictionary": (_filled, "the name of a .csv file beside the sheet"),
     "fill_down": (_texts, "a list of headings in quotes"),
+    "improvement": (lambda x: x in IMPROVEMENT, "one of " + ", ".join(IMPROVEMENT)),
     "ids": (lambda x: x in IDS, "one of " + ", ".join(IDS)),
     "dates": (lambda x: isinstance(x, Mapping), "a table [dates]"),
     "rows": (

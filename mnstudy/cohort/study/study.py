@@ -146,8 +146,10 @@ def read_study(path: Path) -> Study:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, too deep, too long
-        remedy = "mend the line named here"
-        fail(path.name, Problem(rule="a TOML file", value=str(error), remedy=remedy))
+        remedy = (
+            "mend that line (a text stands in quotes, a number has a point, a table comes once)"
+        )
+        fail(path.name, Problem(rule="a TOML file", remedy=f"{error}: {remedy}"))
     return parse_study(raw, source=path.name)
 
 

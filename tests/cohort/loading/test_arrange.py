@@ -197,3 +197,43 @@ def test_a_treatment_column_without_any_entry_is_none_but_one_that_a_block_sets_
     cohort = mn.load(frame, study={"rows": rows})
     assert cohort.data.loc[cohort.data["site_id"] == "right", "treatment"].eq("rf_needling").all()
     assert cohort.data.loc[cohort.data["site_id"] == "left", "treatment"].isna().all()
+
+
+def test_what_is_known_only_after_a_treatment_is_not_taken_for_the_baseline():
+    frame = wide().assign(Schmerz=[4, 5, 6])
+    study = {**BEFORE_AFTER, "columns": {**NAMES, "Schmerz": "pain_score"}}
+    cohort = mn.load(frame, study=study)
+    before = cohort.data["session_count"] == 0
+    assert cohort.data.loc[before, "pain_score"].isna().all()
+    assert cohort.data.loc[~before, "pain_score"].tolist() == [4, 5]
+    assert any("not taken for the baseline of [[rows]]: Schmerz" in n for n in cohort.notes)
+
+
+def test_a_core_column_that_only_one_block_sets_is_missing():
+    frame = wide().drop(columns="Sitzungen")
+    names = {k: v for k, v in NAMES.items() if k != "Sitzungen"}
+    found = mn.validate(frame, study={**BEFORE_AFTER, "columns": names}).problems
+    assert [p.column for p in found] == ["session_count"]
+
+
+def test_a_row_of_means_is_not_dropped_with_the_empty_blocks():
+    frame = pd.concat([wide(), pd.DataFrame({"ID": ["Mittelwert"], "Sitzungen": [3]})])
+    (kind,) = mn.validate(frame, study=BEFORE_AFTER).kinds
+    assert kind.rows == (5,)
+    assert "a total or a mean" in kind.rule
+
+
+def test_two_measures_of_improvement_that_differ_are_asked_about():
+    frame = wide().assign(Besserung=[12, 90, ""], **{"ECCA nachher": [30, 60, 90]})
+    frame = pd.concat([frame, frame.assign(ID=["P04", "P05", "P06"])])
+    rows = [BEFORE_AFTER["rows"][0], {**BEFORE_AFTER["rows"][1]}]
+    rows[1]["columns"] = {**rows[1]["columns"], "Besserung": "improvement_score"}
+    study = {**BEFORE_AFTER, "rows": rows}
+    (problem,) = mn.validate(frame, study=study).problems
+    assert problem.paste[0].key == "improvement"
+    typed = mn.load(frame, study={**study, "improvement": "as typed"}).data
+    score = typed.loc[typed["session_count"] > 0, "improvement_score"]
+    assert score.tolist()[:2] == [12, 90]
+    assert score.isna().sum() == 2  # what was not typed is not known
+    scale = mn.load(frame, study={**study, "improvement": "from the scale"}).data
+    assert scale.loc[scale["session_count"] > 0, "improvement_score"].tolist()[:3] == [50, 25, 10]

@@ -339,3 +339,13 @@ def test_a_number_that_no_measure_has_is_refused_and_never_infinite():
     assert {p.value for p in problems(sheet(improvement_score=["-1e308"] + ["3"] * 7))} == {
         "-1e308"
     }
+
+
+def test_a_limit_is_never_read_as_a_value():
+    frame = sheet(
+        improvement_score=["<25%", ">75%", "40 %", "50 %", "≥ 60 %", "30 %", "20 %", "9 %"]
+    )
+    found = mn.validate(frame, study={"units": {"improvement_score": "in the cells"}})
+    assert {p.value for p in found.problems} == {"<25%", ">75%", "≥ 60 %"}
+    ranges = pasted(frame)["levels"]["improvement_score"]
+    assert ranges == {"<25%": "0 to 25", ">75%": "75 to 100", "≥ 60 %": "60 to 100"}
