@@ -8,7 +8,7 @@ PYTEST := LOKY_MAX_CPU_COUNT=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
   $(BIN)/python -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help report test slow e2e check format lint types layers house notebooks notebooks-check certify certify-short lab bench lock data dist witness clean
+.PHONY: help report test slow e2e check format lint types layers house notebooks notebooks-check certify certify-short fuzz lab bench lock data dist witness clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ certify: $(READY)  ## simulate again how often verdicts are wrong: data/certific
 
 certify-short: $(READY)  ## the same in short (about 2 min): fails where a promise is broken
 	@$(BIN)/python tools/certify.py --short
+
+SECONDS := 1800
+fuzz: $(READY)  ## change sheets and study files byte by byte, guided by coverage (make fuzz SECONDS=1800; needs atheris)
+	@$(BIN)/python tools/fuzz_sheets.py --seconds $(SECONDS)
 
 lab: $(READY)  ## open JupyterLab in this environment
 	@$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 import mnstudy as mn
 from mnstudy.cohort.loading.convert import Said, column
 from mnstudy.cohort.proposing.propose import propose
+from mnstudy.cohort.reading import labelled
 from mnstudy.cohort.reading.read import read_sheet
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.study import parse_study
@@ -55,6 +56,12 @@ HEADINGS = st.sampled_from([
     "improvement_low", "sex", "maintenance", "\x7f", "é" * 80, "satisfaction_score", "=1", "fu (d)",
 ])  # fmt: skip
 KNOWN = (DataError, DesignError)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_of_its_own(monkeypatch):
+    """Read files of SPSS and Stata in this process: they are whole, and there are many."""
+    monkeypatch.setattr(labelled, "survives", lambda *_: True)
 
 
 def thorough(examples):

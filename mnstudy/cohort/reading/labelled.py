@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,6 @@ from mnstudy.cohort.study.reading import Reading
 _STATISTICS = {".sav": "SPSS", ".zsav": "SPSS", ".dta": "Stata"}
 _MOST_ROWS = 5_000_000
 _MOST_BYTES = 2 << 30  # of a .parquet file when unpacked
-# readstat, which reads these files, ends the process at some that are spoilt: one of its own then
-_LOOK = "import sys, pyreadstat; pyreadstat.read_sav(sys.argv[1], metadataonly=True)"
-_LONGEST_LOOK = 120  # seconds
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")  # of Stata's missing values
 
 
@@ -35,9 +33,10 @@ def labelled_sheet(path: Path, how: Reading | None = None) -> Sheet:
     if suffix == ".parquet":
         return _numbered(_parquet(path))
     with foreign(path, f"{suffix} ({_STATISTICS[suffix]})"):
-        if suffix != ".dta":
-            _look(path)
-        frame, meta = _read(path, suffix, (how or Reading()).encoding)
+        encoding = (how or Reading()).encoding
+        if not survives(str(path.resolve()), suffix, encoding, path.stat().st_mtime_ns):
+            raise ValueError
+        frame, meta = _read(path, suffix, encoding)
     if len(frame) > _MOST_ROWS:
         refuse(path, rule=f"at most {_MOST_ROWS:,} rows", remedy="save the rows of the study alone")
     missing = _declared_missing(frame, meta.missing_ranges)
@@ -53,17 +52,19 @@ def as_code(value: Any) -> str:
     return str(value).strip()
 
 
-def _look(path: Path) -> None:
-    """Raise where the labels of an SPSS file would end the process that reads them."""
-    if not sys.executable:
-        return
-    command = [sys.executable, "-P", "-c", _LOOK, str(path.absolute())]
-    none = subprocess.DEVNULL
-    looked = subprocess.run(
-        command, stdin=none, stdout=none, stderr=none, timeout=_LONGEST_LOOK, check=False
+@lru_cache(32)
+def survives(path: str, suffix: str, encoding: str, written: int) -> bool:
+    """Say whether a process that reads what a file says of itself lives on.
+
+    On some damaged files pyreadstat falls together with the process, which no exception tells.
+    """
+    code = (
+        "import sys, pyreadstat as p; read = p.read_dta if sys.argv[2] == '.dta' else p.read_sav; "
+        "read(sys.argv[1], metadataonly=True, encoding=sys.argv[3] or None)"
     )
-    if not 0 <= looked.returncode <= 255:  # a signal, or what Windows says instead
-        raise OSError("spoilt labels")
+    call = [sys.executable, "-P", "-c", code, path, suffix, encoding]
+    done = subprocess.run(call, capture_output=True, timeout=60, check=False)
+    return done.returncode in (0, 1)  # 1: an exception, which comes again here
 
 
 def _read(path: Path, suffix: str, encoding: str) -> tuple[pd.DataFrame, Any]:

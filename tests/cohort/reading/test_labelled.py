@@ -1,5 +1,6 @@
 """Files whose columns have names: codes stay codes beside what the file says they mean."""
 
+import struct
 from datetime import timedelta
 
 import numpy as np
@@ -144,3 +145,28 @@ def test_a_labelled_file_as_a_grid_has_its_headings_in_row_1(sav):
 def test_settings_of_a_sheet_without_headings_of_its_own_are_problems(sav):
     how = Reading(header=(2,), sheet="A", delimiter=";")
     assert {p.column for p in read_sheet(sav, how).problems} == {"header", "sheet", "delimiter"}
+
+
+# Damaged files
+
+
+@pytest.fixture
+def spss(tmp_path):
+    path = tmp_path / "a.sav"
+    frame = pd.DataFrame({"patient_id": ["P1", "P2"], "pain": [1.0, 2.0]})
+    pyreadstat.write_sav(frame, str(path), variable_value_labels={"pain": {1.0: "little"}})
+    return path
+
+
+def test_labels_of_a_column_that_is_not_there_end_no_process(spss):
+    """pyreadstat reads from nowhere here, and falls."""
+    content, place = spss.read_bytes(), struct.pack("<3i", 4, 1, 2)
+    assert content.count(place) == 1
+    spss.write_bytes(content.replace(place, struct.pack("<3i", 4, 1, 99)))
+    (problem,) = refused(spss)
+    assert problem.rule == "a readable .sav (SPSS) file"
+
+
+def test_a_file_that_is_cut_off_is_refused(spss):
+    spss.write_bytes(spss.read_bytes()[:300])
+    assert refused(spss)
