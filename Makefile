@@ -8,7 +8,7 @@ PYTEST := LOKY_MAX_CPU_COUNT=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
   $(BIN)/python -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help report test slow e2e check format lint types layers house notebooks notebooks-check certify certify-short fuzz lab bench lock data dist witness clean
+.PHONY: help environment report test slow e2e check format lint types layers house notebooks notebooks-check certify certify-short fuzz lab bench lock data dist witness clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,10 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.py
 	@command -v $(PYTHON) >/dev/null || { echo "environment: $(PYTHON) is missing; install Python 3.11 to 3.13"; exit 1; }
 	@$(PYTHON) tools/make_venv.py $(VENV)
 
-report: $(READY)  ## regenerate what changed in reports/; all of it with OPTIONS=--fresh (about 1 min)
+environment: $(READY)  ## make the environment alone (about 2 min): then . .venv/bin/activate, and mnstudy is there
+	@echo "environment ready; in this terminal: . $(BIN)/activate"
+
+report: $(READY)  ## regenerate what changed in reports/; all of it with OPTIONS=--fresh (1 to 3 min)
 	@$(BIN)/mnstudy report --out reports --formats svg $(OPTIONS)
 
 test: $(READY)  ## run the tests, side by side (about 4 min on 2 cores)

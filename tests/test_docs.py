@@ -103,8 +103,9 @@ def test_the_ten_minutes_of_the_page_on_own_data_are_as_shown(tmp_path, monkeypa
         for command, shown in re.findall(r"^\$ mnstudy (.*)\n((?:[^$].*\n)*)", block, re.M):
             main(shlex.split(command))
             out, err = capsys.readouterr()
-            said = {line.strip() for line in (out + err).splitlines()}
-            assert {line.strip() for line in shown.splitlines()} <= said, command
+            said = [line.strip() for line in (out + err).splitlines()]
+            for line in shown.splitlines():  # shortened at their ends
+                assert any(x.startswith(line.strip()) for x in said), f"{command}: {line}"
         if sheet.with_name(f"{sheet.stem}.marked.xlsx").exists():
             answer(sheet)
     assert "supported" in out
