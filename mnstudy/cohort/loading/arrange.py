@@ -142,6 +142,7 @@ def _no_such_heading(sheet: Sheet, name: str, study: Study) -> Iterator[Problem]
         yield from column_problems(lacking, where, f"{place} in study.toml names it")
 
 
+_CLOCK = r"[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?$"
 Part = tuple[pd.DataFrame, dict[str, str], int]
 
 
@@ -245,7 +246,7 @@ def _dated(cells: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[Proble
 
 def _as_dates(cells: pd.Series, shown: str) -> tuple[pd.Series, list[Problem]]:
     """Read dates: those of a spreadsheet as they are, text in the declared form."""
-    text = cells.map(as_text)
+    text = cells.map(as_text).str.replace(_CLOCK, "", regex=True)
     stored = cells.map(lambda cell: hasattr(cell, "year"))
     forms = [date_format(form) for form in (shown, _other_year(shown))]
     first, second = (pd.to_datetime(text[~stored], format=f, errors="coerce") for f in forms)

@@ -370,7 +370,7 @@ def _numbers(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) 
         values = values.round(9)  # typed by a formula, 2.7 of 3.0 is 9.999999999999995 percent
     two_ways = _two_ways(text, spec, said) & own.isna()
     bad = ~missing & (values.isna() | two_ways | (_class_codes(text, said) & own.isna()))
-    rule, mark = "a number", _decimal_line(text)
+    rule, mark = "a number", _decimal_line(text[bad])
     if spec.kind == "integer":
         bad |= values.notna() & (values % 1 != 0)
         values, rule = values.where(~bad).astype("Int64"), "a whole number"

@@ -31,6 +31,7 @@ from mnstudy.cohort.study.reading import date_format
 IDENTIFIES = "identifies a person; leave it out of the sheet"
 VAS = ("VAS", "VAS 100")
 GOODMAN_BARON = "Goodman-Baron qualitative"
+WEEKS = "how many weeks after the first session was the later assessment? (weeks)"
 _DATE = re.compile(r"^(\d{4}|\d\d?)([./-])(\d\d?)[./-](\d{4}|\d\d?)(?:[ T].*)?$")
 
 
@@ -232,7 +233,7 @@ def _blocks(found: Found, headings: Mapping[str, str], asks: list[str]) -> Wide:
     arms = {tuple(t.arm.items()) for _, _, tags in found for t in tags.values() if t.side}
     later = [b for place, b in blocks.items() if place[0] not in ("", "before")]
     if len(ordered) > 1 and any("weeks" not in b["set"] for b in later):
-        asks.append("how many weeks after the first session was the later assessment? (weeks)")
+        asks.append(WEEKS)
     if arms == {()}:
         asks.append("what was each side given? (treatment and adjunct, in what is set for it)")
     return Wide(

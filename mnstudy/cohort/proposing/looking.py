@@ -126,6 +126,8 @@ class Looked:
         dates = {i: d for i, c in rest.items() if (d := layout.dates_of(c))}
         weeks = any(_is_weeks(c) for i, c in rest.items() if i not in dates)
         table, asks = layout.spans({} if weeks else {rest[i].heading: d for i, d in dates.items()})
+        if "weeks" in table:  # answered by the dates
+            self.asks = [ask for ask in self.asks if ask != layout.WEEKS]
         self.asks += asks
         used = {x for span in table.values() if isinstance(span, dict) for x in span.values()}
         for i, column in dates.items():

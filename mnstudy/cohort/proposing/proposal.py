@@ -170,6 +170,7 @@ class Proposed:
 def weighed(column: Column, match: Match, fitted: Fit) -> Proposal:
     """Weigh heading and values: no column is certain whose values do not all fit."""
     spec, ends = columns()[match.column], range_in_heading(column.heading)
+    ends = ends or ((0, 100) if unit_of(column.heading) == "mm" else None)  # of a line of 10 cm
     lost = len(fitted.unknown) + fitted.hidden
     reasons = [match.reason, *fitted.says, *(_ids(column) if spec.name == "patient_id" else ())]
     certainty, held = match.certainty, match.certainty == ASK

@@ -245,7 +245,24 @@ def header_row(grid: Grid) -> tuple[int, ...]:
     if groups > 1 and row - 1 in counts.index:
         return int(row) - 1, int(row)
     under = row + 1 in counts.index and _group_heads(grid, row)
+    if not under and _heads_below(cells, row):
+        return (int(row) + 1,)
     return (int(row), int(row) + 1) if under and _names_groups(grid, row) else (int(row),)
+
+
+def _heads_below(cells: pd.DataFrame, row: int) -> bool:
+    """Say whether a row with gaps holds heads of groups: below is text throughout, then numbers."""
+    gaps, rest = cells.loc[row].isin(["", " "]) | cells.loc[row].isna(), cells.loc[row:].iloc[1:]
+    if not gaps.any() or len(rest) < 3 or rest.index[0] != row + 1:
+        return False
+    heads, body = rest.iloc[0], rest.iloc[1:]
+    text = all(isinstance(x, str) and x.strip() and not _is_number(x) for x in heads)
+    return text and any(body[c].map(_is_number).mean() > 0.5 for c in body)
+
+
+def _is_number(value: Any) -> bool:
+    text = str(value).replace(",", ".", 1).replace(".", "", 1)
+    return text.isdecimal()
 
 
 def _group_heads(grid: Grid, row: int) -> int:

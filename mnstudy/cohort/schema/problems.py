@@ -245,7 +245,7 @@ def pasted(problems: Iterable[Problem]) -> str:
 def _toml_line(line: Line) -> str:
     value = line.value
     shown = f"{value:g}" if isinstance(value, int | float) else _quoted(value)
-    key = line.key if re.fullmatch("[A-Za-z0-9_-]+", line.key) else _quoted(line.key)
+    key = line.key if re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", line.key) else _quoted(line.key)
     if value == "?":
         return f"# {key} = {shown}     # what it means has to be said"
     if line.otherwise == ANOTHER:

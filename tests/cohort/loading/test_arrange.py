@@ -237,3 +237,8 @@ def test_two_measures_of_improvement_that_differ_are_asked_about():
     assert score.isna().sum() == 2  # what was not typed is not known
     scale = mn.load(frame, study={**study, "improvement": "from the scale"}).data
     assert scale.loc[scale["session_count"] > 0, "improvement_score"].tolist()[:3] == [50, 25, 10]
+
+
+def test_a_time_of_day_behind_a_date_is_left_out():
+    frame = dated(Erste="01.02.2024 09:30", Kontrolle=["15.02.2024 10:15:00", "01.02.2024", ""])
+    assert mn.load(frame, study=DATED).data["weeks"].tolist()[:2] == [2, 0]

@@ -633,3 +633,10 @@ def test_the_weeks_of_both_sides_after_treatment_are_asked_for():
     found = looked({"ID": ["a", "b"], "Scar": ["burn"] * 2, **sides})
     assert len(found.rows) == 4
     assert any("how many weeks" in ask for ask in found.asks)
+
+
+def test_pain_in_millimetres_is_no_pain_of_ten():
+    proposed = by_heading(looked({"ID": list("abcd"), "Pain VAS (mm)": [0, 3, 6, 9]}))
+    assert proposed["Pain VAS (mm)"].held
+    depth = by_heading(looked({"ID": ["a", "b"], "Needle depth (mm)": [1, 2]}))
+    assert not depth["Needle depth (mm)"].held

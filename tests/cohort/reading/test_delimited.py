@@ -10,7 +10,7 @@ from made_files import HEAD, ROWS, refused, said, text, written
 
 from mnstudy.cohort.reading import delimited
 from mnstudy.cohort.reading.delimited import text_grid
-from mnstudy.cohort.reading.read import read_sheet
+from mnstudy.cohort.reading.read import header_row, read_sheet
 from mnstudy.cohort.schema.problems import pasted
 from mnstudy.cohort.study.reading import Reading
 from mnstudy.errors import DataError
@@ -239,3 +239,12 @@ def test_letters_of_windows_1254_are_turkish(tmp_path):
     assert "Windows-1254 (Turkish)" in str(grid.remarks[0])
     path.write_bytes("Größe;Año;Été\r\n1;2;3\r\n".encode("cp1252"))
     assert "Windows-1252" in str(text_grid(path).remarks[0])
+
+
+def test_heads_of_groups_that_nothing_merges(tmp_path):
+    path = tmp_path / "a.csv"
+    heads = "Patient,,Narbe,,Ergebnis\nNr,Geschl.,Typ,Tiefe,Besserung\n"
+    path.write_text(heads + "".join(f'{i},w,Kasten,"1,5",{20 + i}\n' for i in range(5)))
+    assert header_row(text_grid(path)) == (2,)
+    path.write_text("ID,,Typ,,Note\na,b,Kasten,c,gut\nd,e,Kasten,f,gut\ng,h,Kasten,i,gut\n")
+    assert header_row(text_grid(path)) == (1,)  # words throughout: a row like the others
