@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -38,6 +38,8 @@ class Rows:
         What the file says of codes, by column; see ``Sheet``.
     places : tuple of mapping
         For each block, column to where it stands in the file: worksheet and heading.
+    titles : mapping
+        Where headings, names of worksheets and labels stand, to what they are.
     problems, remarks
         What was found on the way.
     """
@@ -47,6 +49,7 @@ class Rows:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     places: tuple[Mapping[str, str], ...] = ({},)
+    titles: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     remarks: tuple[Note, ...] = ()
 
@@ -60,7 +63,9 @@ class Rows:
         if row is not None:
             block, row = divmod(row, ROWS_A_BLOCK)
         places = self.places[min(block, len(self.places) - 1)]
-        return replace(problem, row=row, column=places.get(problem.column, problem.column))
+        also = tuple(sorted({other % ROWS_A_BLOCK for other in problem.also} - {row}))
+        column = places.get(problem.column, problem.column)
+        return replace(problem, row=row, column=column, also=also)
 
 
 def arrange(sheets: Mapping[str, Sheet], study: Study) -> Rows:
@@ -102,6 +107,7 @@ def arrange(sheets: Mapping[str, Sheet], study: Study) -> Rows:
         labels=labels,
         missing=missing,
         places=tuple(part[1] for part in parts),
+        titles=_titles([sheets[name] for name in used]),
         problems=(*problems, *found),
         remarks=tuple(remarks),
     )
@@ -140,6 +146,18 @@ def _no_such_heading(sheet: Sheet, name: str, study: Study) -> Iterator[Problem]
     for place, names in asked.items():
         lacking = [h for h in names if h.strip() not in have]
         yield from column_problems(lacking, where, f"{place} in study.toml names it")
+
+
+def _titles(sheets: Sequence[Sheet]) -> dict[str, str]:
+    """Return what stands above and beside the cells, by a place that tells nothing of it."""
+    found = {}
+    for i, sheet in enumerate(sheets, 1):
+        where = f" of worksheet {i}" if len(sheets) > 1 else ""
+        found[f"name of worksheet {i}"] = sheet.worksheet
+        found |= {f"heading {j}{where}": str(h) for j, h in enumerate(sheet.cells.columns, 1)}
+        labels = [*sheet.titles.values(), *(x for y in sheet.labels.values() for x in y.values())]
+        found |= {f"label {j}{where}": str(label) for j, label in enumerate(labels, 1)}
+    return found
 
 
 _CLOCK = r"[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?$"

@@ -59,7 +59,6 @@ def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[N
     headings = [str(c) for c in frame]
     problems += [_missing(c, headings) for c in needed if not rows.holds(c.name, frame)]
     problems += privacy.identifying_headers(frame, known=list(columns()))
-    problems += privacy.identifying_names(study.arms)
     measures, strange = _measures(frame, rows, study)
     problems += strange + _without_effect(frame, rows, study)
     data, found, mended = _typed(frame, rows, measures, study)
@@ -72,7 +71,6 @@ def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[N
     problems += scale_scores.out_of_range(data)
     problems += ambiguity.read_in_two_ways(data, study)
     problems += _undeclared_crossover(data, study)
-    problems += privacy.identifying_ids(data["patient_id"]) if "patient_id" in data else []
     if not any(p.row is None for p in problems):
         counts = study.reading.improvement
         problems += [] if counts else scale_scores.two_measures(data)
@@ -82,7 +80,13 @@ def check(rows: Rows, study: Study) -> tuple[pd.DataFrame, list[Problem], list[N
         problems += [problem for rule in _RULES for problem in rule(data, site)]
         problems += _period_problems(data, study)
         problems += _plan_problems(data, study)
-    problems = [_beside_declared(rows.located(p), study) for p in problems]
+    told = privacy.found_in(rows.cells, study, rows.titles, rows.places[0])
+    gone = {(p.column, row) for p in told.problems for row in p.rows}  # to be taken out anyway
+    problems = [p for p in problems if (p.column, p.row) not in gone]
+    problems = [_beside_declared(rows.located(p), study) for p in (*problems, *told.problems)]
+    notes = [*notes, *told.notes]
+    texts = told.texts | privacy.told_in([rows.problems, rows.remarks])
+    problems, notes = privacy.without(problems, texts), privacy.without(notes, texts)
     problems.sort(key=lambda p: (-1 if p.row is None else p.row, p.column, p.rule))
     return data.reset_index(drop=True), problems, notes
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from mnstudy.cohort.loading import privacy
 from mnstudy.cohort.loading.arrange import arrange
 from mnstudy.cohort.loading.check import check
 from mnstudy.cohort.loading.shipped import data_dir
@@ -101,18 +102,19 @@ def validate(source: Source, *, study: Mapping[str, Any] | Study | None = None) 
 def _read(
     source: Source, study: Mapping[str, Any] | Study | None
 ) -> tuple[Cohort, ValidationReport]:
-    if isinstance(study, Mapping):
-        study = parse_study(study, source="study")
-    if isinstance(source, pd.DataFrame):
-        sheets, study, name = {"": sheet_of_frame(source)}, study or Study(), "table"
-        location = ""
-        digest = hashlib.sha256(source.to_csv(index=False).encode()).hexdigest()
-    else:
-        path, found, name = locate(source)
-        location = name if name in shipped() else str(Path(source).resolve())
-        study = study or found
-        sheets = worksheets_read(path, study.reading)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with privacy.kept_back():
+        if isinstance(study, Mapping):
+            study = parse_study(study, source="study")
+        if isinstance(source, pd.DataFrame):
+            sheets, study, name = {"": sheet_of_frame(source)}, study or Study(), "table"
+            location = ""
+            digest = hashlib.sha256(source.to_csv(index=False).encode()).hexdigest()
+        else:
+            path, found, name = locate(source)
+            location = name if name in shipped() else str(Path(source).resolve())
+            study = study or found
+            sheets = worksheets_read(path, study.reading)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
     rows = sum(len(sheet.cells) for sheet in sheets.values())
     data, problems, notes = check(arrange(sheets, study), study)
     if not study.design_declared and not problems:

@@ -71,6 +71,30 @@ def words_of(*path: str) -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
+def words_in(*path: str) -> tuple[str, ...]:
+    """Return every word of every language below a table, as it is written there.
+
+    >>> "Bonnet" in words_in("persons"), "juillet" in words_in("persons", "months")
+    (False, True)
+    """
+    found: dict[str, None] = {}
+    for table in packaged("cohort/loading/words.toml").values():
+        below: Any = table
+        for key in path:
+            below = below.get(key, {})
+        found |= dict.fromkeys(_texts(below))
+    return tuple(found)
+
+
+def _texts(below: Any) -> Iterator[str]:
+    if isinstance(below, str):
+        yield below
+        return
+    for part in below.values() if isinstance(below, Mapping) else below:
+        yield from _texts(part)
+
+
+@cache
 def _keys(*path: str) -> tuple[str, ...]:
     """Return what the languages have below a table: its columns, levels or units."""
     found: dict[str, None] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from mnstudy.cohort.loading import privacy
+from mnstudy.cohort.loading import persons, privacy
 from mnstudy.cohort.loading.cells import about
 from mnstudy.cohort.loading.vocabulary import (
     ASK,
@@ -204,7 +204,7 @@ def weighed(column: Column, match: Match, fitted: Fit) -> Proposal:
 
 def _ids(column: Column) -> tuple[str, ...]:
     words = list(column.counts)
-    named = sum(privacy.looks_like(w) is not None for w in words)
+    named = sum(bool(persons.identifying(w)) for w in words)
     if named:
         return (f"{named} of {len(words)} look like a name, a date or a number of a person",)
     return ("unique" if len(words) == len(column.cells) else f"{len(words)} different",)
@@ -243,8 +243,8 @@ def identifies(column: Column) -> bool:
     if privacy.identifies(column.heading):
         return True
     words = list(column.counts)
-    reach = ("a mail address", "a phone number")
-    many = sum(privacy.looks_like(w) in reach for w in words)
+    reach = (persons.MAIL, persons.PHONE)
+    many = sum(persons.identifying(w, prose=True) in reach for w in words)
     return many > len(words) / 2 and not columns_of(column.heading)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from mnstudy.cohort.loading import privacy
 from mnstudy.cohort.proposing import layout
 from mnstudy.cohort.proposing.looking import Looked
 from mnstudy.cohort.proposing.proposal import Proposal, Proposed
@@ -53,7 +54,8 @@ def propose(source: str | os.PathLike[str] | pd.DataFrame) -> Proposed:
         return propose_sheets(
             {"": Sheet(cells=source.set_axis(range(2, len(source) + 2), axis=0))}, "table"
         )
-    sheets, reading, asks = _tables(Path(source))
+    with privacy.kept_back():
+        sheets, reading, asks = _tables(Path(source))
     return propose_sheets(sheets, Path(source).name, reading=reading, asks=asks)
 
 
@@ -115,7 +117,9 @@ def propose_sheets(
         asks=tuple(dict.fromkeys([*told, *found.asks, *more])),
         where=_where(used, header, n_rows),
     )
-    return replace(proposed, study_text=study_text(proposed))
+    texts = frozenset().union(*(privacy.texts_of(sheet.cells) for sheet in sheets.values()))
+    proposed = privacy.without(proposed, texts | privacy.told_in(proposed))
+    return replace(proposed, name=name, study_text=study_text(replace(proposed, name=name)))
 
 
 def _rows(

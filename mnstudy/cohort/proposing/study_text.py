@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mnstudy.cohort.loading.privacy import HIDDEN
 from mnstudy.cohort.loading.vocabulary import ASK, CERTAIN, REFUSED
 from mnstudy.cohort.proposing.proposal import EMPTY, Proposal, Proposed
 from mnstudy.cohort.schema.columns import columns
@@ -86,7 +87,7 @@ def _columns(found: Proposed) -> list[str]:
     lines = ["[columns]                         # heading of the sheet = column of the contract"]
     for p in (p for p in found.columns if p.reasons != (EMPTY,)):
         name = quoted(p.heading)
-        if p.certainty == REFUSED:
+        if p.certainty == REFUSED or p.heading == HIDDEN:
             lines.append(f"# {name}: {p.reason}")
         elif not p.column:
             target = "" if p.certainty == CERTAIN else ' = "?"'

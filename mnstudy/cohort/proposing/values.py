@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.cohort.loading import privacy
+from mnstudy.cohort.loading import persons
 from mnstudy.cohort.loading.cells import about, classes_of, grade_of, number_with_unit
 from mnstudy.cohort.loading.convert import MISSING, as_text
 from mnstudy.cohort.loading.vocabulary import (
@@ -162,8 +162,7 @@ def _may_be_shown(word: str) -> bool:
     """Tell whether a word of the sheet is surely no person's name, number or address."""
     named = re.search(r"(?i)\b(?:fr|frau|herr|hr|mr|mrs|ms|dr|sra|mme|bay|bayan)\b[. ]", word)
     both = re.search(r"^[^\W\d_]+, ?[^\W\d_]+$", word)
-    reach = privacy.looks_like(word) in ("a mail address", "a phone number", "a date")
-    return len(word) <= 40 and not (named or both or reach)
+    return len(word) <= 40 and not (named or both or persons.identifying(word, prose=True))
 
 
 def _texts(words: list[str], spec: ColumnSpec, column: Column) -> Fit:

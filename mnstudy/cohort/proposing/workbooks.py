@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -225,11 +225,12 @@ def write_marked(sheet: Path, study: Study, report: ValidationReport) -> Path:
     front.title = _PROBLEMS
     read = worksheets_read(sheet, study.reading)
     left = _left_out(sheet, study)
-    pages = {}
-    for name, table in read.items():
-        page = book.create_sheet(_sheet_name(name or table.worksheet or "Sheet"))
-        pages[name] = page.title
-        _copy(page, table, _withheld(table, study), left.get(table.worksheet, {}))
+    for i, (name, table) in enumerate(read.items(), 1):
+        shown = name or table.worksheet or "Sheet"
+        telling = privacy.identifying(shown, prose=True)
+        page = book.create_sheet(_sheet_name(f"Sheet {i}" if telling else shown))
+        texts = privacy.texts_of(table.cells, _ids(study))
+        _copy(page, table, _withheld(table, study), left.get(table.worksheet, {}), texts)
         for kind in report.kinds:
             if len(read) == 1 or kind.column.startswith(f"{name}: "):
                 _mark(page, table, kind, f"{name}: ")
@@ -254,6 +255,13 @@ def _withheld(table: Sheet, study: Study) -> dict[str, str]:
     return dict.fromkeys(text, _FREE) | {p.column: _HIDDEN for p in found}
 
 
+def _ids(study: Study) -> list[str]:
+    """Return the headings under which the patients stand."""
+    named = [study.columns, *(block.columns for block in study.reading.rows)]
+    own = [heading for names in named for heading, c in names.items() if c == "patient_id"]
+    return [*own, "patient_id"]
+
+
 def _left_out(sheet: Path, study: Study) -> dict[str, dict[int, str]]:
     """Return by worksheet the rows that are hidden or struck through, and which of the two."""
     found = {}
@@ -271,19 +279,25 @@ def _places(table: Sheet) -> Sequence[int]:
 
 
 def _copy(
-    page: Worksheet, table: Sheet, withheld: Mapping[str, str], left: Mapping[int, str]
+    page: Worksheet,
+    table: Sheet,
+    withheld: Mapping[str, str],
+    left: Mapping[int, str],
+    telling: Collection[str],
 ) -> None:
     from openpyxl.styles import Font
     from openpyxl.utils import get_column_letter
 
     head = table.header[-1] if table.header else 1
     for i, (j, heading) in enumerate(zip(_places(table), table.cells.columns, strict=True)):
-        page.cell(head, j, _plain(heading)).font = Font(bold=True)
+        named = _HIDDEN if str(heading) in telling else _plain(heading)
+        page.cell(head, j, named).font = Font(bold=True)
         width = min(max(len(str(heading)), 10), _WIDEST) + 2
         page.column_dimensions[get_column_letter(j)].width = width
         for row, cell in table.cells.iloc[:, i].items():
-            if as_text(cell):
-                copied = page.cell(int(row), j, withheld.get(heading) or _plain(cell))
+            if text := as_text(cell):
+                own = _HIDDEN if text in telling else _plain(cell)
+                copied = page.cell(int(row), j, withheld.get(heading) or own)
                 if copied.is_date:
                     copied.number_format = "DD.MM.YYYY"
     for row in sorted(set(left) - set(table.cells.index)):

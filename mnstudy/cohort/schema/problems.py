@@ -58,6 +58,8 @@ class Problem:
         Lines for the study file that mend it, where some do.
     masked : bool
         True where the value itself may identify a person and is not repeated.
+    also : tuple of int
+        Further rows of a problem that is told once for all of them.
     """
 
     row: int | None = None
@@ -67,6 +69,12 @@ class Problem:
     remedy: str
     paste: tuple[Line, ...] = ()
     masked: bool = False
+    also: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """All its rows; empty for a whole column."""
+        return () if self.row is None else (self.row, *self.also)
 
 
 Check = tuple[Callable[[Any], bool], str]
@@ -214,7 +222,7 @@ def _kind(group: Sequence[Problem]) -> Kind:
         values=tuple(dict.fromkeys(p.value for p in group)),
         rule=first.rule,
         remedy=place + first.remedy + ("" if alike else "; the others likewise"),
-        rows=tuple(sorted({p.row for p in group if p.row is not None})),
+        rows=tuple(sorted({row for p in group for row in p.rows})),
         paste=tuple(dict.fromkeys(line for p in group for line in p.paste)),
         masked=any(p.masked for p in group),
     )
@@ -321,7 +329,7 @@ class ValidationReport:
     def _headline(self) -> str:
         if self.ok:
             return f"{self.source}: {self.rows} rows, no problem found"
-        bad = len({p.row for p in self.problems if p.row is not None})
+        bad = len({row for p in self.problems for row in p.rows})
         many = len(self.problems)
         fine = f" ({self.rows - bad} of {self.rows} rows are fine)" if self.rows else ""
         few = len(self.kinds)

@@ -15,6 +15,7 @@ from scipy import stats
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.loading.datasets import load
+from mnstudy.cohort.loading.privacy import kept_back
 from mnstudy.cohort.schema.problems import Problem, ValidationReport, key_problem
 from mnstudy.cohort.study.plan import PowerAssumptions
 from mnstudy.cohort.study.study import Study, parse_study, read_study
@@ -231,7 +232,8 @@ def power(
     if runs < 1:
         raise ValueError(f"runs is {runs}: give 1 or more; 500 or more say a chance to 2 percent")
     if isinstance(study, Mapping):
-        study = parse_study(study, source="study")
+        with kept_back():
+            study = parse_study(study, source="study")
     if not isinstance(study, Study):
         path = Path(study)
         path = path / "study.toml" if path.is_dir() else path
@@ -239,7 +241,8 @@ def power(
             remedy = "check the path; `mnstudy init` writes a first one for a sheet"
             missing = Problem(value=str(path), rule="a study file that exists", remedy=remedy)
             ValidationReport(source=path.name, rows=0, problems=(missing,)).raise_if_bad()
-        study = read_study(path)
+        with kept_back():
+            study = read_study(path)
     claims = _claims(study, piloted=pilot is not None)
     assumed = study.power
     assert assumed is not None

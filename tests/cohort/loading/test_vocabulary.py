@@ -14,7 +14,8 @@ from mnstudy.cohort.loading.vocabulary import (
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.packaged import packaged
 
-WORDS = packaged("cohort/loading/words.toml")
+# of the others only what tells a person is known
+WORDS = {k: v for k, v in packaged("cohort/loading/words.toml").items() if "columns" in v}
 COMING = {"scar_type": {"keloid", "hypertrophic"}}
 
 
