@@ -295,7 +295,8 @@ def level_of(column: str, word: str) -> str:
     if bare is not None:
         return bare
     spec = columns().get(column)
-    found = _contained(column, tokens) if spec and not spec.numeric else set()
+    whole = spec is None or spec.numeric or column == "phototype"  # II-III is neither
+    found = set() if whole else _contained(column, tokens)
     return found.pop() if len(found) == 1 else ""
 
 

@@ -97,6 +97,7 @@ def propose_sheets(
     header = list(first.header)
     said: dict[str, Any] = {"sheet": used[0]} if others else {}
     said |= {"header": header[0] if len(header) == 1 else header} if header != [1] else {}
+    told += _marked([sheets[worksheet] for worksheet in used], found.reading().get("fill_down", ()))
     design, reason, clear = found.design()
     said |= {**(reading or {}), **found.reading()}
     n_rows = sum(len(tables[w][0].cells) for w in used if tables[w])
@@ -139,6 +140,20 @@ def _rows(
         for b in visits.blocks
     ]
     return tuple(blocks), visits.asks
+
+
+def _marked(sheets: Sequence[Sheet], filled: Sequence[str]) -> list[str]:
+    """Ask about cells that are read otherwise than they may be meant."""
+    asks = {
+        "cells_merged": 'under a merged cell, read as empty; fill_down = ["{}"]?',
+        "cells_struck": "crossed out, and read all the same: empty what does not count?",
+    }
+    return [
+        f'"{n["column"]}": {n["cells"]} {asks[n.kind].format(n["column"])}'
+        for sheet in sheets
+        for n in sheet.remarks
+        if n.kind in asks and n["column"] not in filled
+    ]
 
 
 def _where(used: Sequence[str], header: Sequence[int], rows: int) -> str:

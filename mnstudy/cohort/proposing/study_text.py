@@ -136,7 +136,8 @@ def _level_table(found: Proposed, column: str) -> list[str]:
             lines[word] = f'# {quoted(word)} = "?"{_beside(p, word)}'
     stubs = any(line.startswith("# ") and ' = "?"' in line for line in lines.values())
     head = [_comment(f"one of {', '.join(spec.levels)}")] if stubs and spec.levels else []
-    return [f"[levels.{column}]", *head, *lines.values()]
+    held = all(p.held for p in found.columns if p.column == column)
+    return [f"{'# ' if held else ''}[levels.{column}]", *head, *lines.values()]
 
 
 def _beside(p: Proposal, word: str) -> str:

@@ -102,12 +102,14 @@ class Fit:
 def gather(sheet: Sheet) -> list[Column]:
     """Return the columns of a sheet in their order."""
     found = []
+    shown = {n["column"]: n["word"] for n in sheet.remarks if n.kind == "shown_with_unit"}
     for place, name in enumerate(sheet.cells.columns):
         raw, heading = sheet.cells.iloc[:, place], str(name)
         cells = raw.map(as_text).astype("str")
         known = cells[cells.ne("") & ~cells.isin(sheet.missing.get(heading, ()))]
         counts = {str(word): int(n) for word, n in known.value_counts(sort=False).items()}
         labels, title = sheet.labels.get(heading, {}), sheet.titles.get(heading, "")
+        title = f"{heading} ({shown[heading]})" if heading in shown else title
         found.append(
             Column(heading=heading, cells=cells, counts=counts, labels=labels, title=title)
         )

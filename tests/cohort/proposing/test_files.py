@@ -124,3 +124,27 @@ def test_a_code_page_that_was_guessed_is_asked_about(tmp_path):
     found = propose(path)
     assert found.reading["encoding"] == "cp1254"
     assert any("Windows-1254" in ask for ask in found.asks)
+
+
+def test_cells_that_may_be_meant_otherwise_are_asked_about(tmp_path):
+    rows = [[f"P{i // 2}", "burn", 1.5, 3 * (i % 2), 30 * (i % 2)] for i in range(8)]
+    path = workbook(tmp_path / "a.xlsx", {"Data": [HEADINGS, *rows]}, merged=("C2:C3",))
+    book = openpyxl.load_workbook(path)
+    book.active["E5"].font = openpyxl.styles.Font(strike=True)
+    book.save(path)
+    asks = " ".join(propose(path).asks)
+    assert '"needle_depth_mm": 1 cell under a merged cell' in asks
+    assert '"improvement_score": 1 cell crossed out' in asks
+
+
+def test_a_unit_that_a_format_shows_is_read(tmp_path):
+    headings = ["ID", "Scar", "Depth", "Sessions", "Improvement %"]
+    rows = [[f"P{i}", "burn", 0.15, 3, 20 + i] for i in range(8)]
+    path = workbook(tmp_path / "a.xlsx", {"Data": [headings, *rows]})
+    book = openpyxl.load_workbook(path)
+    for cell in book.active["C"][1:]:
+        cell.number_format = '0.00" cm"'
+    book.save(path)
+    study, found = write_study(path)
+    assert found.units == {"needle_depth_mm": "cm"}
+    assert load(study).data["needle_depth_mm"].eq(1.5).all()

@@ -640,3 +640,15 @@ def test_pain_in_millimetres_is_no_pain_of_ten():
     assert proposed["Pain VAS (mm)"].held
     depth = by_heading(looked({"ID": ["a", "b"], "Needle depth (mm)": [1, 2]}))
     assert not depth["Needle depth (mm)"].held
+
+
+def test_two_skin_types_in_a_cell_are_none():
+    found = looked({"ID": ["a", "b"], "Skin type": ["II-III", "Fitzpatrick IV"]})
+    assert found.levels["phototype"] == {"Fitzpatrick IV": "IV"}
+
+
+def test_levels_of_a_column_that_is_held_are_a_comment():
+    labels = {"impr": {"1": "mild", "2": "good"}}
+    found = looked({"ID": list("abcd"), "impr": [1, 2, 1, 2]}, labels=labels)
+    assert "levels" not in parsed(found)[1]
+    assert "# [levels.improvement_score]" in found.study_text
