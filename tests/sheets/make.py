@@ -1211,3 +1211,45 @@ def tr_yas(folder):
         differs=["satisfaction_score"],
         answers={"levels": {"satisfaction_score": points}},
     )
+
+
+@sheet
+def de_zellen(folder):
+    """The depth is merged over both visits of a patient, and a format shows it in centimetres.
+
+    One value is crossed out in its cell, as it was written for another patient.
+    """
+    rng = Random(37)
+    heads = ["Pat.-Nr.", "Narbe", "Tiefe", "Sitzungen", "Woche", "Besserung %"]
+    rows, truth = [], []
+    for i in range(1, 11):
+        for k, (n, week) in enumerate(((1, 4), (3, 12))):
+            gain, depth = rng.randint(5, 70), (0.1, 0.15, 0.2)[i % 3]
+            rows.append([f"Z{i:02}", "Unfall", depth if k == 0 else None, n, week, gain])
+            truth.append({
+                "patient_id": f"Z{i:02}", "scar_type": "traumatic", "needle_depth_mm": 10 * depth,
+                "session_count": n, "weeks": week,
+                "improvement_score": None if (i, k) == (4, 1) else gain,
+            })  # fmt: skip
+    path = folder / "Zellen.xlsx"
+
+    def write(cells, crossed=""):
+        def look(made):
+            page = made.active
+            for row in range(2, 22):
+                page.cell(row, 3).number_format = '0.00" cm"'
+            for row in range(2, 22, 2):
+                page.merge_cells(start_row=row, end_row=row + 1, start_column=3, end_column=3)
+            if crossed:
+                page[crossed].font = Font(strike=True)
+
+        return book(path, {"Tabelle1": [heads, *cells]}, look)
+
+    kept = [[*row[:5], None] if k == 7 else row for k, row in enumerate(rows)]
+    return Made(
+        path=write(rows, "F9"),
+        truth=truth,
+        differs=["improvement_score", "needle_depth_mm"],
+        mend=lambda: write(kept),
+        answers={"fill_down": ["Tiefe"]},
+    )
