@@ -62,7 +62,7 @@ WORDS = (
     "<is><t>", "t=", "s=", "<f>", "<row r=", "hidden=", "<mergeCell ref=", "$FL2", "#DIV/0!",
     "1E+30",
 )  # fmt: skip
-SLOW = 10  # seconds that one input may take
+SLOW = 30  # seconds that one input may take, of a process that others disturb
 SHARE = 20  # of every so many inputs one is also proposed for, which takes longer
 
 
@@ -101,8 +101,9 @@ def _guide(name: str, out: Path, seconds: int) -> int:
     (folder / "words.dict").write_text(words)
     end, runs, last = time.monotonic() + seconds, 0, ""
     while (left := int(end - time.monotonic())) > 2:
-        options = [f"-max_total_time={left}", f"-timeout={SLOW}", "-rss_limit_mb=4096"]
-        options += [f"-artifact_prefix={folder}/crashes/", f"-dict={folder}/words.dict"]
+        options = [f"-max_total_time={left}", f"-timeout={SLOW}", f"-report_slow_units={SLOW}"]
+        options += ["-rss_limit_mb=4096", f"-artifact_prefix={folder}/crashes/"]
+        options += [f"-dict={folder}/words.dict"]
         call = [sys.executable, __file__, "--target", name, "--out", str(out), "-max_len=8192"]
         call += ["-print_final_stats=1", *options, str(folder / "corpus")]
         done = subprocess.run(call, capture_output=True, text=True, errors="replace", check=False)
