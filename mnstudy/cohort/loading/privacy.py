@@ -32,6 +32,7 @@ from mnstudy.errors import DataError
 from mnstudy.words.notes import Count, Note, note
 
 HIDDEN = "(not shown)"
+_ARM = "arms."  # names of arms stand in every figure, so no name of a person among them
 EXAMPLE = "P001, P002, ..."  # written into messages, so no sign of a patient
 _REMEDY = f"identifies a person: put a pseudonym ({EXAMPLE}) in its place"
 _TOTAL = "a total or a mean at the end of the sheet, or a name"
@@ -120,12 +121,19 @@ def found_in(
             problems += problem
             notes += said
     told = {**titles, **{p: x for p, x in _study_texts(study) if p not in titles}}
-    kinds = {place: what for place, x in told.items() if (what := identifying(x, prose=True))}
+    kinds = {place: what for place, x in told.items() if (what := _in_text(place, x))}
     texts |= {told[place] for place in kinds}
-    problems += [_hidden_problem(p, what) for p, what in kinds.items() if what in REFUSED]
-    read = tuple(p for p, what in kinds.items() if what not in REFUSED and "key of" not in p)
+    refused_in = {p: what for p, what in kinds.items() if what in REFUSED or p.startswith(_ARM)}
+    problems += [_hidden_problem(p, what) for p, what in refused_in.items()]
+    read = tuple(p for p in kinds if p not in refused_in and "key of" not in p)
     notes += [note("texts_may_name", places=read)] if read else []
     return Found(problems, notes, frozenset(texts))
+
+
+def _in_text(place: str, text: str) -> str:
+    """Say what in a text identifies a person; the name of an arm in capitals may be one's own."""
+    strict = place.startswith(_ARM) and text.istitle() and len(text.split()) > 1
+    return identifying(text, prose=not strict)
 
 
 def _hidden_problem(place: str, what: str) -> Problem:

@@ -90,7 +90,7 @@ def column_of(letters: str) -> int:
     (0, 16383)
     """
     number = 0
-    for character in letters:
+    for character in letters or " ":
         if not "A" <= character <= "Z":
             raise ValueError("no reference to a cell")
         number = number * 26 + ord(character) - ord("A") + 1

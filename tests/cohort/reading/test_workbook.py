@@ -389,3 +389,10 @@ def test_a_share_among_cells_shown_in_percent_is_asked_about(tmp_path):
     sheet = read_sheet(workbook(tmp_path / "a.xlsx", change=change))
     (problem,) = sheet.problems
     assert (problem.row, problem.column, problem.value) == (6, "improvement_score", "0.03")
+
+
+def test_a_cell_without_a_column_is_not_lost(tmp_path):
+    path = workbook(tmp_path / "a.xlsx")
+    changed(path, SHEET1, lambda xml: xml.replace(b'r="C4"', b'r="4"'))
+    (problem,) = refused(path)
+    assert problem.rule == "a readable .xlsx file"
