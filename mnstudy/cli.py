@@ -92,11 +92,6 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--confidence-level", type=float, help="0.95 unless the plan says else")
     evaluate.add_argument("--csv", metavar="FILE", help="write every number to this file as well")
 
-    validate = _command(commands, "validate", _validate, "list what has to be mended")
-    validate.add_argument("data", help=data)
-    validate.add_argument(
-        "--no-copy", action="store_true", help="write no marked copy of the sheet beside it"
-    )
     claims = _command(commands, "claims", _claims, "list the 43 claims, and a study's own")
     claims.add_argument("data", nargs="?", help=data + "; says which it can answer")
     _command(commands, "datasets", _datasets, "list the shipped data sets")
@@ -112,15 +107,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     power = _command(commands, "power", _power, "say how many patients the next study needs")
     _how_to_plan(power)
-    _command(commands, "init", _init, "propose a study.toml for a sheet").add_argument(
-        "sheet", help="the sheet to look at"
-    )
+    _own_sheets(commands, data)
+    return parser
+
+
+def _own_sheets(commands: argparse._SubParsersAction[argparse.ArgumentParser], data: str) -> None:
+    """Add the commands from a sheet of one's own to a cohort."""
     template = _command(commands, "template", _template, "write an empty Excel sheet to fill in")
     template.add_argument("file", nargs="?", default="template.xlsx", help="the .xlsx to write")
     template.add_argument(
         "--columns", nargs="+", default=(), metavar="NAME", help="beside the core ones; all of them"
     )
-    return parser
+    init = _command(commands, "init", _init, "propose a study.toml for a sheet")
+    init.add_argument("sheet", help="the sheet to look at")
+    validate = _command(commands, "validate", _validate, "list what has to be mended")
+    validate.add_argument("data", help=data)
+    validate.add_argument(
+        "--no-copy", action="store_true", help="write no marked copy of the sheet beside it"
+    )
 
 
 def _how_to_report(report: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from mnstudy.cohort.loading.convert import as_text
+from mnstudy.cohort.reading.sheet import as_text
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.schema.problems import Line, Problem
 from mnstudy.cohort.study.reading import ALL, IDS

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import pandas as pd
 
 from mnstudy.cohort.loading import vocabulary
-from mnstudy.cohort.loading.convert import as_text
-from mnstudy.cohort.reading.sheet import Sheet
+from mnstudy.cohort.reading.sheet import Sheet, as_text
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.schema.problems import (
+    HIDDEN,
     ROWS_A_BLOCK,
     Line,
     Problem,
@@ -89,14 +90,14 @@ def arrange(sheets: Mapping[str, Sheet], study: Study) -> Rows:
     filled = {name: _filled_down(sheet, study) for name, sheet in sheets.items()}
     parts = [_part(filled[block.sheet][0], block, study, k) for k, block in enumerate(blocks)]
     used = list(dict.fromkeys(block.sheet for block in blocks))
-    cells = parts[0][0] if len(parts) == 1 else pd.concat([part[0] for part in parts])
+    cells = parts[0].cells if len(parts) == 1 else pd.concat([part.cells for part in parts])
     problems, remarks = [], []
     for name in used:
         problems += [*sheets[name].problems, *_no_such_heading(sheets[name], name, study)]
         remarks += [*sheets[name].remarks, *filled[name][1]]
-        alike = tuple(b for b in blocks if b.sheet == name)
-        remarks += _followed(alike, sheets[name].cells.columns, study)
-    empty = sum(part[2] for part in parts)
+    later = tuple(dict.fromkeys(heading for part in parts for heading in part.later))
+    remarks += [note("not_at_baseline", names=later)] if later else []
+    empty = sum(part.empty for part in parts)
     if empty:
         remarks.append(note("blocks_without_entry", rows=Count(n=empty, noun="assessment")))
     cells, found = _dated(cells, study)
@@ -106,7 +107,7 @@ def arrange(sheets: Mapping[str, Sheet], study: Study) -> Rows:
         set=_set(parts, blocks),
         labels=labels,
         missing=missing,
-        places=tuple(part[1] for part in parts),
+        places=tuple(part.places for part in parts),
         titles=_titles([sheets[name] for name in used]),
         problems=(*problems, *found),
         remarks=tuple(remarks),
@@ -161,11 +162,19 @@ def _titles(sheets: Sequence[Sheet]) -> dict[str, str]:
 
 
 _CLOCK = r"[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?$"
-Part = tuple[pd.DataFrame, dict[str, str], int]
+
+
+class Part(NamedTuple):
+    """One block: its rows, where its columns stand, rows without entry, headings not taken."""
+
+    cells: pd.DataFrame
+    places: dict[str, str]
+    empty: int
+    later: tuple[str, ...]
 
 
 def _part(sheet: Sheet, block: Block, study: Study, k: int) -> Part:
-    """Return the rows of one block, where its columns stand, and how many rows had no entry."""
+    """Read the rows of one block, whose columns are those common to all and its own."""
     cells = sheet.cells.copy()
     cells.columns = [str(h).strip() for h in cells.columns]
     others = {h for other in study.reading.rows for h in other.columns} - set(block.columns)
@@ -184,11 +193,16 @@ def _part(sheet: Sheet, block: Block, study: Study, k: int) -> Part:
     there = f"{sheet.worksheet}: " if block.sheet else ""
     places = {names.get(h, h): f"{there}{h}" for h in cells.columns}
     cells = cells.rename(columns=names)
-    known, own = columns(), set(block.columns.values())
-    later = {c for c in cells if c in known and known[c].follows} - own
-    idle = {*block.set, *(later if _is_before(block) and len(alike) > 1 else ())}
-    cells = cells.loc[:, [c not in idle for c in cells.columns]]
-    return cells.set_axis(cells.index + ROWS_A_BLOCK * k, axis=0), places, empty
+    before = _is_before(block) and len(alike) > 1
+    late = [c for c in places if before and _follows(c) and c not in block.columns.values()]
+    cells = cells.loc[:, [c not in block.set and c not in late for c in cells.columns]]
+    cells = cells.set_axis(cells.index + ROWS_A_BLOCK * k, axis=0)
+    return Part(cells, places, empty, tuple(places[c] for c in late))
+
+
+def _follows(column: str) -> bool:
+    """Tell whether a column is known only after a treatment."""
+    return column in columns() and columns()[column].follows
 
 
 def _blank(cells: pd.DataFrame, headings: Iterable[str]) -> pd.Series:
@@ -202,27 +216,13 @@ def _is_before(block: Block) -> bool:
     return any(block.set.get(clock) == 0 for clock in ("session_count", "weeks"))
 
 
-def _followed(blocks: tuple[Block, ...], headings: Iterable[str], study: Study) -> list[Note]:
-    """Say which columns are not taken for a baseline, as they are known after a treatment only."""
-    before = [b for b in blocks if _is_before(b)]
-    if not before or len(blocks) == len(before):
-        return []
-    named = [str(h).strip() for h in headings]
-    held = {h for b in blocks for h in b.columns}
-    after = [h for h in named if h not in held and _follows(study.columns.get(h, h))]
-    return [note("not_at_baseline", names=tuple(after))] if after else []
-
-
-def _follows(column: str) -> bool:
-    return column in columns() and columns()[column].follows
-
-
 def _set(parts: list[Part], blocks: tuple[Block, ...]) -> dict[str, pd.Series]:
     """Return the values that blocks set, by column, for the rows of those blocks."""
     values: dict[str, list[pd.Series]] = {}
-    for (cells, _, _), block in zip(parts, blocks, strict=True):
+    for part, block in zip(parts, blocks, strict=True):
+        index = part.cells.index
         for name, value in block.set.items():
-            same = pd.Series([value] * len(cells), index=cells.index, dtype="object", name=name)
+            same = pd.Series([value] * len(index), index=index, dtype="object", name=name)
             values.setdefault(name, []).append(same)
     return {name: pd.concat(series) for name, series in values.items()}
 
@@ -276,7 +276,7 @@ def _as_dates(cells: pd.Series, shown: str) -> tuple[pd.Series, list[Problem]]:
         Problem(
             row=int(row),
             column=str(cells.name),
-            value="(not shown)",
+            value=HIDDEN,
             rule=rule,
             remedy=remedy,
             masked=True,

@@ -10,7 +10,8 @@ import pandas as pd
 
 from mnstudy.cohort.loading import ambiguity, privacy, scale_scores
 from mnstudy.cohort.loading.arrange import Rows, heading_line, unused
-from mnstudy.cohort.loading.convert import Said, as_text, column
+from mnstudy.cohort.loading.convert import Said, column
+from mnstudy.cohort.reading.sheet import as_text
 from mnstudy.cohort.schema.columns import ColumnSpec, columns
 from mnstudy.cohort.schema.problems import (
     Line,

@@ -16,6 +16,7 @@ import pandas as pd
 
 from mnstudy.cohort.loading import cells as pattern
 from mnstudy.cohort.loading import vocabulary
+from mnstudy.cohort.reading.sheet import as_text
 from mnstudy.cohort.schema.columns import (
     BESIDE,
     IN_CELLS,
@@ -105,15 +106,15 @@ def _meaning(value: Any) -> str:
 class Typed:
     """Distinct values of a column as they were read.
 
-    ``bad`` marks those that could not be; ``rule``, ``remedy`` and ``paste`` say for each what is
-    expected and how to mend it. ``beside`` holds what a word says of other columns.
+    ``bad`` marks those that could not be, which should follow ``rule``; ``remedy`` and ``paste``
+    say of one how to mend it. ``beside`` holds what a word says of other columns.
     """
 
     values: pd.Series
     bad: pd.Series
-    rule: str | pd.Series
-    remedy: pd.Series
-    paste: pd.Series | None = None
+    rule: str
+    remedy: Callable[[str], str]
+    paste: Callable[[str], tuple[Line, ...]] = lambda word: ()
     beside: pd.DataFrame | None = None
 
 
@@ -162,7 +163,7 @@ def column(cells: pd.Series, spec: ColumnSpec, said: Said) -> Column:
     missing = text.str.lower().isin(said.missing)
     if spec.kind in ("category", "text"):
         # a level may be called as a missing value is elsewhere: the adjunct none
-        missing &= ~text.map(plain).isin(spec.levels) | text.eq("")
+        missing &= ~text.map(as_level).isin(spec.levels) | text.eq("")
     missing |= _own(text, said).eq("")
     typed = _CONVERTERS[spec.kind](text, missing, spec, said)
     values = typed.values.take(codes).set_axis(cells.index)
@@ -219,27 +220,15 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, pd.Series, np.ndarray]:
     stored = pd.api.types.is_numeric_dtype(cells)
     if cells.dtype == object:  # 1 and true are equal there
         number = cells.map(lambda x: isinstance(x, int | float | np.number)).astype(bool)
-        cells = cells.map(as_text).astype("str").mask(number, cells.map(as_text) + _STORED)
+        shown = cells.map(as_text).astype("str")
+        cells = shown.mask(number, shown + _STORED)
     codes, values = pd.factorize(cells, use_na_sentinel=False)
     text = pd.Series([as_text(value) for value in values], dtype="str")
     kept = text.str.endswith(_STORED).to_numpy() | stored
     return codes, text.str.removesuffix(_STORED), kept
 
 
-def as_text(value: Any) -> str:
-    """Write a cell as the sheet shows it; missing cells are empty, 3.0 is 3."""
-    if isinstance(value, str):
-        return value.strip()
-    if value is None or value is pd.NaT or value is pd.NA:
-        return ""
-    if isinstance(value, float | np.floating):
-        if np.isnan(value):
-            return ""
-        return str(int(value)) if float(value).is_integer() else repr(float(value))
-    return str(value).strip()
-
-
-def plain(word: str) -> str:
+def as_level(word: str) -> str:
     """Write a word as the contract writes its levels."""
     return re.sub(r"[\s\-]+", "_", word.strip().lower())
 
@@ -249,13 +238,10 @@ def _problems(typed: Typed, codes: np.ndarray, text: pd.Series, cells: pd.Series
     bad = typed.bad.to_numpy()
     if not bad.any():
         return []
-    rows = np.flatnonzero(bad[codes])
-    rule = typed.rule if isinstance(typed.rule, pd.Series) else [typed.rule] * len(text)
-    paste = [()] * len(text) if typed.paste is None else typed.paste.tolist()
-    said = list(zip(text, rule, typed.remedy, paste, strict=True))
+    said = {i: (w, typed.remedy(w), typed.paste(w)) for i, w in enumerate(text) if bad[i]}
     return [
-        Problem(row=int(row), column=str(cells.name), value=v, rule=r, remedy=m, paste=p)
-        for row, (v, r, m, p) in ((cells.index[i], said[codes[i]]) for i in rows)
+        Problem(row=int(row), column=str(cells.name), value=v, rule=typed.rule, remedy=m, paste=p)
+        for row, (v, m, p) in ((cells.index[i], said[codes[i]]) for i in np.flatnonzero(bad[codes]))
     ]
 
 
@@ -274,23 +260,23 @@ def _texts(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) ->
         own = _own(text, said)
         values = own.where(own.notna(), text.map(lambda word: said.labels.get(word, word)))
     typed = values.astype("str").mask(missing)
-    remedy = pd.Series("give a pseudonym", index=text.index)
-    return Typed(values=typed, bad=missing & spec.core, rule="never empty", remedy=remedy)
+    bad, rule = missing & spec.core, "never empty"
+    return Typed(values=typed, bad=bad, rule=rule, remedy=lambda word: "give a pseudonym")
 
 
 def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -> Typed:
     if spec.name == "age_band" and said.unit:
         return _ages(text, missing, spec, said)
-    known = {plain(level): level for level in spec.levels}
+    known = {as_level(level): level for level in spec.levels}
     if spec.name == "phototype":
         known |= _ROMAN
 
     def read(word: str) -> str | None:
         own = said.words.get(word.lower())
         named = said.words.get(said.labels.get(word, "").lower()) or known.get(
-            plain(said.labels.get(word, ""))
+            as_level(said.labels.get(word, ""))
         )
-        return own or named or known.get(plain(_whole(word)))
+        return own or named or known.get(as_level(_whole(word)))
 
     meant = text.map({word: read(word) for word in text[~missing]}).astype("object")
     parts = [word.partition(BESIDE) if isinstance(word, str) else ("", "", "") for word in meant]
@@ -304,8 +290,8 @@ def _levels(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -
         values=pd.Series(typed, index=text.index),
         bad=bad,
         rule=spec.rule,
-        remedy=text.map(lambda word: _nearest(word, spec)),
-        paste=text.where(bad, "").map(lambda word: _level_line(word, spec, said, others)),
+        remedy=lambda word: _nearest(word, spec),
+        paste=lambda word: _level_line(word, spec, said, others),
         beside=_substances([last for _, _, last in parts], missing | bad),
     )
 
@@ -325,7 +311,7 @@ def _whole(word: str) -> str:
 
 def _nearest(cell: str, spec: ColumnSpec) -> str:
     own = f"or give the meaning under [levels.{spec.name}] in study.toml"
-    return f"{nearest(plain(cell), spec.levels, 'use one of the levels,', n=1)} {own}"
+    return f"{nearest(as_level(cell), spec.levels, 'use one of the levels,', n=1)} {own}"
 
 
 def _level_line(
@@ -347,10 +333,12 @@ def _ages(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -> 
     place = np.searchsorted(_AGES, years.fillna(0), side="right")
     words = pd.Series(np.array(spec.levels)[place], index=text.index).where(years.notna())
     typed = pd.Categorical(words, categories=list(spec.levels), ordered=True)
-    remedy = pd.Series("write the age in whole years, or leave the cell empty", index=text.index)
-    bad = ~missing & years.isna()
-    values = pd.Series(typed, index=text.index)
-    return Typed(values=values, bad=bad, rule="an age, 0 to 120 years", remedy=remedy)
+    return Typed(
+        values=pd.Series(typed, index=text.index),
+        bad=~missing & years.isna(),
+        rule="an age, 0 to 120 years",
+        remedy=lambda word: "write the age in whole years, or leave the cell empty",
+    )
 
 
 def _numbers(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) -> Typed:
@@ -378,8 +366,8 @@ def _numbers(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said) 
         values=values.where(~bad),
         bad=bad,
         rule=rule,
-        remedy=text.map(lambda word: _number_remedy(word, spec, said)),
-        paste=text.where(bad, "").map(lambda word: _number_line(word, spec, said, mark)),
+        remedy=lambda word: _number_remedy(word, spec, said),
+        paste=lambda word: _number_line(word, spec, said, mark),
         beside=ends.where(ends.iloc[:, 0] != ends.iloc[:, 1])
         if any(len(m) > 1 for m in means)
         else None,
@@ -465,8 +453,6 @@ def _decimal_line(text: pd.Series) -> Line:
 
 def _number_line(word: str, spec: ColumnSpec, said: Said, mark: Line) -> tuple[Line, ...]:
     """Propose the line of the study file by which a cell that is no number can be read."""
-    if not word:
-        return ()
     if vocabulary.is_missing(word):
         return (Line("missing", spec.name, (word,)),)
     if not said.decimal and _grouped(word):
@@ -502,8 +488,8 @@ def _booleans(text: pd.Series, missing: pd.Series, spec: ColumnSpec, said: Said)
         values=typed,
         bad=~missing & ~yes & ~no,
         rule=spec.rule,
-        remedy=pd.Series("write true or false", index=text.index),
-        paste=text.map(lambda cell: _truth_line(cell, spec)),
+        remedy=lambda word: "write true or false",
+        paste=lambda word: _truth_line(word, spec),
     )
 
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
-from mnstudy.cohort.loading.convert import as_text
 from mnstudy.cohort.loading.persons import (
     BIRTH,
     CAMEL,
@@ -25,13 +24,13 @@ from mnstudy.cohort.loading.persons import (
     identifying,
 )
 from mnstudy.cohort.loading.vocabulary import plain, words_in, words_of
+from mnstudy.cohort.reading.sheet import as_text
 from mnstudy.cohort.schema.columns import columns
-from mnstudy.cohort.schema.problems import Problem, ValidationReport, column_problems
+from mnstudy.cohort.schema.problems import HIDDEN, Problem, ValidationReport, column_problems
 from mnstudy.cohort.study.study import Study
 from mnstudy.errors import DataError
 from mnstudy.words.notes import Count, Note, note
 
-HIDDEN = "(not shown)"
 _ARM = "arms."  # names of arms stand in every figure, so no name of a person among them
 EXAMPLE = "P001, P002, ..."  # written into messages, so no sign of a patient
 _REMEDY = f"identifies a person: put a pseudonym ({EXAMPLE}) in its place"

@@ -67,24 +67,39 @@ def derive(data: pd.DataFrame, counts: str = "") -> tuple[pd.DataFrame, list[Not
     """
     if not set(data.columns) >= _NEEDED:
         return data, []
-    data, notes = data.copy(), []
+    found = _derived(data)
+    if counts == IMPROVEMENT_FROM[1]:
+        targets = {name for _, (values, _) in found for name in _typed(data, values)}
+        later = ~is_baseline(data)
+        data = data.assign(**{c: data[c].mask(later) for c in data if c in targets})
+    notes = [
+        note(
+            "scale_kept",
+            scale=scale.name,
+            assessments=_assessments(int(rows.sum())),
+            reason=scale.reason,
+        )
+        for scale, rows in _by_scale(data)
+        if scale.rule == NONE
+    ]
+    data = data.copy()
+    for scale, (values, reasons) in found:
+        if counts == IMPROVEMENT_FROM[0]:
+            values = values.where(_typed(data, values).notna().any(axis=1))
+        data, filled, unlike = _fill(data, values, _TOLERANCE[scale.rule])
+        notes.append(_note(scale, filled, unlike, reasons))
+    return data, [*notes, *_unknown(data)]
+
+
+def _derived(data: pd.DataFrame) -> list[tuple[Scale, Derived]]:
+    """Return what follows from the later scores on each scale that has a rule."""
+    found = []
     for scale, rows in _by_scale(data):
         possible = rows & data["scale_score"].between(scale.low, scale.high)
         later = possible & ~is_baseline(data)
-        if scale.rule == NONE:
-            kept = _assessments(int(rows.sum()))
-            notes.append(
-                note("scale_kept", scale=scale.name, assessments=kept, reason=scale.reason)
-            )
-        elif later.any():
-            values, reasons = _derive(data, scale, possible, later)
-            if counts == IMPROVEMENT_FROM[0]:
-                values = values.where(_typed(data, values).notna().any(axis=1))
-            elif counts:
-                data = _without_typed(data, values, ~is_baseline(data))
-            data, filled, unlike = _fill(data, values, _TOLERANCE[scale.rule])
-            notes.append(_note(scale, filled, unlike, reasons))
-    return data, [*notes, *_unknown(data)]
+        if scale.rule != NONE and later.any():
+            found.append((scale, _derive(data, scale, possible, later)))
+    return found
 
 
 def two_measures(data: pd.DataFrame) -> list[Problem]:
@@ -103,12 +118,9 @@ def two_measures(data: pd.DataFrame) -> list[Problem]:
     """
     if not set(data.columns) >= _NEEDED:
         return []
-    for scale, rows in _by_scale(data):
-        possible = rows & data["scale_score"].between(scale.low, scale.high)
-        later = possible & ~is_baseline(data)
-        if scale.rule not in (PERCENT, CLASSES) or not later.any():
+    for scale, (values, _) in _derived(data):
+        if scale.rule == GRADES:  # a grade is no improvement in percent
             continue
-        values, _ = _derive(data, scale, possible, later)
         typed = _typed(data, values)
         both = typed.notna().any(axis=1) & values.notna().any(axis=1)
         unlike = int((_differ(typed, values, _TOLERANCE[scale.rule]) & both).sum())
@@ -124,12 +136,6 @@ def two_measures(data: pd.DataFrame) -> list[Problem]:
 def _typed(data: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
     targets = ("grade_change",) if "grade_change" in values else IMPROVEMENT
     return data.reindex(columns=list(targets)).astype("float64")
-
-
-def _without_typed(data: pd.DataFrame, values: pd.DataFrame, later: pd.Series) -> pd.DataFrame:
-    """Empty what was typed after baseline, where what follows from the scale counts."""
-    own = [name for name in _typed(data, values) if name in data]
-    return data.assign(**{name: data[name].mask(later) for name in own})
 
 
 def percent_of_baseline(before: pd.Series, after: pd.Series, best: float) -> pd.Series:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.cohort.loading.convert import as_text
 from mnstudy.cohort.loading.vocabulary import (
     ASK,
     CERTAIN,
@@ -23,6 +22,7 @@ from mnstudy.cohort.loading.vocabulary import (
     words_of,
 )
 from mnstudy.cohort.proposing.values import Column, fit, time_in, weeks_of
+from mnstudy.cohort.reading.sheet import as_text
 from mnstudy.cohort.scales import Scale, nearest, scale_of
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.study.design import ARMS

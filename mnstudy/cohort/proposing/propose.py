@@ -18,11 +18,16 @@ from mnstudy.cohort.proposing.study_text import study_text
 from mnstudy.cohort.proposing.values import Column, gather
 from mnstudy.cohort.proposing.workbooks import EXAMPLE_ID, TEMPLATE
 from mnstudy.cohort.reading.delimited import TURKISH, assumed
-from mnstudy.cohort.reading.read import LABELLED, grids, header_row, read_sheet
+from mnstudy.cohort.reading.read import (
+    LABELLED,
+    grids,
+    header_row,
+    read_sheet,
+    sheet_of_frame,
+)
+from mnstudy.cohort.reading.redcap import dictionary_beside
 from mnstudy.cohort.reading.sheet import Grid, Sheet
 from mnstudy.cohort.study.reading import Reading
-
-_DICTIONARY = "Variable / Field Name"
 
 
 def propose(source: str | os.PathLike[str] | pd.DataFrame) -> Proposed:
@@ -51,9 +56,7 @@ def propose(source: str | os.PathLike[str] | pd.DataFrame) -> Proposed:
     (['patient_id', 'scar_type'], {'eisp.': 'acne_icepick'})
     """
     if isinstance(source, pd.DataFrame):
-        return propose_sheets(
-            {"": Sheet(cells=source.set_axis(range(2, len(source) + 2), axis=0))}, "table"
-        )
+        return propose_sheets({"": sheet_of_frame(source)}, "table")
     with privacy.kept_back():
         sheets, reading, asks = _tables(Path(source))
     return propose_sheets(sheets, Path(source).name, reading=reading, asks=asks)
@@ -176,16 +179,15 @@ def _levels(proposals: Sequence[Proposal]) -> dict[str, dict[str, Any]]:
 
 def _tables(path: Path) -> tuple[dict[str, Sheet], dict[str, Any], list[str]]:
     """Return the tables of a file by worksheet, how to read it, and what to ask."""
-    dictionary = _dictionary(path)
+    dictionary = dictionary_beside(path)
     said: dict[str, Any] = {"dictionary": dictionary} if dictionary else {}
     if path.suffix.lower() in LABELLED:
         return {"": read_sheet(path)}, said, []
     every = grids(path, Reading(dictionary=dictionary))
     if tuple(grid.name for grid in every) == TEMPLATE:
         return _template(path, every)
-    tables = [g for g in every if g.visible and _filled_rows(g)] or [
-        g for g in every if _filled_rows(g)
-    ]
+    filled = [g for g in every if _filled_rows(g)]
+    tables = [g for g in filled if g.visible] or filled
     sheets, asks = {}, []
     for grid in tables:
         if assumed(TURKISH) in grid.remarks:
@@ -230,17 +232,3 @@ def _left_out(grid: Grid) -> list[str]:
         for key, how, rows in ways
         if rows
     ]
-
-
-def _dictionary(path: Path) -> str:
-    """Return the name of a data dictionary of REDCap beside the sheet, or an empty text."""
-    if path.suffix.lower() != ".csv":
-        return ""
-    names: Sequence[Path] = sorted(p for p in path.parent.glob("*.csv") if p != path)
-    return next((p.name for p in names if _is_dictionary(p)), "")
-
-
-def _is_dictionary(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(200).decode("utf-8", "replace")
-    return start.lstrip("\ufeff\"' ").startswith(_DICTIONARY)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mnstudy.cohort.loading import persons
 from mnstudy.cohort.loading.cells import about, classes_of, grade_of, number_with_unit
-from mnstudy.cohort.loading.convert import MISSING, as_text
+from mnstudy.cohort.loading.convert import MISSING, as_level
 from mnstudy.cohort.loading.vocabulary import (
     brackets,
     is_missing,
@@ -24,7 +24,7 @@ from mnstudy.cohort.loading.vocabulary import (
     units,
     words_of,
 )
-from mnstudy.cohort.reading.sheet import Sheet
+from mnstudy.cohort.reading.sheet import Sheet, as_text
 from mnstudy.cohort.scales import scale_of
 from mnstudy.cohort.schema.columns import ColumnSpec, columns
 
@@ -194,13 +194,13 @@ def _levels(words: list[str], spec: ColumnSpec, column: Column) -> Fit:
         level = level_among(spec.name, said, labels.values()) or _graded(said, spec)
         if not level:
             unknown.append(word)
-        elif re.sub(r"[\s\-]+", "_", word.lower()) not in _read_anyway(spec):
+        elif as_level(word) not in _read_anyway(spec):
             levels[word] = level
     return Fit(levels=levels, unknown=tuple(unknown))
 
 
 def _read_anyway(spec: ColumnSpec) -> set[str]:
-    read = {re.sub(r"[\s\-]+", "_", level.lower()) for level in spec.levels}
+    read = {as_level(level) for level in spec.levels}
     return read | set("123456") if spec.name == "phototype" else read
 
 

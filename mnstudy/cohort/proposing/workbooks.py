@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mnstudy.cohort.loading import privacy
-from mnstudy.cohort.loading.convert import as_text
 from mnstudy.cohort.loading.datasets import locate
 from mnstudy.cohort.loading.vocabulary import plain, words_of
 from mnstudy.cohort.proposing.values import free_text, gather
 from mnstudy.cohort.reading.read import grids, worksheets_read
-from mnstudy.cohort.reading.sheet import Sheet
+from mnstudy.cohort.reading.sheet import Sheet, as_text
 from mnstudy.cohort.schema.columns import ColumnSpec, columns, dictionary
-from mnstudy.cohort.schema.problems import Kind, ValidationReport
+from mnstudy.cohort.schema.problems import HIDDEN, Kind, ValidationReport
 from mnstudy.cohort.study.study import Study
 from mnstudy.errors import DataError
 from mnstudy.fingerprints import packed_again, write_whole
@@ -36,7 +35,7 @@ TEMPLATE = ("Data", "Dictionary", "Lists")  # worksheets, of which the first is 
 EXAMPLE_ID = "EXAMPLE"
 _CORE, _OPTIONAL, _BAD, _NOTED = "FFDDAA", "EEEEEE", "FFC7B0", "FFF2B3"
 _GREY = "777777"
-_HIDDEN, _FREE = "(not shown)", "(text, not copied)"
+_FREE = "(text, not copied)"
 _PROBLEMS = "Problems"
 _YES_NO = ("yes", "no")
 _WIDEST = 24  # characters of a column
@@ -252,7 +251,7 @@ def _withheld(table: Sheet, study: Study) -> dict[str, str]:
     used = {*columns(), *study.measures, *study.columns, *blocks, *dated}
     loose = [c for c in gather(table) if c.heading not in used]
     text = [c.heading for c in loose if plain(c.heading) in words_of("free_text") or free_text(c)]
-    return dict.fromkeys(text, _FREE) | {p.column: _HIDDEN for p in found}
+    return dict.fromkeys(text, _FREE) | {p.column: HIDDEN for p in found}
 
 
 def _ids(study: Study) -> list[str]:
@@ -290,13 +289,13 @@ def _copy(
 
     head = table.header[-1] if table.header else 1
     for i, (j, heading) in enumerate(zip(_places(table), table.cells.columns, strict=True)):
-        named = _HIDDEN if str(heading) in telling else _plain(heading)
+        named = HIDDEN if str(heading) in telling else _plain(heading)
         page.cell(head, j, named).font = Font(bold=True)
         width = min(max(len(str(heading)), 10), _WIDEST) + 2
         page.column_dimensions[get_column_letter(j)].width = width
         for row, cell in table.cells.iloc[:, i].items():
             if text := as_text(cell):
-                own = _HIDDEN if text in telling else _plain(cell)
+                own = HIDDEN if text in telling else _plain(cell)
                 copied = page.cell(int(row), j, withheld.get(heading) or own)
                 if copied.is_date:
                     copied.number_format = "DD.MM.YYYY"
@@ -330,7 +329,7 @@ def _mark(page: Worksheet, table: Sheet, kind: Kind, prefix: str) -> None:
             cell = page.cell(row, j)
             cell.fill = PatternFill("solid", start_color=_BAD if kind.rows else _NOTED)
             if kind.masked and kind.rows:
-                cell.value = _HIDDEN
+                cell.value = HIDDEN
             said = f"{cell.comment.text}\n\n" if cell.comment else ""
             _comment(cell, f"{said}Expected: {kind.rule}.\n{kind.remedy}")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mnstudy.cohort.reading.sheet import Sheet, foreign, refuse
+from mnstudy.cohort.reading.sheet import Sheet, as_text, foreign, refuse
 from mnstudy.cohort.schema.problems import Problem, fail
 from mnstudy.cohort.study.reading import Reading
 
@@ -43,13 +43,6 @@ def labelled_sheet(path: Path, how: Reading | None = None) -> Sheet:
     if suffix == ".dta":
         frame, missing = _with_letters(frame, meta.missing_user_values)
     return _numbered(frame, labels=_labels(meta, suffix), titles=_titles(meta), missing=missing)
-
-
-def as_code(value: Any) -> str:
-    """Write a code as a cell of it is written: 3.0 is 3."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
 
 
 @lru_cache(32)
@@ -90,7 +83,7 @@ def _titles(meta: Any) -> dict[str, str]:
 
 
 def _labels(meta: Any, suffix: str) -> dict[str, dict[str, str]]:
-    letter = _letter if suffix == ".dta" else as_code
+    letter = _letter if suffix == ".dta" else as_text
     return {
         str(column): {letter(code): str(label).strip() for code, label in labels.items()}
         for column, labels in meta.variable_value_labels.items()
@@ -99,7 +92,7 @@ def _labels(meta: Any, suffix: str) -> dict[str, dict[str, str]]:
 
 def _letter(code: Any) -> str:
     """Write a code of Stata, also one of a missing value, of which only numbers have any."""
-    return f".{code}" if code in _LETTERS else as_code(code)
+    return f".{code}" if code in _LETTERS else as_text(code)
 
 
 def _declared_missing(
@@ -110,7 +103,7 @@ def _declared_missing(
     for column, spans in ranges.items():
         codes = [v for v in frame[column].dropna().unique() if any(_within(v, s) for s in spans)]
         if codes:
-            missing[column] = tuple(sorted(map(as_code, codes)))
+            missing[column] = tuple(sorted(map(as_text, codes)))
     return missing
 
 

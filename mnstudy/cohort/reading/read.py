@@ -94,7 +94,7 @@ def worksheets_read(path: Path, how: Reading) -> dict[str, Sheet]:
 
 def sheet_of_frame(frame: pd.DataFrame) -> Sheet:
     """Take a table as a sheet: its first row of data is row 2, as under a header."""
-    return Sheet(cells=frame.set_axis(pd.RangeIndex(2, len(frame) + 2), axis=0), header=())
+    return Sheet(cells=frame.set_axis(pd.RangeIndex(2, len(frame) + 2), axis=0))
 
 
 def grids(path: Path, how: Reading | None = None) -> tuple[Grid, ...]:

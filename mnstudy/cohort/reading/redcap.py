@@ -82,10 +82,17 @@ def with_dictionary(path: Path, sheet: Sheet, how: Reading) -> Sheet:
 def _undeclared(path: Path, sheet: Sheet) -> tuple[Note, ...]:
     if not any(str(c).startswith("redcap_") for c in sheet.cells):
         return ()
-    beside = next(filter(_is_dictionary, _beside(path)), None)
-    if beside is None:
+    beside = dictionary_beside(path)
+    if not beside:
         return (note("redcap_without_dictionary"),)
-    return (note("redcap_dictionary_beside", file=beside.name),)
+    return (note("redcap_dictionary_beside", file=beside),)
+
+
+def dictionary_beside(path: Path) -> str:
+    """Return the name of a data dictionary beside a .csv file; empty where there is none."""
+    if path.suffix.lower() != ".csv":
+        return ""
+    return next((file.name for file in _beside(path) if _is_dictionary(file)), "")
 
 
 def _beside(path: Path) -> list[Path]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import numpy as np
 import pandas as pd
 
 from mnstudy.cohort.schema.problems import Line, Problem, fail
@@ -125,6 +126,19 @@ def foreign(path: Path, kind: str) -> Iterator[None]:
         remedy = "it may be cut off, or of another kind than its name says: save it again from the"
         why = f"{remedy} program it was made with ({type(error).__name__})"
         refuse(path, rule=f"a readable {kind} file", remedy=why)
+
+
+def as_text(value: Any) -> str:
+    """Write a cell as the sheet shows it; missing cells are empty, 3.0 is 3."""
+    if isinstance(value, str):
+        return value.strip()
+    if value is None or value is pd.NaT or value is pd.NA:
+        return ""
+    if isinstance(value, float | np.floating):
+        if np.isnan(value):
+            return ""
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+    return str(value).strip()
 
 
 def row_runs(rows: Iterable[int]) -> str:

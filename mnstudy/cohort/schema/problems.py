@@ -18,6 +18,7 @@ from mnstudy.words.notes import Note, sentences
 # rows of a further block of the study file are numbered from a multiple of this on
 ROWS_A_BLOCK = 10_000_000
 
+HIDDEN = "(not shown)"  # in place of what may identify a person
 ANOTHER = "another number"  # in place of one that is a guess
 
 Value = str | float | tuple[str, ...] | tuple[int, ...]

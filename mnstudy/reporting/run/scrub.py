@@ -27,7 +27,7 @@ import pandas as pd
 
 from mnstudy.cohort.loading.privacy import EXAMPLE
 from mnstudy.cohort.schema.columns import columns
-from mnstudy.cohort.schema.problems import Problem, fail
+from mnstudy.cohort.schema.problems import HIDDEN, Problem, fail
 from mnstudy.cohort.table import Cohort
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".ico", ".woff", ".woff2")  # hold no text
@@ -115,10 +115,7 @@ def leaks(folder: Path, cohorts: Iterable[Cohort]) -> list[Problem]:
         place = path.relative_to(folder).as_posix()
         for text in (Shown(place="the name of a file", text=place), *shown(path, place)):
             found.update(dict.fromkeys((text.place, what) for m in marks for what in _in(text, m)))
-    return [
-        Problem(column=place, value="(not shown)", rule=what, remedy=_REMEDY)
-        for place, what in found
-    ]
+    return [Problem(column=place, value=HIDDEN, rule=what, remedy=_REMEDY) for place, what in found]
 
 
 def marks_of(cohort: Cohort) -> Marks:

@@ -242,3 +242,19 @@ def test_two_measures_of_improvement_that_differ_are_asked_about():
 def test_a_time_of_day_behind_a_date_is_left_out():
     frame = dated(Erste="01.02.2024 09:30", Kontrolle=["15.02.2024 10:15:00", "01.02.2024", ""])
     assert mn.load(frame, study=DATED).data["weeks"].tolist()[:2] == [2, 0]
+
+
+def test_from_the_scale_counts_for_every_scale_of_the_sheet():
+    frame = pd.DataFrame(
+        {
+            "patient_id": ["P1", "P1", "P2", "P2"],
+            "scar_type": "burn",
+            "needle_depth_mm": 1.0,
+            "session_count": [0, 3, 0, 3],
+            "scale": ["ECCA", "ECCA", "VSS", "VSS"],
+            "scale_score": [80, 40, 10, 8],
+            "improvement_score": [0, 7, 0, 9],
+        }
+    )
+    found = mn.load(frame, study={"improvement": "from the scale"}).data
+    assert found.loc[found["session_count"] > 0, "improvement_score"].tolist() == [50, 20]
