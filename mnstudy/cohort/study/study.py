@@ -43,6 +43,7 @@ _PLAIN = {
     "synthetic": bool, "licence": str, "source": str, "file": str,
     "cluster": str, "columns": dict, "levels": dict, "units": dict, "selection": dict,
     "claims": dict, "specifications": dict, "truth": dict, "carry_over": bool, "arms": dict,
+    "public": bool, "public_because": str, "release": dict,
 }  # fmt: skip
 _KINDS = {str: "text in quotes", bool: "true or false", dict: "a [table]", list: "a [list]"}
 _WORDS = {"design": DESIGNS, "assessor": ASSESSORS, "cluster": ("patient_id", "clinic_id")}
@@ -77,7 +78,9 @@ class Study:
     ``carry_over`` says whether one side, or period, may have acted on the other, None where nothing
     is declared; ``double_blind`` that neither raters nor patients knew the treatment; ``power`` is
     what is assumed of a study to come; ``arms`` are names of one's own for treatments and topicals,
-    by the word of the contract; ``reading`` says how the sheet is read.
+    by the word of the contract; ``public`` that every row of the table was published before, and
+    ``public_because`` where; ``release`` makes the rules of a release stricter; ``reading`` says
+    how the sheet is read.
     """
 
     title: str = "untitled"
@@ -92,6 +95,9 @@ class Study:
     synthetic: bool = False
     licence: str = ""
     source: str = ""
+    public: bool = False
+    public_because: str = ""
+    release: Mapping[str, Any] = field(default_factory=dict)
     file: str = ""
     reading: Reading = field(default_factory=Reading)
     cluster: str = "patient_id"
@@ -192,7 +198,19 @@ def _wrong_values(raw: Mapping[str, Any]) -> list[Problem]:
             problems.append(key_problem(key, raw[key], _KINDS[kind]))
         elif key in _WORDS and raw.get(key, _WORDS[key][0]) not in _WORDS[key]:
             problems.append(key_problem(key, raw[key], "one of " + ", ".join(_WORDS[key])))
-    return [*problems, *_blinding_problems(raw), *_chance_problems(raw), *_arm_problems(raw)]
+    problems += [*_blinding_problems(raw), *_chance_problems(raw), *_arm_problems(raw)]
+    return [*problems, *_public_problems(raw)]
+
+
+def _public_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    """List where data are called published without a word on where, or the other way round."""
+    why = raw.get("public_because", "")
+    if raw.get("public") is True and not (isinstance(why, str) and why.strip()):
+        return [key_problem("public_because", why, "where the rows were published, in quotes")]
+    if why and raw.get("public") is not True:
+        remedy = "write public = true, or leave it out"
+        return [key_problem("public_because", why, "empty unless public = true", remedy)]
+    return []
 
 
 def _arm_problems(raw: Mapping[str, Any]) -> list[Problem]:
