@@ -38,6 +38,7 @@ _MODULES = {
     "verdicts.finding.finding": "Finding",
     "verdicts.findings": "Findings",
     "verdicts.displays.outcomes": "outcomes",
+    "disclosure.release": "release",
     "reporting.figures.plot": "plot charts",
     "reporting.figures.style": "style",
     "reporting.figures.evidence_map": "evidence_map",

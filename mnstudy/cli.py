@@ -108,6 +108,13 @@ def _parser() -> argparse.ArgumentParser:
     power = _command(commands, "power", _power, "say how many patients the next study needs")
     _how_to_plan(power)
     _own_sheets(commands, data)
+    release = _command(commands, "release", _release, "hold a release against an earlier one")
+    release.add_argument("what", choices=("check",), help="the only one there is")
+    release.add_argument("old", help="folder of a release")
+    release.add_argument("new", help="folder of another; or the sheet or study.toml of the next")
+    release.add_argument(
+        "--records", metavar="FILE", help="releases.jsonl of the sheet; beside the sheet else"
+    )
     return parser
 
 
@@ -136,6 +143,9 @@ def _how_to_report(report: argparse.ArgumentParser) -> None:
     )
     report.add_argument(
         "--profile", choices=PROFILES, default="default", help="number format of the tables"
+    )
+    report.add_argument(
+        "--release", action="store_true", help="write what may leave: see docs/release.md"
     )
     report.add_argument(
         "--fresh", action="store_true", help="work everything out again, reuse nothing"
@@ -171,13 +181,18 @@ def _report(arguments: argparse.Namespace) -> int:
         "notebooks": not arguments.no_notebooks,
     }
     out = Path(arguments.out).expanduser().absolute()
-    if not arguments.fresh and is_current(out, report_fingerprint(arguments.data, **how)):
+    if (
+        not arguments.release
+        and not arguments.fresh
+        and is_current(out, report_fingerprint(arguments.data, **how))
+    ):
         remove_abandoned(out)  # of a run that was killed
         print("nothing changed since this report was made (--fresh works everything out again)")
     else:
         _make_report(arguments, how)
         gc.freeze()  # ending takes a second less: nothing is looked through to be thrown away
-    print(f"{out / 'index.html'}   open this\n{out / 'results.csv'}   every number, full precision")
+    what = "every text of the release" if arguments.release else "every number, full precision"
+    print(f"{out / 'index.html'}   open this\n{out / 'results.csv'}   {what}")
     return 0
 
 
@@ -192,7 +207,10 @@ def _make_report(arguments: argparse.Namespace, how: Mapping[str, Any]) -> None:
     from mnstudy.reporting.report import report
 
     progress = Progress()
-    report(arguments.data, arguments.out, reuse=not arguments.fresh, progress=progress, **how)
+    report(
+        arguments.data, arguments.out, release=arguments.release, reuse=not arguments.fresh,
+        progress=progress, **how,
+    )  # fmt: skip
     progress.close()
 
 
@@ -256,6 +274,14 @@ def _diff(arguments: argparse.Namespace) -> int:
     found = difference(Path(arguments.old), Path(arguments.new))
     print(found)
     return 1 if found.changes else 0
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    from mnstudy.disclosure.release import check_releases
+
+    told = check_releases(Path(arguments.old), arguments.new, arguments.records)
+    print("\n".join(told) or "no group differs from one of the other release by a few patients")
+    return 1 if told else 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

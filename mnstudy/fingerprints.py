@@ -24,10 +24,11 @@ PACKED = (1980, 1, 1, 0, 0, 0)  # the first time that a zip archive can hold
 CODE = {".py", ".toml", ".j2", ".css", ".js"}
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a file aside and rename it: it is there whole, or as it was before."""
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
+        aside.touch(mode=mode, exist_ok=False)
         aside.write_bytes(content)
         aside.replace(path)
     finally:

@@ -12,8 +12,10 @@ from pathlib import Path
 from mnstudy import formatting as fmt
 from mnstudy.cohort.loading.datasets import load
 from mnstudy.cohort.loading.shipped import check_manifest, data_dir, read_manifest
+from mnstudy.cohort.published.tables import load_published
 from mnstudy.cohort.schema.problems import fail
 from mnstudy.cohort.table import Cohort
+from mnstudy.disclosure.release import released
 from mnstudy.errors import chosen
 from mnstudy.reporting.notebooks.shipped import begin_notebooks
 from mnstudy.reporting.page.certificate import shipped_charts
@@ -22,6 +24,8 @@ from mnstudy.reporting.page.downloads import downloads
 from mnstudy.reporting.page.page import render
 from mnstudy.reporting.page.scorecard import scorecard_table
 from mnstudy.reporting.pictures import FORMATS, draw_figures
+from mnstudy.reporting.release import origin as release_origin
+from mnstudy.reporting.release import write_release
 from mnstudy.reporting.run.cache import cache_folder, forget_old
 from mnstudy.reporting.run.folder import (
     check_target,
@@ -42,10 +46,17 @@ from mnstudy.reporting.run.numbers import (
 from mnstudy.reporting.run.origin import origin, register_sha256, report_fingerprint, versions
 from mnstudy.reporting.run.processes import ALONE, Progress, Workers, quiet, workers
 from mnstudy.reporting.run.scrub import scrub
-from mnstudy.reporting.run.sources import EvidenceSource, collect_evidence
+from mnstudy.reporting.run.sources import (
+    EvidenceSource,
+    choices_of,
+    collect_evidence,
+    collect_trials,
+    find_side_by_side,
+)
 from mnstudy.reporting.tables.write import write_csv, write_tables
 from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import select
+from mnstudy.verdicts.finding.finding import Finding, format_estimate
 
 SHIPPED = ("published_patients", "demo_clinic")
 
@@ -58,11 +69,15 @@ def report(
     formats: str | Sequence[str] = FORMATS,
     profile: str = "default",
     notebooks: bool = False,
+    release: bool = False,
     reuse: bool = True,
     n_jobs: int | None = None,
     progress: Progress = quiet,
 ) -> Path:
-    """Write every figure, every table and the page.
+    """Write every figure, every table and the page: exact for her own eyes, or what may leave.
+
+    The report of a real cohort is internal: it holds exact small counts, and says so in every
+    file. With ``release`` it is one that may leave, by the rules of ``docs/release.md``.
 
     Parameters
     ----------
@@ -83,7 +98,11 @@ def report(
     notebooks : bool
         Run the shipped notebooks on the data as well, each in a Python of its own, and keep them
         beside the figures; a table in memory has no place they could load it from, so they are
-        left out.
+        left out. A release has their code without outputs.
+    release : bool
+        Write what may leave: counts rounded, small groups withheld, one ledger for all of it. The
+        groups are remembered beside the sheet (``releases.jsonl``, ``release.key``), where the
+        exact values stay too (``disclosure_internal.csv``).
     reuse : bool
         Take what an earlier run on this machine has worked out from the same data, code and
         versions; False works everything out again. The bytes written do not depend on it.
@@ -103,7 +122,7 @@ def report(
     ------
     ValueError
         ``out`` holds something that is not a report, or a report of more claims; an unknown
-        format.
+        format; a release of data that are public already, or without data of one's own.
     KeyError
         An unknown claim id; the nearest are offered.
     DataError
@@ -124,6 +143,11 @@ def report(
     """
     drawn = chosen(formats, FORMATS, "format")
     target = check_target(Path(out))
+    if release:
+        return _release(
+            cohort, target, claims=claims, formats=drawn, profile=profile, notebooks=notebooks,
+            reuse=reuse, n_jobs=n_jobs, progress=progress,
+        )  # fmt: skip
     made_from = report_fingerprint(
         cohort, claims=claims, formats=drawn, profile=profile, notebooks=notebooks
     )
@@ -161,6 +185,56 @@ def report(
     if kept:
         forget_old(kept)
     return target
+
+
+def _release(
+    data: Cohort | str | os.PathLike[str] | None,
+    target: Path,
+    *,
+    claims: str | Sequence[str] | None,
+    formats: Sequence[str],
+    profile: str,
+    notebooks: bool,
+    reuse: bool,
+    n_jobs: int | None,
+    progress: Progress,
+) -> Path:
+    """Write what may leave of one cohort, and keep the private record of it."""
+    if data is None:
+        raise ValueError("a release is of data of one's own: name the sheet or its study.toml")
+    if profile != "default":
+        raise ValueError(f"the number format {profile} does nothing in a release: leave it out")
+    before = manifest_of(target)
+    if before is not None and not before.get("release", ""):
+        raise ValueError(
+            f"{target.name} holds an internal report: name another folder (--out) for the release"
+        )
+    _check_shipped(progress)
+    cohort = data if isinstance(data, Cohort) else load(data)
+    asked = _asked(claims, [cohort])
+    _refuse_fewer_claims(target, asked)
+    kept = cache_folder() if reuse else None
+    with whole_folder(target) as folder, workers(n_jobs, folder=kept) as some:
+        (findings,) = find_side_by_side([cohort], asked, some, progress)
+        choices = choices_of(cohort, findings, workers=some, progress=progress)
+        _, trials = collect_trials(load_published(), workers=some, progress=progress)
+        beside = {f.claim.id: _beside(f) for f in trials if f.estimate is not None}
+        progress("release", 0, 2)
+        made = released(cohort, findings, choices=choices, beside=beside, tables=True)
+        progress("release", 1, 2)
+        write_release(made, folder, formats=formats, versions=versions(), notebooks=notebooks)
+        scrub(folder, [cohort])
+        write_manifest(folder, release_origin(made, asked, versions()))
+        made.keep()  # before anybody sees the release: better one group too many than one too few
+        progress("release", 2, 2)
+    return target
+
+
+def _beside(finding: Finding) -> str:
+    """Say what the published trials found: their numbers are public."""
+    assert finding.estimate is not None
+    certainty = f", certainty {finding.certainty}" if finding.certainty else ""
+    return f"{finding.in_full}: {format_estimate(finding.estimate)}{certainty}"
 
 
 def write_report(

@@ -45,6 +45,12 @@ class Findings(Sequence[Finding]):
             for finding in (some if one is None else _of_cohort(some, one.cohort))
         )
 
+    @property
+    def cohorts(self) -> list[Cohort]:
+        """The cohorts that these are the findings of; pooled evidence has none."""
+        own = {id(one): one.cohort for one in self._checks if one is not None}
+        return list(own.values())
+
     def _by_checks(
         self, findings: Sequence[Finding]
     ) -> Iterator[tuple[Checks | None, list[Finding]]]:

@@ -65,7 +65,7 @@ def flow(cohort: Cohort) -> pd.DataFrame:
         for those assessed after so many, else empty), step, patients, sites, share.
     """
     data, sites = cohort.data, cohort.sites()
-    steps = _steps(cohort, sites)
+    steps = flow_steps(cohort, sites)
     site = pd.MultiIndex.from_frame(data[UNIT])
     arm = pd.Series(arm_words(sites, cohort.study.arms).reindex(site).to_numpy(), index=data.index)
     arms = [ALL, *sorted(arm.unique())] if arm.nunique() > 1 else [ALL]
@@ -125,7 +125,7 @@ def arm_words(sites: pd.DataFrame, own: Mapping[str, str]) -> pd.Series:
     return pd.Series(words.to_numpy(), index=pd.MultiIndex.from_frame(sites[UNIT]))
 
 
-def _steps(cohort: Cohort, sites: pd.DataFrame) -> list[tuple[str, str, str, pd.Series]]:
+def flow_steps(cohort: Cohort, sites: pd.DataFrame) -> list[tuple[str, str, str, pd.Series]]:
     """Return stage, sessions and name of every step, and which rows reached it."""
     data = cohort.data
     baseline = is_baseline(data)

@@ -63,17 +63,17 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
     """
     if by not in ("arm", "treatment"):
         raise ValueError(f"by is {by!r}: give 'arm' or 'treatment'")
-    sites = _sites(cohort)
-    arm = sites["arm"] if by == "arm" else _words(sites["treatment"])
+    sites = of_sites(cohort)
+    arm = sites["arm"] if by == "arm" else words(sites["treatment"])
     arms = [ALL, *sorted(arm.unique())] if arm.nunique() > 1 else [ALL]
-    patients = _patients(cohort)
+    patients = of_patients(cohort)
     groups = {ALL: sites} | {name: sites[arm == name] for name in arms[1:]}
-    of_patients = {
+    people = {
         name: patients.loc[own.index.get_level_values("patient_id").unique()]
         for name, own in groups.items()
     }
     rows = [
-        *_described("patients", of_patients, OF_PATIENTS),
+        *_described("patients", people, OF_PATIENTS),
         *_described("sites", groups, OF_SITES),
     ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64"})
@@ -124,13 +124,15 @@ def missingness(cohort: Cohort) -> pd.DataFrame:
     return table
 
 
-def _patients(cohort: Cohort) -> pd.DataFrame:
+def of_patients(cohort: Cohort) -> pd.DataFrame:
+    """Return the attributes of patients, indexed by patient_id."""
     names = [c for c in OF_PATIENTS if c in cohort.data]
     ids = pd.Index(sorted(cohort.data["patient_id"].unique()), name="patient_id")
     return pd.DataFrame({c: _earliest(cohort.data, c, ["patient_id"]) for c in names}, index=ids)
 
 
-def _sites(cohort: Cohort) -> pd.DataFrame:
+def of_sites(cohort: Cohort) -> pd.DataFrame:
+    """Return the attributes of treated sites, and their arm in words, by patient_id and site_id."""
     data, final = cohort.data, cohort.sites()
     index = pd.MultiIndex.from_frame(final[UNIT])
     found = {c: _earliest(data, c, UNIT) for c in OF_SITES if c in data}
@@ -171,12 +173,13 @@ def _described(
 
 
 def _levels(values: pd.Series) -> pd.Series:
-    return _words(values).value_counts()
+    return words(values).value_counts()
 
 
-def _words(values: pd.Series) -> pd.Series:
-    words = values.astype("object").where(values.notna(), UNKNOWN)
-    return words.astype("str").str.replace("_", " ")
+def words(values: pd.Series) -> pd.Series:
+    """Return the levels of an attribute in words, what is not known among them."""
+    known = values.astype("object").where(values.notna(), UNKNOWN)
+    return known.astype("str").str.replace("_", " ")
 
 
 def _ordered(counts: pd.DataFrame, values: pd.Series) -> pd.DataFrame:

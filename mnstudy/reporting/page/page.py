@@ -59,13 +59,13 @@ def render(
     claims = claims_of([(b.heading, b.findings) for b in sources])
     groups = grouped(claims, sources, pictures)
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             title=TITLE,
             lead=_lead(claims, sources),
-            css=_source("report.css"),
-            script=_source("report.js"),
+            css=source_text("report.css"),
+            script=source_text("report.js"),
             VERDICTS=VERDICTS,
             bodies=[_body(b) for b in sources],
             controls=controls(claims, sources, groups),
@@ -101,7 +101,8 @@ def render(
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what fills the templates in."""
     return Environment(
         loader=PackageLoader("mnstudy.reporting.page", "templates"),
         autoescape=True,
@@ -111,10 +112,11 @@ def _environment() -> Environment:
     )
 
 
-def _source(name: str) -> str:
-    loader = _environment().loader
+def source_text(name: str) -> str:
+    """Return a template, style or script as it stands."""
+    loader = environment().loader
     assert loader is not None
-    return loader.get_source(_environment(), name)[0]
+    return loader.get_source(environment(), name)[0]
 
 
 def _by_group(downloads: Sequence[Download]) -> list[tuple[str, list[Download]]]:

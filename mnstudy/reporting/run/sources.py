@@ -160,7 +160,7 @@ def collect_evidence(
         Who works on the pieces; what is gathered does not depend on it.
     """
     published = load_published()
-    found = _findings(cohorts, claims, workers, progress)
+    found = find_side_by_side(cohorts, claims, workers, progress)
     shown, found_trials = collect_trials(published, workers=workers, progress=progress)
     if any(c in registry() for c in claims):
         found_trials = Findings([f for f in found_trials if f.claim.id in claims])
@@ -180,7 +180,7 @@ def collect_evidence(
     return with_unique_keys([replace(source, checked=done) for source, done in pairs])
 
 
-def _findings(
+def find_side_by_side(
     cohorts: Sequence[Cohort], claims: Sequence[str], workers: Workers, progress: Progress
 ) -> list[Findings]:
     """Deal the claims of every cohort out in shares, and put together what they give."""
@@ -381,6 +381,19 @@ def check_all(
             )
         )
     return checked
+
+
+def choices_of(
+    cohort: Cohort, findings: Findings, *, workers: Workers, progress: Progress
+) -> dict[str, pd.DataFrame]:
+    """Return the verdicts of every tested claim under other choices, by its id."""
+    tested, basis = [f for f in findings if f.estimate is not None], cohort_basis(cohort)
+    pieces = [
+        CachedCall("checks", (*basis, finding_basis(f)), _checks, (_alone(findings, f),))
+        for f in tested
+    ]
+    done = workers.results(pieces, partial(progress, "sensitivity"))
+    return dict(zip((f.claim.id for f in tested), done, strict=True))
 
 
 def _checks(findings: Findings) -> pd.DataFrame:

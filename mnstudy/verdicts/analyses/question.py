@@ -114,7 +114,9 @@ class Choices:
 class Answer:
     """What an analysis found, before it is judged; ``layout`` where one coefficient answers.
 
-    ``model`` is what the estimate is a sum of coefficients of, where it is one.
+    ``model`` is what the estimate is a sum of coefficients of, where it is one; ``had`` who had the
+    event, or reached what is asked, where it is a share or the difference of two: one true or false
+    a patient, for each group.
 
     ``holds`` say why it can be at most inconclusive; ``week`` is that of its assessments.
     """
@@ -130,6 +132,7 @@ class Answer:
     remarks: tuple[Note, ...] = ()
     layout: Layout | None = None
     model: ModelBehind | None = None
+    had: tuple[pd.Series, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

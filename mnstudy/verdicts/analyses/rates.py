@@ -49,6 +49,7 @@ def event_rate(question: Question) -> Answer:
         n_patients=len(by_patient),
         n_sites=n_sites(seen),
         n_missing=n_patients(treated) - len(by_patient),
+        had=(by_patient,),
     )
     if question.brief or question.at_final_week:
         return answer
@@ -110,6 +111,7 @@ def share(question: Question) -> Answer:
         n_patients=len(reached),
         n_sites=n_sites(sites),
         n_missing=n_sites(everybody) - n_sites(sites),
+        had=(reached,),
         remarks=(note("share_shows_no_cause"),),
     )
 
@@ -212,6 +214,7 @@ def event_difference(question: Question) -> Answer:
         n_patients=len(treated.index.union(reference.index)),
         n_sites=n_sites(both_groups),
         holds=(*few, *question.carried_over, *alone),
+        had=(treated, reference),
     )
     if question.brief:
         return answer
