@@ -190,7 +190,8 @@ def _narrow(cells: Mapping[str, Sets], arms: Sets, ledger: Ledger) -> set[str]:
     for line in sums:
         *some, (whole, _) = line
         one = frozenset().union(*(groups[k] for k, _ in some))
-        if sum(len(groups[k]) for k, _ in some) == len(one):  # parts that do not overlap
+        apart = sum(len(groups[k]) for k, _ in some) == len(one)
+        if apart and one <= groups[whole]:  # parts of it that do not overlap
             row = np.zeros(len(groups))
             for k, weight in line:
                 row[place[k]] = weight
