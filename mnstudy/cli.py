@@ -145,7 +145,7 @@ def _how_to_report(report: argparse.ArgumentParser) -> None:
         "--profile", choices=PROFILES, default="default", help="number format of the tables"
     )
     report.add_argument(
-        "--release", action="store_true", help="write what may leave: see docs/release.md"
+        "--release", action="store_true", help="write what may leave: see docs/disclosure.md"
     )
     report.add_argument(
         "--fresh", action="store_true", help="work everything out again, reuse nothing"

@@ -38,8 +38,8 @@ from mnstudy.words.notes import Count, Note, sentence
 SCORE_RANGE = (-100.0, 100.0)  # of an improvement: the contract has no lower end
 # why a claim is not testable, where it tells of the columns of the sheet alone
 _OF_COLUMNS = ("no_column", "empty_column", "column_missing", "no_event_recorded")
-_DATED = ("lost_would_turn",)  # holds that rest on numbers which are not released
 _SAME_ROWS = ("adjustment", "model", "ranks")
+_OF_LEVELS = ("clinics", "scar types")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +241,8 @@ def _words(
 
 
 def _judged(finding: Finding, possible: Estimate, margin: float | None = None) -> Iterator[str]:
-    """Judge a possible estimate, with all that held the verdict back and without what is dark."""
-    clear = tuple(h for h in finding.holds if h.also is None and h.why.kind not in _DATED)
+    """Judge a possible estimate: as the finding was, and without holds whose numbers stay home."""
+    clear = tuple(h for h in finding.holds if h.also is None and not _numbers_in(h.why))
     for holds in dict.fromkeys((finding.holds, clear)):
         yield judge(
             possible,
@@ -424,22 +424,25 @@ def _choices(
         choice = _without_numbers(row["choice"]) if check != "margins" else _margin(row, finding)
         if not choice:
             continue
-        n = row["n_patients"]
-        apart = math.inf if pd.isna(n) else abs(int(n) - finding.n_patients)
+        n = 0 if pd.isna(row["n_patients"]) else int(row["n_patients"])
+        apart, least = abs(n - finding.n_patients), ledger.rules.threshold
         rule, words = usual.rule, [word]
         if check == "margins":
-            words = [w.split(" (")[0] for w in _at_margin(finding, ledger, float(row["margin"]))]
-        elif check not in _SAME_ROWS and apart < ledger.rules.threshold:
+            words = [w.partition(" (")[0] for w in _at_margin(finding, ledger, row["margin"])]
+        elif n < least:
+            rule = rule or FEW
+        elif check not in _SAME_ROWS and apart < least:
             rule = rule or (SETS if apart or check != "missing" else "")
-        name = f"{key}/choices/{place:02d}"
-        yield check, choice, ledger.verdict(name, word, words, rule=rule)
+        text = ledger.verdict(f"{key}/choices/{place:02d}", word, words, rule=rule)
+        if check not in _OF_LEVELS or text == word:  # else that it is there tells of its size
+            yield check, choice, text
 
 
 def _margin(row: Mapping[Any, Any], finding: Finding) -> str:
     return f"margin {float(row['margin']):g} {finding.claim.unit}"
 
 
-def _at_margin(finding: Finding, ledger: Ledger, margin: float) -> Iterator[str]:
+def _at_margin(finding: Finding, ledger: Ledger, margin: Any) -> Iterator[str]:
     """Give the verdicts that the released numbers leave open at another margin."""
     key, basis = finding.claim.id, finding.simultaneous or finding.estimate
     assert basis is not None
@@ -448,7 +451,7 @@ def _at_margin(finding: Finding, ledger: Ledger, margin: float) -> Iterator[str]
     if len(numbers) != 4:  # a share: no step, and the verdict stays with its own margin
         yield ROUNDED
         return
-    yield from _words(finding, basis, numbers, margin)
+    yield from _words(finding, basis, numbers, float(margin))
 
 
 def _without_numbers(note: Note) -> str:

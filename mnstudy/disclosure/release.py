@@ -129,7 +129,7 @@ def release(findings: Findings) -> Release:
 
     Notes
     -----
-    The rules are those of ``mnstudy.report(..., release=True)``, see ``docs/release.md``: counts
+    The rules are those of ``mnstudy.report(..., release=True)``, see ``docs/disclosure.md``: counts
     rounded, estimates on a grid that one patient's value moves by one step at most, verdicts only
     where rounding leaves them as they are. The groups are remembered in ``releases.jsonl`` beside
     the sheet, so that the next release cannot be subtracted from this one; of a table in memory

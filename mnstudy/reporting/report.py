@@ -77,7 +77,7 @@ def report(
     """Write every figure, every table and the page: exact for her own eyes, or what may leave.
 
     The report of a real cohort is internal: it holds exact small counts, and says so in every
-    file. With ``release`` it is one that may leave, by the rules of ``docs/release.md``.
+    file. With ``release`` it is one that may leave, by the rules of ``docs/disclosure.md``.
 
     Parameters
     ----------
@@ -151,6 +151,10 @@ def report(
     made_from = report_fingerprint(
         cohort, claims=claims, formats=drawn, profile=profile, notebooks=notebooks
     )
+    if (manifest_of(target) or {}).get("release"):
+        raise ValueError(
+            f"{target.name} holds a release: name another folder (--out) for an internal report"
+        )
     if reuse and is_current(target, made_from):
         progress("nothing changed", 1, 1)
         return target
