@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -285,6 +286,13 @@ def tables_of(rules: Rules, rate: Rate) -> list[tuple[int, int]]:
     return [(k, m) for k, m in pairs if m - k >= rules.threshold]
 
 
+@cache
+def _outermost(tables: tuple[tuple[int, int], ...], level: float) -> tuple[float, float]:
+    """Return the outermost exact limits over counts, in percent."""
+    ends = [exact_limits(k, m, (1 - level) / 2) for k, m in tables]
+    return 100 * min(low for low, _ in ends), 100 * max(high for _, high in ends)
+
+
 def _rate(rules: Rules, rate: Rate) -> Left:
     """Write events of patients with the outermost limits over all counts it may stand for."""
     e, n = rate.events, rate.n
@@ -292,8 +300,7 @@ def _rate(rules: Rules, rate: Rate) -> Left:
         return WITHHELD, FEW, ()
     few_without = n - e < rules.threshold
     said = f"all but {rules.few}" if few_without else rules.count(e)
-    ends = [exact_limits(k, m, (1 - rate.level) / 2) for k, m in tables_of(rules, rate)]
-    low, high = (100 * f(x[i] for x in ends) for i, f in enumerate((min, max)))
+    low, high = _outermost(tuple(tables_of(rules, rate)), rate.level)
     exact = e >= rules.threshold and not few_without
     value = 100 * rules.rounded(e) / rules.rounded(n) if exact else math.nan
     share = f"{fmt.number(min(value, 100), 0)}{fmt.NBSP}%, " if exact else ""
