@@ -93,8 +93,6 @@ def interval(estimate: Interval, decimals: int | None = None, *, opening: str = 
 
     ``opening`` stands before the lower end, as in ``3.1 (95 % CI 2.4 to 3.8)``.
     """
-    if math.isnan(estimate.value):
-        return _withheld(estimate)
     if math.isnan(estimate.ci_low) and math.isnan(estimate.ci_high):
         digits = decimals_for(estimate.value) if decimals is None else decimals
         return f"{number(estimate.value, digits)} (no interval)"
@@ -102,15 +100,6 @@ def interval(estimate: Interval, decimals: int | None = None, *, opening: str = 
     digits = decimals_for(*ends) if decimals is None else decimals
     value, low, high = (number(x, digits) for x in ends)
     return f"{value} ({opening}{low} to {high})"
-
-
-def _withheld(estimate: Interval) -> str:
-    """Write what may be said of a value that is withheld."""
-    low, high = estimate.ci_low, estimate.ci_high
-    if math.isnan(low) or math.isnan(high):
-        return "not shown"
-    digits = decimals_for(low, high)
-    return f"at least {number(low, digits)}" if low > 0 else f"at most {number(high, digits)}"
 
 
 def p_value(p: float) -> str:

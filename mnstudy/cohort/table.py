@@ -73,7 +73,7 @@ class Cohort:
 
     Notes
     -----
-    What it holds and shows of itself is exact. What a report shows of a real cohort is guarded.
+    What it holds and shows of itself is exact, of real patients too.
     """
 
     data: pd.DataFrame

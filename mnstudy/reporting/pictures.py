@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.chart import Chart
-from mnstudy.reporting.figures.plot import plot
+from mnstudy.reporting.figures.chart import Chart, Plan, draw_plan
+from mnstudy.reporting.figures.plot import plan_of
 from mnstudy.reporting.figures.specification import curve_data, is_a_curve
 from mnstudy.reporting.page.certificate import CERTIFICATE, shipped_charts
 from mnstudy.reporting.page.scorecard import scorecard
@@ -38,21 +39,24 @@ def draw_figures(
     formats: Sequence[str],
     workers: Workers = ALONE,
     progress: Progress,
+    internal: str = "",
 ) -> dict[tuple[str, str], PageFigure]:
     """Draw and write every figure and the scorecard; return the figures by body and key.
 
     The figure of a finding has the id of its claim for a key, that of a specification curve
     ``curve_key`` of it, a chart its own key. ``formats`` are some of ``FORMATS``; the page needs
-    svg, which is always drawn.
+    svg, which is always drawn. ``internal`` stands in each of them, see ``words.banner``.
     """
     # The last ones show all claims at once and take longest: begun first, none is waited for.
     wanted = dict(list(_wanted(sources))[::-1])
     every = tuple(f for f in FORMATS if f == "svg" or f in formats)
     columns = [(b.heading, b.findings) for b in sources]
     basis = [(name, [finding_basis(f) for f in found]) for name, found in columns]
-    pieces = [CachedCall("scorecard", tuple(basis), _scorecard, (columns,))]
+    pieces = [CachedCall("scorecard", (*basis, internal), _scorecard, (columns, internal))]
     pieces += [
-        CachedCall("figure", (_basis(shown), every, key), _draw, (shown, every, key))
+        CachedCall(
+            "figure", (_basis(shown), every, key, internal), _draw, (shown, every, key, internal)
+        )
         for key, shown in wanted.items()
     ]
     made = workers.results(pieces, partial(progress, "figures"))
@@ -71,9 +75,9 @@ def _write(files: Mapping[str, bytes], target: Path) -> None:
         target.with_name(f"{target.name}.{ending}").write_bytes(content)
 
 
-def _scorecard(columns: Sequence[tuple[str, Findings]]) -> dict[str, bytes]:
+def _scorecard(columns: Sequence[tuple[str, Findings]], internal: str) -> dict[str, bytes]:
     """Draw the scorecard: always in every format, for it is what is passed on."""
-    picture = scorecard(columns)
+    picture = scorecard(columns, internal)
     return {
         ending: style.png_bytes(picture, SCORECARD_DPI) if ending == "png" else write(picture)
         for ending, write in style.WRITERS.items()
@@ -117,9 +121,17 @@ def _charts(source: EvidenceSource) -> Iterator[Chart]:
     yield from source.overview
 
 
-def _draw(shown: Shown, formats: Sequence[str], key: Key) -> tuple[PageFigure, dict[str, bytes]]:
+def _draw(
+    shown: Shown, formats: Sequence[str], key: Key, internal: str
+) -> tuple[PageFigure, dict[str, bytes]]:
     """Draw a figure; return it as the page has it, and its files by ending."""
-    wide, narrow = plot(shown), plot(shown, width="column")
+    own = plan_of(shown)
+
+    def plan(look: style.Look) -> Plan:
+        found = own(look)
+        return replace(found, words=[*found.words, internal]) if internal else found
+
+    wide, narrow = (cast(style.Picture, draw_plan(plan, width=x)) for x in ("full", "column"))
     width, height = wide.get_size_inches()
     files = {name: style.WRITERS[name](wide) for name in formats}
     files["csv"] = csv_bytes(_data(shown))

@@ -29,6 +29,7 @@ from mnstudy.reporting.release import write_release
 from mnstudy.reporting.run.cache import cache_folder, forget_old
 from mnstudy.reporting.run.folder import (
     check_target,
+    head_files,
     is_current,
     manifest_of,
     whole_folder,
@@ -54,9 +55,10 @@ from mnstudy.reporting.run.sources import (
     find_side_by_side,
 )
 from mnstudy.reporting.tables.write import write_csv, write_tables
+from mnstudy.reporting.words import banner
 from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import select
-from mnstudy.verdicts.finding.finding import Finding, format_estimate
+from mnstudy.verdicts.finding.finding import Finding
 
 SHIPPED = ("published_patients", "demo_clinic")
 
@@ -176,16 +178,24 @@ def report(
             if notebooks
             else ([], iter(()))
         )
+        internal = banner(cohorts)
         sources = collect_evidence(cohorts, progress, claims=asked, profile=profile, workers=some)
         addresses = [f"notebooks/{name}" for name in sorted(names)]
         write_report(
-            sources, folder, formats=drawn, workers=some, progress=progress, notebooks=addresses
+            sources,
+            folder,
+            formats=drawn,
+            workers=some,
+            progress=progress,
+            notebooks=addresses,
+            internal=internal,
         )
         for name, text in zip(names, texts, strict=True):
             (folder / "notebooks").mkdir(exist_ok=True)
             (folder / "notebooks" / name).write_text(text, encoding="utf-8", newline="\n")
-        scrub(folder, cohorts)
-        write_manifest(folder, origin(sources, asked, made_from))
+        if internal:
+            head_files(folder, internal)
+        write_manifest(folder, origin(sources, asked, made_from, internal))
     if kept:
         forget_old(kept)
     return target
@@ -238,7 +248,7 @@ def _beside(finding: Finding) -> str:
     """Say what the published trials found: their numbers are public."""
     assert finding.estimate is not None
     certainty = f", certainty {finding.certainty}" if finding.certainty else ""
-    return f"{finding.in_full}: {format_estimate(finding.estimate)}{certainty}"
+    return f"{finding.in_full}: {fmt.interval(finding.estimate)} {finding.estimate.unit}{certainty}"
 
 
 def write_report(
@@ -249,19 +259,23 @@ def write_report(
     formats: Sequence[str] = FORMATS,
     workers: Workers = ALONE,
     notebooks: Sequence[str] = (),
+    internal: str = "",
 ) -> None:
     """Write everything about these bodies of data into a folder, but notebooks.
 
     The page comes last, for it names every other file, and the addresses of the notebooks.
+    ``internal`` heads page, figures and Word files; see ``head_files`` for the others.
     """
-    pictures = draw_figures(sources, folder, formats=formats, workers=workers, progress=progress)
+    pictures = draw_figures(
+        sources, folder, formats=formats, workers=workers, progress=progress, internal=internal
+    )
     progress("tables and page", 0, 3)
     columns = [(b.heading, b.findings) for b in sources]
     write_csv(scorecard_table(columns).reset_index(), folder / "scorecard.csv")
     _write_numbers(sources, folder)
     progress("tables and page", 1, 3)
     for source in sources:
-        write_tables(folder / "tables" / source.key, source.tables)
+        write_tables(folder / "tables" / source.key, source.tables, internal=internal)
     write_trials(sources, folder)
     write_csv(checklist_frame(sources), folder / "checklist.csv")
     for chart in shipped_charts():
@@ -274,6 +288,7 @@ def write_report(
         register_sha256=register_sha256(),
         notebooks=notebooks,
         downloads=downloads(folder, sources, also=notebooks),
+        internal=internal,
     )
     (folder / "index.html").write_text(html, encoding="utf-8", newline="\n")
     progress("tables and page", 3, 3)

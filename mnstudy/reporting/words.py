@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import guarded_finding, shown_count, shown_size
+from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
 from mnstudy.words.units import is_ratio
 
@@ -29,6 +31,7 @@ LEGEND = (
 )
 RANDOMISED = ("rct_parallel", "rct_split_body")
 
+INTERNAL = "internal: not for publication: holds exact small counts"
 SYNTHETIC_WORDS = "SYNTHETIC data: invented, never evidence."
 COUNTED = {
     "level": ("group", "groups"),
@@ -114,10 +117,9 @@ def analysis_week(finding: Finding) -> str:
 
 def caption(finding: Finding) -> str:
     """Return the caption: what is shown, of whom, by which method, held against which margin."""
-    finding = guarded_finding(finding)
     estimate = finding.estimate
     head = f"{finding.claim.title}. {_capital(finding.claim.estimand)}."
-    source = f"Data: {finding.dataset}{', ' + size if (size := shown_size(finding)) else ''}."
+    source = f"Data: {finding.dataset}{', ' + finding.size if finding.size else ''}."
     mark = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
     if estimate is None:
         why = f"{head} {source}{mark} Not testable: {finding.reason}."
@@ -131,14 +133,13 @@ def caption(finding: Finding) -> str:
         line = f"{_capital(axis.margin_label)} {estimate.unit}."
     missing = ""
     if finding.n_missing:
-        missing = f" Left out for a missing value: {shown_count(finding, finding.n_missing)}."
+        missing = f" Left out for a missing value: {finding.n_missing:,}."
     verdict = f"{_capital(finding.in_full)}: {finding.reason}."
     return f"{head} {source}{mark} {shown} {line}{missing} {verdict}{studies_words(finding)}"
 
 
 def alt_text(finding: Finding) -> str:
     """Return a description of the figure for those who do not see it."""
-    finding = guarded_finding(finding)
     estimate = finding.estimate
     mark = "synthetic data, " if finding.synthetic else ""
     if estimate is None:
@@ -161,12 +162,12 @@ def alt_text(finding: Finding) -> str:
 
 def figure_data(finding: Finding) -> pd.DataFrame:
     """Return every number that the figure shows, full precision, one row each."""
-    finding = guarded_finding(finding)
-    rows = [_part_data(finding, part) for part in finding.parts]
+    rows = [_part_data(part) for part in finding.parts]
     if finding.estimate is not None:
         rows.insert(0, _estimate_data(finding, finding.estimate))
     named = {"claim": finding.claim.id, "dataset": finding.dataset, "synthetic": finding.synthetic}
-    return pd.DataFrame([named | row for row in rows], columns=list(DATA_COLUMNS))
+    found = pd.DataFrame([named | row for row in rows], columns=list(DATA_COLUMNS))
+    return found.astype({"n": "Int64"})
 
 
 def _estimate_data(finding: Finding, estimate: Estimate) -> dict[str, object]:
@@ -177,15 +178,14 @@ def _estimate_data(finding: Finding, estimate: Estimate) -> dict[str, object]:
         "value": estimate.value,
         "ci_low": estimate.ci_low,
         "ci_high": estimate.ci_high,
-        "n": shown_count(finding, finding.n_patients, comma=""),
+        "n": finding.n_patients,
         "unit": estimate.unit,
         "margin": finding.margin,
     }
 
 
-def _part_data(finding: Finding, part: Part) -> dict[str, object]:
-    held = {name: getattr(part, name) for name in DATA_COLUMNS if hasattr(part, name)}
-    return held | {"n": shown_count(finding, part.n, comma="")}
+def _part_data(part: Part) -> dict[str, object]:
+    return {name: getattr(part, name) for name in DATA_COLUMNS if hasattr(part, name)}
 
 
 def studies_words(finding: Finding) -> str:
@@ -218,6 +218,20 @@ def family_words(finding: Finding) -> str:
         f" With the {finding.family} primary claims together: {fmt.interval(family)} {family.unit} "
         f"({fmt.level(family.confidence_level)} interval, Bonferroni); the verdict rests on it."
     )
+
+
+def difference_words(row: Mapping[Any, Any]) -> str:
+    """Write the difference of an adverse event between two groups with its interval."""
+    if math.isnan(row["difference"]):
+        return "not compared"
+    value, low, high = (fmt.number(row[x], 1) for x in ("difference", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def banner(cohorts: Iterable[Cohort]) -> str:
+    """Return what heads every file of a report of these; empty where all of them may be public."""
+    private = any(not (cohort.synthetic or cohort.study.public) for cohort in cohorts)
+    return INTERNAL if private else ""
 
 
 def _capital(text: str) -> str:

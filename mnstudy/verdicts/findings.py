@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from html import escape
 from itertools import groupby
 from typing import overload
@@ -11,7 +10,6 @@ from typing import overload
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
 from mnstudy.verdicts.claims.registry import nearest_claims, registry
 from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
@@ -26,9 +24,6 @@ class Findings(Sequence[Finding]):
 
     Those of several bodies of data are put together with ``+``; a claim that more than one of them
     answers is then found by its position alone.
-
-    What they hold and show is exact; a report of a real cohort shows what
-    ``mnstudy.disclosure.guarded_finding`` leaves of each.
     """
 
     def __init__(
@@ -39,11 +34,7 @@ class Findings(Sequence[Finding]):
     ) -> None:
         each = checks if isinstance(checks, Sequence) else [checks] * len(findings)
         self._checks = tuple(each)
-        self._findings = tuple(
-            finding
-            for one, some in self._by_checks(findings)
-            for finding in (some if one is None else _of_cohort(some, one.cohort))
-        )
+        self._findings = tuple(findings)
 
     @property
     def cohorts(self) -> list[Cohort]:
@@ -201,12 +192,3 @@ class Findings(Sequence[Finding]):
         head = "<tr><th>claim</th><th>estimate</th><th>verdict</th><th>reason</th></tr>"
         caption = f"<caption>{escape(self._heading())}</caption>"
         return f"<table>{caption}{head}{''.join(rows)}</table>"
-
-
-def _of_cohort(findings: Sequence[Finding], cohort: Cohort) -> Iterator[Finding]:
-    """Give the findings the size of their cohort: what may be shown of theirs depends on it."""
-    patients = int(cohort.data["patient_id"].nunique())
-    sites = len(cohort.data[["patient_id", "site_id"]].drop_duplicates())
-    for finding in findings:
-        known = (finding.cohort_patients, finding.cohort_sites) == (patients, sites)
-        yield finding if known else replace(finding, cohort_patients=patients, cohort_sites=sites)

@@ -1,7 +1,7 @@
 """Notes as data, and how a note becomes a sentence.
 
 A note is a kind, one of ``sentences.toml``, and the values of its blanks. Counts of people are
-``Count`` records, so that what may be shown of them is decided on numbers, before words exist.
+``Count`` records: what a number counts stands beside it.
 """
 
 from __future__ import annotations
@@ -35,9 +35,6 @@ class Count:
         Upper end, where the number is known to lie between two.
     people : bool
         True where it counts people or what people had, so that a small one may point at a person.
-    shown, of_shown : str
-        What stands in place of the number, and of the whole, where they must not be shown; empty
-        where they may be.
     """
 
     n: int
@@ -46,23 +43,21 @@ class Count:
     of: int | None = None
     most: int | None = None
     people: bool = True
-    shown: str = ""
-    of_shown: str = ""
 
     @property
     def number(self) -> str:
-        """The number alone, as it may be shown."""
-        if self.shown or self.most in (None, self.n):
-            return self.shown or f"{self.n:,}"
+        """The number alone."""
+        if self.most in (None, self.n):
+            return f"{self.n:,}"
         return f"between {self.n:,} and {self.most:,}"
 
     def __str__(self) -> str:
         number = self.number
         if self.of is not None:
-            number = f"{number} of {self.of_shown or f'{self.of:,}'}"
+            number = f"{number} of {self.of:,}"
         if not self.noun:
             return number
-        alone = self.of is None and self.most is None and not self.shown and self.n == 1
+        alone = self.of is None and self.most is None and self.n == 1
         return f"{number} {self.noun if alone else self.plural or self.noun + 's'}"
 
 

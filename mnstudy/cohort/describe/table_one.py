@@ -51,8 +51,7 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
     patient with sites in several arms counts in each of them, once in all. Differences between
     arms at baseline are not tested: they are known to be chance where patients were randomised.
 
-    Every count is exact, of real patients too; what a report shows of them is guarded there
-    (``mnstudy.disclosure``).
+    Every count is exact, of real patients too.
 
     Examples
     --------
@@ -97,7 +96,7 @@ def missingness(cohort: Cohort) -> pd.DataFrame:
     -----
     A cell may be empty because it was not recorded or because there was nothing to record (a
     depth where no needle was used): the table cannot tell the two apart. Every count is exact, of
-    real patients too; what a report shows of them is guarded there.
+    real patients too.
 
     Examples
     --------

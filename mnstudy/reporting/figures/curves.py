@@ -49,11 +49,9 @@ SHARES = {
     "share": ("patients with at least so much improvement (percent)", 1.8),
     "difference": ("difference (percentage points)", 1.05),
 }
-COARSE = "Only thresholds that set no fewer than five patients apart are shown."
 LASTING = "Lasting: no later assessment of the site falls short; one assessment need not last."
 RESPONDER_AXIS = "improvement of at least (percent of baseline)"
 THIN: dict[str, Any] = {"color": style.INK, "linewidth": 0.8, "linestyle": DASHED}
-APART = 0.004  # of the axis, between the intervals of two arms at one threshold
 SHADE = 0.4  # how dense the boxes are in which a share is not known
 
 
@@ -77,10 +75,8 @@ def _line_key(look: Look, i: int, name: str) -> Entry:
     return sample(look, color=look.groups[i], linestyle=dashes, linewidth=1.4), name
 
 
-def _lines(
-    table: pd.DataFrame, x: str, by: str, ax: Axes, look: Look, *, singly: bool = False
-) -> None:
-    """Draw a line for each value of the column ``by``, with its range; ``singly`` with intervals.
+def _lines(table: pd.DataFrame, x: str, by: str, ax: Axes, look: Look) -> None:
+    """Draw a line for each value of the column ``by``, with its range.
 
     The first is solid with a filled range, the second dashed with dotted edges: told apart without
     colour. Other columns are ``value``, ``ci_low`` and ``ci_high``, as in the data of a chart.
@@ -88,17 +84,12 @@ def _lines(
     names, n = list(table[by].unique()), table[by].nunique()
     sns.lineplot(
         table, x=x, y="value", hue=by, style=by, palette=list(look.groups[:n]),
-        dashes=(["", DASHED[1]] * n)[:n], markers=(["s", "o"] * n)[:n] if singly else False,
-        linewidth=look.pt(1.0 if singly else 1.4), markersize=look.pt(3.5), markeredgewidth=0,
-        zorder=2.5, estimator=None, errorbar=None, legend=False, ax=ax,
+        dashes=(["", DASHED[1]] * n)[:n], linewidth=look.pt(1.4), zorder=2.5,
+        estimator=None, errorbar=None, legend=False, ax=ax,
     )  # fmt: skip
     for i, name in enumerate(names):
         own = table[table[by] == name]
-        if singly:
-            ax.vlines(own[x], own["ci_low"], own["ci_high"], color=look.groups[i],
-                      linewidth=look.pt(1.1), zorder=2.5)  # fmt: skip
-        else:
-            confidence_band(ax, own[x], (own["ci_low"], own["ci_high"]), look, first=i == 0)
+        confidence_band(ax, own[x], (own["ci_low"], own["ci_high"]), look, first=i == 0)
 
 
 def _reference(ax: Axes, x: float, look: Look) -> None:
@@ -248,7 +239,6 @@ class ResponderPlot(Chart):
             "Wilson intervals, each for one threshold.",
             "" if curve.differences.empty else below,
             f"Dashed: {fmt.as_entered(curve.usual)} points, what this study takes as worthwhile.",
-            COARSE if curve.coarse else "",
             "" if len(curve.arms) == 2 else "Without a control the curve does not show a cause.",
         )
 
@@ -278,15 +268,12 @@ class ResponderPlot(Chart):
         return _plan(self, curve, size, panels, [*key, (sample(look, **THIN), usual)])
 
     def _draw(self, kind: str, ax: Axes, look: Look) -> None:
-        """Draw lines with their range; in a real cohort an interval at each of few thresholds."""
+        """Draw lines with their range."""
         curve, shares = self.curve, kind == "share"
         table = self.data().query("kind == @kind")
         marks = [*curve.shares["threshold"], curve.usual]
         low, span = min(marks), (max(marks) - min(marks)) or 1.0
-        if curve.coarse and shares and len(curve.arms) > 1:
-            side = table["arm"].map(dict(zip(curve.arms, (-1, 1), strict=True)))
-            table = table.assign(threshold=table["threshold"] + side * APART * span)
-        _lines(table, "threshold", "arm", ax, look, singly=curve.coarse)
+        _lines(table, "threshold", "arm", ax, look)
         ax.set_xlim(low - 0.03 * span, low + 1.03 * span)
         if shares:
             ax.set_ylim(0, 100)
@@ -343,7 +330,6 @@ class WaitingPlot(Chart):
             f"level: its margin, {fmt.as_entered(w.margin)} percent.",
             f"Beneath: patients with a {w.each} still watched without it.",
             f"Not seen by the end: {fmt.number(w.never, 0)} percent." if w.never > 0 else "",
-            "Steps of fewer than five patients are put together." if w.coarse else "",
             "A share after treatment; without a control it does not show a cause.",
         )
 
@@ -369,9 +355,9 @@ class WaitingPlot(Chart):
         ]
         ends = (w.estimate.value, w.estimate.ci_low, w.estimate.ci_high, w.n_patients)
         rows.append(("estimate", w.by, w.by, nothing, nothing, *ends, w.unit))
-        watched = zip(w.watched["time"], w.watched["shown"], strict=True)
-        rows += [("watched", at, at, *[nothing] * 5, shown, w.unit) for at, shown in watched]
-        return pd.DataFrame(rows, columns=WAITING_DATA)
+        watched = w.watched.itertuples(index=False)
+        rows += [("watched", at, at, *[nothing] * 5, n, w.unit) for at, n in watched]
+        return pd.DataFrame(rows, columns=WAITING_DATA).astype({"n": "Int64"})
 
     def plan(self, look: Look) -> Plan:
         """Return the steps, with the estimate of the finding."""
@@ -400,7 +386,8 @@ class WaitingPlot(Chart):
                 clip_on=False)  # fmt: skip
         ax.set(xlim=(-0.02 * w.end, 1.02 * w.end), ylim=(0, 102))
         numbers(ax, x=False)
-        numbers_at_risk(ax, list(zip(w.watched["time"], w.watched["shown"], strict=True)), look)
+        counts = w.watched["n"].map("{:,}".format)
+        numbers_at_risk(ax, list(zip(w.watched["time"], counts, strict=True)), look)
         since = "weeks since the first session" if w.unit == "weeks" else "days after a session"
         label = f"{since}; beneath: patients with a {w.each} still watched without it"
         _name_axes(ax, label, f"{w.what} (percent of {w.counted})", WAITING_PLOT, look)
@@ -421,8 +408,7 @@ def _steps(ax: Axes, w: Waiting, look: Look) -> None:
     """Draw the share where it is known, and a box where it may run anywhere."""
     left, right, before, after = (w.steps[c].to_numpy("float64") for c in w.steps)
     line: dict[str, Any] = {"color": look.groups[0], "linewidth": look.pt(1.6), "zorder": 2.5}
-    end = right[-1] if w.coarse else max(w.last, right[-1])
-    ax.hlines([0, *after], [0, *right], [*left, end], **line)
+    ax.hlines([0, *after], [0, *right], [*left, max(w.last, right[-1])], **line)
     at_once = left == right
     ax.vlines(left[at_once], before[at_once], after[at_once], **line)
     ax.bar(left, after - before, right - left, bottom=before, align="edge", zorder=1,

@@ -15,7 +15,6 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import shown_count
 from mnstudy.reporting.figures import intervals
 from mnstudy.reporting.figures.chart import Panel, numbers, numbers_at_risk
 from mnstudy.reporting.figures.intervals import IntervalRow, IntervalTable, judged_axis
@@ -179,8 +178,13 @@ def _estimate_row(finding: Finding, label: str, *, bold: bool) -> IntervalRow:
 def size_cell(finding: Finding) -> str:
     """Write the number behind an estimate: patients, else studies."""
     if finding.n_patients:
-        return shown_count(finding, finding.n_patients)
+        return f"{finding.n_patients:,}"
     return "" if finding.n_studies is None else fmt.count(finding.n_studies, "study", "studies")
+
+
+def people(part: Part) -> str:
+    """Write how many people are behind a further number; nothing where it is not known."""
+    return "" if part.n is None else f"{part.n:,}"
 
 
 def common_digits(parts: Sequence[Part]) -> int:
@@ -197,14 +201,13 @@ def write_interval(part: Part, digits: int) -> str:
 
 
 def part_row(finding: Finding, part: Part, digits: int, *, judged: bool = False) -> IntervalRow:
-    """Return the row of a further number; a withheld one says so in place of its value."""
-    text = "not shown" if math.isnan(part.value) else write_interval(part, digits)
+    """Return the row of a further number."""
     return IntervalRow(
         label=part.label,
         value=part.value,
         low=part.ci_low,
         high=part.ci_high,
-        cells=(text, shown_count(finding, part.n)),
+        cells=(write_interval(part, digits), people(part)),
         judged=judged,
     )
 
@@ -297,7 +300,7 @@ def _row(
         return _study_row(finding, part, group, digits, judged=judged)
     pooled = part.kind == "pooled"
     ends = f"{fmt.number(part.ci_low, digits)} to {fmt.number(part.ci_high, digits)}"
-    n = shown_count(finding, part.n) if pooled else ""
+    n = people(part) if pooled else ""
     return IntervalRow(
         label=NAMES.get(part.kind, part.label),
         value=part.value,
@@ -354,7 +357,7 @@ def _draw_sessions(finding: Finding, sessions: Sequence[Part], ax: Axes, look: L
     for x, row in zip(xs, rows, strict=True):
         intervals.draw_interval(ax, row, x, ends, look, upright=True)
     numbers(ax, x=False, count=5)
-    numbers_at_risk(ax, [(p.x, shown_count(finding, p.n)) for p in sessions], look)
+    numbers_at_risk(ax, [(p.x, people(p)) for p in sessions], look)
     ax.set_xlabel("sessions; beneath: number of patients")
     ax.set_ylabel(sessions[0].unit if sessions else "")
     ax.set_title("mean after each session")

@@ -11,21 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from mnstudy import formatting as fmt
 from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.chart import Chart, Entry, Panel, Plan, sample
-from mnstudy.reporting.figures.style import DOTTED, Look, line_height, text_width, wrap
+from mnstudy.reporting.figures.style import Look, line_height, text_width, wrap
 from mnstudy.reporting.words import SYNTHETIC_WORDS
 from mnstudy.verdicts.displays.grades import GradeFlow, GradeTable
 
 TALL = 1.5  # inches on paper that all sites together take
-NOMINAL = 0.07  # inches of a band whose count is suppressed: the same for all
 GAP = 0.07
 NODE = 6.5  # points, the width of a bar
 LABELS = 0.33  # share of the width that names may take on either side
 BEND = [Path.MOVETO, *[Path.CURVE4] * 3]
 # Places among the colours of groups; better goes down and worse goes up, whatever the colour
 COLOURS = {"better": 5, "same": None, "worse": 2}
-DOTTED_WORDS = " Dotted: counts not shown, fewer than five patients or what would give them away."
 ALONE_WORDS = " One group without a control: natural course and regression to the mean are in it."
 
 
@@ -45,14 +44,13 @@ class GradeChart(Chart):
         """What is shown, of how many, by which method."""
         flow, finding = self.flow, self.flow.finding
         mark_of_data = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
-        small = DOTTED_WORDS if self._suppressed() else ""
         control = ALONE_WORDS if len(flow.arms) == 1 else ""
         return (
             f"{finding.claim.title}: sites by grade on {flow.scale} before the first session and "
             f"at the final assessment, {flow.better} grades are better. "
-            f"{' '.join(self._size(a) for a in flow.arms)}{self._too_few()} "
+            f"{' '.join(self._size(a) for a in flow.arms)} "
             f"Data: {finding.dataset}.{mark_of_data} The height of a band is the number of sites, "
-            f"counted and not adjusted; no interval belongs to a count.{small}{control} A grade is "
+            f"counted and not adjusted; no interval belongs to a count.{control} A grade is "
             "no percentage: these need not be the sites behind the estimate."
         )
 
@@ -68,13 +66,12 @@ class GradeChart(Chart):
         )
 
     def data(self) -> pd.DataFrame:
-        """Return one row a pair of grades, totals included; a count that is suppressed is empty."""
+        """Return one row a pair of grades, totals included."""
         flow, finding = self.flow, self.flow.finding
         rows = [
             {"claim": finding.claim.id, "dataset": finding.dataset, "synthetic": finding.synthetic,
              "scale": flow.scale, "group": arm.label, "before": str(before), "after": str(after),
-             "n": arm.counts.loc[before, after], "shown": arm.words.loc[before, after],
-             "move": _move(flow, before, after)}
+             "n": arm.counts.loc[before, after], "move": _move(flow, before, after)}
             for arm in flow.arms
             for before in arm.counts.index
             for after in arm.counts.columns
@@ -99,35 +96,28 @@ class GradeChart(Chart):
 
     def _entries(self, look: Look) -> list[Entry]:
         moves = set(self.data().query("n > 0")["move"])
-        key: list[Entry] = [
+        return [
             (sample(look, marker="s", markersize=6, color=_colour(look, move)), move)
             for move in COLOURS if move in moves
         ]  # fmt: skip
-        if self._suppressed():
-            dotted = sample(look, color=style.MUTED, linestyle=DOTTED, linewidth=1)
-            key.append((dotted, "dotted: fewer than five, or would give such away"))
-        return key
-
-    def _suppressed(self) -> bool:
-        return any(bool(arm.counts.isna().any(axis=None)) for arm in self.flow.arms)
 
     def _size(self, arm: GradeTable) -> str:
-        left_out = f" ({arm.missing} without both grades left out)" if arm.missing else ""
-        return f"{arm.label[:1].upper()}{arm.label[1:]}: {arm.size}{left_out}."
-
-    def _too_few(self) -> str:
-        return "".join(
-            f" Not drawn: {label}, most cells hold fewer than five." for label in self.flow.too_few
-        )
+        missing = fmt.count(arm.n_missing, "site")
+        left_out = f" ({missing} without both grades left out)" if arm.n_missing else ""
+        return f"{arm.label[:1].upper()}{arm.label[1:]}: {_size(arm)}{left_out}."
 
     def _moves(self, arm: GradeTable) -> str:
         pairs = [
-            f"{arm.words.loc[a, b]} from {self.flow.names[a]} to {self.flow.names[b]}"
+            f"{arm.counts.loc[a, b]:,} from {self.flow.names[a]} to {self.flow.names[b]}"
             for a in self.flow.names
             for b in self.flow.names
-            if arm.words.loc[a, b] != "0"
+            if arm.counts.loc[a, b]
         ]
         return ", ".join(pairs)
+
+
+def _size(arm: GradeTable) -> str:
+    return f"{fmt.count(arm.n_patients, 'patient')}, {fmt.count(arm.n_sites, 'site')}"
 
 
 def _move(flow: GradeFlow, before: object, after: object) -> str:
@@ -144,31 +134,18 @@ def _colour(look: Look, move: str) -> str:
 
 
 class _Side:
-    """The grades before, or after, worst first, with their bands in rows; heights are in sites.
+    """The grades before, or after, worst first, with their bands in rows; heights are in sites."""
 
-    Counts that are suppressed share out in equal parts what a total leaves for them; where the
-    total is suppressed too, each takes the same room whatever it is.
-    """
-
-    def __init__(
-        self, counts: pd.DataFrame, words: pd.DataFrame, grades: Sequence[int], flow: GradeFlow
-    ) -> None:
-        self.counts = counts.loc[grades, grades].to_numpy("float64")
-        total, shown = counts.loc[grades, "total"].to_numpy("float64"), np.nansum(self.counts, 1)
-        self.known = np.where(np.isnan(total), shown, total)
-        self.rest = self.known - shown
-        self.labels = [f"{flow.names[grade]}: {words.loc[grade, 'total']}" for grade in grades]
+    def __init__(self, counts: pd.DataFrame, grades: Sequence[int], flow: GradeFlow) -> None:
+        self.heights = counts.loc[grades, grades].to_numpy("float64")
+        self.bars = self.heights.sum(axis=1)
+        self.labels = [f"{flow.names[x]}: {counts.loc[x, 'total']:,}" for x in grades]
 
     def lay_out(self, width: float, inch: float, look: Look) -> None:
         """Place bars and bands; names take so many inches, and ``inch`` sites are one high."""
         size, gap = look.letters - 0.5, look.pt(GAP) * inch
         lines = [wrap(label, width, size) for label in self.labels]
         self.labels = ["\n".join(own) for own in lines]
-        hidden = np.isnan(self.counts)
-        each = self.rest / np.maximum(hidden.sum(axis=1), 1)
-        each = np.where(self.rest > 0, each, look.pt(NOMINAL) * inch)
-        self.heights = np.where(hidden, each[:, None], self.counts)
-        self.bars = self.heights.sum(axis=1)
         slots = np.maximum(self.bars, [len(own) * line_height(size) * inch for own in lines])
         ends = np.cumsum(slots + gap) - gap
         self.bottom = float(ends[-1])
@@ -182,19 +159,19 @@ class _Arm:
     def __init__(self, flow: GradeFlow, arm: GradeTable, look: Look, room: float) -> None:
         self.flow, self.arm, self.size = flow, arm, look.letters - 0.5
         self.grades = sorted(flow.names, reverse=flow.better == "lower")
-        self.before = _Side(arm.counts, arm.words, self.grades, flow)
-        self.after = _Side(arm.counts.T, arm.words.T, self.grades, flow)
+        self.before = _Side(arm.counts, self.grades, flow)
+        self.after = _Side(arm.counts.T, self.grades, flow)
         self.sides = (self.before, self.after)
         texts = [label for side in self.sides for label in side.labels]
         names = min(LABELS * room, max(text_width(text, self.size) for text in texts))
-        sites = max(side.known.sum() for side in self.sides) or 1.0
+        sites = arm.n_sites or 1.0
         self.inch = float(sites / look.pt(TALL))
         for side in self.sides:
             side.lay_out(names, self.inch, look)
         self.bottom = max(side.bottom for side in self.sides)
         self.height = self.bottom / self.inch / look.scale
         room -= names + look.pt(0.3)  # it begins above the bars
-        self.head = "\n".join(wrap(f"{arm.label}: {arm.size}", room, look.letters, bold=True))
+        self.head = "\n".join(wrap(f"{arm.label}: {_size(arm)}", room, look.letters, bold=True))
 
     def draw(self, ax: Axes, look: Look) -> None:
         """Draw the bars, the bands between them, and the names on either side."""
@@ -218,11 +195,6 @@ class _Arm:
         upper = np.array([self.before.uppers[i, j], self.after.uppers[j, i]])
         high = np.array([self.before.heights[i, j], self.after.heights[j, i]])
         before, after, middle = self.grades[i], self.grades[j], upper + high / 2
-        if np.isnan(self.before.counts[i, j]):
-            path = PathPatch(Path(_bend(*middle), BEND), facecolor="none", edgecolor=style.MUTED,
-                             linestyle=DOTTED, linewidth=look.pt(1), zorder=3)  # fmt: skip
-            ax.add_patch(path)
-            return
         outline = Path([*_bend(*upper), *_bend(*(upper + high))[::-1]],
                        [*BEND, Path.LINETO, *BEND[1:]])  # fmt: skip
         colour = _colour(look, _move(self.flow, before, after))
@@ -230,8 +202,9 @@ class _Arm:
                                linewidth=look.pt(0.6), zorder=2))  # fmt: skip
         if high[0] >= 0.95 * look.letters / 72 * self.inch:
             ax.annotate(
-                str(self.arm.words.loc[before, after]), (0, middle[0]), xytext=(look.pt(NODE), 0),
-                textcoords="offset points", va="center", fontsize=self.size, zorder=5,
+                f"{self.arm.counts.loc[before, after]:,}", (0, middle[0]),
+                xytext=(look.pt(NODE), 0), textcoords="offset points", va="center",
+                fontsize=self.size, zorder=5,
             )  # fmt: skip
 
 

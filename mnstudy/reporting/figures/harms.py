@@ -9,25 +9,17 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure.harms import percent
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.chart import Chart, Plan, sample, source_line
+from mnstudy.reporting.figures.chart import Chart, Plan, source_line
 from mnstudy.reporting.figures.intervals import IntervalRow, IntervalTable, intervals_panel
 from mnstudy.reporting.figures.style import Look
-from mnstudy.reporting.words import SYNTHETIC_WORDS
+from mnstudy.reporting.words import SYNTHETIC_WORDS, difference_words
 from mnstudy.verdicts.displays.harms import Harms
-from mnstudy.words.notes import sentences
+from mnstudy.words.notes import note, sentence, sentences
 
 MARKERS = ("s", "o", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*")
 SHARE = "patients with the event (percent)"
-FEW_WORDS = (
-    "Where 1 to 4 had the event no dot is drawn; the line ends at the exact upper limit that 4 "
-    "would give."
-)
-HIDDEN_WORDS = " A difference that would tell a count of 1 to 4 is not shown."
-DATA = ["kind", "event", "label", "arm", "value", "ci_low", "ci_high", "n", "events", "withheld",
-        "shown"]  # fmt: skip
-LIMIT_ONLY = "no dot: fewer than 5 people, only the exact limit is shown"
+DATA = ["kind", "event", "label", "arm", "value", "ci_low", "ci_high", "n", "events"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +37,7 @@ class HarmsPlot(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         found, level = self.harms, fmt.level(self.harms.confidence_level)
-        people, few = f"{found.person}s", found.rows["withheld"].eq("few").any()
+        people = f"{found.person}s"
         parts = (
             f"Adverse events of {found.dataset}: share of {people} with the event at any "
             "assessment after treatment.",
@@ -54,7 +46,6 @@ class HarmsPlot(Chart):
             f"Dots with exact (Clopper-Pearson) {level} limits, {people} as the unit.",
             _difference_words(found, level),
             *_zeros(found),
-            FEW_WORDS if found.guarded and few else "",
             *(f"{note[:1].upper()}{note[1:]}." for note in sentences(found.notes)),
         )
         return " ".join(filter(None, parts))
@@ -65,18 +56,18 @@ class HarmsPlot(Chart):
         found = self.harms
         mark, several = "synthetic data, " if found.synthetic else "", len(found.arms) > 1
         said = "; ".join(
-            f"{row.label}{f' ({row.arm})' if several else ''} {row.sentence}"
+            f"{row.label}{f' ({row.arm})' if several else ''} {_sentence(row, found)}"
             for row in found.rows.itertuples(index=False)
         )
         return f"Dots with limits. Adverse events, {mark}{found.dataset}: {said}."
 
     def data(self) -> pd.DataFrame:
-        """Return every share and difference that is drawn, and what stands for the others."""
+        """Return every share and difference that is drawn."""
         found = self.harms
         names = {"share": "value", "difference": "value", "low": "ci_low", "high": "ci_high"}
         shares = found.rows.rename(columns=names).assign(kind="share")
         gaps = found.differences.rename(columns=names | {"n_pairs": "n"})
-        gaps = gaps.assign(kind="difference", arm="", withheld="")
+        gaps = gaps.assign(kind="difference", arm="")
         both = shares if gaps.empty else pd.concat([shares, gaps], ignore_index=True)
         return both[DATA].reset_index(drop=True)
 
@@ -84,33 +75,42 @@ class HarmsPlot(Chart):
         """Return the shares, and the differences where there are any."""
         found, level = self.harms, fmt.level(self.harms.confidence_level)
         tables = [_shares(found, look), *_differences(found, look)]
-        limit = sample(look, color=look.groups[0], linestyle="-", linewidth=1.1)
-        few = found.rows["withheld"].isin(["few", "nearly all"]).any()
         words = source_line(found.dataset, synthetic=found.synthetic, size=f"exact {level} limits")
         return Plan(
             title="Adverse events", words=[words], alt=self.alt, synthetic=found.synthetic,
             panels=[intervals_panel(table, look) for table in tables], foot=_zeros(found),
-            key=[(limit, LIMIT_ONLY)] if few else [],
         )  # fmt: skip
+
+
+def percent(value: float, space: str = " ") -> str:
+    """Write a share in percent, with a second decimal where the first would be lost."""
+    return f"{fmt.number(value, 1 if value >= 0.1 or value == 0 else 2)}{space}%"
+
+
+def _sentence(row: Any, found: Harms) -> str:
+    if math.isnan(row.share):
+        return sentence(note("harms_unknown"))
+    of: dict[str, Any] = {"n": int(row.n), "people": f"{found.person}s"}
+    if not row.events:
+        level, limit = found.confidence_level, percent(row.high)
+        return sentence(note("harms_none_seen", limit=limit, level=level, **of))
+    said = {"events": int(row.events), "share": percent(row.share), "low": row.low}
+    return sentence(note("harms_share", high=row.high, **said, **of))
 
 
 def _sizes(found: Harms) -> str:
     """Say how many are in each group; of events recorded for fewer the row says how many."""
     most = found.rows.groupby("arm", sort=False)["n"].max()
-    return "; ".join(
-        f"{arm}: {'not shown' if math.isnan(n) else fmt.count(int(n), found.person)}"
-        for arm, n in most.items()
-    )
+    return "; ".join(f"{arm}: {fmt.count(int(n), found.person)}" for arm, n in most.items())
 
 
 def _difference_words(found: Harms, level: str) -> str:
     if found.differences.empty:
         return f"No differences: {found.no_difference}." if len(found.arms) > 1 else ""
     how = ", the same patients in both groups" if found.differences["paired"].any() else ""
-    hidden = found.differences["difference"].isna().any()
     return (
         f"Differences: {found.arms[0]} minus {found.arms[1]}, {level} Newcombe intervals{how}, "
-        f"not adjusted for the number of events looked at.{HIDDEN_WORDS if hidden else ''}"
+        f"not adjusted for the number of events looked at."
     )
 
 
@@ -145,25 +145,19 @@ def _shares(found: Harms, look: Look) -> IntervalTable:
 
 def _row(found: Harms, row: Any, label: str, look: Look) -> IntervalRow:
     """Return the share of a group; the mark of the reference of two is open."""
-    ends = {"few": (0.0, 0.0, row.high), "nearly all": (100.0, row.low, 100.0)}
-    value, low, high = ends.get(row.withheld, (row.share, row.low, row.high))
     i, colour = found.arms.index(row.arm), look.groups[0]
     return IntervalRow(
-        label=label, value=value, low=low, high=high, cells=_cells(row), whole=True,
-        mark="limit" if row.withheld in ends else "dot", marker=MARKERS[i % len(MARKERS)],
+        label=label, value=row.share, low=row.low, high=row.high, cells=_cells(row), whole=True,
+        marker=MARKERS[i % len(MARKERS)],
         colour=style.PAPER if len(found.arms) == 2 and i == 1 else colour, edge=colour,
     )  # fmt: skip
 
 
 def _cells(row: Any) -> tuple[str, str]:
-    if row.withheld == "few":
-        return row.shown, f"at most {percent(row.high)}"
-    if row.withheld == "nearly all":
-        return row.shown, f"at least {percent(row.low)}"
     if math.isnan(row.share):
-        return row.shown or "not recorded", ""
+        return "not recorded", ""
     low, high = (fmt.number(x, 1) for x in (row.low, row.high))
-    return row.shown, f"{percent(row.share)} ({low} to {high})"
+    return f"{int(row.events):,} of {int(row.n):,}", f"{percent(row.share)} ({low} to {high})"
 
 
 def _differences(found: Harms, look: Look) -> list[IntervalTable]:
@@ -171,8 +165,9 @@ def _differences(found: Harms, look: Look) -> list[IntervalTable]:
     if found.differences["difference"].isna().all():
         return []
     rows = [
-        IntervalRow(label=r.label, value=r.difference, low=r.low, high=r.high, cells=(r.shown,),
-                    whole=True, colour=look.groups[0], edge=look.groups[0])
+        IntervalRow(label=r.label, value=r.difference, low=r.low, high=r.high,
+                    cells=(difference_words(r._asdict()),), whole=True,
+                    colour=look.groups[0], edge=look.groups[0])
         for r in found.differences.itertuples()
     ]  # fmt: skip
     title, unit = f"difference: {found.arms[0]} minus {found.arms[1]}", "percentage points"

@@ -17,7 +17,6 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import shown_size
 from mnstudy.formatting import NBSP
 from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.chart import Entry, Panel, name_rows, numbers, sample, verdict_sample
@@ -349,7 +348,7 @@ def estimate_words(finding: Finding) -> str:
     estimate = finding.estimate
     assert estimate is not None
     found = f"{fmt.interval(estimate)} {estimate.unit}, {fmt.level(estimate.confidence_level)}"
-    return f"{found} interval; {finding.in_full} · {finding.dataset}, {shown_size(finding)}"
+    return f"{found} interval; {finding.in_full} · {finding.dataset}, {finding.size}"
 
 
 def source_words(finding: Finding) -> str:
@@ -359,7 +358,7 @@ def source_words(finding: Finding) -> str:
     mark_of_data = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
     level = fmt.level(estimate.confidence_level)
     return (
-        f"Data: {finding.dataset}, {shown_size(finding)}.{mark_of_data} Estimate: "
+        f"Data: {finding.dataset}, {finding.size}.{mark_of_data} Estimate: "
         f"{fmt.interval(estimate)} {estimate.unit}, {level} interval, against "
         f"{verdict_axis(finding).margin_label}; {estimate.method}.{family_words(finding)}"
     )

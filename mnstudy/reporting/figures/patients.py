@@ -44,18 +44,7 @@ PAIRS_HEIGHT, COURSE_HEIGHT = 2.1, 2.2  # inches
 PATIENT, FALLING, MODEL = 5, 4, 3  # places of their colours among those of groups
 DASHES = {1: "", -1: (3, 1.5), 0: (1, 1)}  # of lines that rise, fall and do neither
 DIRECTIONS = {1: "rising", -1: "falling", 0: "level"}
-BAND = 0.2  # how dense the band of the quartiles is
-QUARTERS = "quarter_low quarter_high"
 SINGLY: dict[str, Any] = {"estimator": None, "errorbar": None, "legend": False}
-GROUPED = "each dot is the mean of five or more neighbouring patients sorted by value"
-PAIRED = (
-    "each thin line is the mean of five or more neighbouring patients sorted by their difference "
-    "(microaggregation)"
-)
-SHADED = (
-    "Shaded: from the mean of the five patients about the lower quartile to that of the five about "
-    "the upper one. "
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,12 +62,12 @@ class PointPlot(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         points, finding = self.points, self.points.finding
-        dot = "each dot is a patient" if points.single else f"{GROUPED} (microaggregation)"
         several = ", one with several rows at their mean" if points.several else ""
         return (
             f"{finding.claim.title}: estimation plot, {points.outcome} by group. "
-            f"In the upper part {dot}{several}; {self._means()}. {self._second_axis()} "
-            f"{intervals.source_words(finding)}{self._adjusted()}{self._in_both()}"
+            f"In the upper part each dot is a patient{several}; {self._means()}. "
+            f"{self._second_axis()} {intervals.source_words(finding)}{self._adjusted()}"
+            f"{self._in_both()}"
         )
 
     @property
@@ -92,20 +81,19 @@ class PointPlot(Chart):
 
     def data(self) -> pd.DataFrame:
         """Return every number that is drawn: dots, means of groups, the estimate."""
-        points, size = self.points, "" if self.points.single else " or more"
+        points = self.points
         rows: list[Row] = [
-            {"kind": "dot", "group": arm.label, "value": value, "n": f"{n}{size}"}
+            {"kind": "dot", "group": arm.label, "value": value, "n": 1}
             for arm in points.arms
-            for value, n in zip(arm.values, arm.counts, strict=True)
+            for value in arm.values
         ]
         rows += [
             {"kind": "mean", "group": arm.label, "value": arm.mean, "ci_low": arm.ci_low,
-             "ci_high": arm.ci_high, "n": fmt.ungrouped(str(arm.size))}
+             "ci_high": arm.ci_high, "n": arm.size}
             for arm in points.arms
             if not np.isnan(arm.mean)
         ]  # fmt: skip
-        patients = fmt.ungrouped(str(points.n_patients))
-        rows += _estimates(points.finding, group=self._name, n=patients)
+        rows += _estimates(points.finding, group=self._name, n=points.finding.n_patients)
         columns = "ci_low ci_high kind group value n unit zero_at"
         unit = _unit(points.finding)
         return _table(points.finding, columns, rows, unit=unit, zero_at=points.zero)
@@ -146,8 +134,8 @@ class PointPlot(Chart):
 
     def _in_both(self) -> str:
         n = self.points.in_both
-        had = "patient has" if n == "1" else "patients have"
-        return f" {n} {had} sites in both groups and a dot in each." if n else ""
+        had = "patient has" if n == 1 else "patients have"
+        return f" {n:,} {had} sites in both groups and a dot in each." if n else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -165,13 +153,13 @@ class PairPlot(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         pairs, finding = self.pairs, self.pairs.finding
-        line = "each thin line is a patient" if pairs.single else PAIRED
         several = ", an arm with several sites at their mean" if pairs.several else ""
         adjusted = " The lines are not adjusted, the estimate is." if pairs.adjusted else ""
         return (
             f"{finding.claim.title}: {pairs.outcome} in both arms of each patient, "
-            f"{pairs.n_pairs} complete pairs; {line}{several}, the heavy line joins "
-            f"the means of all pairs. {self._left_out()}{intervals.source_words(finding)}{adjusted}"
+            f"{pairs.n_pairs:,} complete pairs; each thin line is a patient{several}, "
+            f"the heavy line joins the means of all pairs. {self._left_out()}"
+            f"{intervals.source_words(finding)}{adjusted}"
         )
 
     @property
@@ -181,19 +169,19 @@ class PairPlot(Chart):
         ends = [f"{label} {_short(x)}" for label, x in zip(pairs.labels, pairs.means, strict=True)]
         return (
             f"Lines from one arm to the other, beside an interval. {_whose(pairs.finding)}: "
-            f"{pairs.n_pairs} pairs, means {' and '.join(ends)}; "
+            f"{pairs.n_pairs:,} pairs, means {' and '.join(ends)}; "
             f"difference {intervals.estimate_words(pairs.finding)}."
         )
 
     def data(self) -> pd.DataFrame:
         """Return every number that is drawn: lines, mean line, the estimate."""
-        pairs, more = self.pairs, "" if self.pairs.single else " or more"
+        pairs = self.pairs
         rows: list[Row] = [
-            {"kind": "line", "reference": a, "treated": b, "n": f"{n}{more}"}
-            for a, b, n in zip(pairs.reference, pairs.treated, pairs.counts, strict=True)
+            {"kind": "line", "reference": a, "treated": b, "n": 1}
+            for a, b in zip(pairs.reference, pairs.treated, strict=True)
         ]
         ends = dict(zip(("reference", "treated"), pairs.means, strict=True))
-        rows.append({"kind": "mean", **ends, "n": fmt.ungrouped(str(pairs.n_pairs))})
+        rows.append({"kind": "mean", **ends, "n": pairs.n_pairs})
         rows += _estimates(pairs.finding)
         sides = dict(zip(("reference_side", "treated_side"), pairs.labels, strict=True))
         columns = "reference treated n value ci_low ci_high kind reference_side treated_side unit"
@@ -207,8 +195,7 @@ class PairPlot(Chart):
 
     def _left_out(self) -> str:
         n = self.pairs.n_unpaired
-        sites = "site" if n == "1" else "sites"
-        return f"Not drawn: {n} {sites} without the other arm. " if n else ""
+        return f"Not drawn: {fmt.count(n, 'site')} without the other arm. " if n else ""
 
 
 def _slope_of(finding: Finding) -> str:
@@ -232,15 +219,13 @@ class TrajectoryPlot(Chart):
         course, finding = self.course, self.course.finding
         level = fmt.level(finding.estimate.confidence_level) if finding.estimate else ""
         several = ", several sites of a patient at their mean" if course.several else ""
-        who = "Thin lines: single patients" if course.lines else "No line is a patient"
-        band = "" if course.lines else SHADED
         return (
             f"{finding.claim.title}: improvement after each session, the first assessment after "
-            f"it. {who}{several}. Squares: means of those seen after that many sessions, where "
-            f"they are five or more; others stay on for more sessions than stop early. {band}Heavy "
-            f"line: the fitted model of a patient with the mean number of sessions "
-            f"({fmt.number(course.mean_sessions)}), its {_slope_of(finding)} is the estimate; "
-            f"dashed: pointwise {level} interval. {intervals.source_words(finding)}"
+            f"it. Thin lines: single patients{several}. Squares: means of those seen after that "
+            "many sessions, where they are five or more; others stay on for more sessions than "
+            "stop early. Heavy line: the fitted model of a patient with the mean number of "
+            f"sessions ({fmt.number(course.mean_sessions)}), its {_slope_of(finding)} is the "
+            f"estimate; dashed: pointwise {level} interval. {intervals.source_words(finding)}"
         )
 
     @property
@@ -249,7 +234,7 @@ class TrajectoryPlot(Chart):
         course = self.course
         rows = course.sessions[["session", "mean", "n"]].itertuples(index=False)
         means = ", ".join(
-            f"{fmt.number(mean, 0)} after {session:g} ({n} patients)" for session, mean, n in rows
+            f"{fmt.number(mean, 0)} after {session:g} ({n:,} patients)" for session, mean, n in rows
         )
         return (
             f"Lines over the number of sessions. {_whose(course.finding)}: mean improvement "
@@ -260,17 +245,15 @@ class TrajectoryPlot(Chart):
         """Return every number that is drawn: lines, means, band, model, the estimate."""
         course = self.course
         sessions = course.sessions.rename(columns={"session": "x", "mean": "value"})
-        sessions["n"] = sessions["n"].astype(str).map(fmt.ungrouped)
-        patients = _lines(course).assign(n="1")
+        patients = _lines(course).assign(n=1)
         parts = {"patient": patients, "session": sessions, "model": course.model}
         rows: list[Row] = [
             {"kind": kind, "unit": "points", **row}
             for kind, part in parts.items()
             for row in part.to_dict("records")
         ]
-        rows += _estimates(course.finding, n=fmt.ungrouped(str(course.n_patients)))
-        columns = f"line x value ci_low ci_high {'' if course.lines else QUARTERS} n kind unit"
-        return _table(course.finding, columns, rows)
+        rows += _estimates(course.finding, n=course.n_patients)
+        return _table(course.finding, "line x value ci_low ci_high n kind unit", rows)
 
     def plan(self, look: Look) -> Plan:
         """Return the courses with the slope beside them."""
@@ -285,8 +268,9 @@ def _whose(finding: Finding) -> str:
 
 
 def _in_words(arm: PatientGroup) -> str:
-    size = f", {arm.size} patients" if arm.size else ""
-    return f"{arm.label}{size}" + ("" if np.isnan(arm.mean) else f", mean {_short(arm.mean)}")
+    return f"{arm.label}, {arm.size:,} patients" + (
+        "" if np.isnan(arm.mean) else f", mean {_short(arm.mean)}"
+    )
 
 
 def _short(x: float) -> str:
@@ -311,7 +295,7 @@ def _table(finding: Finding, columns: str, rows: Sequence[Row], **more: object) 
     """Return rows as a table that says of each whose it is; ``more`` is the same in all."""
     same = {"claim": finding.claim.id, "dataset": finding.dataset, "synthetic": finding.synthetic}
     table = pd.DataFrame(rows).assign(**same, **more, margin=finding.margin)
-    return table.reindex(columns=[*same, *columns.split(), "margin"])
+    return table.reindex(columns=[*same, *columns.split(), "margin"]).astype({"n": "Int64"})
 
 
 def _plan(
@@ -337,10 +321,12 @@ def _square(look: Look, name: str, **line: Any) -> Entry:
 
 
 def _point_key(points: Points, look: Look) -> list[Entry]:
-    name = "a patient" if points.single else "mean of five or more patients"
-    dot = sample(look, marker="o", markersize=4 if points.single else 5.5, markeredgewidth=0.4,
+    dot = sample(look, marker="o", markersize=4, markeredgewidth=0.4,
                  color=look.groups[PATIENT], markeredgecolor=style.PART)  # fmt: skip
-    return [(dot, name), *([_square(look, "mean of the group")] if len(points.arms) > 1 else [])]
+    return [
+        (dot, "a patient"),
+        *([_square(look, "mean of the group")] if len(points.arms) > 1 else []),
+    ]
 
 
 class _Groups:
@@ -354,11 +340,11 @@ class _Groups:
         low, high = intervals.extent(shown)
         self.effect = replace(effect, ends=(low, high))
         self.ends = (low + points.zero, high + points.zero)
-        texts = [f"{arm.label}, {_size(arm)}" for arm in points.arms]
+        texts = [f"{arm.label}, {arm.size:,}{fmt.NBSP}patients" for arm in points.arms]
         names = min(LABELS * look.width, max(text_width(x, look.letters) for x in texts))
         self.room = look.width - names - look.pt(0.3)
         most = max(len(arm.values) for arm in points.arms)
-        self.dot = 0.075 if not points.single else 0.052 if most > 40 else 0.065
+        self.dot = 0.052 if most > 40 else 0.065
         inch = look.scale * (high - low) / self.room  # on paper, in the unit of the claim
         self.offsets = [stacked((a.values - self.ends[0]) / inch, self.dot) for a in points.arms]
         self.mean = MEAN if len(points.arms) > 1 else 0.0
@@ -391,10 +377,6 @@ class _Groups:
         ax.set(xlabel="\n".join(wrap(outcome, self.room, look.letters)), ylabel="")
 
 
-def _size(arm: PatientGroup) -> str:
-    return f"{arm.size}{fmt.NBSP}patients" if arm.size else "number not shown"
-
-
 def _mean_row(arm: PatientGroup, zero: float = 0.0) -> intervals.IntervalRow:
     """Return the mean of a group as a row, on a scale that begins at ``zero``."""
     return intervals.IntervalRow(
@@ -423,11 +405,11 @@ def _colours(look: Look) -> dict[int, str]:
 
 
 def _pair_key(pairs: Pairs, look: Look) -> list[Entry]:
-    who, colours = "a patient" if pairs.single else "five or more patients", _colours(look)
+    colours = _colours(look)
     found = set(np.sign(pairs.treated - pairs.reference))
     key = [
         (sample(look, color=colours[sign], linestyle=(0, DASHES[sign] or None), linewidth=1,
-                marker="o", markersize=3), f"{who}, {name}")
+                marker="o", markersize=3), f"a patient, {name}")
         for sign, name in DIRECTIONS.items() if sign in found
     ]  # fmt: skip
     return [*key, _square(look, "mean of all pairs", linestyle="-", linewidth=2)]
@@ -439,8 +421,8 @@ def _draw_pairs(pairs: Pairs, ax: Axes, look: Look) -> None:
     sns.lineplot(
         sides.melt(["index", "change"], var_name="side"), x="side", y="value", units="index",
         hue="change", style="change", palette=_colours(look), dashes=DASHES,
-        markers=dict.fromkeys(DASHES, "o"), markersize=look.pt(3.5 if pairs.single else 5),
-        markeredgewidth=0, linewidth=look.pt(0.7 if pairs.single else 1.3), zorder=2, ax=ax,
+        markers=dict.fromkeys(DASHES, "o"), markersize=look.pt(3.5),
+        markeredgewidth=0, linewidth=look.pt(0.7), zorder=2, ax=ax,
         **SINGLY,
     )  # fmt: skip
     ax.plot([0, 1], pairs.means, color=style.INK, linewidth=look.pt(2), marker="s",
@@ -463,17 +445,14 @@ def _upright(ax: Axes, label: str, height: float, look: Look) -> None:
 
 def _course_key(course: Trajectories, look: Look) -> list[Entry]:
     line: dict[str, Any] = {"linestyle": "-", "linewidth": 1}
-    if course.lines:
-        who = (sample(look, color=look.groups[PATIENT], **line), "a patient")
-    else:
-        who = (sample(look, fill=look.groups[0], alpha=BAND), "lower to upper quartile")
+    who = (sample(look, color=look.groups[PATIENT], **line), "a patient")
     model = sample(look, color=look.groups[MODEL], **line | {"linewidth": 2.2})
     return [who, _square(look, "mean after that many sessions"), (model, "model")]
 
 
 def _draw_courses(course: Trajectories, ax: Axes, look: Look) -> None:
     sessions, model, bold = course.sessions, course.model, look.groups[MODEL]
-    _patients(ax, course, look) if course.lines else _band(ax, sessions.dropna(), look)
+    _patients(ax, course, look)
     sns.lineplot(model, x="x", y="value", color=bold, linewidth=look.pt(2.2), zorder=5, ax=ax,
                  **SINGLY)  # fmt: skip
     sns.scatterplot(sessions, x="session", y="mean", marker="s", s=look.pt(5.5) ** 2, linewidth=0,
@@ -483,7 +462,8 @@ def _draw_courses(course: Trajectories, ax: Axes, look: Look) -> None:
             linestyle=style.DASHED, zorder=5)  # fmt: skip
     last = max([*sessions["session"], *(x for xs, _ in course.lines for x in xs)])
     ax.set_xlim(sessions["session"].min() - 0.35, last + 0.35)
-    numbers_at_risk(ax, list(zip(sessions["session"], map(str, sessions["n"]), strict=True)), look)
+    counts = sessions["n"].map("{:,}".format)
+    numbers_at_risk(ax, list(zip(sessions["session"], counts, strict=True)), look)
     ax.set_xlabel("sessions; beneath: number of patients")
     _upright(ax, "improvement, points", COURSE_HEIGHT, look)
 
@@ -501,10 +481,3 @@ def _lines(course: Trajectories) -> pd.DataFrame:
     lines = enumerate(course.lines, 1)
     rows = [(i, x, y) for i, line in lines for x, y in zip(*line, strict=True)]
     return pd.DataFrame(rows, columns=["line", "x", "value"])
-
-
-def _band(ax: Axes, sessions: pd.DataFrame, look: Look) -> None:
-    """Shade from the lower to the upper quartile, where nobody is shown."""
-    ends = [sessions[name] for name in QUARTERS.split()]
-    ax.fill_between(sessions["session"], *ends, color=look.groups[0], alpha=BAND, linewidth=0)
-    ax.vlines(sessions["session"], *ends, color=style.LINE, linewidth=look.pt(0.8))

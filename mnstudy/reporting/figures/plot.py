@@ -1,6 +1,6 @@
 """The figure of a finding, and which further charts a cohort or the published evidence has.
 
-Figures compute nothing: they draw what a finding holds. No patient is ever drawn.
+Figures compute nothing: they draw what a finding, or a display of a cohort, holds.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from typing import Any, overload
 from matplotlib.axes import Axes
 
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure import guarded_finding, shown_size
-from mnstudy.disclosure.displays import guarded_display
 from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.chart import (
     Chart,
@@ -136,17 +134,17 @@ def plot(
     >>> mn.plot(findings["topical-adjunct"]).alt[:44]
     'Intervals on an axis. Needling with a serum '
     """
-    plan = _plan_of(finding, one_unit=ax is not None)
+    plan = plan_of(finding, one_unit=ax is not None)
     return draw_plan(plan, ax=ax, width=width, palette=palette, title=title)
 
 
-def _plan_of(given: Drawable, *, one_unit: bool) -> Callable[[Look], Plan]:
+def plan_of(given: Drawable, *, one_unit: bool = False) -> Callable[[Look], Plan]:
     """Return what lays out the thing given; ``one_unit`` refuses findings of several."""
     if isinstance(given, Chart):
         return given.plan
     if isinstance(given, SpecificationCurve):
         return partial(curve_plan, given)
-    shown = _drawable([guarded_finding(f) for f in _findings(given)])
+    shown = _drawable(_findings(given))
     units = {f.estimate.unit for f in shown if f.estimate is not None}
     if one_unit and len(units) > 1:
         raise ValueError(
@@ -200,8 +198,7 @@ def _words(shown: Sequence[Finding], look: Look) -> list[str | Entry]:
     """Return the estimand and, for each finding, data and verdict."""
     words: list[str | Entry] = [shown[0].claim.estimand]
     for finding in shown:
-        size = shown_size(finding)
-        words.append(source_line(finding.dataset, synthetic=finding.synthetic, size=size))
+        words.append(source_line(finding.dataset, synthetic=finding.synthetic, size=finding.size))
         handle = verdict_sample(look, finding.verdict)
         words.append((handle, f"{finding.in_full}: {finding.reason}"))
     return words
@@ -258,8 +255,8 @@ def harms_chart(cohort: Cohort) -> Chart | None:
     >>> harms_chart(mn.load("demo_split_face")).key
     'harms'
     """
-    found = guarded_display(harms(cohort, confidence_level=cohort.study.plan.confidence_level))
-    return HarmsPlot(harms=found) if found is not None and len(found.rows) else None
+    found = harms(cohort, confidence_level=cohort.study.plan.confidence_level)
+    return HarmsPlot(harms=found) if len(found.rows) else None
 
 
 # Every chart of a claim: its kind, how its numbers are gathered, and what draws them.
@@ -286,7 +283,7 @@ def charts_of(cohort: Cohort, finding: Finding, *, report: bool = False) -> list
     for kind, (gather, chart) in CHARTS.items():
         if report and not every and kind == "residuals":
             continue
-        if (shown := guarded_display(gather(cohort, finding))) is not None:
+        if (shown := gather(cohort, finding)) is not None:
             found.append(chart(shown))
     return found
 
@@ -324,10 +321,10 @@ def charts(
     -------
     list of Chart, or Axes, or Picture
         Without ``kind`` and ``ax`` the charts that fit the claim and the data, none where it is not
-        testable: ``chart.draw(ax=None)`` draws one, ``chart.data()`` has every number drawn, safe
-        to show, ``chart.caption`` says how many are behind it. Otherwise the Axes that was given,
-        else a matplotlib figure; both can be drawn on. Of a real cohort nobody is drawn singly: a
-        dot or a line is the mean of five people or more.
+        testable: ``chart.draw(ax=None)`` draws one, ``chart.data()`` has every number drawn,
+        ``chart.caption`` says how many are behind it. Otherwise the Axes that was given, else a
+        matplotlib figure; both can be drawn on. A dot or a thin line is a patient, of a real
+        cohort too.
 
     Raises
     ------

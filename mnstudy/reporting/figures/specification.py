@@ -1,7 +1,7 @@
 """What a verdict rests on: on choices (a specification curve), on a model (its residuals).
 
-Of a curve estimates stand above, beneath them the choices behind each; also what may be shown of
-it, its caption, its alternative text and its data.
+Of a curve estimates stand above, beneath them the choices behind each; also its caption, its
+alternative text and its data.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from matplotlib.axes import Axes
 from matplotlib.markers import MarkerStyle
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import THRESHOLD, is_guarded
-from mnstudy.disclosure.tables import guarded_specifications
 from mnstudy.packaged import packaged
 from mnstudy.reporting.figures import intervals, style
 from mnstudy.reporting.figures.chart import (
@@ -34,7 +32,6 @@ from mnstudy.reporting.figures.chart import (
     verdict_marks,
     verdict_sample,
 )
-from mnstudy.reporting.figures.patients import GROUPED
 from mnstudy.reporting.figures.style import Look, wrap
 from mnstudy.reporting.words import SYNTHETIC_WORDS, VerdictAxis, verdict_axis
 from mnstudy.verdicts.displays.residuals import Residuals
@@ -61,10 +58,8 @@ IN_REPORTS = "Reports have it of primary claims, and where an assumption is visi
 
 def curve_plan(curve: SpecificationCurve, look: Look) -> Plan:
     """Return the figure of a specification curve; two panels where choices differ."""
-    finding, table = curve.finding, shown(curve)
-    few = len(curve.table) - len(table)
-    n = fmt.count(len(table), "specification") + (f", {few} more not shown" if few else "")
-    size = f"{n} · {patients(table)}"
+    finding, table = curve.finding, curve.table
+    size = f"{fmt.count(len(table), 'specification')} · {patients(table)}"
     table = table.assign(place=range(len(table)), usual=is_usual(table))
     rows = _choice_rows(table, look)
     panels = [Panel(draw=partial(_draw_estimates, finding, table), height=PLOT_HEIGHT)]
@@ -84,28 +79,21 @@ def curve_plan(curve: SpecificationCurve, look: Look) -> Plan:
 
 def is_a_curve(curve: SpecificationCurve) -> bool:
     """Tell whether there is more than one specification to draw."""
-    return len(shown(curve)) > 1
+    return len(curve.table) > 1
 
 
 def curve_caption(curve: SpecificationCurve) -> str:
     """Return the caption: what was varied, of whom, by which method, and the joint test."""
-    finding, table = curve.finding, shown(curve)
+    finding, table = curve.finding, curve.table
     estimate = finding.estimate
     assert estimate is not None
     mark = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
-    few = len(curve.table) - len(table)
-    held = (
-        f" {fmt.count(few, 'specification')} not shown: fewer than {THRESHOLD} patients apart from "
-        "another."
-        if few
-        else ""
-    )
     margin = verdict_axis(finding).margin_label
     return (
         f"{finding.claim.title}, under other defensible choices. Each column is one combination of "
         f"the choices marked beneath it, by rising estimate; those that come to the same numbers "
-        f"count once ({fmt.count(len(curve.table), 'specification')} of "
-        f"{fmt.count(curve.n_combinations, 'combination')}).{held} Data: {finding.dataset}, "
+        f"count once ({fmt.count(len(table), 'specification')} of "
+        f"{fmt.count(curve.n_combinations, 'combination')}). Data: {finding.dataset}, "
         f"{patients(table)}.{mark} Usual choices: {fmt.interval(estimate)} {estimate.unit}, "
         f"{fmt.level(estimate.confidence_level)} interval; {estimate.method}. "
         f"{margin[:1].upper()}{margin[1:]} {estimate.unit}. Held together, "
@@ -116,7 +104,7 @@ def curve_caption(curve: SpecificationCurve) -> str:
 
 def curve_alt(curve: SpecificationCurve) -> str:
     """Return a description of the figure for those who do not see it."""
-    finding, table = curve.finding, shown(curve)
+    finding, table = curve.finding, curve.table
     mark = "synthetic data, " if finding.synthetic else ""
     found = table["estimate"]
     digits = fmt.decimals_for(*found)
@@ -133,7 +121,7 @@ def curve_alt(curve: SpecificationCurve) -> str:
 def curve_data(curve: SpecificationCurve) -> pd.DataFrame:
     """Return every number of the curve, full precision, one row a specification."""
     finding, joint = curve.finding, curve.joint
-    table = guarded_specifications(curve)
+    table = curve.table.astype({"n_patients": "Int64"})
     estimate = finding.estimate
     assert estimate is not None
     table.insert(0, "claim", finding.claim.id)
@@ -145,12 +133,6 @@ def curve_data(curve: SpecificationCurve) -> pd.DataFrame:
         unit=estimate.unit, margin=finding.margin, confidence_level=estimate.confidence_level,
         joint_p_median=median, joint_p_strongest=strongest,
     ).replace({None: np.nan})  # fmt: skip
-
-
-def shown(curve: SpecificationCurve) -> pd.DataFrame:
-    """Return the specifications whose numbers may be drawn, by rising estimate."""
-    table = guarded_specifications(curve)
-    return table[table["estimate"].notna()].reset_index(drop=True)
 
 
 def is_usual(table: pd.DataFrame) -> pd.Series:
@@ -313,9 +295,10 @@ class ResidualPlot(Chart):
         """What is shown, of how many, by which method."""
         finding = self.residuals.finding
         seen = "; ".join(PANELS[x]["seen"] for x in self.residuals.dots["panel"].unique())
-        dot = GROUPED if is_guarded(finding) else "each dot is a patient or an assessment"
-        shown = f"{finding.claim.title}, residuals of the model: {seen}; {dot}. {IN_REPORTS}"
-        return f"{shown} {intervals.source_words(finding)}"
+        return (
+            f"{finding.claim.title}, residuals of the model: {seen}; each dot is a patient or an "
+            f"assessment. {IN_REPORTS} {intervals.source_words(finding)}"
+        )
 
     @property
     def alt(self) -> str:
@@ -325,9 +308,8 @@ class ResidualPlot(Chart):
     def data(self) -> pd.DataFrame:
         """Return every number that is drawn."""
         finding, dots = self.residuals.finding, self.residuals.dots.drop(columns="patient")
-        n = f"{THRESHOLD} or more" if is_guarded(finding) else "1"
         return dots.assign(claim=finding.claim.id, dataset=finding.dataset,
-                           synthetic=finding.synthetic, n=n)  # fmt: skip
+                           synthetic=finding.synthetic)  # fmt: skip
 
     def plan(self, look: Look) -> Plan:
         """Return the panels, two beside each other where there is room."""

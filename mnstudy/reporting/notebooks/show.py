@@ -11,18 +11,9 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.flow import ALL, flow
-from mnstudy.cohort.table import About, Cohort
-from mnstudy.disclosure.findings import guarded_finding
-from mnstudy.disclosure.notes import guarded_note, guarded_notes
-from mnstudy.disclosure.small_counts import FEW
-from mnstudy.disclosure.tables import (
-    guarded_dropouts,
-    guarded_flow,
-    guarded_sensitivity,
-    shown_about,
-    shown_missingness,
-    shown_table_one,
-)
+from mnstudy.cohort.describe.table_one import missingness, table_one
+from mnstudy.cohort.table import Cohort
+from mnstudy.cohort.table import about as about
 from mnstudy.reporting.figures.plot import charts_of, harms_chart
 from mnstudy.reporting.figures.plot import plot as draw
 from mnstudy.reporting.figures.style import Picture
@@ -40,13 +31,13 @@ from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.specification import specification_curve
-from mnstudy.words.notes import Note, sentences
+from mnstudy.words.notes import sentences
 
 QUICK = ("margins", "adjustment", "model", "ranks")
 NOTHING_TESTED = "No claim asked here can be tested with these data; the verdict says why."
 NOTHING_APPLIES = "None of these choices applies to what could be tested here."
 NOTHING_MISSING = "Every cell of every column is filled."
-NOT_COMPARED = "Too few were lost, or too few stayed, to compare them without pointing at a person."
+NOT_COMPARED = "Too few were lost, or too few stayed, to compare them."
 DROPOUTS = {
     "name": "of the patients",
     "completers": "stayed",
@@ -107,11 +98,6 @@ def _spelled_out(table: pd.DataFrame) -> pd.DataFrame:
     return plain
 
 
-def about(cohort: Cohort) -> About:
-    """Return what a cohort is, in a few lines: source, design, size, limits, what was assumed."""
-    return shown_about(cohort)
-
-
 def claims_table(claims: Iterable[str]) -> Words:
     """Return the question of each claim: who says it, what is estimated, what counts as enough.
 
@@ -144,7 +130,7 @@ def cautions(findings: Sequence[Finding]) -> Words | Sentence:
     """Return how each tested claim was answered, and every caution that goes with it."""
     rows = {
         f.claim.title: " · ".join([f.estimate.method, *_own_notes(f)])
-        for f in map(guarded_finding, findings)
+        for f in findings
         if f.estimate is not None
     }
     if not rows:
@@ -159,7 +145,7 @@ def _own_notes(finding: Finding) -> tuple[str, ...]:
 
 def plot(finding: Finding) -> Picture | Finding:
     """Draw a finding; of a claim that is not testable return the finding, which says why."""
-    return guarded_finding(finding) if finding.estimate is None else draw(finding)
+    return finding if finding.estimate is None else draw(finding)
 
 
 def curve_or_reason(cohort: Cohort, claim: str) -> Picture | Sentence:
@@ -168,7 +154,7 @@ def curve_or_reason(cohort: Cohort, claim: str) -> Picture | Sentence:
         return draw(specification_curve(cohort, claim))
     except ValueError as untestable:
         (why,) = untestable.args
-        return Sentence(guarded_note(why) if isinstance(why, Note) else why)
+        return Sentence(why)
 
 
 def sensitivity_table(findings: Findings, checks: Sequence[str] = QUICK) -> Words | Sentence:
@@ -215,7 +201,7 @@ def each_choice(findings: Findings, checks: Sequence[str]) -> Words | Sentence:
 def _checked(findings: Findings, checks: Sequence[str]) -> list[tuple[Finding, pd.DataFrame]]:
     rows = findings.checked(checks)
     tested = [f for f in findings if f.estimate is not None]
-    return [(f, guarded_sensitivity(f, rows[rows["claim"] == f.claim.id])) for f in tested]
+    return [(f, rows[rows["claim"] == f.claim.id]) for f in tested]
 
 
 def _summed_up(finding: Finding, rows: pd.DataFrame) -> str:
@@ -224,7 +210,7 @@ def _summed_up(finding: Finding, rows: pd.DataFrame) -> str:
 
 def table_one_to_read(cohort: Cohort, *, by: str = "treatment") -> Words:
     """Return Table 1 as it is printed: levels down, arms across."""
-    table = shown_table_one(cohort, by=by)
+    table = table_one(cohort, by=by)
     rows = table.assign(arm=table["arm"].replace(ALL, "everybody"))
     rows["measure"] = rows["measure"].str.replace("_", " ")
     wide = rows.set_index(["unit", "measure", "level", "arm"])["shown"].unstack("arm", sort=False)
@@ -233,8 +219,7 @@ def table_one_to_read(cohort: Cohort, *, by: str = "treatment") -> Words:
 
 def flow_to_read(cohort: Cohort) -> Words:
     """Return how many patients were left at every step: arms down, steps across."""
-    table = guarded_flow(flow(cohort), synthetic=cohort.synthetic)
-    words = flow_table(table)
+    words = flow_table(flow(cohort))
     steps = [*words["before"], *(f"after {s}" for s in words["after"]), *words["rest"]]
     rows = {arm["name"]: [cell["n"] for cell in arm["cells"]] for arm in words["arms"]}
     found = pd.DataFrame.from_dict(rows, orient="index", columns=steps)
@@ -244,8 +229,7 @@ def flow_to_read(cohort: Cohort) -> Words:
 def lost_to_read(cohort: Cohort) -> Words | Sentence:
     """Return those who stayed beside those who were lost; a sentence where they are too few."""
     level = cohort.study.plan.confidence_level
-    table = completers_and_dropouts(cohort, confidence_level=level)
-    rows = dropouts_table(guarded_dropouts(table, synthetic=cohort.synthetic))
+    rows = dropouts_table(completers_and_dropouts(cohort, confidence_level=level))
     if not rows:
         return Sentence(NOT_COMPARED)
     found = pd.DataFrame(rows, columns=list(DROPOUTS)).rename(columns=DROPOUTS)
@@ -254,28 +238,21 @@ def lost_to_read(cohort: Cohort) -> Words | Sentence:
 
 def missing_to_read(cohort: Cohort) -> Words | Sentence:
     """Return the columns with empty cells, the emptiest first; a sentence where there is none."""
-    table = shown_missingness(cohort)
+    table = missingness(cohort)
     found = table[table["share"].ne(0)].set_index("column")
     if not len(found):
         return Sentence(NOTHING_MISSING)
-    sites = found["sites"].astype("object").where(found["sites"].notna(), FEW)
-    shown = {"assessments without it": found["shown"], "sites never with it": sites}
+    shown = {"assessments without it": found["shown"], "sites never with it": found["sites"]}
     return Words(shown, index=found.index)
 
 
 def claims_to_read(cohort: Cohort) -> Words:
     """Return how many claims the cohort can be asked, and what it lacks for the others."""
     findings = evaluate(cohort)
-    why = [
-        _lacking(f) if f.verdict == "not testable" else "nothing: can be asked" for f in findings
-    ]
+    why = [f.reason if f.verdict == "not testable" else "nothing: can be asked" for f in findings]
     titles = pd.Series([f.claim.title for f in findings]).groupby(why, sort=False)
     found = pd.DataFrame({"claims": titles.size(), "which": titles.agg("; ".join)})
     return Words(found.rename_axis("what is missing"))
-
-
-def _lacking(finding: Finding) -> str:
-    return "; ".join(sentences(guarded_notes(finding.reasons)))
 
 
 def chart(cohort: Cohort, finding: Finding, *kinds: str) -> Picture | Sentence:
@@ -320,7 +297,7 @@ def model_behind(cohort: Cohort, finding: Finding) -> Layout | None:
 
 def beside(finding: Finding, model: Layout | None, fitted: Any) -> pd.DataFrame | Sentence:
     """Return the mixed model of a claim as mnstudy and as statsmodels fit it."""
-    if model is None or guarded_finding(finding).estimate is None:
+    if model is None or finding.estimate is None:
         return Sentence(NO_MIXED_MODEL)
     ours = random_intercept(model.y, model.design, model.patients).contrast(model.tested)
     rows = {

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import guarded_finding, shown_count, shown_size
 from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.page import sections
 from mnstudy.reporting.page.certificate import said_beside
@@ -63,7 +62,7 @@ def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Pictures) 
             {"shown": shown, "synthetic": b.synthetic, "sorts": sort_keys(shown, f)}
             for b, shown, f in cells
         ],
-        "entries": [_entry(b, guarded_finding(f), pictures) for b, f in found if f is not None],
+        "entries": [_entry(b, f, pictures) for b, f in found if f is not None],
     }
 
 
@@ -92,7 +91,6 @@ def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dic
     estimate = finding.estimate
     assert estimate is not None
     level = fmt.level(estimate.confidence_level)
-    missing = shown_count(finding, finding.n_missing)
     plan = "primary claim of the plan" if finding.planned else "exploratory: not in the plan"
     return {
         "anchor": answer_anchor(finding.claim.id, source),
@@ -103,7 +101,7 @@ def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dic
         "verdict": finding.verdict,
         "lacking": ", ".join(finding.lacking),
         "wording": sections.may_be_said(finding),
-        "size": shown_size(finding) + (f"; {missing} left out" if finding.n_missing else ""),
+        "size": finding.size + (f"; {finding.n_missing:,} left out" if finding.n_missing else ""),
         "method": estimate.method,
         "wrong": "" if source.trials is not None else said_beside(finding, source.design),
         "plan": plan if finding.n_studies is None else "",

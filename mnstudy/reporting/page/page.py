@@ -9,7 +9,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import THRESHOLD
 from mnstudy.reporting.page import sections
 from mnstudy.reporting.page.certificate import CERTIFICATE, shipped_charts
 from mnstudy.reporting.page.checklists import checklists
@@ -32,6 +31,7 @@ def render(
     register_sha256: str,
     notebooks: Sequence[str] = (),
     downloads: Sequence[Download] = (),
+    internal: str = "",
 ) -> str:
     """Return the page.
 
@@ -50,6 +50,8 @@ def render(
         Addresses of the notebooks beside the page.
     downloads : sequence of Download
         Every file beside the page, see ``mnstudy.reporting.page.downloads``.
+    internal : str
+        What heads a report that must not leave, see ``mnstudy.reporting.words.banner``.
 
     Returns
     -------
@@ -88,7 +90,7 @@ def render(
                 for chart in shipped_charts()
                 if (drawn := pictures.get((CERTIFICATE, chart.key))) is not None
             ],
-            threshold=THRESHOLD,
+            internal=internal,
             articles=list(ARTICLES.items()),
             checklists=checklists(sources),
             downloads=_by_group(downloads),

@@ -12,12 +12,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure import guarded_finding, shown_count
 from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.style import Look, Picture, line_height, text_width, wrap
 from mnstudy.reporting.words import verdict_axis
 from mnstudy.verdicts.claims.registry import GROUPS, OWN, Claim, registry
-from mnstudy.verdicts.finding.finding import VERDICTS, Finding, format_estimate
+from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.verdicts.findings import Findings
 from mnstudy.words.units import short
 
@@ -72,13 +71,15 @@ class Track:
 NOT_ASKED = ScorecardEntry(verdict="not asked", numbers="", size="", reason="", track=None)
 
 
-def scorecard(columns: Columns) -> Picture:
+def scorecard(columns: Columns, internal: str = "") -> Picture:
     """Draw the scorecard.
 
     Parameters
     ----------
     columns : sequence of (heading, Findings)
         One body of data each, from left to right.
+    internal : str
+        What heads a report that must not leave; stands beneath the rest.
 
     Returns
     -------
@@ -93,7 +94,7 @@ def scorecard(columns: Columns) -> Picture:
     claims = claims_of(columns)
     if not claims:
         raise ValueError("there is nothing to draw: give at least one heading with its findings")
-    plan = ScorecardPlan(columns, claims)
+    plan = ScorecardPlan(columns, claims, internal)
     look = Look(width=plan.width, letters=SIZE)
     with look.theme():
         picture = style.new_picture(look, plan.height, alt_text(columns))
@@ -166,7 +167,6 @@ def scorecard_entry(finding: Finding | None) -> ScorecardEntry:
     """Return the cell of a finding; a claim that was not put to the data says so."""
     if finding is None:
         return NOT_ASKED
-    finding = guarded_finding(finding)
     estimate = finding.estimate
     if estimate is None:
         return ScorecardEntry(
@@ -174,7 +174,7 @@ def scorecard_entry(finding: Finding | None) -> ScorecardEntry:
         )
     return ScorecardEntry(
         verdict=finding.verdict,
-        numbers=format_estimate(estimate, short(estimate.unit)),
+        numbers=f"{fmt.interval(estimate)} {short(estimate.unit)}",
         size=_size(finding),
         reason=finding.reason,
         track=track(finding),
@@ -185,7 +185,7 @@ def scorecard_entry(finding: Finding | None) -> ScorecardEntry:
 def _size(finding: Finding) -> str:
     if finding.n_studies is not None:
         return fmt.count(finding.n_studies, "study", "studies")
-    return f"n{fmt.NBSP}{shown_count(finding, finding.n_patients)}" if finding.n_patients else ""
+    return f"n{fmt.NBSP}{finding.n_patients:,}" if finding.n_patients else ""
 
 
 def track(finding: Finding) -> Track | None:
@@ -232,6 +232,7 @@ class ScorecardPlan:
 
     columns: Columns
     claims: list[Claim]
+    internal: str = ""
 
     @property
     def width(self) -> float:
@@ -279,8 +280,9 @@ class ScorecardPlan:
 
     @property
     def legend(self) -> list[str]:
-        """How to read the picture, wrapped."""
-        return wrap(HELP, self.width - 2 * MARGIN, SIZE - 0.5)
+        """How to read the picture, and what heads it, wrapped."""
+        said = filter(None, (HELP, self.internal))
+        return [x for text in said for x in wrap(text, self.width - 2 * MARGIN, SIZE - 0.5)]
 
     @property
     def height(self) -> float:

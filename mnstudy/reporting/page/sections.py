@@ -166,14 +166,12 @@ def patient_flow(source: EvidenceSource) -> dict[str, Any]:
     checked = source.checked
     if checked is None or checked.flow is None or checked.dropouts is None:
         return {}
-    counts = checked.flow
     return {
         "key": source.key,
         "heading": source.heading,
         "synthetic": source.synthetic,
-        "flow": flow_table(counts),
+        "flow": flow_table(checked.flow),
         "dropouts": dropouts_table(checked.dropouts),
-        "hidden": not source.synthetic and bool(counts["shown"].ne("").any()),
     }
 
 
@@ -267,7 +265,6 @@ def methods(sources: Sequence[EvidenceSource]) -> dict[str, Any]:
     levels = {f.estimate.confidence_level for f in findings if f.estimate}
     return {
         "levels": " and ".join(fmt.level(x) for x in sorted(levels)) or "no",
-        "real": any(not b.synthetic for b in sources),
         "families": any(f.simultaneous for f in findings),
         "other_choices": any(c.sensitivity for c in checked),
         "specifications": any(c.curves for c in checked),

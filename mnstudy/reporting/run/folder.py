@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import ctypes
 import glob
 import hashlib
+import io
 import json
 import os
 import platform
@@ -12,7 +14,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,41 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def head_files(folder: Path, internal: str) -> None:
+    """Write what a report is above every text in it but the page: tables get a last column."""
+    for path in folder.rglob("*"):
+        above = HEADS.get(path.suffix)
+        if path.suffix == ".csv":
+            path.write_text(_with_column(path, internal), encoding="utf-8", newline="")
+        elif above and path.name != "index.html":
+            text = above(path.read_text(encoding="utf-8"), internal)
+            path.write_text(text, encoding="utf-8", newline="")
+
+
+def _with_column(path: Path, internal: str) -> str:
+    with path.open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    written = io.StringIO()
+    found = [[*head, "profile"], *([*row, internal] for row in rows)]
+    csv.writer(written, lineterminator="\n").writerows(found)
+    return written.getvalue()
+
+
+def _notebook(text: str, internal: str) -> str:
+    content = json.loads(text)
+    cell = {"cell_type": "markdown", "id": "profile", "metadata": {}, "source": [internal]}
+    content["cells"].insert(0, cell)
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+HEADS: Mapping[str, Callable[[str, str], str]] = {
+    ".tex": lambda text, internal: f"% {internal}\n{text}",
+    ".bib": lambda text, internal: f"% {internal}\n{text}",
+    ".html": lambda text, internal: text.replace("<body>", f"<body>\n<p>{internal}</p>", 1),
+    ".ipynb": _notebook,
+}
 
 
 def write_manifest(folder: Path, about: Mapping[str, Any]) -> None:

@@ -6,76 +6,58 @@ Of the published evidence its groups of studies, directions and doubts, and a bi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from mnstudy.disclosure import guarded_finding, shown_count, shown_sites
-from mnstudy.disclosure.tables import without_told_sizes
 from mnstudy.reporting.figures.specification import curve_data
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.tables.evidence import bibtex
 from mnstudy.reporting.tables.write import write_csv
 from mnstudy.verdicts.evidence.trials import Trials
-from mnstudy.verdicts.finding.finding import Finding, Part
+from mnstudy.verdicts.finding.finding import Part
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.rows import COLUMNS as SENSITIVITY
 
-COUNTS: dict[str, Callable[[Finding], str]] = {
-    "n_patients": lambda f: shown_count(f, f.n_patients, comma=""),
-    "n_sites": lambda f: shown_sites(f, comma=""),
-    "n_missing": lambda f: shown_count(f, f.n_missing, comma=""),
-}
 BESIDE = ("control", "null")  # of a part: in the file its group and unit say it
 FILES = ("evidence.csv", "directions.csv", "doubts.csv", "references.bib")
 
 
 def results_frame(sources: Iterable[Findings]) -> pd.DataFrame:
-    """Return one row for every finding of every body of data.
-
-    Counts of real cohorts below five are written ``<5``, and those a few short of a known total
-    ``>`` that total less five; a column that holds one is text.
-    """
-    findings = [guarded_finding(f) for source in sources for f in source]
-    table = Findings(findings).to_frame()
-    table["n_studies"] = table["n_studies"].astype("Int64")
-    for column, written in COUNTS.items():
-        shown = [written(f) for f in findings]
-        if shown != table[column].astype("str").tolist():
-            table[column] = shown
-    return table
+    """Return one row for every finding of every body of data."""
+    table = Findings([f for source in sources for f in source]).to_frame()
+    return table.astype({"n_studies": "Int64"})
 
 
 def parts_frame(sources: Iterable[Findings]) -> pd.DataFrame:
     """Return one row for every further number: groups, sessions, studies, pooled values."""
     names = [f.name for f in dataclasses.fields(Part) if f.name not in BESIDE]
-    rows = []
-    for finding in (guarded_finding(f) for source in sources for f in source):
-        named: dict[str, object] = {"claim": finding.claim.id, "dataset": finding.dataset}
-        named["synthetic"] = finding.synthetic
-        for part in finding.parts:
-            values = {name: getattr(part, name) for name in names}
-            rows.append(named | values | {"n": shown_count(finding, part.n, comma="")})
-    return pd.DataFrame(rows, columns=["claim", "dataset", "synthetic", *names])
+    rows = [
+        [f.claim.id, f.dataset, f.synthetic, *(getattr(part, name) for name in names)]
+        for source in sources
+        for f in source
+        for part in f.parts
+    ]
+    found = pd.DataFrame(rows, columns=["claim", "dataset", "synthetic", *names])
+    return found.astype({"n": "Int64"})
 
 
 def sensitivity_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
-    """Return every finding under other choices; ``withheld`` says why numbers are missing."""
+    """Return every finding under other choices."""
     tables = [t for b in sources if b.checked for t in b.checked.sensitivity.values()]
-    found = _stacked(tables, [*SENSITIVITY, "withheld"])
+    found = _stacked(tables, SENSITIVITY)
     return found.assign(**{c: found[c].map(str) for c in ("choice", "reason")})
 
 
 def specifications_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
     """Return every specification of the primary claims, one row each, as the figures show them."""
     curves = [c for b in sources if b.checked for c in b.checked.curves]
-    tables = [without_told_sizes(curve_data(c), c.finding) for c in curves]
-    return _stacked(tables, ["claim", "dataset", "synthetic"])
+    return _stacked([curve_data(c) for c in curves], ["claim", "dataset", "synthetic"])
 
 
 def flow_frame(sources: Iterable[EvidenceSource]) -> pd.DataFrame:
-    """Return who was left at every step of every cohort; ``shown`` stands for withheld counts."""
+    """Return who was left at every step of every cohort."""
     return _of_cohorts(
         (b, b.checked.flow.drop(columns=["stage", "after"]))
         for b in sources

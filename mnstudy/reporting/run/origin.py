@@ -95,7 +95,9 @@ def finding_basis(finding: Finding) -> Finding:
     return replace(finding, plan_sha256="")
 
 
-def origin(sources: Sequence[Any], claims: Sequence[str], made_from: str) -> Mapping[str, Any]:
+def origin(
+    sources: Sequence[Any], claims: Sequence[str], made_from: str, internal: str = ""
+) -> Mapping[str, Any]:
     """Return what the manifest of a report says of its origin."""
     data = [{"name": b.heading, "sha256": b.sha256, "synthetic": b.synthetic} for b in sources]
     return {
@@ -105,6 +107,7 @@ def origin(sources: Sequence[Any], claims: Sequence[str], made_from: str) -> Map
         "data": data,
         "claims": list(claims),
         "made_from": made_from,
+        **({"profile": internal} if internal else {}),
     }
 
 

@@ -1,4 +1,4 @@
-"""The last look at a report: no id and no row of a patient of a real cohort stands in a file.
+"""The last look at a release: no id and no row of a patient of a real cohort stands in a file.
 
 Each file is looked at as a reader sees it: words and tables, whatever the format.
 """
@@ -16,7 +16,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import unescape
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +26,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from mnstudy.cohort.loading.privacy import EXAMPLE
+from mnstudy.cohort.loading.shipped import data_dir
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.schema.problems import HIDDEN, Problem, fail
 from mnstudy.cohort.table import Cohort
@@ -124,7 +125,7 @@ def marks_of(cohort: Cohort) -> Marks:
     every = tuple(data[ID].astype("str").drop_duplicates())
     others = [c for c in data if c != ID and not pd.api.types.is_numeric_dtype(data[c])]
     words = {cohort.name, *columns(), *(str(x) for c in others for x in data[c].dropna().unique())}
-    known = {w.casefold() for w in words}
+    known = {w.casefold() for w in words} | published_words()
     ids = {i.casefold() for i in every if is_distinctive(i)} - known
     own = {old for old, new in cohort.study.columns.items() if new == ID}
     return Marks(
@@ -134,6 +135,15 @@ def marks_of(cohort: Cohort) -> Marks:
         headings=frozenset(map(_same, own - {ID})),
         rows=frozenset(_runs(data)),
     )
+
+
+@cache
+def published_words() -> frozenset[str]:
+    """Return the words of the shipped published tables that look like ids: they are nobody's."""
+    folders = (data_dir() / name for name in ("published", "published_patients"))
+    texts = (path.read_text(encoding="utf-8") for x in folders for path in x.rglob("*.csv"))
+    words = {word for text in texts for word in re.split(r"[^\w-]+", text.casefold())}
+    return frozenset(filter(is_distinctive, words))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,6 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.flow import flow
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure.tables import (
-    guarded_dropouts,
-    guarded_flow,
-    guarded_sensitivity,
-    shown_notes,
-    shown_number,
-)
 from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.figures.plot import charts_of, claim_charts, harms_chart, overview_charts
 from mnstudy.reporting.run.origin import claim_basis, cohort_basis, finding_basis
@@ -123,11 +116,11 @@ class Checked:
     Attributes
     ----------
     sensitivity : dict of str to DataFrame
-        Claim id to its rows, see ``Findings.sensitivity``; small groups are withheld already.
+        Claim id to its rows, see ``Findings.sensitivity``.
     curves : tuple of SpecificationCurve
         Those of the primary claims of the plan, at most ten.
     flow, dropouts : DataFrame or None
-        Who was lost, as it may be shown.
+        Who was lost.
     """
 
     sensitivity: dict[str, pd.DataFrame]
@@ -243,8 +236,7 @@ def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
     name = HEADINGS.get(cohort.name, cohort.name)
     design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
     sites = len(data[["patient_id", "site_id"]].drop_duplicates())
-    rows = shown_number(len(data), cohort)
-    patients = shown_number(data["patient_id"].nunique(), cohort)
+    rows, patients = f"{len(data):,}", f"{data['patient_id'].nunique():,}"
     allocation = f"{design}, {'' if study.randomised else 'not '}randomised"
     facts = (
         ("Data set", cohort.name),
@@ -253,7 +245,8 @@ def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
         ("Design", allocation),
         ("Assessments", rows),
         ("Patients", patients),
-        ("Sites", shown_number(sites, cohort)),
+        ("Sites", f"{sites:,}"),
+        ("Published before", study.public_because),
         *_plan_facts(cohort, findings),
         ("Source", cohort.provenance.source),
         ("Licence", study.licence),
@@ -270,10 +263,7 @@ def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
         sha256=cohort.provenance.sha256,
         banner=f"{patients} {cohort.person}s, {rows} assessments; {allocation}",
         facts=tuple((name, value) for name, value in facts if value),
-        limits=(
-            *(limit.says for limit in study.limits),
-            *shown_notes(cohort),
-        ),
+        limits=(*(limit.says for limit in study.limits), *cohort.notes),
     )
 
 
@@ -371,12 +361,12 @@ def check_all(
     checked = []
     for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):
         curves = tuple(_as_planned(next(done), f) for f in primary)
-        rows = {f.claim.id: guarded_sensitivity(f, next(done)) for f in some}
+        rows = {f.claim.id: next(done) for f in some}
         checked.append(
             Checked(
                 sensitivity=rows,
                 curves=curves,
-                flow=None if cohort is None else _flow(cohort),
+                flow=None if cohort is None else flow(cohort),
                 dropouts=None if cohort is None else _dropouts(cohort),
             )
         )
@@ -421,14 +411,9 @@ def _curve(cohort: Cohort, finding: Finding) -> SpecificationCurve:
     return specification_curve(cohort, finding.claim.id, confidence_level=level)
 
 
-def _flow(cohort: Cohort) -> pd.DataFrame:
-    return guarded_flow(flow(cohort), synthetic=cohort.synthetic)
-
-
 def _dropouts(cohort: Cohort) -> pd.DataFrame:
     level = cohort.study.plan.confidence_level
-    table = completers_and_dropouts(cohort, confidence_level=level)
-    return guarded_dropouts(table, synthetic=cohort.synthetic)
+    return completers_and_dropouts(cohort, confidence_level=level)
 
 
 def build_sources(

@@ -9,9 +9,8 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.flow import ALL, ENROLLED
+from mnstudy.cohort.describe.table_one import table_one
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN
-from mnstudy.disclosure.tables import shown_table_one
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
 from mnstudy.words.notes import note, sentences
@@ -54,9 +53,8 @@ def baseline_table(
 
     Notes
     -----
-    The numbers are those of ``table_one``; in real data small counts, and what would give them
-    away, are withheld. Percentages are of the patients, or sites, of the group; a median is that of
-    the known values.
+    The numbers are those of ``table_one``. Percentages are of the patients, or sites, of the group;
+    a median is that of the known values.
 
     Examples
     --------
@@ -77,7 +75,6 @@ def baseline_table(
         "baseline_counts": True,
         "baseline_counted_twice": _counted_twice(found, arms),
         "baseline_not_tested": True,
-        "baseline_few": found["n"].isna().any() and not cohort.synthetic,
     }
     return PrintedTable(
         key=f"baseline_{cohort.name}",
@@ -95,9 +92,9 @@ def baseline_table(
 
 def _table(cohort: Cohort, by: str | None) -> pd.DataFrame:
     """Return Table 1; where the columns are the treatments they are not counted again below."""
-    found = shown_table_one(cohort, by=by or "arm")
+    found = table_one(cohort, by=by or "arm")
     if by is None and found["arm"].nunique() > MOST_ARMS + 1:
-        by, found = "treatment", shown_table_one(cohort, by="treatment")
+        by, found = "treatment", table_one(cohort, by="treatment")
     again = by == "treatment" and found["arm"].nunique() > 1
     return found[found["measure"].ne("treatment")] if again else found
 
@@ -117,9 +114,9 @@ def _unit(unit: str, cohort: Cohort) -> str:
 
 
 def _counted_twice(found: pd.DataFrame, arms: list[str]) -> bool:
-    """Say so where people are in several groups; never how many where a count is withheld."""
+    """Tell whether people are in several groups."""
     own = found[found["unit"].eq("patients") & found["level"].eq(ENROLLED)].set_index("arm")["n"]
-    return len(arms) > 1 and bool(own.notna().all() and own[arms[1:]].sum() != own[ALL])
+    return len(arms) > 1 and bool(own[arms[1:]].sum() != own[ALL])
 
 
 def _rows(own: pd.DataFrame, arms: list[str], style: Profile) -> list[Row]:
@@ -140,13 +137,11 @@ def _rows(own: pd.DataFrame, arms: list[str], style: Profile) -> list[Row]:
 
 
 def _cell(line: pd.DataFrame, arm: str, total: pd.Series, style: Profile) -> str:
-    """Write one cell by the profile; what is withheld stays as it is marked."""
+    """Write one cell by the profile."""
     own = line[line["arm"] == arm]
     if own.empty:
         return ""
     row = own.iloc[0]
-    if pd.isna(row["n"]):
-        return str(row["shown"])
     if row["level"] == ENROLLED:
         return style.count(int(row["n"]))
     if pd.isna(row["share"]):
@@ -165,10 +160,10 @@ def _median(row: pd.Series) -> str:
 
 
 def flow_table(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the flow as it may be shown as arms by steps, in the words of the page."""
+    """Return the flow as arms by steps, in the words of the page."""
     after = dict(zip(table["step"], table["after"], strict=True))
     steps = list(after)
-    one_site = bool(table["patients"].eq(table["sites"]).fillna(True).all())
+    one_site = bool(table["patients"].eq(table["sites"]).all())
     arms = []
     for arm in dict.fromkeys(table["arm"]):
         own = table[table["arm"] == arm].set_index("step")
@@ -186,13 +181,7 @@ def flow_table(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _flow_cell(row: dict[Any, Any], *, one_site: bool) -> dict[str, str]:
-    if row["shown"]:
-        return {"n": row["shown"], "under": ""}
-    share = (
-        ""
-        if pd.isna(row["share"]) or not row["sites"]
-        else f"{fmt.number(100 * row['share'], 0)}{fmt.NBSP}%"
-    )
+    share = "" if not row["sites"] else f"{fmt.number(100 * row['share'], 0)}{fmt.NBSP}%"
     sites = "" if one_site or not row["sites"] else f"{int(row['sites']):,}"
     return {"n": f"{int(row['patients']):,}", "under": " · ".join(filter(None, (sites, share)))}
 
@@ -208,11 +197,11 @@ def _compared(row: dict[Any, Any]) -> dict[str, str]:
     level = str(row["level"]).replace("_", " ")
     measure = DROPOUT_MEASURES.get(row["measure"], str(row["measure"]).replace("_", " "))
     unit = "%" if row["level"] else short(row["unit"])
-    n = [f"{int(row[x]):,}" if pd.notna(row[x]) else FEW for x in ("n_completers", "n_dropouts")]
+    n = [f"{int(row[x]):,}" for x in ("n_completers", "n_dropouts")]
     named = {"name": f"{measure}: {level}" if level else measure, "n": " and ".join(n)}
     values = [float(row[x]) for x in COMPARED]
     if math.isnan(values[0]):
-        return named | {"completers": "", "dropouts": "", "difference": NOT_SHOWN, "n": ""}
+        return named | {"completers": "", "dropouts": "", "difference": "not compared"}
     digits = fmt.decimals_for(*values[:3])
     stayed, gone, apart, low, high = (fmt.number(x, digits) for x in values)
     between = f"{apart} ({low} to {high})" if not math.isnan(values[3]) else apart

@@ -17,12 +17,14 @@ MARK = f"{SYNTHETIC} DATA: invented, never evidence"
 XML_ILLEGAL = dict.fromkeys([i for i in (*range(0x20), 0xFFFE, 0xFFFF) if chr(i) not in "\t\n\r"])
 
 
-def to_docx(table: PrintedTable) -> bytes:
+def to_docx(table: PrintedTable, internal: str = "") -> bytes:
     """Write a table as a Word file.
 
     Parameters
     ----------
     table : PrintedTable
+    internal : str
+        Stands above the table, where it must not leave.
 
     Returns
     -------
@@ -37,6 +39,8 @@ def to_docx(table: PrintedTable) -> bytes:
     document = Document()
     _page(document, table)
     _properties(document, table)
+    if internal:
+        _paragraph(document, internal, NOTE_POINTS, bold=True)
     caption = _paragraph(document, table.caption, POINTS + 1, bold=True)
     caption.paragraph_format.keep_with_next = True
     _table(document, table)

@@ -7,9 +7,9 @@ from typing import Any
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure.displays import guarded_display
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
+from mnstudy.reporting.words import difference_words
 from mnstudy.verdicts.displays.harms import Harms, harms
 from mnstudy.words.notes import note, sentences
 
@@ -35,9 +35,8 @@ def harms_table(
 
     Notes
     -----
-    The numbers are those of ``mnstudy.verdicts.displays.harms.harms``, and what may be said of them
-    that of ``mnstudy.disclosure.harms``. Events are never tested against each other: with few of
-    them P tells nothing, the limits do.
+    The numbers are those of ``mnstudy.verdicts.displays.harms.harms``. Events are never tested
+    against each other: with few of them P tells nothing, the limits do.
 
     Examples
     --------
@@ -48,8 +47,8 @@ def harms_table(
     """
     style = profile_named(profile)
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
-    found = guarded_display(harms(cohort, confidence_level=level))
-    if found is None or found.rows.empty:
+    found = harms(cohort, confidence_level=level)
+    if found.rows.empty:
         return None
     heads = [Column(head=arm[:1].upper() + arm[1:], align="right") for arm in found.arms]
     if len(found.differences):
@@ -76,9 +75,7 @@ def _notes(found: Harms) -> list[str]:
         shown = [m for m in found.differences["method"].unique() if m]
         pair = f"{found.arms[0]} minus {found.arms[1]}"
         difference = "; ".join([f"difference: percentage points, {pair}", *shown])
-    hidden = found.guarded and found.rows["withheld"].ne("").any()
-    last = [note("harms_collected"), *([note("harms_hidden")] if hidden else [])]
-    return [*sentences(first), difference, *sentences([*found.notes, *last])]
+    return [*sentences(first), difference, *sentences([*found.notes, note("harms_collected")])]
 
 
 def _rows(found: Harms, style: Profile, level: float) -> list[Row]:
@@ -91,7 +88,7 @@ def _rows(found: Harms, style: Profile, level: float) -> list[Row]:
         label = str(own["label"].iloc[0])
         counts = [_count(cell, style) for cell in cells]
         rows.append(Row(cells=(label[:1].upper() + label[1:], *counts, *extra), strong=True))
-        unknown = [str(cell["shown_unknown"]) for cell in cells]
+        unknown = [f"{cell['unknown']:,}" for cell in cells]
         further = {
             f"exact {style.level(level)} limits, %": [_limits(cell) for cell in cells],
             "sessions": [_sessions(cell, style) for cell in cells],
@@ -106,9 +103,7 @@ def _rows(found: Harms, style: Profile, level: float) -> list[Row]:
 
 
 def _count(cell: dict[Any, Any], style: Profile) -> str:
-    """Write patients with the event of those recorded; what is withheld as ``harms`` says it."""
-    if cell["withheld"]:
-        return "/".join(x for x in (cell["shown_events"], cell["shown_n"]) if x)
+    """Write patients with the event of those recorded."""
     if not cell["n"]:
         return "not recorded"
     return style.events(int(cell["events"]), int(cell["n"]))
@@ -116,11 +111,11 @@ def _count(cell: dict[Any, Any], style: Profile) -> str:
 
 def _limits(cell: dict[Any, Any]) -> str:
     low, high = (float(cell[x]) for x in ("low", "high"))
-    if math.isnan(low) and math.isnan(high):
+    if math.isnan(low):
         return ""
-    if math.isnan(low) or cell["events"] == 0:
+    if cell["events"] == 0:
         return f"up to {fmt.number(high)}"
-    if math.isnan(high) or cell["events"] == cell["n"]:
+    if cell["events"] == cell["n"]:
         return f"{fmt.number(low)} or more"
     return f"{fmt.number(low, 2 if 0 < low < 0.1 else 1)} to {fmt.number(high)}"
 
@@ -132,6 +127,6 @@ def _sessions(cell: dict[Any, Any], style: Profile) -> str:
 
 
 def _difference(found: Harms, event: str) -> str:
-    """Return the difference as ``harms`` shows it: one decimal, nothing where it is withheld."""
+    """Return the difference of an event; nothing where there is none."""
     own = found.differences[found.differences["event"] == event]
-    return str(own["shown"].iloc[0]) if len(own) else ""
+    return difference_words(own.iloc[0]) if len(own) else ""

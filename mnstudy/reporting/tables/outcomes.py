@@ -10,13 +10,10 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure.findings import guarded_finding
-from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN
-from mnstudy.disclosure.tables import Size, events, is_few, reveals_small_count, size
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.displays.outcomes import CLAIMED, outcomes
-from mnstudy.verdicts.finding.finding import Estimate, Finding, Part, format_estimate
+from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.words.notes import note, sentences
 
 PLANNED, POST_HOC = "Primary claims of the plan", "Other claims (exploratory)"
@@ -55,11 +52,7 @@ def outcome_table(
 
     Notes
     -----
-    The numbers are those of ``mnstudy.verdicts.displays.outcomes``. Of a real cohort nothing is
-    shown that ``mnstudy.disclosure`` withholds of the finding: counts of one to four people are
-    written ``<5``, numbers a few short of a known total as more than that total less five; where
-    one to four had the event, or had it not, the share, the ratio, P and the effect, but for the
-    limit that four would give, are left out, as the count would follow from them.
+    The numbers are those of ``mnstudy.verdicts.displays.outcomes``.
 
     Examples
     --------
@@ -74,7 +67,7 @@ def outcome_table(
     if found.empty:
         return None
     letters = Lettered()
-    shown = {f.claim.id: guarded_finding(f) for f in asked}
+    shown = {f.claim.id: f for f in asked}
     planned = found["planned"]
     parts = [(PLANNED, found[planned]), (POST_HOC, found[~planned])]
     if not planned.any():
@@ -85,8 +78,6 @@ def outcome_table(
         if len(own)
     ]
     level = _level(found, style)
-    notes = [note(kind) for kind in NOTES]
-    notes += [] if cohort.synthetic else [note("outcome_few", few=FEW, hidden=NOT_SHOWN)]
     return PrintedTable(
         key=f"outcomes_{cohort.name}",
         section="outcomes",
@@ -103,7 +94,7 @@ def outcome_table(
         ),
         groups=tuple(groups),
         lettered=letters.notes,
-        notes=sentences(notes),
+        notes=sentences(map(note, NOTES)),
         profile=style.name,
     )
 
@@ -121,47 +112,35 @@ def _rows(
     for (claim, _), own in found.groupby(["claim", "reading"], sort=False):
         finding = findings[str(claim)]
         groups = own.to_dict("records")
-        shown = [(group, size(group, finding, style)) for group in groups]
-        withheld = any(reveals_small_count(group, known, finding) for group, known in shown)
         first = groups[0]
         claimed = first["reading"] == CLAIMED
-        rows.append(_effect(first, finding, style, letters, withheld=withheld))
+        rows.append(_effect(first, finding, style, letters))
         if claimed and finding.simultaneous is not None:
             rows.append(_together(finding, style))
         depth = 1 if claimed else 2
-        rows += [_group(group, known, finding, style, letters, depth) for group, known in shown]
+        rows += [_group(group, style, letters, depth) for group in groups]
     return rows
 
 
-def _effect(
-    row: Mapping[Any, Any], finding: Finding, style: Profile, letters: Lettered, *, withheld: bool
-) -> Row:
-    """Write the effect of the safe finding, so that no more is shown here than elsewhere."""
+def _effect(row: Mapping[Any, Any], finding: Finding, style: Profile, letters: Lettered) -> Row:
+    """Write the effect, its ratio and its p-value."""
     claimed = row["reading"] == CLAIMED
     part = next((p for p in finding.parts if p.label == row["label"]), None)
     number = finding.estimate if claimed else part
     assert number is not None
-    gone = math.isnan(number.value)
     marks = [(3, letters(_method(row)))]
     ratio = "" if math.isnan(row["ratio"]) and not row["ratio_note"] else _ratio(row)
-    if ratio and (withheld or gone):
-        ratio = NOT_SHOWN
-    elif ratio:
+    if ratio:
         about = (row["ratio_method"], row["ratio_note"])
         marks.append((4, letters("; ".join(filter(None, about)))))
-    p = style.p_cell(row["p_value"]) if claimed and not gone else ""
+    p = style.p_cell(row["p_value"]) if claimed else ""
     name = f"{row['label']}, {row['unit']}"
     return Row(
-        cells=(name, "", "", _written(number), ratio, p),
+        cells=(name, "", "", fmt.interval(number), ratio, p),
         indent=0 if claimed else 1,
         strong=claimed,
         marks=tuple(marks),
     )
-
-
-def _written(number: Estimate | Part) -> str:
-    """Write value and interval; of a withheld value the limit that may be said."""
-    return format_estimate(number, unit="").strip()
 
 
 def _method(row: Mapping[Any, Any]) -> str:
@@ -183,40 +162,30 @@ def _together(finding: Finding, style: Profile) -> Row:
     family, estimate = finding.simultaneous, finding.estimate
     assert family is not None
     assert estimate is not None
-    ends = _written(family)
-    if not math.isnan(family.value):
-        digits = fmt.decimals_for(estimate.value, estimate.ci_low, estimate.ci_high)
-        limits = (family.ci_low, family.ci_high)
-        low, high = (fmt.number(x, digits) for x in limits)
-        ends = f"({low} to {high})"
+    digits = fmt.decimals_for(estimate.value, estimate.ci_low, estimate.ci_high)
+    low, high = (fmt.number(x, digits) for x in (family.ci_low, family.ci_high))
     name = f"interval for all {finding.family} primary claims together"
     p = "" if math.isnan(finding.p_holm) else f"{style.p_cell(finding.p_holm)} (Holm)"
-    return Row(cells=(name, "", "", ends, "", p), indent=1)
+    return Row(cells=(name, "", "", f"({low} to {high})", "", p), indent=1)
 
 
-def _group(
-    group: Mapping[Any, Any],
-    known: Size,
-    finding: Finding,
-    style: Profile,
-    letters: Lettered,
-    depth: int,
-) -> Row:
-    kind = group["kind"]
-    small = is_few(group, finding)
-    result = NOT_SHOWN if small else _result(group, known, finding, style)
-    mark = OF_MODEL.get(kind, "")
+def _group(group: Mapping[Any, Any], style: Profile, letters: Lettered, depth: int) -> Row:
+    """Write a group: how many are known of how many (``107/108``), and their result."""
+    numbers = [style.count(int(n)) for n in (group["n"], group["in_group"]) if not pd.isna(n)]
+    mark = OF_MODEL.get(group["kind"], "")
     return Row(
-        cells=(str(group["group"]), known.text, result, "", "", ""),
+        cells=(str(group["group"]), "/".join(numbers), _result(group, style), "", "", ""),
         indent=depth,
-        marks=((2, letters(mark)),) if mark and not small else (),
+        marks=((2, letters(mark)),) if mark else (),
     )
 
 
-def _result(group: Mapping[Any, Any], known: Size, finding: Finding, style: Profile) -> str:
+def _result(group: Mapping[Any, Any], style: Profile) -> str:
     if group["kind"] == "mean":
         return style.mean_sd(group["mean"], group["sd"])
     if group["kind"] in OF_MODEL:
         ends = (group["mean"], group["mean_low"], group["mean_high"])
         return fmt.interval(fmt.Ends(value=ends[0], ci_low=ends[1], ci_high=ends[2]))
-    return events(group, known, finding, style) if group["kind"] == "events" else ""
+    if group["kind"] == "events":
+        return style.events(int(group["events"]), int(group["n"]))
+    return ""

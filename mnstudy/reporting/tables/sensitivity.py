@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure.tables import CLINICS, MARGINS, TYPES, same_estimate
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.words.notes import Note
 
+MARGINS, CLINICS, TYPES = "margins", "clinics", "scar types"
 TIPPING, WORST = "tipping point", "worst case"
 WITHOUT, ONLY = "without_level", "only_level"  # choices that name a clinic or a scar type
 NAMES = {
@@ -53,7 +53,9 @@ def summary(finding: Finding, rows: pd.DataFrame) -> list[str]:
 
 def _not_in_it(finding: Finding, rows: pd.DataFrame) -> pd.Series:
     """Tell which clinics had no patient in the finding, so that leaving them out is no choice."""
-    return rows["check"].eq(CLINICS) & same_estimate(finding, rows) & rows["withheld"].eq("")
+    value = math.nan if finding.estimate is None else finding.estimate.value
+    same = [math.isclose(x, value, rel_tol=1e-9) for x in rows["estimate"].astype("float64")]
+    return rows["check"].eq(CLINICS) & same
 
 
 def _pushed(choices: list[Note]) -> list[str]:
@@ -144,8 +146,6 @@ def _cells(finding: Finding, row: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _written(row: dict[Any, Any]) -> str:
-    if row["withheld"]:
-        return "not shown"
     ends = [float(row[name]) for name in ("estimate", "ci_low", "ci_high")]
     if math.isnan(ends[0]):
         return ""

@@ -44,7 +44,7 @@ def tables(
     -------
     list of PrintedTable
         Each shows itself in a notebook; ``mnstudy.write_tables`` writes them as CSV, HTML, LaTeX
-        and Word. Safe to show: small counts of a real cohort are withheld.
+        and Word. Exact, of a real cohort too.
 
     Notes
     -----
@@ -82,7 +82,7 @@ def cohort_tables(
     Returns
     -------
     list of PrintedTable
-        Safe to show: small counts of a real cohort are withheld.
+        Exact, of a real cohort too.
 
     Examples
     --------
@@ -123,6 +123,8 @@ def write_tables(
     folder: str | os.PathLike[str],
     tables: Iterable[PrintedTable],
     formats: str | Iterable[str] = ("csv", "html", "tex", "docx"),
+    *,
+    internal: str = "",
 ) -> list[Path]:
     """Write tables into a folder, one file a table and format.
 
@@ -133,6 +135,8 @@ def write_tables(
     tables : iterable of PrintedTable
     formats : str or iterable of str
         Some of csv, html, tex, docx.
+    internal : str
+        Stands above the table in Word files, where they must not leave.
 
     Returns
     -------
@@ -164,7 +168,8 @@ def write_tables(
     for table in found:
         for ending in wanted:
             paths.append(place / f"{table.file}.{ending}")
-            paths[-1].write_bytes(FORMATS[ending](table))
+            content = to_docx(table, internal) if ending == "docx" else FORMATS[ending](table)
+            paths[-1].write_bytes(content)
     return paths
 
 

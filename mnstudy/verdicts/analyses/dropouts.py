@@ -14,7 +14,7 @@ from mnstudy.stats.counts.two_groups import risk_difference
 from mnstudy.stats.mixed.comparisons import arm_difference
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, UNIT, after_a_session
 
-NOT_COMPARED = f"not shown: fewer than {MIN_PATIENTS} patients"
+NOT_COMPARED = f"not compared: fewer than {MIN_PATIENTS} patients"
 COLUMNS = [
     "measure", "level", "completers", "dropouts", "difference", "ci_low", "ci_high", "unit",
     "n_completers", "n_dropouts", "method",

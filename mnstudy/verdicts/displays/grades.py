@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -41,29 +40,18 @@ class GradeTable:
     ----------
     label : str
     counts : DataFrame
-        Sites by grade before (rows) and after (columns), each with "total"; once safe to show nan
-        where a count may not be.
-    people : DataFrame
-        The patients in each cell; empty once safe to show.
-    n_patients, n_missing_patients, n_missing : int
-        Patients of the arm; patients and sites without one of the grades, or between two grades;
-        0 once safe to show.
-    words : DataFrame of str
-        Once safe to show: what stands in each cell, the count, ``<5`` or ``not shown``.
-    size, missing : str
-        Once safe to show: what may be said of the patients and sites with both grades, and of the
-        sites without; empty where there are none.
+        Sites by grade before (rows) and after (columns), each with "total".
+    n_patients, n_sites : int
+        With both grades.
+    n_missing : int
+        Sites without one of the grades, or between two grades.
     """
 
     label: str
     counts: pd.DataFrame
-    people: pd.DataFrame
     n_patients: int
-    n_missing_patients: int
+    n_sites: int
     n_missing: int
-    words: pd.DataFrame = field(default_factory=pd.DataFrame)
-    size: str = ""
-    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,8 +68,6 @@ class GradeFlow:
         Every grade, lowest first, as the scale calls it.
     arms : tuple of GradeTable
         Needled, and untreated where five patients or more have both grades.
-    too_few : tuple of str
-        Arms of a real cohort left out because nearly all of their cells may not be shown.
     """
 
     finding: Finding
@@ -89,7 +75,6 @@ class GradeFlow:
     better: Better
     names: Mapping[int, str]
     arms: tuple[GradeTable, ...]
-    too_few: tuple[str, ...] = ()
 
 
 def grade_flow(cohort: Cohort, finding: Finding) -> GradeFlow | None:
@@ -161,25 +146,13 @@ def _table(label: str, rows: Grades, levels: Sequence[int], better: Better) -> G
     whole = whole.assign(**{c: whole[c].astype(int) for c in GRADES})
     before, after = (whole[c].to_numpy() for c in GRADES)
     counts = grade_transitions(before, after, levels, better=better).counts
-    lost = rows.drop(whole.index)
     return GradeTable(
         label=label,
         counts=counts,
-        people=_people(whole, counts),
-        n_patients=n_patients(rows),
-        n_missing_patients=n_patients(lost),
-        n_missing=len(lost),
+        n_patients=n_patients(whole),
+        n_sites=len(whole),
+        n_missing=len(rows) - len(whole),
     )
-
-
-def _people(whole: Grades, counts: pd.DataFrame) -> pd.DataFrame:
-    """Return the patients in each cell of a table of sites, its totals included."""
-    people = counts.copy()
-    for before, after in product(counts.index, counts.columns):
-        own = whole if before == "total" else whole[whole["grade_before"] == before]
-        own = own if after == "total" else own[own["grade_after"] == after]
-        people.loc[before, after] = n_patients(own)
-    return people
 
 
 def has_grades(cohort: Cohort) -> bool:

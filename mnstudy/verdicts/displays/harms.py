@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -63,29 +63,19 @@ class Harms:
     confidence_level : float
     person : str
         What was counted, as a noun: patient, or patient-site where pairs are not known.
-    n_patients : int
-        All of the cohort.
     events : tuple of str
         The columns that are recorded.
-    about_groups : tuple of Note
-        Why these groups.
     groups : tuple of TreatmentGroup
-        The treated before the reference; without assessments once safe to show.
+        The treated before the reference.
     rows : DataFrame
         One row an event (last: any of these) and arm: ``n`` patients with the event recorded,
         ``unknown`` patients without, ``events`` patients who had it, ``share``, ``low``, ``high``
-        in percent with exact (Clopper-Pearson) limits; the same by session. Once safe to show
-        ``withheld`` says why numbers are nan: few (1 to 4 had it), nearly all (1 to 4 had it not),
-        n (fewer than 5 patients, or all of the cohort but 1 to 4), union (it would tell a small
-        count); ``shown``, ``shown_unknown`` and ``sentence`` are what may be said.
+        in percent with exact (Clopper-Pearson) limits; the same by session.
     differences : DataFrame
-        One row an event where there are two arms: treated minus reference in percentage points;
-        once safe to show with ``shown``.
+        One row an event where there are two arms: treated minus reference in percentage points.
     no_difference : str
         Why there are no differences; empty where there are.
     notes : tuple of Note
-    guarded : bool
-        Safe to show of a real cohort: counts of 1 to 4 are not there.
     """
 
     dataset: str
@@ -93,15 +83,12 @@ class Harms:
     study: Study
     confidence_level: float
     person: str
-    n_patients: int
     events: tuple[str, ...]
-    about_groups: tuple[Note, ...]
-    groups: tuple[TreatmentGroup, ...] = ()
-    rows: pd.DataFrame = field(default_factory=pd.DataFrame)
-    differences: pd.DataFrame = field(default_factory=pd.DataFrame)
-    no_difference: str = ""
-    notes: tuple[Note, ...] = ()
-    guarded: bool = False
+    groups: tuple[TreatmentGroup, ...]
+    rows: pd.DataFrame
+    differences: pd.DataFrame
+    no_difference: str
+    notes: tuple[Note, ...]
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -141,42 +128,32 @@ def harms(cohort: Cohort, *, confidence_level: float = 0.95) -> Harms:
     >>> found.rows[["events", "n"]].iloc[0].tolist()
     [0, 40]
     """
-    events = _recorded(cohort)
-    groups, notes = _groups(cohort, events)
-    empty = Harms(
-        dataset=cohort.name,
-        synthetic=cohort.synthetic,
-        study=cohort.study,
-        confidence_level=confidence_level,
-        person=cohort.person,
-        n_patients=int(cohort.data["patient_id"].nunique()),
-        events=events,
-        about_groups=notes,
-    )
-    return among(empty, groups)
-
-
-def among(found: Harms, groups: Sequence[TreatmentGroup], left_out: Iterable[Note] = ()) -> Harms:
-    """Return the harms of some of the groups only; ``left_out`` says what of the others."""
-    study, level = found.study, found.confidence_level
-    together = {event: [event] for event in found.events}
-    if len(found.events) > 1:
-        together[ANY] = list(found.events)
+    study, events = cohort.study, _recorded(cohort)
+    groups, about_groups = _groups(cohort, events)
+    together = {event: [event] for event in events}
+    if len(events) > 1:
+        together[ANY] = list(events)
     rows = [
         {"event": event, "label": LABELS[event], "arm": group.label}
-        | counted(group.rows, names, level=level)
+        | counted(group.rows, names, level=confidence_level)
         for event, names in together.items()
         for group in groups
     ]
     why = _no_difference(study, groups)
-    gaps = [] if why else [_difference(found, groups, *item) for item in together.items()]
-    return replace(
-        found,
+    compared = {} if why else together
+    gaps = [_difference(study, groups, *item, confidence_level) for item in compared.items()]
+    return Harms(
+        dataset=cohort.name,
+        synthetic=cohort.synthetic,
+        study=study,
+        confidence_level=confidence_level,
+        person=cohort.person,
+        events=events,
         groups=tuple(groups),
         rows=pd.DataFrame(rows, columns=list(ROWS)),
         differences=pd.DataFrame(gaps, columns=list(DIFFERENCES)),
         no_difference=why,
-        notes=(*found.about_groups, *left_out, *_notes(study, groups, found.events)),
+        notes=(*about_groups, *_notes(study, groups, events)),
     )
 
 
@@ -218,17 +195,17 @@ def _no_difference(study: Study, groups: Sequence[TreatmentGroup]) -> str:
 
 
 def _difference(
-    found: Harms, groups: Sequence[TreatmentGroup], event: str, names: Sequence[str]
+    study: Study, groups: Sequence[TreatmentGroup], event: str, names: Sequence[str], level: float
 ) -> dict[str, object]:
     treated, reference = groups
     sides = [had_event(group.rows, names) for group in groups]
-    paired = found.study.within_patients
+    paired = study.within_patients
     pairs = len(sides[0].index.intersection(sides[1].index))
     row: dict[str, object] = {"event": event, "label": LABELS[event]}
     row |= {"treated": treated.label, "reference": reference.label, "paired": paired, "method": ""}
     if min(pairs if paired else len(s) for s in sides) < MIN_PATIENTS:
         return row
-    return row | difference(*sides, paired=paired, level=found.confidence_level)
+    return row | difference(*sides, paired=paired, level=level)
 
 
 def _notes(study: Study, groups: Sequence[TreatmentGroup], events: Sequence[str]) -> Iterator[Note]:

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS
 from mnstudy.verdicts.displays.rows import (
     Floats,
-    Shown,
     by_person,
     layout_of,
     outcome_words,
@@ -37,35 +35,27 @@ class Pairs:
         Reference side and treated side.
     reference, treated : array of shape (k,)
         Ends of each line in the unit of the claim, in the order of their difference.
-    counts : array of shape (k,)
-        Patients behind each line: 1, or once safe to show of a real cohort five, which says five
-        or more.
     means : tuple of two float
         Means of the complete pairs, reference first.
     outcome : str
         What is measured, in words.
-    n_pairs, n_alone : int or str
-        Patients with both sides known, and with one only, or what may be said of their number.
-    n_unpaired : int or str
-        Sites of the latter, which have no line, likewise.
+    n_pairs : int
+        Patients with both sides known.
+    n_unpaired : int
+        Sites of patients with one side only, which have no line.
     several : bool
         True where a patient has several sites on one side, whose mean is taken.
-    single : bool
-        True where a line is one patient.
     """
 
     finding: Finding
     labels: tuple[str, str]
     reference: Floats
     treated: Floats
-    counts: NDArray[np.int64]
     means: tuple[float, float]
     outcome: str
-    n_pairs: Shown
-    n_alone: Shown
-    n_unpaired: Shown
+    n_pairs: int
+    n_unpaired: int
     several: bool
-    single: bool = True
 
     @property
     def adjusted(self) -> bool:
@@ -123,11 +113,9 @@ def pairs(cohort: Cohort, finding: Finding) -> Pairs | None:
         labels=(reference_words, treated_words),
         reference=values[:, 0],
         treated=values[:, 1],
-        counts=np.ones(len(values), dtype="int64"),
         means=(float(both["reference"].mean()), float(both["treated"].mean())),
         outcome=outcome_words(question),
         n_pairs=len(both),
-        n_alone=int(alone.nunique()),
         n_unpaired=len(alone),
         several=2 * len(both) < len(persons) - len(alone),
     )

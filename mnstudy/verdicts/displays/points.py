@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question, model
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, Layout, n_patients, n_sites
 from mnstudy.verdicts.displays.rows import (
     Floats,
-    Shown,
     by_person,
     layout_of,
     level_rows,
@@ -40,22 +38,18 @@ class PatientGroup:
     label : str
     values : array of shape (k,)
         Where the dots stand, in the unit of the claim, ascending.
-    counts : array of shape (k,)
-        Patients behind each dot: 1, or once safe to show of a real cohort five, which says five
-        or more.
     mean, ci_low, ci_high : float
         Mean of the group with its interval, as in the finding; nan where it has none.
-    size : int or str
-        Number of patients, or what may be said of it; empty where nothing may.
+    size : int
+        Number of patients.
     """
 
     label: str
     values: Floats
-    counts: NDArray[np.int64]
     mean: float
     ci_low: float
     ci_high: float
-    size: Shown
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,13 +67,8 @@ class Points:
     zero : float
         Value of the outcome that the zero of the estimate stands at: the mean of the reference
         arm, the lowest mean of the levels, or 0 for one group.
-    n_patients : int or str
-        Patients behind the estimate, or what may be said of their number.
-    single : bool
-        True where a dot is one patient.
-    in_both : int or str
-        Patients with sites in both arms, who have a dot in each, or what may be said of their
-        number.
+    in_both : int
+        Patients with sites in both arms, who have a dot in each.
     several : bool
         True where a patient has several rows, whose mean is taken.
     """
@@ -88,9 +77,7 @@ class Points:
     arms: tuple[PatientGroup, ...]
     outcome: str
     zero: float
-    n_patients: Shown
-    single: bool = True
-    in_both: Shown = 0
+    in_both: int = 0
     several: bool = False
 
     @property
@@ -155,7 +142,6 @@ def _one(question: Question, finding: Finding, layout: Layout, persons: pd.Serie
         arms=(_group(one_group(question), values, None),),
         outcome=outcome_words(question),
         zero=0.0,
-        n_patients=finding.n_patients,
         several=len(values) < max(len(layout.y), finding.n_sites),
     )
 
@@ -174,7 +160,6 @@ def _two(question: Question, finding: Finding, layout: Layout, persons: pd.Serie
         arms=arms,
         outcome=outcome_words(question),
         zero=arms[1].mean,
-        n_patients=finding.n_patients,
         in_both=len(sides[0].index.intersection(sides[1].index)),
         several=sum(map(len, sides)) < max(len(layout.y), finding.n_sites),
     )
@@ -196,7 +181,6 @@ def _levels(question: Question, finding: Finding) -> Points | None:
         arms=arms,
         outcome=outcome_words(question),
         zero=lowest,
-        n_patients=finding.n_patients,
         several=sum(n_patients(own) for own in rows.values()) < len(everybody),
     )
 
@@ -212,7 +196,6 @@ def _group(label: str, values: pd.Series, mean: Part | None) -> PatientGroup:
     return PatientGroup(
         label=label,
         values=dots,
-        counts=np.ones(len(dots), dtype="int64"),
         mean=ends[0],
         ci_low=ends[1],
         ci_high=ends[2],

@@ -54,9 +54,6 @@ class ResponderCurve:
     paired : bool
         The same patients in both arms, compared with themselves.
     n_patients : int
-    coarse : bool
-        Safe to show of a real cohort: neighbouring thresholds differ by no patient or by five or
-        more.
     """
 
     claim_id: str
@@ -70,7 +67,6 @@ class ResponderCurve:
     differences: pd.DataFrame
     paired: bool
     n_patients: int
-    coarse: bool = False
 
 
 def responder_curve(cohort: Cohort, finding: Finding) -> ResponderCurve | None:

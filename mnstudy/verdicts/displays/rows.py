@@ -18,7 +18,6 @@ from mnstudy.verdicts.analyses.question import UNIT, Answer, Layout
 from mnstudy.verdicts.finding.finding import Finding
 
 Floats: TypeAlias = NDArray[np.float64]
-Shown: TypeAlias = int | str  # people: how many, or once safe to show what may be said of it
 
 
 def question_of(cohort: Cohort, finding: Finding) -> Question | None:

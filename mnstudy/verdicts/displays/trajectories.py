@@ -13,7 +13,7 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question, model
 from mnstudy.verdicts.analyses.dose import session_design, session_visits, several_visits
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, n_patients
-from mnstudy.verdicts.displays.rows import Floats, Shown, by_person, question_of
+from mnstudy.verdicts.displays.rows import Floats, by_person, question_of
 from mnstudy.verdicts.finding.finding import Finding
 
 SCORE, WITHIN = "improvement_score", "within patients"
@@ -30,19 +30,17 @@ class Trajectories:
         Holds the estimate: the slope of the line, less that of untreated sites where it is not
         ``within``.
     lines : tuple of (sessions, improvements)
-        One a patient, those with several sites at their mean; none once safe to show of a real
-        cohort.
+        One a patient, those with several sites at their mean.
     sessions : DataFrame
-        One row a number of sessions with five patients or more: session, n (patients, or what may
-        be said of their number) and mean of their improvement; where no line may be shown
-        quarter_low and quarter_high too, nan below ten patients.
+        One row a number of sessions with five patients or more: session, n (patients) and mean of
+        their improvement.
     model : DataFrame
         x (sessions), value, ci_low, ci_high: the fitted model of a patient with the mean number
         of sessions, and its pointwise interval.
     mean_sessions : float
         That number.
-    n_patients : int or str
-        Patients behind the estimate, or what may be said of their number.
+    n_patients : int
+        Patients behind the estimate.
     several : bool
         True where a patient has several sites, whose mean is taken.
     """
@@ -52,7 +50,7 @@ class Trajectories:
     sessions: pd.DataFrame
     model: pd.DataFrame
     mean_sessions: float
-    n_patients: Shown
+    n_patients: int
     several: bool
 
 

@@ -49,20 +49,14 @@ class Waiting:
         Intervals in which responses lie, ``left`` to ``right``, with the share (percent) surely
         reached ``before`` and ``after``; between the two ends it is not known.
     never : float
-        Percent not seen to respond by the end; nan where that is not shown.
+        Percent not seen to respond by the end.
     end : float
         End of the axis: late visits of a few patients do not press the rest together.
     last : float
         Last time that anything is known of.
     watched : DataFrame
-        ``time``, and ``n`` patients with a site or session still watched without a response then;
-        once safe to show ``shown``, what may be said of it.
+        ``time``, and ``n`` patients with a site or session still watched without a response then.
     n_patients, n_units : int
-    times : DataFrame
-        ``patient_id``, and the times ``left`` and ``right`` between which the response of each
-        site or session lies; without rows once safe to show.
-    coarse : bool
-        Safe to show of a real cohort: steps of fewer than five patients are put together.
     """
 
     claim_id: str
@@ -84,8 +78,6 @@ class Waiting:
     watched: pd.DataFrame
     n_patients: int
     n_units: int
-    times: pd.DataFrame
-    coarse: bool = False
 
 
 def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
@@ -158,7 +150,6 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
         watched=still_watched(times, end),
         n_patients=n,
         n_units=len(times),
-        times=times[["patient_id", "left", "right"]],
     )
 
 

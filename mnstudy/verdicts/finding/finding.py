@@ -1,13 +1,9 @@
-"""One finding: the estimate with its interval, the verdict, the reason and what was assumed.
-
-A finding is data, and exact: a report shows what ``mnstudy.disclosure.guarded_finding`` leaves.
-"""
+"""One finding: the estimate with its interval, the verdict, the reason and what was assumed."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -62,24 +58,9 @@ class Estimate:
         return sentence(self.how)
 
     def __str__(self) -> str:
-        if math.isnan(self.value):
-            return format_estimate(self)
         digits = fmt.decimals_for(self.value, self.ci_low, self.ci_high)
         value, low, high = (fmt.number(x, digits) for x in (self.value, self.ci_low, self.ci_high))
         return f"{value} {self.unit}, {fmt.level(self.confidence_level)} CI {low} to {high}"
-
-
-def format_estimate(estimate: Estimate | Part, unit: str | None = None) -> str:
-    """Write value, interval and unit; of a withheld value what may be said: ``at most 4.8 %``.
-
-    >>> from mnstudy.words.notes import as_given
-    >>> kept = {"confidence_level": 0.95, "unit": "percent", "how": as_given("exact")}
-    >>> format_estimate(Estimate(value=float("nan"), ci_low=0.0, ci_high=4.76, **kept))
-    'at most 4.8 percent'
-    """
-    if all(map(math.isnan, (estimate.value, estimate.ci_low, estimate.ci_high))):
-        return "not shown"
-    return f"{fmt.interval(estimate)} {estimate.unit if unit is None else unit}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +188,6 @@ class Finding:
         The p-value adjusted over the family (Holm); nan outside it.
     n_patients, n_sites, n_missing : int
         Patients and sites assessed at the week; sites without a known value then.
-    cohort_patients, cohort_sites : int
-        Patients and sites of the whole cohort; 0 where they are not known.
     n_studies : int or None
         Studies behind the estimate, where it is pooled.
     parts : tuple of Part
@@ -222,9 +201,7 @@ class Finding:
 
     Notes
     -----
-    A finding is exact in all it holds and shows of itself. What others are shown of a real cohort
-    goes through ``mnstudy.disclosure.guarded_finding``, as all of a report does: it hides counts
-    of 1 to 4 people and what would give them away.
+    A finding is exact in all it holds and shows of itself, of a real cohort too.
     """
 
     claim: Claim
@@ -248,8 +225,6 @@ class Finding:
     n_patients: int = 0
     n_sites: int = 0
     n_missing: int = 0
-    cohort_patients: int = 0
-    cohort_sites: int = 0
     n_studies: int | None = None
     parts: tuple[Part, ...] = ()
     remarks: tuple[Note, ...] = ()
@@ -288,17 +263,25 @@ class Finding:
 
     @property
     def size(self) -> str:
-        """How much is behind the estimate: patients, sites, studies."""
-        counts = [] if self.n_studies is None else [fmt.count(self.n_studies, "study", "studies")]
-        if self.n_patients:
-            counts.append(fmt.count(self.n_patients, "patient"))
-        if self.n_sites:
-            counts.append(fmt.count(self.n_sites, "site"))
-        return ", ".join(counts)
+        """How much is behind the estimate: studies, patients, sites."""
+        studies = (self.n_studies, "study", "studies")
+        counts = (studies, (self.n_patients, "patient"), (self.n_sites, "site"))
+        return ", ".join(fmt.count(n, *words) for n, *words in counts if n)
 
     def lines(self) -> list[str]:
         """Return the finding as lines of text, the estimate first."""
-        return lines_of(self, self.size)
+        mark = " · SYNTHETIC DATA" if self.synthetic else ""
+        lines = [f"{self.claim.title} ({self.claim.said_in}) · {self.dataset}{mark}"]
+        if self.estimate is not None:
+            margin = fmt.number(self.margin, fmt.decimals_for(self.margin))
+            lines.append(f"{self.estimate}; margin {margin}")
+        exploratory = "" if self.planned or self.n_studies is not None else "exploratory, "
+        lines.append(f"{exploratory}{self.in_full}: {self.reason}")
+        if self.certainty:
+            lines.append(f"certainty (GRADE-like): {self.certainty}")
+        if self.estimate is not None:
+            lines.append(f"{self.estimate.method} · {self.size}")
+        return [*lines, *(f"· {note}" for note in self.notes)]
 
     def __repr__(self) -> str:
         head, *rest = self.lines()
@@ -319,22 +302,6 @@ def _nearest(name: str) -> str:
     known = {n: f"{o}.{n}" for o, owner in owners.items() for n in dir(owner) if n[0] != "_"}
     near = [] if name.startswith("_") else difflib.get_close_matches(name, known, n=1)
     return f": did you mean {known[near[0]]}?" if near else ""
-
-
-def lines_of(finding: Finding, size: str) -> list[str]:
-    """Return a finding as lines of text, with how much is behind the estimate in these words."""
-    mark = " · SYNTHETIC DATA" if finding.synthetic else ""
-    lines = [f"{finding.claim.title} ({finding.claim.said_in}) · {finding.dataset}{mark}"]
-    if finding.estimate is not None:
-        margin = fmt.number(finding.margin, fmt.decimals_for(finding.margin))
-        lines.append(f"{finding.estimate}; margin {margin}")
-    exploratory = "" if finding.planned or finding.n_studies is not None else "exploratory, "
-    lines.append(f"{exploratory}{finding.in_full}: {finding.reason}")
-    if finding.certainty:
-        lines.append(f"certainty (GRADE-like): {finding.certainty}")
-    if finding.estimate is not None:
-        lines.append(f"{finding.estimate.method} · {size}")
-    return [*lines, *(f"· {note}" for note in finding.notes)]
 
 
 COLUMNS = (

@@ -65,4 +65,6 @@ class Checks:
 
 def table(rows: Iterable[Row]) -> pd.DataFrame:
     """Return the rows of a sensitivity analysis as a table; choice and reason are notes."""
-    return pd.DataFrame(list(rows), columns=list(COLUMNS))
+    found = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    patients = found["n_patients"].astype("Float64").round().astype("Int64")
+    return found.assign(n_patients=patients)
