@@ -1,18 +1,14 @@
-"""Table 1 and missing cells: tableone's numbers, the small counts, and what must not matter."""
+"""Table 1 and missing cells: tableone's numbers, exact small counts, and what must not matter."""
 
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 import mnstudy as mn
-from mnstudy import disclosure
 from mnstudy.cohort.describe.table_one import missingness, table_one
-from mnstudy.disclosure.small_counts import FEW, NOT_SHOWN, THRESHOLD, withheld
-from mnstudy.disclosure.tables import shown_missingness, shown_table_one
+from mnstudy.reporting.tables.baseline import baseline_table
 
 # tableone 0.9.6 on demo_clinic, one row a patient or a site, groupby="treatment", overall=True:
 # TableOne(patients, categorical=["sex", "age_band", "phototype"])
@@ -129,54 +125,11 @@ def test_the_order_of_rows_does_not_matter(clinic):
     )
 
 
-# What must not be shown
-
-
-def test_the_limit_is_that_of_the_report():
-    assert THRESHOLD == disclosure.THRESHOLD
-
-
-def test_small_counts_of_real_people_are_withheld_with_what_gives_them_away():
-    data = sheet(30, sex=["female"] * 27 + ["male"] * 3)
-    exact = table_one(real(data))
-    assert row(exact, "sex", "male")[["n", "shown"]].tolist() == [3, "3 (10\xa0%)"]
-    table = shown_table_one(real(data))
-    assert row(table, "sex", "male")["shown"] == FEW
-    assert row(table, "sex", "female")["shown"] == NOT_SHOWN
-    assert table.loc[table["measure"].eq("sex"), ["n", "share"]].isna().all(axis=None)
-    assert row(table, "patients", "enrolled")["n"] == 30
-
-
-def test_an_arm_of_a_few_shows_nothing():
-    data = sheet(30, treatment=["needling"] * 18 + ["laser"] * 12, adjunct="none")
-    data.loc[15:17, "adjunct"] = "prp"
-    data.loc[18:, "needle_depth_mm"] = 0.0
-    table = shown_table_one(mn.load(data, study={"design": "registry"}))
-    few = table[table["arm"].eq("needling with prp")]
-    assert few["n"].isna().all()
-    assert few["median"].isna().all()
-    assert set(few["shown"]) <= {FEW, NOT_SHOWN}
-
-
-def test_nothing_is_withheld_of_invented_people(clinic, by_treatment):
-    pd.testing.assert_frame_equal(shown_table_one(clinic, by="treatment"), by_treatment)
-    assert not by_treatment["shown"].isin([FEW, NOT_SHOWN]).any()
-
-
-@example([[1, 9, 9], [2, 9, 9]])
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.lists(st.integers(0, 12), min_size=3, max_size=3), min_size=2, max_size=5))
-def test_no_small_count_follows_by_subtraction(cells):
-    inner = np.array(cells)
-    counts = np.vstack([inner, inner.sum(axis=0)])
-    counts = np.column_stack([counts.sum(axis=1), counts])
-    marks = withheld(pd.DataFrame(counts)).to_numpy()
-    hidden = marks != ""
-    assert hidden[(counts > 0) & (counts < THRESHOLD)].all()
-    for numbers, gone in [*zip(counts, hidden, strict=True), *zip(counts.T, hidden.T, strict=True)]:
-        shown = numbers[~gone]
-        alone = gone.sum() == 1 or 0 < numbers[gone].sum() < THRESHOLD
-        assert not gone.any() or not alone or not shown.any()
+def test_small_counts_of_real_people_are_exact():
+    cohort = real(sheet(30, sex=["female"] * 27 + ["male"] * 3))
+    assert row(table_one(cohort), "sex", "male")[["n", "shown"]].tolist() == [3, "3 (10\xa0%)"]
+    printed = {r.cells[0]: r.cells[1] for r in baseline_table(cohort).rows}
+    assert printed["male"] == "3 (10\xa0%)"
 
 
 # What is missing
@@ -188,14 +141,3 @@ def test_missing_cells_are_counted_by_assessment_and_site():
     table = missingness(real(data.reset_index(drop=True))).set_index("column")
     assert table.loc["improvement_score", ["missing", "share", "sites"]].tolist() == [8, 0.2, 0]
     assert table.loc["scar_type", "missing"] == 0
-
-
-@pytest.mark.parametrize("gone", [3, 17])
-def test_a_few_missing_or_a_few_known_cells_are_withheld(gone):
-    data = sheet(20, improvement_score=[np.nan] * gone + [20.0] * (20 - gone))
-    exact = missingness(real(data)).set_index("column")
-    assert exact.loc["improvement_score", ["missing", "sites"]].tolist() == [gone, gone]
-    found = shown_missingness(real(data)).set_index("column").loc["improvement_score"]
-    assert pd.isna(found["missing"])
-    assert pd.isna(found["share"])
-    assert FEW in found["shown"]

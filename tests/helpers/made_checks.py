@@ -8,7 +8,6 @@ import pandas as pd
 from made_bodies import body
 from made_findings import HOSTILE, NAN, cases
 
-from mnstudy.disclosure.tables import guarded_flow, guarded_sensitivity
 from mnstudy.reporting.run.sources import Checked
 from mnstudy.verdicts.robustness.rows import COLUMNS
 from mnstudy.verdicts.robustness.specification import SpecificationCurve, declared_choices
@@ -52,7 +51,7 @@ def rows(case, *given):
                 "verdict": verdict, "reason": as_given("because"), "p_value": 0.1,
             }
         )  # fmt: skip
-    return pd.DataFrame(found, columns=list(COLUMNS))
+    return pd.DataFrame(found, columns=list(COLUMNS)).astype({"n_patients": "Int64"})
 
 
 def without(level):
@@ -93,7 +92,7 @@ def attrition(counts):
 
 
 def checked_bodies():
-    """Return a real body whose table needs guarding, and an invented one with a curve."""
+    """Return a real body, and an invented one with a curve."""
     case = replace(cases()["levels"], planned=True)
     family = replace(cases()["family"], synthetic=True, dataset="demo_clinic")
     counts = attrition({"all": (100, 63), HOSTILE: (80, 60), "peel": (20, 3)})
@@ -105,14 +104,14 @@ def checked_bodies():
         ],
     )  # fmt: skip
     real = Checked(
-        sensitivity={case.claim.id: guarded_sensitivity(case, some_rows(case))},
-        flow=guarded_flow(counts, synthetic=False),
+        sensitivity={case.claim.id: some_rows(case)},
+        flow=counts,
         dropouts=dropouts,
     )
     invented = Checked(
-        sensitivity={family.claim.id: guarded_sensitivity(family, some_rows(family))},
+        sensitivity={family.claim.id: some_rows(family)},
         curves=(curve(family),),
-        flow=guarded_flow(counts, synthetic=True),
+        flow=counts,
         dropouts=dropouts.iloc[:0],
     )
     return [

@@ -1,4 +1,4 @@
-"""Hand-made findings for the tests of figures, tables and the page; captions and disclosure."""
+"""Hand-made findings for the tests of figures, tables and the page; captions."""
 
 import math
 from dataclasses import replace
@@ -8,25 +8,21 @@ from made_findings import (
     cases,
     estimate,
     finding,
-    part,
     untestable,
 )
 
-from mnstudy import disclosure
-from mnstudy.disclosure.notes import guarded_note
 from mnstudy.reporting import words as captions
 from mnstudy.reporting.page import sections
 from mnstudy.reporting.page.scorecard import LEFT, RIGHT, scorecard_entry
 from mnstudy.verdicts.claims.registry import RULES
-from mnstudy.words.notes import Count, note
 
 
 def test_captions_carry_size_method_level_and_margin_with_its_source():
     shown = captions.caption(cases()["levels"])
-    for words in (">55 patients, >59 sites", "mixed model", "95 % interval", "38.1 (31.2 to 45.3)"):
+    for words in ("57 patients, 61 sites", "mixed model", "95 % interval", "38.1 (31.2 to 45.3)"):
         assert words in shown
     assert "Margin 10 points (convention: no minimal important difference" in shown
-    assert "Left out for a missing value: <5" in shown
+    assert "Left out for a missing value: 3" in shown
     assert "SYNTHETIC" not in shown
 
 
@@ -55,54 +51,12 @@ def test_figure_data_hold_every_number_unrounded():
     assert gains["value"].tolist() == [8 / i for i in range(2, 8)]
 
 
-def test_figure_data_withhold_small_groups():
+def test_small_groups_and_cohorts_of_real_patients_are_exact():
     table = captions.figure_data(cases()["levels"]).set_index("label")
-    assert table.loc["stretch mark", "n"] == "<5"
-    assert math.isnan(table.loc["stretch mark", "value"])
-    assert table.loc["acne boxcar", "value"] == 34.0
-
-
-SMALL = (
-    note("left_out_unknown_outcome", sites=Count(n=3, noun="site")),
-    note("within_person", patients=Count(n=1, noun="patient")),
-    note("listed", said=(Count(n=2, of=412, noun="patient"), Count(n=4, of=93, noun="visit"))),
-    note("seen_later", sites=Count(n=30, noun="site"), seen=Count(n=3, of=30), weeks=26.0),
-)
-LARGE = (
-    note("listed", said=(Count(n=14, noun="patient"), Count(n=1002, noun="site"))),
-    note("no_levelling_off", session=3.0),
-    note("largest_pair", pair="burn against rolling"),
-)
-
-
-@pytest.mark.parametrize(
-    ("said", "shown"),
-    [
-        (SMALL[0], "<5 sites without a known outcome left out"),
-        (SMALL[1], "<5 patients had both: compared within the person"),
-        (SMALL[2], "<5 of 412 patients, <5 of 93 visits"),
-        (SMALL[3], "of 30 sites with a result at the end of treatment <5 were seen 26 weeks or "
-                   "more later; those not seen may differ"),
-        *((said, str(said)) for said in LARGE),
-    ],
-)  # fmt: skip
-def test_small_counts_are_taken_out_of_sentences(said, shown):
-    assert str(guarded_note(said)) == shown
-
-
-def test_counts_of_printed_studies_and_synthetic_data_are_not_hidden():
-    small = part("level", "burn", 5.0, 1.0, 9.0, n=2, unit="points")
-    invented = replace(cases()["levels"], synthetic=True, parts=(small,))
-    printed = replace(cases()["forest"], n_studies=1, n_patients=4, parts=(small,))
-    assert disclosure.guarded_finding(invented) == invented
-    assert disclosure.guarded_finding(printed) == printed
-    assert disclosure.shown_size(printed) == "1 study, 4 patients"
-
-
-def test_small_cohorts_are_counted_as_less_than_five():
+    assert table.loc["stretch mark", "n"] == 3
     few = replace(cases()["limit"], n_patients=4, n_sites=1)
-    assert disclosure.shown_size(few) == "<5 patients, <5 sites"
-    assert scorecard_entry(few).size == "n\N{NO-BREAK SPACE}<5"
+    assert few.size == "4 patients, 1 site"
+    assert scorecard_entry(few).size == "n\N{NO-BREAK SPACE}4"
 
 
 def test_the_margin_lies_at_nought_and_no_effect_one_unit_away():

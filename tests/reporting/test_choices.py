@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from drawn_text import whole_and_apart, words
 from made_bodies import quiet
-from made_checks import attrition, checked_bodies, curve, rows, some_rows, without
+from made_checks import checked_bodies, curve, rows, some_rows, without
 from made_findings import INF, NAN, cases, estimate, finding
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
@@ -19,12 +19,6 @@ from matplotlib.markers import MarkerStyle
 from outline import Outline
 
 import mnstudy as mn
-from mnstudy.disclosure.tables import (
-    guarded_dropouts,
-    guarded_flow,
-    guarded_sensitivity,
-    guarded_specifications,
-)
 from mnstudy.reporting import report as module
 from mnstudy.reporting.figures import specification as said
 from mnstudy.reporting.figures import style
@@ -151,60 +145,14 @@ def test_a_curve_describes_itself_and_holds_every_number(split_face):
     assert table["joint_p_median"].iloc[0] == found.joint.p_median
 
 
-def test_specifications_a_few_patients_apart_are_withheld_in_real_data_only():
-    few = curve(cases()["levels"])
-    few.table["n_patients"] = [57, 57, 55, 57, 50, 50, 48, 57, 57, 57, 57, 57]
-    table = guarded_specifications(few)
-    assert table["estimate"].isna().tolist() == [i in (2, 6) for i in range(12)]
-    assert table["n_patients"].isna().tolist() == [i in (2, 6) for i in range(12)]
-    assert len(said.shown(few)) == 10
-    assert "2 specifications not shown" in said.curve_caption(few)
-    assert "10 specifications, 2 more not shown" in words(mn.plot(few))
-    invented = replace(few, finding=replace(few.finding, synthetic=True))
-    assert guarded_specifications(invented)["estimate"].notna().all()
-
-
 def margins(case, verdicts, values):
     table = rows(case, *(("margins", "m", 20.0, 57, v) for v in verdicts))
     return table.assign(margin=values, share=np.linspace(0.5, 2, len(values)))
 
 
-def shown(case, table):
-    """Return the guarded rows with their choices in words."""
-    table = guarded_sensitivity(case, table)
-    return table.assign(choice=table["choice"].map(str))
-
-
-def test_small_clinics_cannot_be_worked_out_from_the_others():
-    case = cases()["levels"]
-    table = shown(case, some_rows(case)).set_index("choice")
-    withheld = table.index[table["withheld"] != ""]
-    # B has 3 patients; A and C have 37 and 17, so that 57 less both would tell of B: C goes too.
-    # acne and burn leave 2 of 57: burn, the smaller, goes with them.
-    assert set(withheld) == {
-        "the last result seen of <5 sites in place of the lost one", "without B", "without C",
-        "burn only",
-    }  # fmt: skip
-    assert (
-        table.loc[withheld, ["estimate", "ci_low", "p_value", "n_patients"]].isna().all(axis=None)
-    )
-    assert table.loc["without B", "verdict"] == case.verdict
-    ranks = table.loc["medians, <5 with both arms left out"]
-    assert ranks["estimate"] == 36.0
-    assert pd.isna(ranks["n_patients"])
-    assert table.loc["without A", "n_patients"] == 20
-
-
-def test_nothing_is_withheld_of_invented_data():
-    case = replace(cases()["levels"], synthetic=True)
-    table = guarded_sensitivity(case, some_rows(case))
-    assert (table["withheld"] == "").all()
-    assert table["estimate"].notna().all()
-
-
 def test_the_sentence_counts_names_and_leaves_out_what_is_no_choice():
     case = replace(cases()["levels"], synthetic=True)
-    text = " ".join(sensitivity.summary(case, guarded_sensitivity(case, some_rows(case))))
+    text = " ".join(sensitivity.summary(case, some_rows(case)))
     assert (
         "The verdict stays partly supported under 5 of 6 other choices; it changes to inconclusive "
         "without A." in text
@@ -215,19 +163,19 @@ def test_the_sentence_counts_names_and_leaves_out_what_is_no_choice():
 
 def test_a_verdict_that_never_changes_is_said_in_one_go():
     case = cases()["levels"]
-    table = guarded_sensitivity(case, rows(case, ("ranks", "medians", 30, 57, case.verdict)))
+    table = rows(case, ("ranks", "medians", 30, 57, case.verdict))
     assert sensitivity.summary(case, table) == [
         "The verdict stays partly supported under the 1 other choice."
     ]
     ends = rows(case, *(("worst case", "x", 3, 57, v) for v in ("inconclusive", "supported")))
-    text = sensitivity.summary(case, guarded_sensitivity(case, ends))
+    text = sensitivity.summary(case, ends)
     assert text == ["Unseen results taken at one extreme: inconclusive; at the other: supported."]
 
 
 def test_long_lists_of_names_are_counted():
     case = cases()["levels"]
     many = rows(case, *(("clinics", without(x), 3, 40, "inconclusive") for x in "ABCDEF"))
-    text = sensitivity.summary(case, guarded_sensitivity(case, many))[0]
+    text = sensitivity.summary(case, many)[0]
     assert text.endswith("inconclusive without A, without B, without C and 3 more.")
 
 
@@ -251,48 +199,6 @@ def test_margins_are_one_sentence(verdicts, says):
     case = cases()["levels"]
     assert sensitivity.over_margins(case, margins(case, verdicts, [5, 10, 20])) == [says]
     assert sensitivity.over_margins(case, margins(case, ["supported"], [0])) == []
-
-
-def shown_counts(counts, *, synthetic=False):
-    table = guarded_flow(attrition(counts), synthetic=synthetic)
-    return table.pivot(index="arm", columns="step", values="patients")
-
-
-def test_counts_under_five_and_their_complement_are_hidden():
-    found = shown_counts(
-        {"all": (100, 63), "laser": (30, 20), "needling": (50, 40), "peel": (20, 3)}
-    )
-    step = found["assessed after 3 sessions"]
-    assert step.isna().to_dict() == {"all": False, "laser": True, "needling": False, "peel": True}
-    assert found["enrolled"].notna().all()
-
-
-def test_nearly_everybody_is_as_telling_as_nearly_nobody():
-    found = shown_counts({"all": (57, 54)})
-    assert found["assessed after 3 sessions"].isna().all()
-    assert shown_counts({"all": (57, 54)}, synthetic=True).notna().all(axis=None)
-
-
-def test_hidden_arms_that_are_few_together_take_another_with_them():
-    counts = {"all": (80, 63), "a": (10, 1), "b": (10, 2), "c": (20, 10), "d": (40, 30)}
-    step = shown_counts(counts | {"d": (60, 50)})["assessed after 3 sessions"]
-    assert step[["a", "b", "c"]].isna().all()
-    assert step[["all", "d"]].notna().all()
-
-
-def test_with_no_other_arm_to_hide_the_total_is_hidden():
-    step = shown_counts({"all": (60, 3), "a": (30, 3), "b": (30, 0)})["assessed after 3 sessions"]
-    assert step[["all", "a"]].isna().all()
-
-
-def test_a_hidden_number_of_drop_outs_hides_that_of_the_completers():
-    table = pd.DataFrame({"n_completers": [55, 40], "n_dropouts": [None, 9]}, dtype="Int64")
-    table = table.assign(level="", completers=20.0, dropouts=18.0)
-    found = guarded_dropouts(table, synthetic=False)
-    assert found["n_completers"].isna().tolist() == [True, False]
-    assert guarded_dropouts(table, synthetic=True).equals(table)
-    counted = guarded_dropouts(table.fillna({"n_dropouts": 3}), synthetic=False)
-    assert counted[["n_completers", "n_dropouts"]].isna().all(axis=1).tolist() == [True, False]
 
 
 @pytest.fixture(scope="module")
@@ -333,19 +239,16 @@ def test_the_page_says_what_other_choices_change_and_who_was_lost(page):
     assert "primary claim of the plan" in page
 
 
-def test_withheld_numbers_are_neither_on_the_page_nor_in_the_files(page, written):
+def test_what_rests_on_a_few_is_exact_on_the_page_and_in_the_files(page, written):
     real = page.split('id="reduces-scarring-clinic"')[1].split("</details>")[0]
-    assert "without B" in real
-    for hidden in ("31.0 (", "33.0 (", "40.0 (", "12.0 (", ">54<", ">55<", "3 sites"):
-        assert hidden not in real, hidden
+    for number in ("31.0 (", "33.0 (", "40.0 (", ">54<", ">55<", "3 sites"):
+        assert number in real, number
     table = pd.read_csv(written / "sensitivity.csv")
-    small = table[(table["dataset"] == "her clinic") & table["withheld"].notna()]
-    assert len(small) == 4
-    assert small[["estimate", "n_patients"]].isna().all(axis=None)
+    assert "withheld" not in table
+    assert table.loc[table["choice"] == "without B", "n_patients"].tolist() == [54, 54]
     counts = pd.read_csv(written / "attrition.csv")
-    few = counts[~counts["synthetic"] & counts["shown"].notna()]
-    assert few["shown"].tolist() == ["not shown", "<5"]
-    assert few["patients"].isna().all()
+    assert "shown" not in counts
+    assert counts.loc[counts["arm"].eq("peel"), "patients"].tolist() == [20, 3, 20, 3]
 
 
 def test_checks_do_not_depend_on_workers_or_order(split_face):
@@ -414,7 +317,7 @@ def test_estimates_without_an_interval_or_a_value_are_written_plainly():
     case = finding("reduces-scarring", estimate(20, 10, 30), "supported")
     table = rows(case, ("clinics", "without A", NAN, NAN, "not testable"))
     table["reason"] = [as_given("word " * 60)]
-    cells = sensitivity.groups(case, guarded_sensitivity(case, table))[0]["rows"][0]
+    cells = sensitivity.groups(case, table)[0]["rows"][0]
     assert (cells["estimate"], cells["n"], cells["changed"]) == ("", "", True)
     assert len(cells["reason"]) <= sensitivity.LONG
     assert not math.isnan(len(cells["choice"]))

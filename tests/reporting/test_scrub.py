@@ -45,6 +45,14 @@ def cohort():
     return cohort_of([f"QZX-7F3A-{i:03}" for i in range(1, 9)])
 
 
+def test_words_of_the_shipped_tables_are_nobodys_id(tmp_path):
+    """The published tables number their directions d0001 and so on, as a sheet may its patients."""
+    own = cohort_of([f"D{i:04}" for i in range(1, 9)])
+    assert found(tmp_path, own, "directions.csv", "id\nd0001\n") == []
+    own = cohort_of([f"D{i:04}" for i in range(1, 8)] + ["D0001-QZX"])
+    assert found(tmp_path, own, "directions.csv", "id\nd0001\nd0001-qzx\n") == [NO_ID]
+
+
 @pytest.fixture(scope="module")
 def numbered():
     """A sheet with a heading of its own and ids that stand anywhere."""

@@ -23,7 +23,6 @@ ALLOWED = {
     "names of attributes, as Python gives them": {"_nearest"},
     "format words of a sentence, which are ours to define": {"_Writer", "_Phrase"},
     "a unit that a study file names": {"unit"},
-    "limits and rules as the author of a study file wrote them": {"_WRITTEN", "guarded_text"},
     "keys of settings and names of columns": {
         "group_of", "Question", "in_arm", "column_of", "_rest_name", "_inside",
         "_of_event_differences", "_plain",
@@ -43,15 +42,15 @@ ALLOWED = {
     "files, in whose format text stands": {
         "_TAG", "_STYLE", "_QUOTES", "_DIGITS", "_UNSEEN", "svg_bytes", "data_address",
         "_classed", "_rule", "_comment", "_ADDRESS", "_last_line", "ran",
-        "_tidy_output", "_LISTED", "_PIECE", "Words",
+        "_tidy_output", "_LISTED", "_PIECE", "Words", "HEADS",
     },
     "the search for patients in what a report wrote, which reads everything on purpose": {
-        "is_distinctive", "_is_telling", "_same", "_in", "_whole", "_UNREAD", "_SAID", "_TABLE",
-        "_ROW", "_CELL", "_STREAM", "_SHOWN", "_STRING", "_APART", "_lines", "_notebook",
+        "is_distinctive", "_is_telling", "published_words", "_same", "_in", "_whole", "_UNREAD",
+        "_SAID", "_TABLE", "_ROW", "_CELL", "_STREAM", "_SHOWN", "_STRING", "_APART", "_lines", "_notebook",
         "_strings", "_zipped", "_within_paragraph", "_pdf",
     },
     "typography of any text: lines, full stops, cells that a spreadsheet would compute": {
-        "_key_columns", "numbers_at_risk", "_table", "_band", "charts",
+        "_key_columns", "numbers_at_risk", "_table", "charts",
         "sentence", "_longest_word", "disarmed", "_spelled",
     },
     "the platform": {"swap_folders"},

@@ -55,7 +55,7 @@ def _not_in_it(finding: Finding, rows: pd.DataFrame) -> pd.Series:
     """Tell which clinics had no patient in the finding, so that leaving them out is no choice."""
     value = math.nan if finding.estimate is None else finding.estimate.value
     same = [math.isclose(x, value, rel_tol=1e-9) for x in rows["estimate"].astype("float64")]
-    return rows["check"].eq(CLINICS) & same
+    return rows["check"].eq(CLINICS) & pd.Series(same, index=rows.index, dtype=bool)
 
 
 def _pushed(choices: list[Note]) -> list[str]:
