@@ -46,7 +46,8 @@ ALLOWED = {
     },
     "the search for patients in what a report wrote, which reads everything on purpose": {
         "is_distinctive", "_is_telling", "published_words", "_same", "_in", "_whole", "_UNREAD",
-        "_SAID", "_TABLE", "_ROW", "_CELL", "_STREAM", "_SHOWN", "_STRING", "_APART", "_lines", "_notebook",
+        "_SAID", "_TABLE", "_ROW", "_CELL", "_STREAM", "_SHOWN", "_STRING", "_APART", "_lines",
+        "_notebook",
         "_strings", "_zipped", "_within_paragraph", "_pdf",
     },
     "typography of any text: lines, full stops, cells that a spreadsheet would compute": {
