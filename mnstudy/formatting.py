@@ -131,11 +131,6 @@ def unbroken(text: str) -> str:
     return text.replace(" ", NBSP)
 
 
-def ungrouped(number: str) -> str:
-    """Return a number as a file of data has it, without the commas between thousands."""
-    return number.replace(",", "")
-
-
 def count(n: int, noun: str, plural: str | None = None) -> str:
     """Write a count with its noun.
 

@@ -10,6 +10,7 @@ from typing import overload
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
 from mnstudy.verdicts.claims.registry import nearest_claims, registry
 from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row

@@ -237,8 +237,11 @@ def test_many_groups_and_long_names(clinic):
     long = chart.harms.rows.assign(
         arm=chart.harms.rows["arm"].replace("laser", "fractional ablative laser, " * 4 + "weekly")
     )
-    arms = tuple(dict.fromkeys(long["arm"]))
-    picture = mn.plot(replace(chart, harms=replace(chart.harms, rows=long, arms=arms)),
+    names = dict.fromkeys(long["arm"])
+    groups = tuple(
+        replace(group, label=name) for group, name in zip(chart.harms.groups, names, strict=True)
+    )
+    picture = mn.plot(replace(chart, harms=replace(chart.harms, rows=long, groups=groups)),
                       width="column")  # fmt: skip
     whole_and_apart(picture)
 
