@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.disclosure.groups import Group, Groups, Where
-from mnstudy.disclosure.history import History, Released
+from mnstudy.disclosure.groups import Group, Groups, History, Released, Where
 from mnstudy.disclosure.rules import Rules
 from mnstudy.stats.counts.proportions import exact_limits
 

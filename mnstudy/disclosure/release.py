@@ -17,7 +17,7 @@ from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure.answers import ReleasedClaim, released_claims
 from mnstudy.disclosure.described import ReleasedTable, adverse_events, attrition, baseline
-from mnstudy.disclosure.history import RECORDS, History, apart, history_of, read_history
+from mnstudy.disclosure.groups import RECORDS, History, apart, history_of, read_history
 from mnstudy.disclosure.ledger import BEFORE, NUMBERS, Ledger
 from mnstudy.disclosure.rules import Rules, rules_of
 from mnstudy.fingerprints import write_whole

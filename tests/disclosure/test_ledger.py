@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnstudy.cohort.study.study import Study
-from mnstudy.disclosure.groups import Groups
-from mnstudy.disclosure.history import KEY, RECORDS, History, apart, read_history
+from mnstudy.disclosure.groups import KEY, RECORDS, Groups, History, apart, read_history
 from mnstudy.disclosure.ledger import (
     BEFORE,
     BY_ROUNDING,
