@@ -32,7 +32,7 @@ from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import SCORE, Answer
 from mnstudy.verdicts.displays.rows import answer_of, by_person, question_of, two_arms
 from mnstudy.verdicts.finding.finding import Estimate, Finding
-from mnstudy.verdicts.finding.judge import judge
+from mnstudy.verdicts.finding.judge import Verdict, judge
 from mnstudy.words.notes import Count, Note, sentence
 
 SCORE_RANGE = (-100.0, 100.0)  # of an improvement: the contract has no lower end
@@ -51,6 +51,8 @@ class ReleasedClaim:
     claim, title, group, estimand, unit, margin, plan, week, method : str
     answer, family, p, patients, verdict : str
         As released; ``family`` is the estimate with the interval of the family of the plan.
+    word : str
+        The verdict without what it lacks; empty where it is not released.
     why : str
         Why the verdict, or why it is not released; empty where the reason holds numbers.
     arms : tuple of (label, patients, answer)
@@ -77,6 +79,7 @@ class ReleasedClaim:
     p: str = ""
     patients: str = ""
     verdict: str = WITHHELD
+    word: str = ""
     why: str = ""
     arms: tuple[tuple[str, str, str], ...] = ()
     numbers: tuple[float, ...] = ()
@@ -159,7 +162,8 @@ def _not_tested(shown: ReleasedClaim, finding: Finding, ledger: Ledger) -> Relea
     """Say that a claim is not testable where the columns say so; else it may tell of a few."""
     if any(r.kind in _OF_COLUMNS for r in finding.reasons):
         reason = next(r for r in finding.reasons if r.kind in _OF_COLUMNS)
-        return replace(shown, answer="", verdict="not testable", why=sentence(reason))
+        none = finding.verdict
+        return replace(shown, answer="", verdict=none, word=none, why=sentence(reason))
     return _kept(shown, ledger, FEW, finding)
 
 
@@ -205,7 +209,7 @@ def _of_values(
         name = f"{shown.claim}/family"
         family = ledger.release(name, wider, everybody, "mean", where=where)
         basis, numbers = joint, ledger.entries[name].numbers
-    words = [*_words(finding, basis, numbers)]
+    words = [v.in_full for v in _words(finding, basis, numbers)]
     n = len(everybody)
     told = replace(
         shown,
@@ -227,12 +231,13 @@ def _verdict(
     if word != finding.in_full:
         return replace(shown, verdict=word, why=ROUNDED)
     reasons = [_without_numbers(r) for r in finding.reasons]
-    return replace(shown, verdict=word, why="; ".join(reasons) if all(reasons) else "")
+    why = "; ".join(reasons) if all(reasons) else ""
+    return replace(shown, verdict=word, word=finding.verdict, why=why)
 
 
 def _words(
     finding: Finding, basis: Estimate, numbers: Sequence[float], margin: float | None = None
-) -> Iterator[str]:
+) -> Iterator[Verdict]:
     """Give the verdict of every corner of what the released value and ends leave open."""
     *ends, step = numbers
     for value, low, high in product(*((x - step / 2, x + step / 2) for x in ends)):
@@ -240,7 +245,7 @@ def _words(
         yield from _judged(finding, possible, margin)
 
 
-def _judged(finding: Finding, possible: Estimate, margin: float | None = None) -> Iterator[str]:
+def _judged(finding: Finding, possible: Estimate, margin: float | None = None) -> Iterator[Verdict]:
     """Judge a possible estimate: as the finding was, and without holds whose numbers stay home."""
     clear = tuple(h for h in finding.holds if h.also is None and not _numbers_in(h.why))
     for holds in dict.fromkeys((finding.holds, clear)):
@@ -251,7 +256,7 @@ def _judged(finding: Finding, possible: Estimate, margin: float | None = None) -
             comparison=finding.comparison,
             null=finding.null,
             holds=holds,
-        ).in_full
+        )
 
 
 def _weights(answer: Answer, finding: Finding) -> pd.Series | None:
@@ -353,9 +358,9 @@ def _of_shares(
         if entry.withheld:
             return _kept(shown, ledger, entry.rule, finding)
         words = [
-            w
+            v.in_full
             for k, n in tables_of(ledger.rules, rates[0])
-            for w in _judged(finding, _share(basis, k, n))
+            for v in _judged(finding, _share(basis, k, n))
         ]
         n = ledger.release(f"{shown.claim}/patients", rates[0].n, groups[0], "count")
         told = replace(shown, answer=text, patients=n, numbers=entry.numbers)
@@ -390,7 +395,8 @@ def _difference(
         found = risk_difference(k1, n1, k0, n0, confidence_level=basis.confidence_level)
         low, high = 100 * found.ci_low, 100 * found.ci_high
         value = 100 * found.estimate
-        words += _judged(finding, replace(basis, value=value, ci_low=low, ci_high=high))
+        possible = replace(basis, value=value, ci_low=low, ci_high=high)
+        words += [v.in_full for v in _judged(finding, possible)]
         usual = risk_difference(k1, n1, k0, n0, confidence_level=estimate.confidence_level)
         ends += [(value, 100 * usual.ci_low, 100 * usual.ci_high)]
     numbers = (min(x[1] for x in ends), max(x[2] for x in ends))
@@ -428,7 +434,7 @@ def _choices(
         apart, least = abs(n - finding.n_patients), ledger.rules.threshold
         rule, words = usual.rule, [word]
         if check == "margins":
-            words = [w.partition(" (")[0] for w in _at_margin(finding, ledger, row["margin"])]
+            words = _at_margin(finding, ledger, float(row["margin"]))
         elif n < least:
             rule = rule or FEW
         elif check not in _SAME_ROWS and apart < least:
@@ -442,16 +448,15 @@ def _margin(row: Mapping[Any, Any], finding: Finding) -> str:
     return f"margin {float(row['margin']):g} {finding.claim.unit}"
 
 
-def _at_margin(finding: Finding, ledger: Ledger, margin: Any) -> Iterator[str]:
-    """Give the verdicts that the released numbers leave open at another margin."""
+def _at_margin(finding: Finding, ledger: Ledger, margin: float) -> list[str]:
+    """Return the verdicts that the released numbers leave open at another margin."""
     key, basis = finding.claim.id, finding.simultaneous or finding.estimate
     assert basis is not None
     name = f"{key}/family" if f"{key}/family" in ledger.entries else key
     numbers = ledger.entries[name].numbers
     if len(numbers) != 4:  # a share: no step, and the verdict stays with its own margin
-        yield ROUNDED
-        return
-    yield from _words(finding, basis, numbers, float(margin))
+        return [ROUNDED]
+    return [v.word for v in _words(finding, basis, numbers, margin)]
 
 
 def _without_numbers(note: Note) -> str:

@@ -103,7 +103,7 @@ def origin(release: Release, claims: Sequence[str], versions: Mapping[str, str])
 
 def _counted(release: Release) -> list[str]:
     """Say how many claims have each verdict, those not released last."""
-    words = Counter(_word(x) or "not released" for x in release.claims)
+    words = Counter(x.word or "not released" for x in release.claims)
     return [f"{words[w]} {w}" for w in (*style.VERDICT_STYLES, "not released") if words[w]]
 
 
@@ -203,7 +203,7 @@ def _plan(own: Sequence[ReleasedClaim], release: Release, alt: str, look: Look) 
             high=x.numbers[2],
             cells=(x.answer, x.verdict),
             mark="dot" if math.isfinite(x.numbers[0]) else "bar",
-            verdict=_word(x),
+            verdict=x.word,
             margin=x.margin_value,
             whole=True,
         )
@@ -216,8 +216,8 @@ def _plan(own: Sequence[ReleasedClaim], release: Release, alt: str, look: Look) 
         axis_label=own[0].unit,
         keep=tuple(x.margin_value for x in own),
     )
-    key = [(verdict_sample(look, w), w) for w in dict.fromkeys(map(_word, own)) if w]
-    if not all(map(_word, own)):
+    key = [(verdict_sample(look, w), w) for w in dict.fromkeys(x.word for x in own) if w]
+    if not all(x.word for x in own):
         key.append((sample(look, marker="s", markersize=4.5, color=style.PART), "not released"))
     return Plan(
         title=f"Released estimates, {own[0].unit}",
@@ -227,11 +227,6 @@ def _plan(own: Sequence[ReleasedClaim], release: Release, alt: str, look: Look) 
         alt=alt,
         synthetic=release.synthetic,
     )
-
-
-def _word(claim: ReleasedClaim) -> str:
-    word = claim.verdict.partition(" (")[0]
-    return word if word in style.VERDICT_STYLES else ""
 
 
 def _drawn(own: Sequence[ReleasedClaim]) -> pd.DataFrame:

@@ -28,6 +28,9 @@ ALLOWED = {
         "_of_event_differences", "_plain",
     },
     "ids of claims in a study file": {"_ID"},
+    "names and texts of a study file, which leave only without numbers": {
+        "_numbers_in", "_own_words",
+    },
     "text of published tables": {
         "_counting", "Directions", "_opens", "_radiofrequency", "_resting", "_NUMBER", "_P",
         "PrintedOutcome", "printed_p", "_is_ratio", "_NO_SHARE", "_ends", "_RANGE", "_doubt",
@@ -42,7 +45,7 @@ ALLOWED = {
     "files, in whose format text stands": {
         "_TAG", "_STYLE", "_QUOTES", "_DIGITS", "_UNSEEN", "svg_bytes", "data_address",
         "_classed", "_rule", "_comment", "_ADDRESS", "_last_line", "ran",
-        "_tidy_output", "_LISTED", "_PIECE", "Words", "HEADS",
+        "_tidy_output", "_LISTED", "_PIECE", "Words", "HEADS", "read_history",
     },
     "the search for patients in what a report wrote, which reads everything on purpose": {
         "is_distinctive", "_is_telling", "published_words", "_same", "_in", "_whole", "_UNREAD",
