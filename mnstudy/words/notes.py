@@ -33,8 +33,6 @@ class Count:
         The whole of which this is a part.
     most : int or None
         Upper end, where the number is known to lie between two.
-    people : bool
-        True where it counts people or what people had, so that a small one may point at a person.
     """
 
     n: int
@@ -42,7 +40,6 @@ class Count:
     plural: str = ""
     of: int | None = None
     most: int | None = None
-    people: bool = True
 
     @property
     def number(self) -> str:

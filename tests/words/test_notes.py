@@ -80,7 +80,7 @@ def test_counts_are_written_alone_and_of_a_whole():
         Count(n=1409, of=1412, noun="patient"): "1,409 of 1,412 patients",
         Count(n=1, of=3, noun="site"): "1 of 3 sites",
         Count(n=3, most=12, of=40, noun="patient"): "between 3 and 12 of 40 patients",
-        Count(n=2, noun="study", plural="studies", people=False): "2 studies",
+        Count(n=2, noun="study", plural="studies"): "2 studies",
     }
     for count, words in shown.items():
         assert str(note("listed", said=(count,))) == words

@@ -124,9 +124,7 @@ def _filled_down(sheet: Sheet, study: Study) -> tuple[Sheet, list[Note]]:
         blank = cells[name].map(as_text).eq("")
         count += int(blank.sum())
         cells[name] = cells[name].astype("object").mask(blank).ffill()
-    filled = note(
-        "filled_down", cells=Count(n=count, noun="cell", people=False), names=tuple(names)
-    )
+    filled = note("filled_down", cells=Count(n=count, noun="cell"), names=tuple(names))
     return replace(sheet, cells=cells), [filled]
 
 

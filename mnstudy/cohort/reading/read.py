@@ -382,7 +382,7 @@ def _marks(grid: Grid, rows: pd.Index, names: dict[int, str]) -> list[Note]:
     notes = []
     for (kind, column, word), at in sorted(marks.items()):
         if at and column in names:
-            cells = Count(n=len(at), noun="cell", people=False)
+            cells = Count(n=len(at), noun="cell")
             more = {"word": word} if word else {}
             notes.append(note(kind, cells=cells, column=names[column], **more))
     return notes

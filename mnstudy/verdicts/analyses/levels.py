@@ -47,7 +47,7 @@ def heterogeneity(question: Question) -> Answer:
     remarks = [note("largest_pair", pair=_plain(widest)), note("levels_not_assigned"), *left]
     if small:
         remarks.append(note("small_levels", least=MIN_PATIENTS, levels=tuple(small)))
-    count = Count(n=len(pairs), noun="pair", people=False)
+    count = Count(n=len(pairs), noun="pair")
     how = note(
         "largest_difference", pairs=count, model=model.describe(question, fitted.result, used)
     )

@@ -148,7 +148,7 @@ def _about_classes(
 def _about_small(small: Sequence[str]) -> list[Note]:
     if not small:
         return []
-    few = Count(n=len(small), noun="study", plural="studies", people=False)
+    few = Count(n=len(small), noun="study", plural="studies")
     return [note("small_studies", studies=few, least=MIN_PATIENTS, names=tuple(small))]
 
 

@@ -218,7 +218,7 @@ def _notes(study: Study, groups: Sequence[TreatmentGroup], events: Sequence[str]
     if study.cluster != "patient_id":
         yield note("harms_of_several_studies")
     if len(groups) == 2 and not study.randomised:
-        yield note("harms_not_randomised", groups=Count(n=2, noun="group", people=False))
+        yield note("harms_not_randomised", groups=Count(n=2, noun="group"))
 
 
 def treatment_groups(cohort: Cohort) -> tuple[list[TreatmentGroup], tuple[Note, ...]]:

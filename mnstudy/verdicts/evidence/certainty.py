@@ -203,7 +203,7 @@ def _size(group: StudyGroup, needed: float) -> Note:
     if math.isnan(needed):
         return note("size_undefined")
     kind = "size_too_small" if group.people < needed else "size_enough"
-    people = Count(n=group.people, noun="person", plural="people", people=False)
+    people = Count(n=group.people, noun="person", plural="people")
     return note(kind, people=people, needed=int(needed))
 
 

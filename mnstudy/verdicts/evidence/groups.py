@@ -82,7 +82,7 @@ class StudyGroup:
 
 def counted(n: int, noun: str, plural: str = "") -> Count:
     """Return a number of things that are no people: studies, contrasts, directions."""
-    return Count(n=n, noun=noun, plural=plural, people=False)
+    return Count(n=n, noun=noun, plural=plural)
 
 
 def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[StudyGroup]:
