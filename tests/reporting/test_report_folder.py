@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import canary
 import pytest
 
 from mnstudy.fingerprints import sha256_of
@@ -65,12 +67,6 @@ def test_killed_at_any_moment_a_whole_report_is_left(tmp_path, delay):
     assert leftovers(target) == []
 
 
-REPORT = [
-    sys.executable, "-m", "mnstudy.cli", "report", "demo_split_face",
-    "--only", "more-sessions", "rare-pih", "--formats", "svg", "--fresh", "--out",
-]  # fmt: skip
-
-
 def still_running(word):
     """Return the processes, however they are related, whose environment holds a word."""
     found = []
@@ -85,35 +81,46 @@ def still_running(word):
 
 
 @pytest.fixture(scope="module")
-def whole_report(tmp_path_factory):
-    """A report with its notebooks, and how long it took."""
-    out = tmp_path_factory.mktemp("runs") / "report"
+def own_run(tmp_path_factory):
+    """A report of real patients with its notebooks, what asks for it, and how long it took."""
+    base = tmp_path_factory.mktemp("runs")
+    for name in ("tmp", "home", "data"):
+        (base / name).mkdir()
+    call = [sys.executable, "-m", "mnstudy.cli", "report", str(canary.write(base / "data"))]
+    call += ["--only", "little-pain", "--formats", "svg", "--out", str(base / "report")]
+    own = {"HOME": str(base / "home"), "TMPDIR": str(base / "tmp")}
+    env = {k: v for k, v in os.environ.items() if k != "XDG_CACHE_HOME"} | own
     start = time.monotonic()
-    subprocess.run([*REPORT, str(out)], check=True, stdout=subprocess.DEVNULL)
-    return out, time.monotonic() - start
+    subprocess.run([*call, "--fresh"], check=True, stdout=subprocess.DEVNULL, env=env)
+    return call, env, base, time.monotonic() - start
+
+
+def side(base):
+    """Return the files in the folders for temporary and for kept things."""
+    return {p for name in ("tmp", "home") for p in (base / name).rglob("*") if p.is_file()}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "moment"),
     [
-        *((signal.SIGKILL, i) for i in range(10)),
-        *((how, i) for how in (signal.SIGINT, signal.SIGTERM) for i in (2, 5, 8)),
+        *((signal.SIGKILL, i / 20) for i in range(20)),
+        *((how, i / 5) for how in (signal.SIGINT, signal.SIGTERM) for i in range(5)),
     ],
 )
-def test_stopped_at_any_moment_a_run_leaves_the_old_report_and_no_process(
-    whole_report, how, moment
-):
-    out, seconds = whole_report
-    before, beside = sha256_of(out / place.MANIFEST), leftovers(out)
+def test_stopped_at_any_moment_a_run_leaves_the_old_report_and_no_process(own_run, how, moment):
+    """Nothing of it is left but in the cache folder, and there only until the next run."""
+    call, env, base, seconds = own_run
+    out = base / "report"
+    before, beside = sha256_of(out / place.MANIFEST), side(base)
     word = f"{how.name}-{moment}-{os.getpid()}"
     run = subprocess.Popen(
-        [*REPORT, str(out)],
-        env={**os.environ, "STOPPED": word},
+        [*call, "--fresh"],
+        env={**env, "STOPPED": word},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    time.sleep(seconds * (moment + 0.5) / 10)
+    time.sleep(seconds * (moment + 0.02) * 0.9)
     assert still_running(word)
     run.send_signal(how)
     run.wait()
@@ -123,8 +130,97 @@ def test_stopped_at_any_moment_a_run_leaves_the_old_report_and_no_process(
     assert left == []
     assert place.holds(out)
     assert sha256_of(out / place.MANIFEST) == before
+    kept_in = base / "home" / ".cache" / "mnstudy"
+    assert all(p.is_relative_to(kept_in) for p in side(base) - beside)
     if how != signal.SIGKILL:
-        assert set(leftovers(out)) <= set(beside)
+        assert leftovers(out) == ["data", "home", "tmp"]
+    told = subprocess.run(call, env=env, check=True, capture_output=True, text=True).stdout
+    assert told.startswith("nothing changed")
+    assert leftovers(out) == ["data", "home", "tmp"]
+    assert side(base) == beside
+    assert [p.name for p in kept_in.iterdir()] == ["results"]
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_to_the_same_bytes(own_run):
+    call, env, base, seconds = own_run
+    other = base / "other"
+    for moment in (0.2, 0.5):
+        run = subprocess.Popen([*call[:-1], str(other)], env=env, stdout=subprocess.DEVNULL)
+        time.sleep(seconds * moment)
+        run.kill()
+        run.wait()
+    subprocess.run([*call[:-1], str(other)], env=env, check=True, stdout=subprocess.DEVNULL)
+    assert place.holds(other)
+    assert sha256_of(other / place.MANIFEST) == sha256_of(base / "report" / place.MANIFEST)
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_a_folder_that_is_there_keeps_who_may_open_it(tmp_path, private):
+    target = tmp_path / "report"
+    write(target, n=1)
+    (target / "mine").mkdir(mode=0o750)
+    (target / "mine" / "notes.txt").write_text("mine")
+    for mode in (0o700, 0o750, 0o755):
+        target.chmod(mode)
+        with place.whole_folder(target, private=private) as folder:
+            assert mode_of(folder) == 0o700  # not all of it has been looked through yet
+            place.write_manifest(folder, {"made_from": "b"})
+        assert mode_of(target) == mode
+        assert mode_of(target / "mine") == 0o750
+
+
+def test_a_new_folder_is_as_others_are_or_private(tmp_path):
+    before = os.umask(0o027)
+    try:
+        for private, mode in ((False, 0o750), (True, 0o700)):
+            with place.whole_folder(tmp_path / str(private), private=private):
+                pass
+            assert mode_of(tmp_path / str(private)) == mode
+    finally:
+        os.umask(before)
+
+
+def test_what_no_report_wrote_stays_as_it_is(tmp_path):
+    target, thesis = tmp_path / "report", tmp_path / "thesis"
+    write(target)
+    thesis.mkdir()
+    (thesis / "thesis.txt").write_text("years")
+    (target / "empty" / "inside").mkdir(parents=True)
+    (target / "notes.txt").write_text("mine")
+    (target / "folder").symlink_to("../thesis")
+    (target / "file").symlink_to("../thesis/thesis.txt")
+    (target / "broken").symlink_to("nowhere")
+    write(target, "b", n=3)
+    assert place.is_current(target, "b")
+    assert {p.name for p in target.iterdir() if p.is_symlink()} == {"folder", "file", "broken"}
+    assert (target / "file").read_text() == (target / "folder" / "thesis.txt").read_text()
+    assert [p.name for p in (target / "empty").iterdir()] == ["inside"]
+    assert (target / "notes.txt").read_text() == "mine"
+    assert not (target / "3.txt").exists()
+    assert leftovers(target) == ["thesis"]
+
+
+def test_a_link_to_a_folder_stays_one_and_its_folder_is_written(tmp_path):
+    target, link = tmp_path / "there" / "report", tmp_path / "link"
+    write(target)
+    link.symlink_to("there/report")
+    assert place.check_target(link) == target
+    write(place.check_target(link), "b")
+    assert os.readlink(link) == "there/report"
+    assert place.is_current(target, "b")
+    assert leftovers(target) == []
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "there"]
+
+
+def test_a_link_to_itself_is_refused(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ValueError, match="name a folder"):
+        place.check_target(tmp_path / "loop")
 
 
 def test_what_a_running_run_writes_is_let_be(tmp_path):

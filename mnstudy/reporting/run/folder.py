@@ -13,6 +13,7 @@ import platform
 import re
 import secrets
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ MADE_BY = "mnstudy report"
 
 
 def check_target(out: Path) -> Path:
-    """Return the folder to write; refuse one whose content is not a report.
+    """Return the folder to write, where a link names it; refuse one that holds no report.
 
     Raises
     ------
@@ -37,10 +38,12 @@ def check_target(out: Path) -> Path:
         There is a file of that name, or a folder that holds something else than a report.
     """
     target = out.expanduser().absolute()
+    if target.is_symlink():
+        target = Path(os.path.realpath(target))
     previous = _previous(target)
     if previous.is_dir() and not target.exists():
         previous.rename(target)  # a run was killed between the two moves of whole_folder
-    if target.exists() and not target.is_dir():
+    if os.path.lexists(target) and not target.is_dir():
         raise ValueError(f"{out} is a file: name a folder for the report")
     if target.is_dir() and any(target.iterdir()) and _own_files(target) is None:
         raise ValueError(
@@ -51,32 +54,53 @@ def check_target(out: Path) -> Path:
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
+def whole_folder(target: Path, *, private: bool = False) -> Iterator[Path]:
     """Give an empty folder beside ``target`` and put it in its place when all went well.
 
     After an error, or when interrupted, the new folder is removed and the old one is as it was.
     Killed at any moment it leaves the old folder whole; what it had begun is removed by the next
-    run. Files in the old folder that no report wrote are carried over.
+    run. Files in the old folder that no report wrote are carried over, links as links, and its
+    folders keep who may open them; where there is none yet, ``private`` opens it to nobody else.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(target)
-    fresh = target.with_name(f".{target.name}.{_here()}.{os.getpid()}.{secrets.token_hex(4)}.new")
-    fresh.mkdir()
+    with folder_of_run(target) as fresh:
+        usual = stat.S_IMODE(fresh.stat().st_mode)
+        fresh.chmod(0o700)
+        yield fresh
+        if target.exists():
+            _carry_over(target, fresh)
+        elif not private:
+            fresh.chmod(usual)
+        _swap(fresh, target)
+
+
+@contextmanager
+def folder_of_run(beside: Path, mode: int = 0o777) -> Iterator[Path]:
+    """Give an empty folder beside another; when its run is over, or killed, it is removed."""
+    remove_abandoned(beside)
+    fresh = beside.with_name(f".{beside.name}.{_here()}.{os.getpid()}.{secrets.token_hex(4)}.new")
+    fresh.mkdir(mode)
     try:
         yield fresh
-        _carry_over(target, fresh)
-        _swap(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _carry_over(old: Path, fresh: Path) -> None:
+    """Copy what no report wrote, and the modes of all folders: of the inner ones first."""
     own = _own_files(old) or set()
-    for path in sorted(p for p in old.rglob("*") if p.is_file()):
-        name = path.relative_to(old)
-        if name.as_posix() not in own and not (fresh / name).exists():
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, fresh / name)
+    for path in sorted(old.rglob("*")):
+        new = fresh / path.relative_to(old)
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                new.mkdir(parents=True, exist_ok=True)
+        elif new.relative_to(fresh).as_posix() not in own and not os.path.lexists(new):
+            new.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, new, follow_symlinks=False)
+    for path in sorted([old, *old.rglob("*/")], reverse=True):
+        new = fresh / path.relative_to(old)
+        if new.is_dir() and not (path.is_symlink() or new.is_symlink()):
+            shutil.copymode(path, new)
 
 
 def _swap(fresh: Path, target: Path) -> None:
