@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -26,9 +26,10 @@ from mnstudy.reporting.page.scorecard import scorecard_table
 from mnstudy.reporting.pictures import FORMATS, draw_figures
 from mnstudy.reporting.release import origin as release_origin
 from mnstudy.reporting.release import write_release
-from mnstudy.reporting.run.cache import cache_folder, forget_old
+from mnstudy.reporting.run.cache import cache_folder, forget_old, place_of_runs
 from mnstudy.reporting.run.folder import (
     check_target,
+    folder_of_run,
     head_files,
     is_current,
     manifest_of,
@@ -135,7 +136,7 @@ def report(
     Notes
     -----
     Results are kept between runs in the cache folder of this user, which others cannot read, and
-    forgotten after 30 days without use. Stopped or killed at any moment, on a full disk and after
+    forgotten after 30 days without use; where it is not hers alone nothing is kept. Stopped or killed at any moment, on a full disk and after
     any error, a run leaves the older report whole and no process behind.
 
     Examples
@@ -166,10 +167,10 @@ def report(
     cohorts = [load(name) for name in SHIPPED] if cohort is None else [cohort]
     asked = _asked(claims, cohorts)
     _refuse_fewer_claims(target, asked)
-    kept = cache_folder() if reuse else None
+    kept = _kept_in(reuse)
     with ExitStack() as stack:
         folder = stack.enter_context(whole_folder(target))
-        private = stack.enter_context(tempfile.TemporaryDirectory(prefix="mnstudy-"))
+        private = str(stack.enter_context(folder_of_run(place_of_runs(), 0o700)))
         some, beside = [stack.enter_context(workers(n_jobs, folder=kept)) for _ in range(2)]
         names, texts = (
             begin_notebooks(
@@ -201,6 +202,14 @@ def report(
     return target
 
 
+def _kept_in(reuse: bool) -> Path | None:
+    """Return the folder where results are kept; say it where there is none that is safe."""
+    folder = cache_folder() if reuse else None
+    if reuse and folder is None:
+        print("others may open the cache folder: nothing is kept for the next run", file=sys.stderr)
+    return folder
+
+
 def _release(
     data: Cohort | str | os.PathLike[str] | None,
     target: Path,
@@ -227,7 +236,7 @@ def _release(
     cohort = data if isinstance(data, Cohort) else load(data)
     asked = _asked(claims, [cohort])
     _refuse_fewer_claims(target, asked)
-    kept = cache_folder() if reuse else None
+    kept = _kept_in(reuse)
     with whole_folder(target) as folder, workers(n_jobs, folder=kept) as some:
         (findings,) = find_side_by_side([cohort], asked, some, progress)
         choices = choices_of(cohort, findings, workers=some, progress=progress)

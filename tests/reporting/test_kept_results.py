@@ -4,6 +4,9 @@ import dataclasses
 import os
 import pickle
 import stat
+import subprocess
+import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ import mnstudy as mn
 from mnstudy import fingerprints
 from mnstudy.fingerprints import fingerprint
 from mnstudy.reporting.run import cache
+from mnstudy.reporting.run.folder import folder_of_run
 from mnstudy.reporting.run.origin import claim_basis, cohort_basis, finding_basis
 from mnstudy.reporting.run.processes import CachedCall, Workers, quiet
 from mnstudy.reporting.run.sources import collect_evidence
@@ -55,7 +59,50 @@ def test_what_is_kept_is_for_its_owner_alone():
     assert stat.S_IMODE(cache.cache_folder().stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("content", [b"", b"no pickle", pickle.dumps([1])[:-2]])
+def test_a_folder_open_to_others_is_closed_to_them():
+    folder = cache.cache_folder()
+    for place in (folder, folder.parent):
+        place.chmod(0o777)
+    assert cache.cache_folder() == folder
+    assert {stat.S_IMODE(p.stat().st_mode) for p in (folder, folder.parent)} == {0o700}
+
+
+@pytest.mark.parametrize("which", ["results", "mnstudy"])
+def test_a_folder_of_somebody_else_keeps_nothing(monkeypatch, which):
+    folder = cache.cache_folder()
+    lstat = Path.lstat
+
+    def of_another(path):
+        found = lstat(path)
+        return os.stat_result((*found[:4], found.st_uid + (path.name == which), *found[5:10]))
+
+    monkeypatch.setattr(Path, "lstat", of_another)
+    assert cache.cache_folder() is None
+    assert folder not in cache.place_of_runs().parents
+
+
+def test_a_link_a_file_and_a_folder_that_stays_open_keep_nothing(tmp_path, monkeypatch):
+    folder = cache.cache_folder()
+    with monkeypatch.context() as without_modes:
+        without_modes.setattr(Path, "chmod", lambda *_: None)
+        os.chmod(folder, 0o755)
+        assert cache.cache_folder() is None
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    assert cache.cache_folder() is None
+    folder.unlink()
+    folder.touch()
+    assert cache.cache_folder() is None
+
+
+def told(content):
+    return sha256(content).digest() + content
+
+
+DAMAGED = (b"", b"no pickle", pickle.dumps([1])[:-2], b"I99x\n.", b"\x80\x05\x95" + b"\xff" * 8)
+
+
+@pytest.mark.parametrize("content", [*DAMAGED, *map(told, DAMAGED), pickle.dumps([1])])
 def test_what_cannot_be_read_is_worked_out_again(tmp_path, content):
     compute = Counted()
     once(compute, folder=tmp_path)
@@ -63,6 +110,44 @@ def test_what_cannot_be_read_is_worked_out_again(tmp_path, content):
     path.write_bytes(content)
     assert once(compute, folder=tmp_path) == once(compute, folder=tmp_path) == [[42]]
     assert compute.ran == 2
+
+
+@pytest.mark.parametrize("bit", range(0, 8 * 50, 7))
+def test_no_bit_can_turn_into_another_result(tmp_path, bit):
+    path = tmp_path / "x"
+    cache.keep(path, [0.1, 42])
+    content = bytearray(path.read_bytes())
+    content[bit // 8 % len(content)] ^= 1 << bit % 8
+    path.write_bytes(content)
+    assert list(cache.kept(path)) == []
+
+
+def test_nothing_is_read_through_a_link_or_from_a_file_of_somebody_else(tmp_path, monkeypatch):
+    path, link = tmp_path / "x", tmp_path / "y"
+    cache.keep(path, 42)
+    link.symlink_to(path)
+    assert list(cache.kept(path)) == [42]
+    assert list(cache.kept(link)) == []
+    monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
+    assert list(cache.kept(path)) == []
+
+
+def test_the_folder_of_a_killed_run_is_gone_after_the_next():
+    script = (
+        "import os\nfrom mnstudy.reporting.run.cache import place_of_runs\n"
+        "from mnstudy.reporting.run.folder import folder_of_run\n"
+        "with folder_of_run(place_of_runs(), 0o700) as folder:\n"
+        "    print(folder, flush=True)\n    os.kill(os.getpid(), 9)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    left = Path(ended.stdout.strip())
+    assert left.is_relative_to(os.environ["XDG_CACHE_HOME"])
+    assert stat.S_IMODE(left.stat().st_mode) == 0o700
+    with folder_of_run(cache.place_of_runs(), 0o700) as folder:
+        assert not left.exists()
+        with folder_of_run(cache.place_of_runs(), 0o700):
+            assert folder.is_dir()
+    assert [p.name for p in folder.parent.iterdir()] == ["results"]
 
 
 def test_an_error_is_not_kept_and_leaves_nothing(tmp_path):

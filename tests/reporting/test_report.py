@@ -220,6 +220,16 @@ def test_a_report_asked_for_otherwise_or_touched_is_made_again(shipped, tmp_path
     assert (out / "index.html").read_text(encoding="utf-8") != "touched"
 
 
+def test_without_a_folder_to_keep_results_in_a_report_is_made_and_it_is_said(
+    shipped, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "cache").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = mn.report(out=tmp_path / "report", formats=["svg"])
+    assert place.holds(out)
+    assert capsys.readouterr().err.count("nothing is kept for the next run\n") == 1
+
+
 def test_a_report_of_few_claims_does_not_replace_one_of_all(shipped, tmp_path):
     out = mn.report(out=tmp_path / "report", formats=["svg"])
     with pytest.raises(ValueError, match="report of all claims: name another folder"):
