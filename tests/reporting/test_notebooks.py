@@ -1,13 +1,16 @@
 """The notebooks are thin, committed executed, and hold nothing of one machine or one moment."""
 
+import os
 import re
+import tempfile
 from html import escape
+from pathlib import Path
 
 import nbformat
 import pytest
 from made_findings import estimate, finding
 
-from mnstudy.reporting.notebooks.run import PARAMETERS, run
+from mnstudy.reporting.notebooks.run import PARAMETERS, _inject, _sockets, ran, run
 from mnstudy.reporting.notebooks.show import results_table
 from mnstudy.reporting.run.origin import shipped_notebooks
 from mnstudy.verdicts.claims.registry import registry
@@ -95,6 +98,59 @@ def test_a_notebook_runs_on_another_cohort():
     notebook = run(NOTEBOOKS[0], {"dataset": "demo_split_face"})
     shown = str([c.get("outputs") for c in notebook.cells])
     assert "demo_split_face" in shown
+
+
+FOLDERS = ("a\N{NO-BREAK SPACE}b", "a\nb", 'it\'s "so"', r"C:\a\new", "plain")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("name", ["study.toml", "it's.csv"])
+def test_no_notebook_shows_where_the_sheet_lies(monkeypatch, folder, name):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("dataset")])
+
+    def run_one(path, parameters, private):
+        _inject(notebook, parameters)
+        dataset = parameters["dataset"]
+        texts = [dataset, str([dataset]), escape(dataset), escape(repr(dataset)), f"x{dataset}x"]
+        out = nbformat.v4.new_output("stream", name="stdout", text="\n".join(texts))
+        html = nbformat.v4.new_output("display_data", {"text/html": f"<b>{escape(dataset)}</b>"})
+        notebook.cells[-1].outputs = [out, html]
+        return notebook
+
+    monkeypatch.setattr("mnstudy.reporting.notebooks.run.run", run_one)
+    where = "/home/somebody/secret/" + folder
+    text = ran(NOTEBOOKS[0], f"{where}/{name}", "")
+    nbformat.validate(shown := nbformat.reads(text, as_version=4))
+    assert "secret" not in text
+    assert "somebody" not in text
+    assert shown.cells[0].source == f"dataset = {name!r}"
+    assert shown.cells[-1].outputs[0].text.splitlines()[0] == name
+
+
+def test_a_run_leaves_no_history_and_nothing_for_others(tmp_path, monkeypatch):
+    """IPython would keep every line that ran, with the path of the sheet, and open to all."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    monkeypatch.delenv("IPYTHONDIR", raising=False)
+    private = tempfile.mkdtemp()
+    cell = nbformat.v4.new_code_cell("get_ipython().history_manager.enabled, [dataset]")
+    path = tmp_path / "one.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    shown = run(path, {"dataset": "here"}, private).cells[-1].outputs[0]["data"]["text/plain"]
+    assert shown == "(False, ['here'])"
+    assert not [p for p in (tmp_path / "home").rglob(".ipython/**/*") if p.is_file()]
+    assert os.listdir(private) == []
+    os.rmdir(private)
+
+
+def test_a_path_too_long_for_sockets_is_not_used(tmp_path):
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    with _sockets(str(long)) as folder:
+        assert not Path(folder).is_relative_to(long)
+        assert Path(folder).stat().st_mode & 0o777 == 0o700
+        assert len(folder) + len("/kernel-10") <= 103
+    assert not Path(folder).exists()
 
 
 @pytest.mark.slow

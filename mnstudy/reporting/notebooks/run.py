@@ -6,7 +6,9 @@ import asyncio
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
 from mnstudy.errors import DataError
+from mnstudy.reporting.run.folder import folder_of_run
 
 TIMEOUT_SECONDS = 300
 PARAMETERS = "parameters"  # the cell tag papermill and others use
@@ -36,7 +39,7 @@ def run(
         Assigned after the cell tagged ``parameters``.
     private : str, optional
         A folder of this user for what leads to the kernel: TCP would be open to the whole
-        machine. One for temporary files when left out.
+        machine. One for temporary files when left out, or where its path is too long for them.
 
     Returns
     -------
@@ -51,17 +54,19 @@ def run(
     notebook = nbformat.read(path, as_version=4)
     _inject(notebook, parameters or {})
     try:
-        with tempfile.TemporaryDirectory(dir=private) as sockets:
+        with _sockets(private) as sockets:
             line = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
             client = NotebookClient(
                 notebook,
                 km=AsyncKernelManager(connection_file=f"{sockets}/kernel.json", **line),
                 timeout=TIMEOUT_SECONDS,
                 kernel_name="python3",
+                extra_arguments=["--HistoryManager.enabled=False"],
                 record_timing=False,
                 resources={"metadata": {"path": str(path.parent)}},
             )
-            asyncio.run(client.async_execute(cleanup_kc=True))  # end the kernel too
+            own = {**os.environ, "IPYTHONDIR": sockets}  # its settings would change what is shown
+            asyncio.run(client.async_execute(cleanup_kc=True, env=own))  # end the kernel too
     except Exception as error:
         raise DataError(f"{path.name}: {_last_line(error)}") from error
     return tidy(notebook)
@@ -71,10 +76,31 @@ def ran(path: Path, place: str, private: str) -> str:
     """Return the text of a notebook that ran on the data in a place, which it does not show."""
     if not place:
         return text_of(run(path, private=private))
-    notebook = run(path, {"dataset": place}, private)
-    for cell in notebook.cells:
-        cell.source = cell.source.replace(place, Path(place).name)
-    return text_of(notebook)
+    return text_of(_named(run(path, {"dataset": place}, private), place, Path(place).name))
+
+
+def _named(thing: Any, place: str, name: str) -> Any:
+    """Put a name for a place into all texts of a notebook, also where it is written as code."""
+    if isinstance(thing, dict):
+        return type(thing)({k: _named(v, place, name) for k, v in thing.items()})
+    if isinstance(thing, list):
+        return [_named(v, place, name) for v in thing]
+    if isinstance(thing, str):
+        for spelt in (repr, lambda text: repr(text)[1:-1], str):
+            thing = thing.replace(spelt(place), spelt(name))
+            thing = thing.replace(escape(spelt(place)), escape(spelt(name)))
+    return thing
+
+
+@contextmanager
+def _sockets(private: str | None) -> Iterator[str]:
+    """Give a folder for what leads to a kernel: the path of a socket has 103 bytes at most."""
+    if private and len(os.fsencode(private)) < 84:
+        with tempfile.TemporaryDirectory(prefix="", dir=private) as folder:
+            yield folder
+    else:
+        with folder_of_run(Path(tempfile.gettempdir()) / "mnstudy", 0o700) as made:
+            yield str(made)
 
 
 def text_of(notebook: Notebook) -> str:
