@@ -116,8 +116,18 @@ def test_parts_are_listed_with_their_claim():
     assert (small["n"], small["value"]) == (3, 15.5)
 
 
+def test_a_heading_is_never_taken_for_a_formula(tmp_path):
+    """The headings of the scorecard are the names of sheets."""
+    named = scorecard_table([("=1+cmd (real)", REAL), ("@x", TRIALS)]).reset_index()
+    tables.write_csv(named, tmp_path / "x.csv")
+    heads = pd.read_csv(tmp_path / "x.csv").columns
+    assert [h for h in heads if h.startswith(("=", "@"))] == []
+    assert any(h.startswith("'=1+cmd (real)") for h in heads)
+
+
 def test_text_is_never_taken_for_a_formula(tmp_path):
     table = pd.DataFrame({"name": ["=1+1", "@x", "plain", "-3 to 4"], "value": [-1.5, 0, 1, 2]})
     tables.write_csv(table, tmp_path / "t.csv")
     lines = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "name,value"
     assert lines[1:] == ["'=1+1,-1.5", "'@x,0.0", "plain,1.0", "'-3 to 4,2.0"]

@@ -189,7 +189,7 @@ def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 def csv_bytes(table: pd.DataFrame) -> bytes:
     """Return a table as CSV: UTF-8, LF, floats so that they read back as the same number.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    Text that a spreadsheet would take for a formula gets an apostrophe in front, headings too.
     """
 
     def safe(cell: object) -> object:
@@ -197,4 +197,4 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
     text = [c for c in table if not pd.api.types.is_numeric_dtype(table[c])]
     safe_table = table.assign(**{str(c): table[c].map(safe) for c in text})
-    return safe_table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    return safe_table.rename(columns=safe).to_csv(index=False, lineterminator="\n").encode("utf-8")
