@@ -30,14 +30,20 @@ NOBODY_READS = 128 + 13  # what a shell says of a program that SIGPIPE ended
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 fine, 2 something to mend in the input."""
+    code = 0
     try:
         try:
-            return _run(argv)
+            code = _run(argv)
         finally:
             print(end="", flush=True)  # else a pipe that nobody reads shows at the exit only
-    except BrokenPipeError:
+    except OSError as error:  # of standard output: what is still to be written goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOBODY_READS
+        if isinstance(error, BrokenPipeError):
+            return NOBODY_READS
+        if code != 2:  # else it has been said
+            print(_of_system(error), file=sys.stderr)
+        return 2
+    return code
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -46,16 +52,26 @@ def _run(argv: Sequence[str] | None) -> int:
         return int(arguments.run(arguments))
     except (DataError, DesignError) as error:
         print(_folded(str(error)), file=sys.stderr)
-    except (KeyError, ValueError, FileExistsError, ChildProcessError) as error:
-        print(error.args[0] if error.args else error, file=sys.stderr)
     except BrokenPipeError:
         raise
-    except OSError as error:  # a full disk, a folder that may not be written
-        print(f"{error.strerror or error}; what was there before is as it was", file=sys.stderr)
+    except OSError as error:
+        print(_of_system(error), file=sys.stderr)
+    except (KeyError, ValueError) as error:
+        print(error.args[0] if error.args else error, file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped; nothing half-written is left behind", file=sys.stderr)
         return 130
     return 2
+
+
+def _of_system(error: OSError) -> str:
+    """Say what the system refused and for which file, or what we said ourselves."""
+    if not error.strerror:
+        return str(error)
+    place = Path(str(error.filename or ""))
+    seen = place.parent if place.name.startswith(".") else place  # what is written aside is hidden
+    named = f"{seen}: " if error.filename else ""
+    return f"{named}{error.strerror}; what was there before is as it was"
 
 
 def _folded(text: str) -> str:
@@ -171,6 +187,7 @@ def _command(
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    from mnstudy.reporting.run.cache import place_of_runs
     from mnstudy.reporting.run.folder import is_current, remove_abandoned
     from mnstudy.reporting.run.origin import report_fingerprint
 
@@ -186,7 +203,8 @@ def _report(arguments: argparse.Namespace) -> int:
         and not arguments.fresh
         and is_current(out, report_fingerprint(arguments.data, **how))
     ):
-        remove_abandoned(out)  # of a run that was killed
+        for place in (Path(os.path.realpath(out)), place_of_runs()):
+            remove_abandoned(place)  # of runs that were killed
         print("nothing changed since this report was made (--fresh works everything out again)")
     else:
         _make_report(arguments, how)

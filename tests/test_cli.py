@@ -87,6 +87,45 @@ def test_mistakes_end_with_2_one_message_and_nothing_written(capsys, tmp_path, m
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["evaluate", "sheet.csv", "--csv", "folder"], "folder: Is a directory"),
+        (["evaluate", "sheet.csv", "--csv", "no/x.csv"], "no/x.csv: No such file"),
+        (["evaluate", "sheet.csv", "--csv", "loop"], "loop: Too many levels"),
+        (["template", "no/x.xlsx"], "no: No such file"),  # not the name it has until it is whole
+        (["template", "x" * 300 + ".xlsx"], "File name too long"),
+        (["simulate", "--out", "sheet.csv/x.csv"], "non-existent directory: 'sheet.csv'"),
+        (["report", "sheet.csv", "--out", "loop"], "loop is a file: name a folder"),
+        (["report", "sheet.csv", "--only", "rare-pih", "--out", "sheet.csv/x"], "File exists"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(capsys, tmp_path, monkeypatch, sheet, words, said):
+    monkeypatch.chdir(tmp_path)
+    sheet.to_csv("sheet.csv", index=False)
+    os.mkdir("folder")
+    os.symlink("loop", "loop")
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert said in err
+    assert err.count("\n") == 1
+    assert sorted(os.listdir()) == ["folder", "loop", "sheet.csv"]
+
+
+@pytest.mark.parametrize("words", ["datasets", "--help"])
+def test_a_full_disk_at_the_other_end_meets_no_traceback(words):
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "mnstudy", words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr == "No space left on device; what was there before is as it was\n"
+
+
 def test_simulate_writes_once(capsys, tmp_path):
     path = tmp_path / "cohort.csv"
     words = ["simulate", "--patients", "30", "--seed", "3", "--out", str(path)]
