@@ -136,8 +136,9 @@ def report(
     Notes
     -----
     Results are kept between runs in the cache folder of this user, which others cannot read, and
-    forgotten after 30 days without use; where it is not hers alone nothing is kept. Stopped or killed at any moment, on a full disk and after
-    any error, a run leaves the older report whole and no process behind.
+    forgotten after 30 days without use; where it is not hers alone nothing is kept. Stopped or
+    killed at any moment, on a full disk and after any error, a run leaves the older report whole
+    and no process behind.
 
     Examples
     --------
