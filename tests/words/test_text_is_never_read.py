@@ -44,7 +44,7 @@ ALLOWED = {
     "whole values of a table, not text within them": {"table_one_to_read"},
     "files, in whose format text stands": {
         "_TAG", "_STYLE", "_QUOTES", "_DIGITS", "_UNSEEN", "svg_bytes", "data_address",
-        "_classed", "_rule", "_comment", "_ADDRESS", "_last_line", "ran",
+        "_classed", "_rule", "_comment", "_ADDRESS", "_last_line", "_named",
         "_tidy_output", "_LISTED", "_PIECE", "Words", "HEADS", "read_history",
     },
     "the search for patients in what a report wrote, which reads everything on purpose": {
