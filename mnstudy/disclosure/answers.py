@@ -37,7 +37,7 @@ from mnstudy.words.notes import Count, Note, sentence
 
 SCORE_RANGE = (-100.0, 100.0)  # of an improvement: the contract has no lower end
 # why a claim is not testable, where it tells of the columns of the sheet alone
-_OF_COLUMNS = ("no_column", "empty_column", "column_missing", "no_event_recorded")
+_OF_COLUMNS = ("no_column", "column_missing")
 _SAME_ROWS = ("adjustment", "model", "ranks")
 _OF_LEVELS = ("clinics", "scar types")
 
@@ -152,7 +152,10 @@ def _released(cohort: Cohort, finding: Finding, ledger: Ledger) -> ReleasedClaim
     answer = None if question is None else answer_of(question, finding)
     if question is None or answer is None:
         return _kept(shown, ledger, NOT_LINEAR, finding)
-    shown = replace(shown, method=_without_numbers(finding.estimate.how))
+    how = finding.estimate.how
+    if how.kind == "adjusted_for":  # a covariate that few patients make vary would show
+        how = next(v for k, v in how.values if k == "model")
+    shown = replace(shown, method=_without_numbers(how))
     if answer.had:
         return _of_shares(shown, question, answer, finding, ledger)
     return _of_values(shown, question, answer, finding, ledger)
@@ -172,7 +175,7 @@ def _kept(shown: ReleasedClaim, ledger: Ledger, rule: str, finding: Finding) -> 
     if shown.claim not in ledger.entries:
         ledger.withhold(shown.claim, rule, exact=exact, size=finding.n_patients)
     ledger.verdict(f"{shown.claim}/verdict", finding.in_full, (), rule=rule)
-    return replace(shown, answer=WITHHELD, verdict=WITHHELD, why=rule)
+    return replace(shown, answer=WITHHELD, verdict=WITHHELD, why=rule, week="", method="", arms=())
 
 
 def _of_values(
@@ -181,13 +184,17 @@ def _of_values(
     """Release a mean, a difference or a slope, if it is a weighted sum of patients' values."""
     weights, estimate = _weights(answer, finding), finding.estimate
     assert estimate is not None
+    stands = _stands(question, answer, weights)
+    if min((finding.n_patients, *map(len, stands.arms))) < ledger.rules.threshold:
+        return _kept(shown, ledger, FEW, finding)
     if weights is None:
         return _kept(shown, ledger, NOT_LINEAR, finding)
-    stands = _stands(question, answer, weights)
     width = declared_width(question, weights.index)
     smallest = min(map(len, stands.arms), default=len(stands.patients))
     behind = answer.model
     assert behind is not None
+    if not _inside(question, behind.fit.rows["fitted"] + behind.fit.rows["residual"]):
+        width = math.nan
     free = len(weights) - len(behind.fit.coefficients)
     usual = Linear(
         value=estimate.value, low=estimate.ci_low, high=estimate.ci_high, patients=smallest,
@@ -277,8 +284,12 @@ def _weights(answer: Answer, finding: Finding) -> pd.Series | None:
     return pd.Series(np.abs(each), index=rows.index).groupby(level=0).sum()
 
 
-def _stands(question: Question, answer: Answer, weights: pd.Series) -> _Stands:
-    layout, inside = answer.layout, set(weights.index)
+def _stands(question: Question, answer: Answer, weights: pd.Series | None) -> _Stands:
+    layout, inside = answer.layout, set[str]()
+    if weights is not None:
+        inside = set(weights.index)
+    elif layout is not None:
+        inside = set(layout.patients)
     week = "" if math.isnan(question.week.week) else f"{question.week.week:g}"
     where = (str(question.params.get("outcome", SCORE)), week if question.at_final_week else "all")
     everybody = sorted(inside)
@@ -349,8 +360,14 @@ def _of_shares(
     week = f"{question.week.week:g}" if question.at_final_week else "all"
     where = (column, week)
     rates = [
-        Rate(events=int(h.sum()), n=len(h), level=estimate.confidence_level) for h in answer.had
-    ]
+        Rate(
+            events=int(h.sum()), n=len(h), level=estimate.confidence_level,
+            had=ledger.hidden(h.index[h]),
+        )
+        for h in answer.had
+    ]  # fmt: skip
+    if min(r.n for r in rates) < ledger.rules.threshold:
+        return _kept(shown, ledger, FEW, finding)
     groups = [ledger.hidden(h.index) for h in answer.had]
     if len(rates) == 1:
         text = ledger.release(shown.claim, rates[0], groups[0], "rate", where=where)
@@ -423,7 +440,7 @@ def _choices(
     """Release verdicts under other choices; never where it is another group by a few patients."""
     key = finding.claim.id
     usual = ledger.entries.get(f"{key}/verdict")
-    if usual is None:
+    if usual is None or usual.rule not in ("", ROUNDED):
         return
     for place, row in enumerate(rows.to_dict("records")):
         check, word = str(row["check"]), str(row["verdict"])

@@ -25,7 +25,7 @@ from mnstudy.fingerprints import fingerprint, write_whole
 Group = frozenset[str]
 Where = tuple[str, str]  # the column that was measured, and the week
 _FIRM = 1e-8  # below it a remainder is rounding error
-RECORDS, KEY = "releases.jsonl", "release.key"
+RECORDS, KEY, HOME = "releases.jsonl", "release.key", "disclosure_internal.csv"
 _CUT = (
     "it was cut off or changed: put back the file as it was, from a backup; without it the next "
     "release could be subtracted from the last"
@@ -180,7 +180,7 @@ def history_of(cohort: Cohort) -> History:
         return History(folder=None, key=b"")
     path = Path(place)
     folder = path if path.is_dir() else path.parent
-    if not (folder / KEY).exists() and not (folder / RECORDS).exists():
+    if not any((folder / name).exists() for name in (KEY, RECORDS, HOME)):
         return History(folder=folder, key=secrets.token_bytes(32))
     return read_history(folder)
 

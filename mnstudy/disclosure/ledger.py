@@ -71,11 +71,12 @@ class Linear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """How many of the patients of a group had an event; the level is that of the limits."""
+    """How many of the patients of a group had an event, and who; the level is of the limits."""
 
     events: int
     n: int
     level: float
+    had: Group = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,7 @@ class Ledger:
     history: History
     entries: dict[str, Entry] = field(default_factory=dict)
     released: list[Released] = field(default_factory=list)
+    counts: dict[str, Group] = field(default_factory=dict)  # groups whose rounded size leaves
     _groups: Groups = field(init=False)
     _past: Groups = field(init=False)
 
@@ -131,12 +133,12 @@ class Ledger:
         ----------
         key : str
             Names the output; one key has one text.
-        value : int, Linear, Rate, array or float
-            A count of patients; a mean, difference or slope; a rate; values for quartiles or of a
-            total; a p-value.
+        value : int, pair of int, Linear, Rate, array or float
+            A count of patients; of patients and their whole; a mean, difference or slope; a rate;
+            values for quartiles or of a total; a p-value.
         patients : frozenset of str
             Whose data it rests on, see ``hidden``.
-        kind : {"count", "mean", "rate", "quartiles", "total", "p"}
+        kind : {"count", "part", "mean", "rate", "quartiles", "total", "p"}
         where : (column, week)
             What was measured when: groups are compared within it. Counts are compared with the
             same output of earlier releases only.
@@ -151,7 +153,9 @@ class Ledger:
         ValueError
             The key was released before, with another text.
         """
-        rule = self.refused(key, patients, kind, where)
+        rule, had = self.refused(key, patients, kind, where), f"{key} had"
+        if isinstance(value, Rate) and not rule and self._past.tells((had, ""), value.had):
+            rule = BEFORE
         text, broken, numbers = (WITHHELD, rule, ()) if rule else _KINDS[kind](self.rules, value)
         entry = Entry(
             output=key, text=text, rule=broken, exact=_exact(value), size=len(patients),
@@ -163,19 +167,25 @@ class Ledger:
             column, week = where if where != NOWHERE else (key, "")
             if where != NOWHERE:
                 self._groups.hold(where, patients)
-            self.released.append(
-                Released(
-                    release="", output=key, column=column, week=week,
-                    patients=tuple(sorted(patients)),
-                )
-            )  # fmt: skip
+                self._past.hold(where, patients)  # old and new groups together tell no more
+            if kind in ("count", "rate"):
+                self.counts[key] = patients
+            self._remember(key, column, week, patients)
+            if isinstance(value, Rate):
+                self._remember(had, had, "", value.had)
         return text
+
+    def _remember(self, key: str, column: str, week: str, patients: Group) -> None:
+        some = tuple(sorted(patients))
+        self.released.append(
+            Released(release="", output=key, column=column, week=week, patients=some)
+        )
 
     def refused(self, key: str, patients: Group, kind: str, where: Where) -> str:
         """Name the rule by which nothing of these patients may leave here; empty where it may."""
         if kind == "p":
             return ""
-        if kind != "count" and len(patients) < self.rules.threshold:
+        if kind not in ("count", "part") and len(patients) < self.rules.threshold:
             return FEW
         if where == NOWHERE:
             return BEFORE if self._past.tells((key, ""), patients) else ""
@@ -209,8 +219,9 @@ class Ledger:
         """Take back texts that would tell too much side by side."""
         for key in keys:
             old = self.entries[key]
+            self.counts.pop(key, None)
             self.withhold(key, rule, exact=old.exact, size=old.size)
-        self.released[:] = [g for g in self.released if g.output not in keys]
+        self.released[:] = [g for g in self.released if g.output.removesuffix(" had") not in keys]
 
     def text(self, key: str) -> str:
         """Return what was released under a key."""
@@ -259,6 +270,17 @@ def _count(rules: Rules, n: int) -> Left:
     return rules.count(n), "", ()
 
 
+def _part(rules: Rules, part: tuple[int, int]) -> Left:
+    """Write a count of a whole: where all but a few are in it no number, else its share."""
+    n, of = part
+    if n < rules.threshold:
+        return rules.few, "", ()
+    if rules.all_but(n, of):
+        return f"all but {rules.few}", "", ()
+    share = round(100 * rules.rounded(n) / rules.rounded(of))
+    return f"{rules.count(n)} ({min(share, 100)}{fmt.NBSP}%)", "", ()
+
+
 def _mean(rules: Rules, mean: Linear) -> Left:
     if mean.patients < rules.threshold:
         return WITHHELD, FEW, ()
@@ -278,11 +300,11 @@ def _mean(rules: Rules, mean: Linear) -> Left:
 def tables_of(rules: Rules, rate: Rate) -> list[tuple[int, int]]:
     """Return every (events, patients) that would be printed as this rate."""
     e, n = rate.events, rate.n
-    if n - e < rules.threshold <= e:  # all but a few
+    if rules.all_but(e, n):
         few = product(rules.compatible(n), range(rules.threshold))
         return [(m - k, m) for m, k in few if m - k >= rules.threshold]
     pairs = product(rules.compatible(e), rules.compatible(n))
-    return [(k, m) for k, m in pairs if m - k >= rules.threshold]
+    return [(k, m) for k, m in pairs if e < rules.threshold or m - k >= rules.threshold]
 
 
 @cache
@@ -295,9 +317,9 @@ def _outermost(tables: tuple[tuple[int, int], ...], level: float) -> tuple[float
 def _rate(rules: Rules, rate: Rate) -> Left:
     """Write events of patients with the outermost limits over all counts it may stand for."""
     e, n = rate.events, rate.n
-    if e < rules.threshold and n - e < rules.threshold:
+    if rules.compatible(n)[-1] < 2 * rules.threshold:  # else that it leaves tells of the events
         return WITHHELD, FEW, ()
-    few_without = n - e < rules.threshold
+    few_without = rules.all_but(e, n)
     said = f"all but {rules.few}" if few_without else rules.count(e)
     low, high = _outermost(tuple(tables_of(rules, rate)), rate.level)
     exact = e >= rules.threshold and not few_without
@@ -337,8 +359,8 @@ def _p(rules: Rules, p: float) -> Left:
 
 
 _KINDS: dict[str, Callable[[Rules, Any], Left]] = {
-    "count": _count, "mean": _mean, "rate": _rate, "quartiles": _quartiles, "total": _total,
-    "p": _p,
+    "count": _count, "part": _part, "mean": _mean, "rate": _rate, "quartiles": _quartiles,
+    "total": _total, "p": _p,
 }  # fmt: skip
 
 
@@ -349,7 +371,10 @@ def _exact(value: object) -> str:
         return f"{value.events} of {value.n}"
     if isinstance(value, np.ndarray):
         return f"{value.sum():.10g}"
+    if isinstance(value, tuple) and isinstance(value[0], int):
+        return f"{value[0]} of {value[1]}"
     if isinstance(value, tuple):
         known = value[0]
-        return " ".join(f"{x:.10g}" for x in np.quantile(known, (0.25, 0.5, 0.75)) if len(known))
+        found = np.quantile(known, (0.25, 0.5, 0.75)) if len(known) else ()
+        return " ".join(f"{x:.10g}" for x in found)
     return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -16,8 +16,8 @@ from mnstudy.cohort.schema.problems import Problem, fail
 from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure.answers import ReleasedClaim, released_claims
-from mnstudy.disclosure.described import ReleasedTable, adverse_events, attrition, baseline
-from mnstudy.disclosure.groups import RECORDS, History, apart, history_of, read_history
+from mnstudy.disclosure.described import ReleasedTable, described
+from mnstudy.disclosure.groups import HOME, RECORDS, History, apart, history_of, read_history
 from mnstudy.disclosure.ledger import BEFORE, NUMBERS, Ledger
 from mnstudy.disclosure.rules import Rules, rules_of
 from mnstudy.fingerprints import write_whole
@@ -26,7 +26,6 @@ from mnstudy.verdicts.findings import Findings
 
 MANIFEST = "manifest.json"
 BANNER = "release: counts are rounded, small groups are not shown"
-HOME = "disclosure_internal.csv"
 COLUMNS = (
     "claim", "title", "dataset", "plan", "patients", "answer", "family", "p", "verdict", "why",
     "margin", "week", "method", "profile",
@@ -240,10 +239,7 @@ def released(
         fail(cohort.name, Problem(column="patient_id", rule=rule, remedy=remedy))
     cohort, ledger = cohort.in_order(), Ledger(rules=rules, history=past)
     claims = released_claims(cohort, findings, ledger, choices=choices, beside=beside)
-    made: list[ReleasedTable] = []
-    if tables:
-        harm = adverse_events(cohort, ledger)
-        made = [baseline(cohort, ledger), attrition(cohort, ledger), *([harm] if harm else [])]
+    made = described(cohort, ledger) if tables else []
     facts, limits = _facts(cohort, ledger), _limits(cohort, ledger)
     return Release(
         dataset=_name(cohort),
@@ -259,7 +255,7 @@ def released(
 
 
 def _name(cohort: Cohort) -> str:
-    return UNNAMED if identifying(cohort.name, prose=True) else cohort.name
+    return cohort.name if _tells_nothing(cohort.name) else UNNAMED
 
 
 def _facts(cohort: Cohort, ledger: Ledger) -> tuple[tuple[str, str], ...]:
@@ -287,13 +283,15 @@ def _limits(cohort: Cohort, ledger: Ledger) -> tuple[str, ...]:
 
 
 def _own_words(key: str, text: str, ledger: Ledger) -> str:
-    """Return text of the study file; nothing where it holds numbers or may name a person.
-
-    A year is no number of patients.
-    """
-    digits = "".join(c if c.isdigit() else " " for c in text).split()
-    years = all(len(d) == 4 and "1950" <= d <= "2099" for d in digits)
-    if years and not identifying(text, prose=True):
+    """Return text of the study file; nothing where it holds numbers or may name a person."""
+    if _tells_nothing(text):
         return text
     ledger.withhold(key, NUMBERS)
     return ""
+
+
+def _tells_nothing(text: str) -> bool:
+    """Tell whether a text has no number but years and may name nobody."""
+    digits = "".join(c if c.isdigit() else " " for c in text).split()
+    years = all(len(d) == 4 and "1950" <= d <= "2099" for d in digits)
+    return years and not identifying(text, prose=True)

@@ -38,7 +38,8 @@ class Rules:
         >>> [rules_of(Study()).rounded(n) for n in (10, 12, 13, 17, 18)]
         [10, 10, 15, 15, 20]
         """
-        return self.rounding * math.floor(n / self.rounding + 0.5)
+        least = math.ceil(self.threshold / self.rounding)  # the first cell is never a sliver
+        return self.rounding * max(least, math.floor(n / self.rounding + 0.5))
 
     def count(self, n: int) -> str:
         """Write a count of patients.
@@ -57,7 +58,13 @@ class Rules:
         if n < self.threshold:
             return range(self.threshold)
         shown, half = self.rounded(n), self.rounding / 2
-        return range(max(self.threshold, math.ceil(shown - half)), math.ceil(shown + half))
+        first = shown - self.rounding < self.threshold
+        low = self.threshold if first else math.ceil(shown - half)
+        return range(low, math.ceil(shown + half))
+
+    def all_but(self, n: int, of: int) -> bool:
+        """Tell whether a count is written as all of its whole but a few, none included."""
+        return of - n < self.threshold <= n
 
 
 def rules_of(study: Study) -> Rules:
@@ -97,7 +104,7 @@ def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
             yield key_problem(place, value, "one of " + ", ".join(["rules", *known]))
         elif type(value) is not int and (key in _WHOLE or type(value) is not float):
             yield key_problem(place, value, "a whole number" if key in _WHOLE else "a share")
-        elif (value > least[key]) if key in _LOWER else (value < least[key]):
+        elif not (value <= least[key] if key in _LOWER else value >= least[key]):  # nan too
             way = "at most" if key in _LOWER else "at least"
             remedy = "a study file can only make a release stricter: leave it out"
             yield key_problem(place, value, f"{way} {least[key]:g}", remedy)
