@@ -240,6 +240,8 @@ def _ends(
     rules, (block, level, arm) = ledger.rules, key
     nested = ledger.counts.values() if level and block in ("enrolled", "attrition/ends") else ()
     counts = {g: rules.compatible(len(g)) for g in nested}
+    if block == "enrolled":  # known of an earlier release where it is withheld in this one
+        counts[group] = rules.compatible(len(group))
     low = max((r[0] for g, r in counts.items() if g <= group), default=0)
     high = min((r[-1] for g, r in counts.items() if group <= g), default=math.inf)
     if (block, arm) not in told or not level:

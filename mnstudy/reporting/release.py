@@ -42,6 +42,8 @@ NOT_PROTECTED = (
     "Names of clinics, arms and measures stand as the study file gives them.",
     "Marginal tables of many small levels still narrow down who can be in them, by design to no "
     "fewer than five possibilities apart.",
+    "That results of two groups are both here tells that the groups are the same, or differ by at "
+    "least as many patients as the threshold.",
 )
 Picture = dict[str, str]
 
@@ -62,8 +64,9 @@ def write_release(
     write_csv(release.decisions(), folder / "disclosure.csv")
     rules = _rules(release)
     write_csv(pd.DataFrame(rules).assign(profile=BANNER), folder / "rules.csv")
-    tables = [_claims_table(release), *(_printed(t, release) for t in release.tables)]
-    write_tables(folder / "tables", tables)
+    tables = [_printed(t, release) for t in release.tables]
+    claims = [_claims_table(release)] if any(x.numbers for x in release.claims) else []
+    write_tables(folder / "tables", [*claims, *tables])
     names = _notebooks(folder) if notebooks else []
     page = (
         environment()
@@ -75,7 +78,7 @@ def write_release(
             css=source_text("report.css"),
             counts=_counted(release),
             claims=release.claims,
-            tables=[to_html(t) for t in tables[1:]],
+            tables=[to_html(t) for t in tables],
             pictures=pictures,
             rules=rules,
             broken=_broken(release),
