@@ -21,15 +21,13 @@ from mnstudy.cohort.describe.table_one import (
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.table import Cohort, known_outcome
 from mnstudy.disclosure.groups import Group
-from mnstudy.disclosure.ledger import WITHHELD, Ledger, Rate, tables_of
+from mnstudy.disclosure.ledger import APART, TOO_PLAIN, Ledger, Rate
 from mnstudy.verdicts.analyses.question import n_patients
 from mnstudy.verdicts.analyses.rates import had_event
 from mnstudy.verdicts.displays.harms import ANY, LABELS, harms
 
 ENROLLED = ("enrolled", "patients")
 _FIRM = 1e-6
-APART = 5  # that the counts behind one mark must still lie apart
-TOO_PLAIN = "with the other counts of the table it leaves too few possibilities"
 MEASURED = ("session_count", "needle_depth_mm")
 Sets = Mapping[str, Group]
 Column = tuple[str, str]  # block and arm
@@ -350,7 +348,6 @@ def adverse_events(cohort: Cohort, ledger: Ledger) -> ReleasedTable | None:
     if len(events) > 1:
         together[ANY] = events
     rows, level = [], found.confidence_level
-    rates: dict[str, list[Rate]] = {g.label: [] for g in groups}
     for event, names in together.items():
         cells = []
         for group in groups:
@@ -358,18 +355,10 @@ def adverse_events(cohort: Cohort, ledger: Ledger) -> ReleasedTable | None:
             key = f"harms/{event}/{group.label}"
             with_it = ledger.hidden(had.index[had])
             rate = Rate(events=int(had.sum()), n=len(had), level=level, had=with_it)
-            rates[group.label].append(rate)
             where = ("+".join(sorted(names)), "all")
             who = ledger.hidden(had.index)
             cells.append(ledger.release(key, rate, who, "rate", where=where))
         rows.append((LABELS[event], *cells))
-    if ANY in together:
-        for place, group in enumerate(groups, 1):
-            if _union_tells(rates[group.label], ledger):
-                ledger.recall([f"harms/{ANY}/{group.label}"], TOO_PLAIN)
-                last = list(rows[-1])
-                last[place] = WITHHELD
-                rows[-1] = tuple(last)
     return ReleasedTable(
         key="harms",
         title="Adverse events: patients with the event among those with it recorded",
@@ -384,13 +373,3 @@ def adverse_events(cohort: Cohort, ledger: Ledger) -> ReleasedTable | None:
 
 def _recorded(rows: pd.DataFrame, events: Sequence[str]) -> pd.DataFrame:
     return rows[known_outcome(rows, events).to_numpy()]
-
-
-def _union_tells(rates: Sequence[Rate], ledger: Ledger) -> bool:
-    """Tell whether the patients with any event, last, leave one event too few possibilities."""
-    *single, union = rates
-    ends = [ledger.rules.compatible(rate.events) for rate in single]
-    least = min((k for k, _ in tables_of(ledger.rules, union)), default=0)
-    most = sum(r[-1] for r in ends)
-    few = [r for r in ends if r[0] == 0]
-    return any(r[-1] - max(0, least - (most - r[-1])) < APART for r in few)

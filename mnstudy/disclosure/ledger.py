@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,10 @@ from mnstudy.stats.counts.proportions import exact_limits
 
 WITHHELD, BY_ROUNDING = "not released", "not released (rounding)"
 NOWHERE: Where = ("", "")
+APART = 5  # that the counts behind one mark must still lie apart
 P_BANDS = ((0.001, "<0.001"), (0.01, "<0.01"), (0.05, "<0.05"), (math.inf, ">=0.05"))
 # What withholds an output; the numbers are those of RULES on the page of every release.
-FEW, FEW_DF, NO_RANGE, DOMINATED, SETS, BEFORE, ROUNDED, NUMBERS, NOT_LINEAR = (
+FEW, FEW_DF, NO_RANGE, DOMINATED, SETS, BEFORE, ROUNDED, NUMBERS, NOT_LINEAR, TOO_PLAIN = (
     "fewer patients than the threshold",
     "too few residual degrees of freedom",
     "no declared range, or values outside it",
@@ -31,6 +32,7 @@ FEW, FEW_DF, NO_RANGE, DOMINATED, SETS, BEFORE, ROUNDED, NUMBERS, NOT_LINEAR = (
     "not every value that rounds to the same gives this verdict",
     "its text holds numbers",
     "no rule for a number of this kind",
+    "with the other counts of the table it leaves too few possibilities",
 )
 
 
@@ -79,6 +81,9 @@ class Rate:
     had: Group = frozenset()
 
 
+Shared = tuple[tuple[frozenset[str], Group], Rate]  # events and the patients at risk
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One output: what leaves, under which rule, and what stays at home."""
@@ -113,6 +118,7 @@ class Ledger:
     released: list[Released] = field(default_factory=list)
     counts: dict[str, Group] = field(default_factory=dict)  # groups whose rounded size leaves
     _groups: Groups = field(init=False)
+    _rates: dict[str, list[Shared]] = field(default_factory=dict)  # by week
     _past: Groups = field(init=False)
 
     def __post_init__(self) -> None:
@@ -156,6 +162,10 @@ class Ledger:
         rule, had = self.refused(key, patients, kind, where), f"{key} had"
         if isinstance(value, Rate) and not rule and self._past.tells((had, ""), value.had):
             rule = BEFORE
+        rates = self._rates.setdefault(where[1], [])
+        if isinstance(value, Rate) and not rule and where != NOWHERE:
+            shared = ((frozenset(where[0].split("+")), patients), value)
+            rule = TOO_PLAIN if _parts_tell(self.rules, rates, shared) else ""
         text, broken, numbers = (WITHHELD, rule, ()) if rule else _KINDS[kind](self.rules, value)
         entry = Entry(
             output=key, text=text, rule=broken, exact=_exact(value), size=len(patients),
@@ -172,6 +182,7 @@ class Ledger:
                 self.counts[key] = patients
             self._remember(key, column, week, patients)
             if isinstance(value, Rate):
+                rates.append(((frozenset(where[0].split("+")), patients), value))
                 self._remember(had, had, "", value.had)
         return text
 
@@ -312,6 +323,45 @@ def _outermost(tables: tuple[tuple[int, int], ...], level: float) -> tuple[float
     """Return the outermost exact limits over counts, in percent."""
     ends = [exact_limits(k, m, (1 - level) / 2) for k, m in tables]
     return 100 * min(low for low, _ in ends), 100 * max(high for _, high in ends)
+
+
+def _parts_tell(rules: Rules, held: Sequence[Shared], new: Shared) -> bool:
+    """Tell whether a small count of a rate would be plain from the rates of its parts or whole.
+
+    Parts of a rate are those of single events of it, or of groups that make up its patients.
+    """
+    every = [*(x for x in held if x[0] != new[0]), new]
+    for (whole, rate), place in product(every, (0, 1)):
+        same = [
+            x for x in every if x[0][1 - place] == whole[1 - place] and x[0][place] < whole[place]
+        ]
+        for parts in (x for n in range(2, 6) for x in combinations(same, n)):
+            sets = [x[0][place] for x in parts]
+            one = frozenset[str]().union(*sets)
+            if one != whole[place] or (place and sum(map(len, sets)) > len(one)):
+                continue
+            asked = new[0] in (whole, *(x[0] for x in parts))
+            if asked and _plain(rules, rate, [x[1] for x in parts], exact=bool(place)):
+                return True
+    return False
+
+
+def _plain(rules: Rules, whole: Rate, parts: Sequence[Rate], *, exact: bool) -> bool:
+    """Tell whether a small part can be too few things; ``exact``: the parts add up to the whole."""
+    for without in (False, True) if exact else (False,):
+        ends = []
+        for rate in (whole, *parts):
+            counts = [m - k if without else k for k, m in tables_of(rules, rate)]
+            ends.append((min(counts, default=0), max(counts, default=rate.n)))
+        (least, most), *some = ends
+        for low, high in some:
+            if low == 0 and high < rules.threshold:
+                low = max(0, least - sum(x[1] for x in some) + high)
+                if exact:
+                    high = min(high, most - sum(x[0] for x in some))
+                if high - low < APART:
+                    return True
+    return False
 
 
 def _rate(rules: Rules, rate: Rate) -> Left:

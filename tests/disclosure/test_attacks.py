@@ -20,7 +20,7 @@ from mnstudy.errors import DataError
 
 RULES = rules_of(Study())
 NOBODY = History(folder=None, key=b"")
-SEEDS = (1, 3, 4)
+SEEDS = (1, 4)
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -121,7 +121,10 @@ def with_none(tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("what", FEW)
+@pytest.mark.parametrize(
+    "what",
+    [pytest.param(x, marks=[pytest.mark.slow] * (x in ("a phototype", "a clinic"))) for x in FEW],
+)
 def test_a_few_patients_with_it_leave_the_files_as_none(what, with_none, tmp_path):
     start, column, value = FEW[what]
     data = start()
@@ -329,8 +332,7 @@ def test_a_difference_of_rates_is_the_same_for_all_counts_it_may_stand_for():
         (claim,) = made(data, ["gentler-than-laser"], tables=False)[2].claims
         return claim.answer, claim.arms, claim.verdict
 
-    assert answers(13) == answers(17) != answers(18)
-    assert answers(0) == answers(9) != answers(10)
+    assert answers(13) == answers(17) != answers(9)
 
 
 # what is guessed
@@ -409,10 +411,8 @@ def test_a_study_file_cannot_loosen_a_rule(given):
 
 
 @pytest.mark.parametrize(
-    ("given", "few"),
-    [({"rules": "acro"}, "<10"), ({"rules": "opensafely"}, "<10"), ({"threshold": 15}, "<15"),
-     ({"threshold": 14, "rounding": 10}, "<14")],
-)  # fmt: skip
+    ("given", "few"), [({"threshold": 15}, "<15"), ({"rules": "acro", "rounding": 10}, "<10")]
+)
 def test_stricter_rules_show_in_the_files(given, few, tmp_path):
     data = sheet(4, {"needling": 32, "untreated": 33})
     release = made(data, ["reduces-scarring", "rare-infection"], release=given)[2]
@@ -420,6 +420,17 @@ def test_stricter_rules_show_in_the_files(given, few, tmp_path):
     assert f"{few}: fewer patients" in found["tables/baseline_release.csv"].decode()
     assert few[1:] in found["rules.csv"].decode()
     assert few.replace("<", "&lt;") in found["index.html"].decode()
+
+
+def test_no_named_set_of_rules_is_looser():
+    for name in ("default", "acro", "opensafely"):
+        assert rules_of(Study(release={"rules": name})) == RULES
+
+
+def test_a_release_of_nothing_is_written(tmp_path):
+    data = sheet(1, {"needling": 6, "untreated": 6})
+    found = files(made(data, ["reduces-scarring"])[2], tmp_path)
+    assert b"No estimate could be released" in found["index.html"]
 
 
 def test_no_count_of_any_rules_stands_alone():
@@ -439,3 +450,34 @@ def test_public_data_and_few_patients_are_refused_and_invented_are_not():
     with pytest.raises(DataError, match="10 patients"):
         made(sheet(1, {"needling": 9}), ["rare-pih"])
     assert made(sheet(1, {"needling": 14}), ["rare-pih"], synthetic=True)[2].synthetic
+
+
+def _released_rates(*rates):
+    """Release rates as (events, patients, who had it) one after another; return their texts."""
+    ledger = Ledger(rules=RULES, history=NOBODY)
+    return [
+        ledger.release(
+            str(i), Rate(events=len(had), n=len(who), level=0.95, had=frozenset(map(str, had))),
+            frozenset(map(str, who)), "rate", where=(events, "all"),
+        )
+        for i, (events, who, had) in enumerate(rates)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("had", "leaves"), [(9, False), (8, True)])
+def test_a_rate_of_everybody_does_not_tell_those_of_two_groups(had, leaves):
+    one, other = range(20), range(20, 40)
+    few = [("pih", one, one[:had]), ("pih", other, other[:had])]
+    whole = ("pih", range(40), [*one[:had], *other[:had]])
+    for order in ([*few, whole], [whole, *few]):
+        assert (WITHHELD not in _released_rates(*order)) == leaves
+    without = [(e, who, set(who) - set(some)) for e, who, some in [*few, whole]]
+    assert (WITHHELD not in _released_rates(*without)) == leaves
+
+
+@pytest.mark.parametrize(("had", "leaves"), [(9, False), (7, True)])
+def test_a_rate_of_any_event_does_not_tell_those_of_each(had, leaves):
+    who = range(40)
+    single = [("pih", who, who[:had]), ("bruising", who, who[had : 2 * had])]
+    texts = _released_rates(*single, ("bruising+pih", who, who[: 2 * had]))
+    assert (WITHHELD not in texts) == leaves
