@@ -411,7 +411,11 @@ def test_a_study_file_cannot_loosen_a_rule(given):
 
 
 @pytest.mark.parametrize(
-    ("given", "few"), [({"threshold": 15}, "<15"), ({"rules": "acro", "rounding": 10}, "<10")]
+    ("given", "few"),
+    [
+        ({"threshold": 15}, "<15"),
+        pytest.param({"rules": "acro", "rounding": 10}, "<10", marks=pytest.mark.slow),
+    ],
 )
 def test_stricter_rules_show_in_the_files(given, few, tmp_path):
     data = sheet(4, {"needling": 32, "untreated": 33})
