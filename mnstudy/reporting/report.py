@@ -168,9 +168,9 @@ def report(
     cohorts = [load(name) for name in SHIPPED] if cohort is None else [cohort]
     asked = _asked(claims, cohorts)
     _refuse_fewer_claims(target, asked)
-    kept = _kept_in(reuse)
+    kept, internal = _kept_in(reuse), banner(cohorts)
     with ExitStack() as stack:
-        folder = stack.enter_context(whole_folder(target))
+        folder = stack.enter_context(whole_folder(target, private=bool(internal)))
         private = str(stack.enter_context(folder_of_run(place_of_runs(), 0o700)))
         some, beside = [stack.enter_context(workers(n_jobs, folder=kept)) for _ in range(2)]
         names, texts = (
@@ -180,7 +180,6 @@ def report(
             if notebooks
             else ([], iter(()))
         )
-        internal = banner(cohorts)
         sources = collect_evidence(cohorts, progress, claims=asked, profile=profile, workers=some)
         addresses = [f"notebooks/{name}" for name in sorted(names)]
         write_report(
