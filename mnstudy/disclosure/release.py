@@ -207,6 +207,30 @@ def _records_of(records: str | None, *folders: Path) -> Path:
     return found
 
 
+def opened(cohort: Cohort) -> Ledger:
+    """Open the ledger of a cohort, or refuse one of which nothing can leave.
+
+    Raises
+    ------
+    ValueError
+        Its data are public already.
+    DataError
+        Fewer patients than the threshold, a study file that loosens a rule, or a record of earlier
+        releases that was cut off.
+    """
+    if cohort.study.public:
+        raise ValueError(
+            f"{cohort.name} is public already ({cohort.study.public_because}): the ordinary report "
+            "may leave as it is"
+        )
+    rules, past = rules_of(cohort.study), history_of(cohort)
+    if cohort.data["patient_id"].nunique() < rules.threshold:
+        remedy = "keep the internal report; a release needs more patients"
+        rule = f"at least {rules.threshold} patients in a release"
+        fail(cohort.name, Problem(column="patient_id", rule=rule, remedy=remedy))
+    return Ledger(rules=rules, history=past)
+
+
 def released(
     cohort: Cohort,
     findings: Findings,
@@ -226,18 +250,7 @@ def released(
     tables : bool
         Table 1, who was lost and adverse events too.
     """
-    if cohort.study.public:
-        raise ValueError(
-            f"{cohort.name} is public already ({cohort.study.public_because}): the ordinary report "
-            "may leave as it is"
-        )
-    rules, past = rules_of(cohort.study), history_of(cohort)
-    n = cohort.data["patient_id"].nunique()
-    if n < rules.threshold:
-        remedy = "keep the internal report; a release needs more patients"
-        rule = f"at least {rules.threshold} patients in a release"
-        fail(cohort.name, Problem(column="patient_id", rule=rule, remedy=remedy))
-    cohort, ledger = cohort.in_order(), Ledger(rules=rules, history=past)
+    cohort, ledger = cohort.in_order(), opened(cohort)
     claims = released_claims(cohort, findings, ledger, choices=choices, beside=beside)
     made = described(cohort, ledger) if tables else []
     facts, limits = _facts(cohort, ledger), _limits(cohort, ledger)
@@ -248,9 +261,9 @@ def released(
         claims=tuple(claims),
         tables=tuple(made),
         limits=limits,
-        rules=rules,
+        rules=ledger.rules,
         ledger=ledger,
-        history=past.with_release(ledger.released),
+        history=ledger.history.with_release(ledger.released),
     )
 
 

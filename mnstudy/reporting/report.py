@@ -15,7 +15,7 @@ from mnstudy.cohort.loading.shipped import check_manifest, data_dir, read_manife
 from mnstudy.cohort.published.tables import load_published
 from mnstudy.cohort.schema.problems import fail
 from mnstudy.cohort.table import Cohort
-from mnstudy.disclosure.release import released
+from mnstudy.disclosure.release import opened, released
 from mnstudy.errors import chosen
 from mnstudy.reporting.notebooks.shipped import begin_notebooks
 from mnstudy.reporting.page.certificate import shipped_charts
@@ -234,6 +234,7 @@ def _release(
         )
     _check_shipped(progress)
     cohort = data if isinstance(data, Cohort) else load(data)
+    opened(cohort)  # what cannot leave is refused before anything is worked out
     asked = _asked(claims, [cohort])
     _refuse_fewer_claims(target, asked)
     kept = _kept_in(reuse)
