@@ -96,8 +96,7 @@ def test_the_limits_of_a_rate_give_back_the_rounded_counts_and_no_more() -> None
             rate = Rate(events=e, n=n, level=0.95)
             text = found.release(f"{e}/{n}", rate, some(n), "rate")
             texts.setdefault(text, set()).add((e, n))
-    few = texts.pop(WITHHELD)
-    assert all(e < 10 and n - e < 10 for e, n in few)
+    assert max(n for _, n in texts.pop(WITHHELD)) < 18  # a smaller one leaves too few counts open
     for same in texts.values():
         e, n = min(same)
         assert same == set(tables_of(RULES, Rate(events=e, n=n, level=0.95)))
