@@ -225,8 +225,8 @@ def _narrow(blocks: Sequence[Block], told: set[Column], ledger: Ledger) -> set[C
             wanted = np.zeros(len(cells))
             for k, weight in weights.items():
                 wanted[place[k]] = weight
-            low, high = milp(wanted, **known).fun, -milp(-wanted, **known).fun
-            if math.floor(high + _FIRM) - math.ceil(low - _FIRM) < APART:
+            low, high = (milp(sign * wanted, **known) for sign in (1, -1))
+            if math.floor(-high.fun + _FIRM) - math.ceil(low.fun - _FIRM) < APART:
                 found.add(column)
     return found
 
@@ -285,6 +285,8 @@ def _sums(
                 apart = sum(map(len, own.values())) == len(together)
                 weights = dict.fromkeys(own, 1.0) | {rest: 1.0, (*of, arm): -1.0}
                 sums.append((weights, 0.0, 0.0 if apart else math.inf))
+                # whoever is in no part is in the whole, beside each of its parts
+                sums += [({(*of, arm): 1.0, k: -1.0, rest: -1.0}, 0.0, math.inf) for k in own]
                 if block.closed:
                     sums.append(({rest: 1.0}, 0.0, 0.0))
                 elif not place and column in told and len(cells[rest]) < least:
