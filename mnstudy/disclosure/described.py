@@ -27,7 +27,7 @@ from mnstudy.verdicts.analyses.rates import had_event
 from mnstudy.verdicts.displays.harms import ANY, LABELS, harms
 
 ENROLLED = ("enrolled", "patients")
-_FIRM = 1e-6
+_FIRM, _UNBOUNDED = 1e-6, 3  # of scipy's milp: below it rounding error; a status
 MEASURED = ("session_count", "needle_depth_mm")
 Sets = Mapping[str, Group]
 Column = tuple[str, str]  # block and arm
@@ -226,7 +226,12 @@ def _narrow(blocks: Sequence[Block], told: set[Column], ledger: Ledger) -> set[C
             for k, weight in weights.items():
                 wanted[place[k]] = weight
             low, high = (milp(sign * wanted, **known) for sign in (1, -1))
-            if math.floor(-high.fun + _FIRM) - math.ceil(low.fun - _FIRM) < APART:
+            if high.status == _UNBOUNDED:
+                continue
+            if (
+                low.fun is None
+                or math.floor(-high.fun + _FIRM) - math.ceil(low.fun - _FIRM) < APART
+            ):
                 found.add(column)
     return found
 
