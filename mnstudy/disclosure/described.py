@@ -303,8 +303,9 @@ def _sums(
             continue
         one, whole = frozenset[str]().union(*parts.values()), cells[all_]
         apart = sum(map(len, parts.values())) == len(one)
-        sums += [({all_: 1.0, k: -1.0}, 0.0, math.inf) for k in parts]
-        if apart or one == whole:
+        # who reached no step in one arm may have reached one in another
+        sums += [({all_: 1.0, k: -1.0}, 0.0, math.inf) for k, g in parts.items() if g <= whole]
+        if one <= whole and (apart or one == whole):
             ends = (0.0 if one == whole else -math.inf, 0.0 if apart else math.inf)
             sums.append((dict.fromkeys(parts, 1.0) | {all_: -1.0}, *ends))
     return cells, sums, asked
