@@ -15,7 +15,7 @@ _MODULES = {
     ),
     "mixed.cluster_robust": "cluster_robust",
     "mixed.visits": "visit_model",
-    "meta.pooling": "pool leave_one_out",
+    "meta.pooling": "pool leave_one_out tau_prior_scale",
     "meta.small_studies": "egger",
     "ordinal.model": "proportional_odds",
     "ordinal.proportionality": "proportionality",
@@ -35,7 +35,7 @@ _MODULES = {
         "standardised_mean_change hedges_g hedges_g_paired mean_difference single_mean "
         "mean_percent_change"
     ),
-    "meta.effect_counts": ("log_odds_ratio risk_difference_effect arcsine_proportion"),
+    "meta.effect_counts": ("log_odds_ratio risk_difference_effect arcsine_proportion pool_rates"),
     "missing.interval_censored": "turnbull share_by",
     "missing.interval_mean": "mean_of_intervals mean_bounds",
     "meta.meta_regression": "regress_effects",

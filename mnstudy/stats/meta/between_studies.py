@@ -1,4 +1,4 @@
-"""Between-study variance of a meta-analysis: estimators, its Q-profile interval, Q and I².
+"""Between-study variance of a meta-analysis: estimators, Q-profile interval, posterior, Q and I².
 
 All functions take the effects and their sampling variances as arrays of one length and know no
 label. Variances are above 0.
@@ -6,7 +6,8 @@ label. Variances are above 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,11 @@ Array = NDArray[np.float64]
 # Points of the search for the REML maximum, in units of the variance of the effects, after 0.
 GRID = np.concatenate([[0.0], np.geomspace(1e-6, 1e2, 49)])
 ROOT_TOLERANCE = 4 * float(np.finfo(float).eps)
+# Below this height under the top, in logarithms, a posterior is no longer looked at.
+DEPTH = 45.0
+# Panels of the quadrature of tau: their least number, greatest width, points and weights in each.
+PANELS, WIDTH = 16, 0.5
+POINTS, POINT_WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
 def q_statistic(y: Array, v: Array, tau2: float = 0.0) -> float:
@@ -138,6 +144,54 @@ def tau2_interval(y: Array, v: Array, confidence_level: float) -> tuple[float, f
     tail = (1.0 - confidence_level) / 2.0
     df = len(y) - 1
     return _q_root(y, v, float(chdtri(df, tail))), _q_root(y, v, float(chdtri(df, 1.0 - tail)))
+
+
+def tau_posterior(
+    y: Array, v: Array, scale: float, levels: Sequence[float]
+) -> tuple[Array, Array, list[float]]:
+    r"""Points of tau, the posterior probability each stands for, and quantiles of tau.
+
+    The prior is half-normal with this scale, that of the mean flat: the posterior is the restricted
+    likelihood times :math:`e^{-\tau^2/2s^2}`. It is integrated over x, tau = unit sinh(x), as
+    every study bends the curve over a width of about 1 of x.
+    """
+    unit, basis = math.sqrt(float(v.min())), np.full((len(y), 1), len(y) ** -0.5)
+
+    def height(x: Array) -> Array:
+        tau = unit * np.sinh(x)
+        likelihood = _restricted_likelihood(tau**2, y, v, basis)[0]
+        return likelihood - 0.5 * (tau / scale) ** 2 + np.log(np.cosh(x))
+
+    # Beyond this the prior has fallen below all that counts, however far apart the effects are.
+    far = 10.0 * (scale + math.sqrt(scale * float(np.linalg.norm(y - y.mean()))))
+    ends = np.array([0.0, math.asinh(far / unit)])
+    before = math.inf
+    while np.ptp(ends) < 0.5 * before:
+        before, grid = float(np.ptp(ends)), np.linspace(ends[0], ends[1], 201)
+        heights = height(grid)
+        near = np.flatnonzero(heights > heights.max() - DEPTH)
+        ends = grid[[max(near[0] - 1, 0), min(near[-1] + 1, 200)]]
+    top, panels = heights.max(), max(PANELS, math.ceil((ends[1] - ends[0]) / WIDTH))
+    edges = np.linspace(ends[0], ends[1], panels + 1)
+
+    def masses(low: Array, high: Array) -> tuple[Array, Array]:
+        half = 0.5 * (high - low)[:, None]
+        x = low[:, None] + half * (1.0 + POINTS)
+        return x, np.exp(height(x.ravel()) - top).reshape(x.shape) * half * POINT_WEIGHTS
+
+    def quantile(level: float) -> float:
+        panel = int(np.searchsorted(below[1:-1], level * below[-1]))
+        low, rest = edges[[panel]], level * below[-1] - below[panel]
+
+        def short(end: float) -> float:
+            return float(masses(low, np.array([end]))[1].sum()) - rest
+
+        return unit * math.sinh(brentq(short, low[0], edges[panel + 1], xtol=1e-13 * before))
+
+    x, mass = masses(edges[:-1], edges[1:])
+    below = np.append(0.0, np.cumsum(mass.sum(axis=1)))
+    share = mass.ravel() / below[-1]
+    return unit * np.sinh(x.ravel()), share, [quantile(level) for level in levels]
 
 
 ESTIMATORS: dict[str, Callable[[Array, Array], float]] = {

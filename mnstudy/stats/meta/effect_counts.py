@@ -1,14 +1,21 @@
-"""Effect sizes of counts: of two groups, and of one proportion with the way back from its scale.
+"""Counts of studies: effect sizes of two groups and of one proportion, and rates pooled as counts.
 
 A correction for zero cells touches only the studies that have one; which those are is in the
-notes of the result.
+notes of the result. Pooled rates need none.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
+from scipy.optimize import brentq, minimize_scalar
 
+from mnstudy.stats.counts.proportions import exact_limits
 from mnstudy.stats.meta.effect_sizes import (
     Array,
     EffectSizes,
@@ -18,7 +25,13 @@ from mnstudy.stats.meta.effect_sizes import (
     require_spread,
     study_columns,
 )
+from mnstudy.stats.meta.pooling import quantile
+from mnstudy.stats.result import SmallResult, check_level, interval
 
+# Highest correlation of two people of one study: that of true rates spread evenly over 0 to 1.
+MOST_ALIKE = 1.0 / 3.0
+RHOS = MOST_ALIKE * np.linspace(0.0, 1.0, 25) ** 2
+MEANS = np.array([0.0, 0.5, 1.0])
 ZERO_CELL = "such that no cell is zero when correction is 0"
 
 
@@ -170,6 +183,165 @@ def arcsine_proportion(events: ArrayLike, n: ArrayLike, *, double: bool = True) 
         measure="PFT" if double else "PAS",
         method=f"{kind} of a proportion",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PooledRate(SmallResult):
+    """The mean rate of an event over studies whose true rates differ.
+
+    ``rho`` is the correlation of two people of one study, which says how much true rates differ:
+    their variance is rho times mean times one minus mean. ``exact_low`` and ``exact_high`` are the
+    Clopper-Pearson limits of all people taken together, given where no study has the event, or all
+    have nothing else; else nan. ``rho`` and its limits are nan for one study.
+    """
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    confidence_level: float
+    rho: float
+    rho_ci_low: float
+    rho_ci_high: float
+    exact_low: float
+    exact_high: float
+    events: int
+    n: int
+    k: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """The method in words."""
+        if self.k == 1:
+            return "one study, exact limits (Clopper-Pearson)"
+        return "beta-binomial, profile-likelihood limits"
+
+    def _lines(self) -> list[str]:
+        main = interval(self.estimate, self.ci_low, self.ci_high, self.confidence_level)
+        lines = [f"{main}, {self.events} of {self.n}, k = {self.k}"]
+        if self.k > 1:
+            spread = f"{self.rho:.4g} ({self.rho_ci_low:.4g} to {self.rho_ci_high:.4g})"
+            lines.append(f"between studies: rho {spread}")
+        return [*lines, self.description]
+
+
+def pool_rates(events: ArrayLike, n: ArrayLike, *, confidence_level: float = 0.95) -> PooledRate:
+    r"""Pool the rates of an event over studies by their counts, also where most have none.
+
+    Parameters
+    ----------
+    events, n : array
+        People with the event, and all people, of each study: whole numbers.
+    confidence_level : float
+
+    Returns
+    -------
+    PooledRate
+
+    Raises
+    ------
+    ValueError
+        For a count that is missing, negative or not whole, more events than people (a rate above
+        1), a study without people, and for lists of different length.
+
+    Notes
+    -----
+    Beta-binomial: the true rates of studies follow a beta distribution with mean :math:`\mu` and
+    parameters :math:`\mu(1-\rho)/\rho` and :math:`(1-\mu)(1-\rho)/\rho`, so that with e of n people
+
+    .. math:: \ell = \sum_{j<e}\log\{\mu(1-\rho)+j\rho\} +
+              \sum_{j<n-e}\log\{(1-\mu)(1-\rho)+j\rho\} - \sum_{j<n}\log\{1-\rho+j\rho\}
+
+    summed over studies; 0 is the binomial. Maximum likelihood with :math:`0 \le \rho \le 1/3`, the
+    value of a flat beta: beyond it rates would crowd at 0 and 1, and a few studies without events
+    could not bound the mean. Limits are where the profile likelihood has fallen by half the
+    quantile of chi-squared with 1 df. Every person counts alike at rho = 0, every study alike as
+    rho grows. One study has the exact limits of ``proportion``. R: VGAM's ``betabinomial``.
+
+    Examples
+    --------
+    >>> pool_rates([3, 0, 1, 0], [40, 25, 60, 18])
+    0.02752 (95 % CI 0.00576 to 0.1323), 4 of 143, k = 4
+      between studies: rho 0.006933 (0 to 0.3333)
+      beta-binomial, profile-likelihood limits
+    >>> pool_rates([0, 0], [40, 25]).notes
+    ('no study has the event: exact limits of all people together 0 to 0.05517',)
+    """
+    level = check_level(confidence_level)
+    e, size = study_columns(events=events, n=n)
+    _require_counts(e, size, "events", "n")
+    for name, counts in (("events", e), ("n", size)):
+        require(counts == np.floor(counts), name, counts, "a whole number")
+    total, everyone, k = int(e.sum()), int(size.sum()), len(e)
+    exact = exact_limits(total, everyone, (1.0 - level) / 2.0)
+    fields = (total / everyone, *exact, *[math.nan] * 3)
+    notes = ["one study: nothing is pooled"]
+    if k > 1:
+        fields = _beta_binomial(e, size, 0.5 * quantile(math.inf, level) ** 2)
+        uniform = total in (0, everyone)
+        exact = exact if uniform else (math.nan, math.nan)
+        notes = ["rho is held at its highest value, 1/3"] if fields[3] == MOST_ALIKE else []
+        if uniform:
+            who = "no study has the event" if total == 0 else "nobody is without the event"
+            notes = [f"{who}: exact limits of all people together {exact[0]:.4g} to {exact[1]:.4g}"]
+    names = ("estimate", "ci_low", "ci_high", "rho", "rho_ci_low", "rho_ci_high")
+    return PooledRate(
+        **dict(zip(names, fields, strict=True)),
+        confidence_level=level,
+        exact_low=exact[0],
+        exact_high=exact[1],
+        events=total,
+        n=everyone,
+        k=k,
+        notes=tuple(notes),
+    )
+
+
+def _beta_binomial(e: Array, size: Array, drop: float) -> tuple[float, ...]:
+    """Mean, its limits, rho, its limits: where a profile has fallen by ``drop``."""
+    steps = np.arange(size.max())
+    up, down, both = ((c[:, None] > steps).sum(axis=0) for c in (e, size - e, size))
+
+    def height(mean: float, rho: float) -> float:
+        rest, more = 1.0 - rho, rho * steps
+        terms = special.xlogy(up, mean * rest + more) + special.xlogy(
+            down, (1 - mean) * rest + more
+        )
+        return float((terms - special.xlogy(both, rest + more)).sum())
+
+    def of_rho(rho: float) -> float:
+        return _highest(lambda mean: height(mean, rho), MEANS)[1]
+
+    def of_mean(mean: float) -> float:
+        return _highest(lambda rho: height(mean, rho), RHOS)[1] - floor
+
+    rho, top = _highest(of_rho, RHOS)
+    mean, floor = _highest(lambda mean: height(mean, rho), MEANS)[0], top - drop
+    low, high, ends = 0.0, 1.0, [0.0, MOST_ALIKE]
+    if mean > 0.0:
+        start = math.log(mean)
+        low = math.exp(brentq(lambda x: of_mean(math.exp(x)), start - 20.0, start))
+    if mean < 1.0:
+        start = math.log1p(-mean)
+        high = -math.expm1(brentq(lambda x: of_mean(-math.expm1(x)), start - 20.0, start))
+    for side, end in enumerate(ends):
+        if of_rho(end) < floor:
+            ends[side] = brentq(lambda x: of_rho(x) - floor, end, rho)
+    return mean, low, high, rho, *ends
+
+
+def _highest(height: Callable[[float], float], points: Array) -> tuple[float, float]:
+    """Highest point of a curve that has one top between neighbours of the best of the points."""
+    values = np.array([height(x) for x in points])
+    # A curve that is level but for rounding has its top at its beginning.
+    top = int(np.argmax(values >= values.max() - 1e-12))
+    ends = points[max(top - 1, 0)], points[min(top + 1, len(points) - 1)]
+    found = minimize_scalar(
+        lambda x: -height(x), bounds=ends, method="bounded", options={"xatol": 1e-12}
+    )
+    if -found.fun > values[top] + 1e-12:
+        return float(found.x), -float(found.fun)
+    return float(points[top]), float(values[top])
 
 
 def _whose(r: ArrayLike | None) -> str:

@@ -1,19 +1,24 @@
 """Meta-analysis of effects with known sampling variances, such as those of ``effect_sizes``.
 
-Same numbers as metafor's ``rma(yi, vi, method=, test="knha")``.
+Same numbers as metafor's ``rma(yi, vi, method=, test="knha")``; with a prior on the spread of true
+effects those of bayesmeta's ``interval.type = "central"``.
 """
 
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
+from scipy.optimize import brentq
 
 from mnstudy.stats.meta.between_studies import (
     ESTIMATORS,
@@ -21,9 +26,17 @@ from mnstudy.stats.meta.between_studies import (
     q_p_value,
     q_statistic,
     tau2_interval,
+    tau_posterior,
 )
-from mnstudy.stats.meta.effect_sizes import Array, weighted_studies
-from mnstudy.stats.result import SmallResult, check_level, check_option, interval, percent
+from mnstudy.stats.meta.effect_sizes import HUGE, Array, weighted_studies
+from mnstudy.stats.result import (
+    SmallResult,
+    check_level,
+    check_number,
+    check_option,
+    interval,
+    percent,
+)
 
 METHODS = {
     "reml": "random effects (REML)",
@@ -37,6 +50,10 @@ ADJUSTMENTS = {
     "adhoc": "Knapp-Hartung, never below the Wald error",
 }
 Method = Literal["reml", "pm", "dl", "common"]
+ONE_STUDY = (
+    "one study: nothing is pooled; the interval is the study's own (normal), and tau², "
+    "I² and a prediction interval do not exist"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -73,6 +90,11 @@ class Pooled(SmallResult):
     notes: tuple[str, ...] = ()
 
     @property
+    def interval_kind(self) -> str:
+        """What the intervals are: "confidence"."""
+        return "confidence"
+
+    @property
     def note(self) -> str:
         """All notes in one text, empty when there is none."""
         return "; ".join(self.notes)
@@ -98,15 +120,107 @@ class Pooled(SmallResult):
         return [*lines, self.description]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PooledPosterior(SmallResult):
+    """A few studies taken together with a half-normal prior on tau, the spread of true effects.
+
+    ``estimate`` is the posterior median of the mean effect and ``std_error`` its posterior standard
+    deviation; ``ci_low`` and ``ci_high`` are the limits of a central credible interval, as
+    ``interval_kind`` says: not a promise about repeated studies. ``tau`` is the posterior median
+    with central limits, which are above 0 even where the studies agree. ``prediction_low`` and
+    ``prediction_high`` enclose the true effect of a new study. ``shrunken`` are the true effects of
+    the studies themselves (posterior medians, with ``shrunken_low`` and ``shrunken_high``), in the
+    order of ``labels``. One study is shown as it is, with its own confidence interval.
+    """
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    confidence_level: float
+    std_error: float
+    prediction_low: float
+    prediction_high: float
+    tau: float
+    tau_ci_low: float
+    tau_ci_high: float
+    tau_prior: float
+    k: int
+    interval_kind: str
+    labels: tuple[str, ...]
+    shrunken: tuple[float, ...]
+    shrunken_low: tuple[float, ...]
+    shrunken_high: tuple[float, ...]
+    mixture: tuple[tuple[float, float, float], ...]
+    notes: tuple[str, ...] = ()
+
+    def chance_above(self, margin: float) -> float:
+        """Posterior probability that the mean effect exceeds the margin.
+
+        Examples
+        --------
+        >>> round(pool([0.35, 1.10], [0.05, 0.08], tau_prior=0.5).chance_above(0.5), 4)
+        0.7188
+        """
+        check_number(margin=margin)
+        share, mean, error = np.array(self.mixture).T
+        return float(share @ special.ndtr((mean - margin) / error))
+
+    @property
+    def description(self) -> str:
+        """The method in words, from the arguments."""
+        if self.k == 1:
+            return "one study, Wald interval"
+        return (
+            f"random effects, half-normal prior on tau (scale {self.tau_prior:g}), flat on the mean"
+        )
+
+    def _lines(self) -> list[str]:
+        kind = "CI" if self.k == 1 else "credible interval"
+        level = percent(self.confidence_level)
+        spread = f"({level} {kind} {self.ci_low:.4g} to {self.ci_high:.4g})"
+        lines = [f"{self.estimate:.4g} {spread}, k = {self.k}"]
+        if self.k > 1:
+            new = f"{self.prediction_low:.4g} to {self.prediction_high:.4g}"
+            scale = f"{self.tau:.4g} ({self.tau_ci_low:.4g} to {self.tau_ci_high:.4g})"
+            lines += [f"new study: {level} prediction interval {new}"]
+            lines += [f"between studies: tau {scale}"]
+        return [*lines, self.description]
+
+
+@overload
+def pool(
+    effects: ArrayLike,
+    variances: ArrayLike,
+    *,
+    method: Method = ...,
+    knapp_hartung: bool | Literal["adhoc"] = ...,
+    tau_prior: None = None,
+    confidence_level: float = ...,
+    labels: Sequence[str] | None = ...,
+) -> Pooled: ...
+
+
+@overload
+def pool(
+    effects: ArrayLike,
+    variances: ArrayLike,
+    *,
+    tau_prior: float,
+    confidence_level: float = ...,
+    labels: Sequence[str] | None = ...,
+) -> PooledPosterior: ...
+
+
 def pool(
     effects: ArrayLike,
     variances: ArrayLike,
     *,
     method: Method = "reml",
     knapp_hartung: bool | Literal["adhoc"] = True,
+    tau_prior: float | None = None,
     confidence_level: float = 0.95,
     labels: Sequence[str] | None = None,
-) -> Pooled:
+) -> Pooled | PooledPosterior:
     r"""Pool the effects of several studies.
 
     Parameters
@@ -119,18 +233,23 @@ def pool(
         True: standard error from the scatter of the effects, t with k - 1 df. "adhoc": the same,
         but never below the Wald error. False: Wald, normal. A common effect is always Wald; the
         result says so.
+    tau_prior : float, optional
+        Scale of a half-normal prior on tau, the standard deviation of true effects, in the unit of
+        the effects: for two to four studies, where neither of the two above can do well.
+        ``tau_prior_scale`` has the usual ones. ``method`` and ``knapp_hartung`` are then left out.
     confidence_level : float
     labels : sequence of str, optional
         Names of the studies, "1" to "k" when not given.
 
     Returns
     -------
-    Pooled
+    Pooled or PooledPosterior
+        The second with ``tau_prior``; its intervals are credible intervals.
 
     Raises
     ------
     ValueError
-        For a missing effect, a variance that is not above 0, or an unknown option.
+        For a missing effect, a variance or ``tau_prior`` not above 0, or an unknown option.
 
     Notes
     -----
@@ -143,11 +262,20 @@ def pool(
     in use (Higgins et al. 2009, doi 10.1111/j.1467-985X.2008.00552.x). Studies must be
     independent: one effect per group of patients.
 
+    With ``tau_prior`` = s and a flat prior on the mean, the posterior of tau is proportional to
+    :math:`e^{-\tau^2/2s^2} \prod w_i^{1/2} (\sum w_i)^{-1/2} e^{-Q(\tau)/2}`; given tau, the mean
+    is normal around :math:`\hat\mu` with variance :math:`1/\sum w_i`, and a study's true effect
+    around :math:`\hat\mu + B_i (y_i - \hat\mu)`, :math:`B_i = \tau^2/(\tau^2 + v_i)`, with variance
+    :math:`B_i v_i + (1 - B_i)^2/\sum w_i`. These mixtures are integrated over tau by Gauss-Legendre
+    quadrature; nothing is drawn. bayesmeta's forest plots show the same medians; its intervals are
+    the shortest ones unless ``interval.type = "central"`` is asked for.
+
     References
     ----------
     Knapp & Hartung (2003), doi 10.1002/sim.1482. Röver et al. (2015), doi
     10.1186/s12874-015-0091-1. Partlett & Riley (2017), doi 10.1002/sim.7140. Viechtbauer (2010),
-    doi 10.18637/jss.v036.i03.
+    doi 10.18637/jss.v036.i03. Half-normal prior: Friede et al. (2017), doi 10.1002/jrsm.1217;
+    Röver (2020), doi 10.18637/jss.v093.i06.
 
     Examples
     --------
@@ -156,11 +284,20 @@ def pool(
       new study: 95 % prediction interval -0.273 to 1.076
       between studies: tau² 0.02645 (0 to 1.053), I² 38 %, Q = 4.936, p = 0.177
       random effects (REML), Knapp-Hartung interval, t with 3 df
+    >>> pool([0.35, 1.10], [0.05, 0.08], tau_prior=0.5)
+    0.6834 (95 % credible interval -0.1287 to 1.554), k = 2
+      new study: 95 % prediction interval -0.6752 to 2.102
+      between studies: tau 0.3972 (0.03052 to 1.081)
+      random effects, half-normal prior on tau (scale 0.5), flat on the mean
     """
     check_option("method", method, tuple(METHODS))
     check_option("knapp_hartung", knapp_hartung, tuple(ADJUSTMENTS))
     level = check_level(confidence_level)
     y, v, names = _studies(effects, variances, labels)
+    if tau_prior is not None:
+        if method != "reml" or knapp_hartung is not True:
+            raise ValueError("tau_prior replaces method and knapp_hartung: leave those out")
+        return _with_prior(y, v, _above_zero("tau_prior", tau_prior), level, names)
     adjusted = False if method == "common" or len(y) == 1 else knapp_hartung
     tau2 = ESTIMATORS[method](y, v) if len(y) > 1 else math.nan
     w = 1.0 / (v if len(y) == 1 else v + tau2)
@@ -299,10 +436,7 @@ def _method_notes(
 ) -> tuple[str, ...]:
     """Every decision that the reader did not make, in words."""
     if len(y) == 1:
-        return (
-            "one study: nothing is pooled; the interval is the study's own (normal), and tau², "
-            "I² and a prediction interval do not exist",
-        )
+        return (ONE_STUDY,)
     if method == "common":
         rule = "tau² is taken as 0, so the prediction interval is the confidence interval"
         unused = ("Knapp-Hartung does not apply to a common effect",) if asked else ()
@@ -313,3 +447,124 @@ def _method_notes(
         return ()
     done = "set to 1 (adhoc)" if asked == "adhoc" else "interval narrower than by the Wald error"
     return (f"Knapp-Hartung factor {factor:.3g} below 1: {done}",)
+
+
+@cache
+def _tau_priors() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(Path(__file__).with_name("tau_priors.toml").read_text(encoding="utf-8"))
+
+
+def tau_prior_scale(
+    measure: Literal["smd", "log_odds_ratio", "mean", "risk_difference"],
+    *,
+    scale_range: float | None = None,
+) -> float:
+    """Scale of the half-normal prior on tau that is usual for a measure, for ``pool(tau_prior=)``.
+
+    Parameters
+    ----------
+    measure : {"smd", "log_odds_ratio", "mean", "risk_difference"}
+        Standardised difference or change: 0.5. Log odds ratio: 0.9, which is 0.5 SD. Mean, or
+        difference of means, in points: a tenth of the range of the instrument. Difference of two
+        risks: 0.1, that is 10 percentage points.
+    scale_range : float
+        Highest minus lowest value of the instrument; for means only, and needed there.
+
+    Returns
+    -------
+    float
+        In the unit of the effects.
+
+    Raises
+    ------
+    ValueError
+        For an unknown measure, and for a range that is missing, not above 0, or not needed.
+
+    Notes
+    -----
+    With few studies the interval depends on the scale: show half and twice of it beside it. Half of
+    the prior lies below 0.67 of the scale, 95 % below 1.96 of it.
+
+    References
+    ----------
+    Röver et al. (2021), doi 10.1002/jrsm.1475. Friede et al. (2017), doi 10.1002/jrsm.1217, who
+    recommend 0.5 or 1 for log odds ratios. The scales of means and of risks are conventions. The
+    source of each is in ``tau_priors.toml`` beside this module.
+
+    Examples
+    --------
+    >>> tau_prior_scale("smd"), tau_prior_scale("mean", scale_range=10)
+    (0.5, 1.0)
+    """
+    check_option("measure", measure, tuple(_tau_priors()))
+    entry = _tau_priors()[measure]
+    if ("share" in entry) != (scale_range is not None):
+        need = "needs" if "share" in entry else "takes no"
+        raise ValueError(f"the measure {measure!r} {need} scale_range")
+    if scale_range is None:
+        return float(entry["scale"])
+    return float(entry["share"]) * _above_zero("scale_range", scale_range)
+
+
+def _above_zero(name: str, value: float) -> float:
+    check_number(**{name: value})
+    if not 1 / HUGE < value < HUGE:
+        raise ValueError(f"{name} must be above 0 and below {HUGE:g}, not {value:g}")
+    return float(value)
+
+
+def _with_prior(
+    y: Array, v: Array, scale: float, level: float, names: tuple[str, ...]
+) -> PooledPosterior:
+    """Pool under a half-normal prior on tau; one study is itself."""
+    levels = ((1.0 - level) / 2.0, 0.5, (1.0 + level) / 2.0)
+    alone = len(y) == 1
+    tau, share, taus = np.zeros(1), np.ones(1), [math.nan] * 3
+    if not alone:
+        tau, share, taus = tau_posterior(y, v, scale, levels)
+    w = 1.0 / (v + tau[:, None] ** 2)
+    variance = 1.0 / w.sum(axis=1)
+    mean = w @ y * variance
+    pull = tau**2 / (tau**2 + v[:, None])
+    shrunk = mean + pull * (y[:, None] - mean)
+    spread = pull * v[:, None] + (1.0 - pull) ** 2 * variance
+    middle = [_mixture_quantile(p, share, mean, np.sqrt(variance)) for p in levels]
+    new = [_mixture_quantile(p, share, mean, np.sqrt(variance + tau**2)) for p in levels]
+    own = [
+        tuple(
+            _mixture_quantile(p, share, m, np.sqrt(s)) for m, s in zip(shrunk, spread, strict=True)
+        )
+        for p in levels
+    ]
+    centre = float(share @ mean)
+    return PooledPosterior(
+        estimate=middle[1],
+        ci_low=middle[0],
+        ci_high=middle[2],
+        confidence_level=level,
+        std_error=math.sqrt(float(share @ (variance + (mean - centre) ** 2))),
+        prediction_low=math.nan if alone else new[0],
+        prediction_high=math.nan if alone else new[2],
+        tau=taus[1],
+        tau_ci_low=taus[0],
+        tau_ci_high=taus[2],
+        tau_prior=scale,
+        k=len(y),
+        interval_kind="confidence" if alone else "credible",
+        labels=names,
+        shrunken=own[1],
+        shrunken_low=own[0],
+        shrunken_high=own[2],
+        mixture=tuple(zip(share.tolist(), mean.tolist(), np.sqrt(variance).tolist(), strict=True)),
+        notes=(ONE_STUDY,) if alone else (),
+    )
+
+
+def _mixture_quantile(level: float, share: Array, mean: Array, error: Array) -> float:
+    """Quantile of a mixture of normal distributions."""
+
+    def above(value: float) -> float:
+        return float(share @ special.ndtr((value - mean) / error)) - level
+
+    low, high = float((mean - 40.0 * error).min()), float((mean + 40.0 * error).max())
+    return float(brentq(above, low, high, xtol=1e-10 * float(error.min()), maxiter=500))
