@@ -528,21 +528,18 @@ def _with_prior(
     pull = tau**2 / (tau**2 + v[:, None])
     shrunk = mean + pull * (y[:, None] - mean)
     spread = pull * v[:, None] + (1.0 - pull) ** 2 * variance
-    middle = [_mixture_quantile(p, share, mean, np.sqrt(variance)) for p in levels]
-    new = [_mixture_quantile(p, share, mean, np.sqrt(variance + tau**2)) for p in levels]
-    own = [
-        tuple(
-            _mixture_quantile(p, share, m, np.sqrt(s)) for m, s in zip(shrunk, spread, strict=True)
-        )
-        for p in levels
-    ]
-    centre = float(share @ mean)
+
+    def quantiles(centre: Array, squared: Array) -> list[float]:
+        return [_mixture_quantile(p, share, centre, np.sqrt(squared)) for p in levels]
+
+    middle, new = quantiles(mean, variance), quantiles(mean, variance + tau**2)
+    own = list(zip(*map(quantiles, shrunk, spread), strict=True))
     return PooledPosterior(
         estimate=middle[1],
         ci_low=middle[0],
         ci_high=middle[2],
         confidence_level=level,
-        std_error=math.sqrt(float(share @ (variance + (mean - centre) ** 2))),
+        std_error=math.sqrt(float(share @ (variance + (mean - share @ mean) ** 2))),
         prediction_low=math.nan if alone else new[0],
         prediction_high=math.nan if alone else new[2],
         tau=taus[1],
