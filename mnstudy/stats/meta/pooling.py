@@ -489,7 +489,7 @@ def tau_prior_scale(
     ----------
     Röver et al. (2021), doi 10.1002/jrsm.1475. Friede et al. (2017), doi 10.1002/jrsm.1217, who
     recommend 0.5 or 1 for log odds ratios. The scales of means and of risks are conventions. The
-    source of each is in ``tau_priors.toml`` beside this module.
+    source of each, and whether it was seen there, is in ``tau_priors.toml`` beside this module.
 
     Examples
     --------
