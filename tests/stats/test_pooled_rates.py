@@ -139,6 +139,7 @@ def test_intervals_nest_and_stay_between_0_and_1(pairs):
     wide, narrow = (pool_rates(*columns(pairs), confidence_level=c) for c in (0.99, 0.8))
     assert 0 <= wide.ci_low <= narrow.ci_low <= narrow.estimate <= narrow.ci_high <= wide.ci_high
     assert wide.ci_high <= 1
+    assert wide.ci_high - wide.ci_low > narrow.ci_high - narrow.ci_low
     assert 0 <= wide.rho_ci_low <= narrow.rho <= wide.rho_ci_high <= 1 / 3
     shares = np.array([e / n for e, n in pairs])
     assert shares.min() - 1e-6 <= narrow.estimate <= shares.max() + 1e-6
