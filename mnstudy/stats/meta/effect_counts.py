@@ -318,6 +318,7 @@ def _beta_binomial(e: Array, size: Array, drop: float) -> tuple[float, ...]:
     rho, top = _highest(of_rho, RHOS)
     mean, floor = _highest(lambda mean: height(mean, rho), MEANS)[0], top - drop
     low, high, ends = 0.0, 1.0, [0.0, MOST_ALIKE]
+    # Both ends on the logarithmic scale of what is left to 0, and to 1.
     if mean > 0.0:
         start = math.log(mean)
         low = math.exp(brentq(lambda x: of_mean(math.exp(x)), start - 20.0, start))

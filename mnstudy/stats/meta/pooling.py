@@ -170,9 +170,7 @@ class PooledPosterior(SmallResult):
         """The method in words, from the arguments."""
         if self.k == 1:
             return "one study, Wald interval"
-        return (
-            f"random effects, half-normal prior on tau (scale {self.tau_prior:g}), flat on the mean"
-        )
+        return f"half-normal prior on tau (scale {self.tau_prior:g}), flat prior on the mean"
 
     def _lines(self) -> list[str]:
         kind = "CI" if self.k == 1 else "credible interval"
@@ -182,8 +180,10 @@ class PooledPosterior(SmallResult):
         if self.k > 1:
             new = f"{self.prediction_low:.4g} to {self.prediction_high:.4g}"
             scale = f"{self.tau:.4g} ({self.tau_ci_low:.4g} to {self.tau_ci_high:.4g})"
-            lines += [f"new study: {level} prediction interval {new}"]
-            lines += [f"between studies: tau {scale}"]
+            lines += [
+                f"new study: {level} prediction interval {new}",
+                f"between studies: tau {scale}",
+            ]
         return [*lines, self.description]
 
 
@@ -288,7 +288,7 @@ def pool(
     0.6834 (95 % credible interval -0.1287 to 1.554), k = 2
       new study: 95 % prediction interval -0.6752 to 2.102
       between studies: tau 0.3972 (0.03052 to 1.081)
-      random effects, half-normal prior on tau (scale 0.5), flat on the mean
+      half-normal prior on tau (scale 0.5), flat prior on the mean
     """
     check_option("method", method, tuple(METHODS))
     check_option("knapp_hartung", knapp_hartung, tuple(ADJUSTMENTS))
