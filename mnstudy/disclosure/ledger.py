@@ -164,7 +164,7 @@ class Ledger:
             rule = BEFORE
         rates = self._rates.setdefault(where[1], [])
         if isinstance(value, Rate) and not rule and where != NOWHERE:
-            shared = ((frozenset(where[0].split("+")), patients), value)
+            shared = ((_events(where[0]), patients), value)
             rule = TOO_PLAIN if _parts_tell(self.rules, rates, shared) else ""
         text, broken, numbers = (WITHHELD, rule, ()) if rule else _KINDS[kind](self.rules, value)
         entry = Entry(
@@ -182,7 +182,7 @@ class Ledger:
                 self.counts[key] = patients
             self._remember(key, column, week, patients)
             if isinstance(value, Rate):
-                rates.append(((frozenset(where[0].split("+")), patients), value))
+                rates.append(((_events(where[0]), patients), value))
                 self._remember(had, had, "", value.had)
         return text
 
@@ -232,7 +232,8 @@ class Ledger:
             old = self.entries[key]
             self.counts.pop(key, None)
             self.withhold(key, rule, exact=old.exact, size=old.size)
-        self.released[:] = [g for g in self.released if g.output.removesuffix(" had") not in keys]
+        gone = {*keys, *(f"{key} had" for key in keys)}
+        self.released[:] = [g for g in self.released if g.output not in gone]
 
     def text(self, key: str) -> str:
         """Return what was released under a key."""
@@ -252,6 +253,11 @@ class Ledger:
 
     def _ordered(self) -> list[Entry]:
         return [self.entries[k] for k in sorted(self.entries)]
+
+
+def _events(column: str) -> frozenset[str]:
+    """Return the events that a column of several stands for."""
+    return frozenset(column.split("+"))
 
 
 def round_step(width: float) -> float:

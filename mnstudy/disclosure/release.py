@@ -139,7 +139,7 @@ def release(findings: Findings) -> Release:
     >>> import mnstudy as mn
     >>> shown = mn.release(mn.evaluate(mn.load("demo_split_face"), "topical-adjunct"))
     >>> shown.to_frame()[["patients", "answer"]].iloc[0].tolist()
-    ['40', '10 (5 to 10) points']
+    ['40', '10 (5 to 10) points, to the nearest 5']
     """
     cohorts = findings.cohorts
     if len(cohorts) != 1 or not len(findings):

@@ -25,11 +25,11 @@ ALLOWED = {
     "a unit that a study file names": {"unit"},
     "keys of settings and names of columns": {
         "group_of", "Question", "in_arm", "column_of", "_rest_name", "_inside",
-        "_of_event_differences", "_plain",
+        "_of_event_differences", "_plain", "_events",
     },
     "ids of claims in a study file": {"_ID"},
     "names and texts of a study file, which leave only without numbers": {
-        "_numbers_in", "_own_words",
+        "_numbers_in", "_tells_nothing",
     },
     "text of published tables": {
         "_counting", "Directions", "_opens", "_radiofrequency", "_resting", "_NUMBER", "_P",
