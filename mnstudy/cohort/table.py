@@ -182,14 +182,13 @@ def about(cohort: Cohort, *said: Note) -> About:
     """
     data, study = cohort.data, cohort.study
     mark = "SYNTHETIC" if cohort.synthetic else "real"
-    design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
     size = [_count(data["patient_id"].nunique(), cohort.person), _count(_n_sites(data), "site")]
     size.append(_count(len(data), "assessment"))
     if "clinic_id" in data:
         size.append(_count(data["clinic_id"].nunique(), "clinic"))
     known, *remarks = said or (known_improvement(data), *cohort.remarks)
     lines = [
-        f"{cohort.name} · {mark} · {design}, {'' if study.randomised else 'not '}randomised",
+        f"{cohort.name} · {mark} · {study.allocation}",
         ", ".join(size),
         f"{known} · sha256 {cohort.provenance.sha256[:8]}…",
         *(limit.says for limit in study.limits),

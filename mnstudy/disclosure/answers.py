@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mnstudy import formatting as fmt
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure.groups import Where
@@ -30,10 +31,11 @@ from mnstudy.stats.counts.two_groups import risk_difference
 from mnstudy.stats.mixed.cluster_robust import RobustFit
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import SCORE, Answer
+from mnstudy.verdicts.analyses.rates import recorded_events
 from mnstudy.verdicts.displays.rows import answer_of, by_person, question_of, two_arms
 from mnstudy.verdicts.finding.finding import Estimate, Finding
 from mnstudy.verdicts.finding.judge import Verdict, judge
-from mnstudy.words.notes import Count, Note, sentence
+from mnstudy.words.notes import Note, sentence
 
 SCORE_RANGE = (-100.0, 100.0)  # of an improvement: the contract has no lower end
 # why a claim is not testable, where it tells of the columns of the sheet alone
@@ -141,7 +143,7 @@ def _released(cohort: Cohort, finding: Finding, ledger: Ledger) -> ReleasedClaim
         group=claim.group,
         estimand=claim.estimand,
         unit=claim.unit,
-        margin=f"{finding.margin:g} {claim.unit}",
+        margin=f"{fmt.as_entered(finding.margin)} {claim.unit}",
         margin_value=finding.margin,
         plan="primary claim of the plan" if finding.planned else "exploratory",
         week="" if math.isnan(finding.week) else f"{finding.week:g}",
@@ -290,14 +292,19 @@ def _stands(question: Question, answer: Answer, weights: pd.Series | None) -> _S
         inside = set(weights.index)
     elif layout is not None:
         inside = set(layout.patients)
-    week = "" if math.isnan(question.week.week) else f"{question.week.week:g}"
-    where = (str(question.params.get("outcome", SCORE)), week if question.at_final_week else "all")
+    where = _where(question, str(question.params.get("outcome", SCORE)))
     everybody = sorted(inside)
     if layout is None or layout.tested != "treated":
         return _Stands(patients=everybody, where=where)
     treated = layout.design["treated"].to_numpy() > 0.5
     sides = [sorted(set(layout.patients[rows]) & inside) for rows in (treated, ~treated)]
     return _Stands(patients=everybody, where=where, arms=tuple(sides))
+
+
+def _where(question: Question, column: str) -> Where:
+    """Return a column and the week of the assessments that count; all where no single one does."""
+    week = "" if math.isnan(question.week.week) else f"{question.week.week:g}"
+    return column, week if question.at_final_week else "all"
 
 
 def declared_width(question: Question, patients: pd.Index) -> float:
@@ -354,11 +361,8 @@ def _of_shares(
     estimate = finding.estimate
     assert estimate is not None
     basis = finding.simultaneous or estimate
-    params, data = question.params, question.cohort.data
-    events = sorted(e for e in params.get("events", ()) if e in data and data[e].notna().any())
-    column = "+".join(events) or f"{params.get('outcome')} reached"
-    week = f"{question.week.week:g}" if question.at_final_week else "all"
-    where = (column, week)
+    column = "+".join(sorted(recorded_events(question)))
+    where = _where(question, column or f"{question.params.get('outcome')} reached")
     rates = [
         Rate(
             events=int(h.sum()), n=len(h), level=estimate.confidence_level,
@@ -444,7 +448,9 @@ def _choices(
         return
     for place, row in enumerate(rows.to_dict("records")):
         check, word = str(row["check"]), str(row["verdict"])
-        choice = _without_numbers(row["choice"]) if check != "margins" else _margin(row, finding)
+        choice = _without_numbers(row["choice"])
+        if check == "margins":
+            choice = f"margin {fmt.as_entered(row['margin'])} {finding.claim.unit}"
         if not choice:
             continue
         n = 0 if pd.isna(row["n_patients"]) else int(row["n_patients"])
@@ -459,10 +465,6 @@ def _choices(
         text = ledger.verdict(f"{key}/choices/{place:02d}", word, words, rule=rule)
         if check not in _OF_LEVELS or text == word:  # else that it is there tells of its size
             yield check, choice, text
-
-
-def _margin(row: Mapping[Any, Any], finding: Finding) -> str:
-    return f"margin {float(row['margin']):g} {finding.claim.unit}"
 
 
 def _at_margin(finding: Finding, ledger: Ledger, margin: float) -> list[str]:
@@ -488,4 +490,4 @@ def _numbers_in(value: Any) -> bool:
         return any(map(_numbers_in, value))
     if isinstance(value, str):
         return any(c.isdigit() for c in value)
-    return isinstance(value, int | float | Count) or value is not None
+    return value is not None

@@ -24,7 +24,7 @@ from mnstudy.disclosure.groups import Group
 from mnstudy.disclosure.ledger import APART, TOO_PLAIN, Ledger, Rate
 from mnstudy.verdicts.analyses.question import n_patients
 from mnstudy.verdicts.analyses.rates import had_event
-from mnstudy.verdicts.displays.harms import ANY, LABELS, harms
+from mnstudy.verdicts.displays.harms import ANY, LABELS, recorded, treatment_groups
 
 ENROLLED = ("enrolled", "patients")
 _FIRM, _UNBOUNDED = 1e-6, 3  # of scipy's milp: below it rounding error; a status
@@ -346,16 +346,16 @@ def _by_arm(values: pd.Series, arms: Sets, ledger: Ledger) -> Iterator[tuple[str
 
 def adverse_events(cohort: Cohort, ledger: Ledger) -> ReleasedTable | None:
     """Release the patients with each adverse event of those with it recorded, by group."""
-    found = harms(cohort, confidence_level=cohort.study.plan.confidence_level)
-    least = ledger.rules.threshold
-    events = [e for e in found.events if n_patients(_recorded(cohort.data, [e])) >= least]
-    groups = [g for g in found.groups if n_patients(_recorded(g.rows, events)) >= least]
-    if not groups or not events:
+    least, level = ledger.rules.threshold, cohort.study.plan.confidence_level
+    events = [e for e in recorded(cohort) if n_patients(_known(cohort.data, [e])) >= least]
+    every = treatment_groups(cohort)[0] if events else []
+    groups = [g for g in every if n_patients(_known(g.rows, events)) >= least]
+    if not groups:
         return None
     together = {e: [e] for e in events}
     if len(events) > 1:
         together[ANY] = events
-    rows, level = [], found.confidence_level
+    rows = []
     for event, names in together.items():
         cells = []
         for group in groups:
@@ -379,5 +379,5 @@ def adverse_events(cohort: Cohort, ledger: Ledger) -> ReleasedTable | None:
     )
 
 
-def _recorded(rows: pd.DataFrame, events: Sequence[str]) -> pd.DataFrame:
+def _known(rows: pd.DataFrame, events: Sequence[str]) -> pd.DataFrame:
     return rows[known_outcome(rows, events).to_numpy()]

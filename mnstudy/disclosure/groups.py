@@ -206,13 +206,8 @@ def read_history(folder: Path) -> History:
 
 
 def apart(old: Iterable[Released], new: Iterable[Released], least: int) -> list[str]:
-    """Name the outputs of a release whose group differs from an older one by a few patients."""
-    before = [(g.where, frozenset(g.patients)) for g in old]
-    return [
-        g.output
-        for g in new
-        if any(
-            where == g.where and 0 < len(group ^ frozenset(g.patients)) < least
-            for where, group in before
-        )
-    ]
+    """Name the outputs of a release whose group would show a few patients beside an older one's."""
+    groups = Groups(least)
+    for group in old:
+        groups.hold(group.where, frozenset(group.patients))
+    return [g.output for g in new if groups.tells(g.where, frozenset(g.patients))]

@@ -159,13 +159,14 @@ class Ledger:
         ValueError
             The key was released before, with another text.
         """
-        rule, had = self.refused(key, patients, kind, where), f"{key} had"
-        if isinstance(value, Rate) and not rule and self._past.tells((had, ""), value.had):
-            rule = BEFORE
-        rates = self._rates.setdefault(where[1], [])
-        if isinstance(value, Rate) and not rule and where != NOWHERE:
-            shared = ((_events(where[0]), patients), value)
-            rule = TOO_PLAIN if _parts_tell(self.rules, rates, shared) else ""
+        rule = self.refused(key, patients, kind, where)
+        if isinstance(value, Rate):
+            had, held = (f"{key} had", ""), self._rates.setdefault(where[1], [])
+            shared = (_events(where[0]), patients), value
+            if not rule and self._past.tells(had, value.had):
+                rule = BEFORE
+            elif not rule and where != NOWHERE and _parts_tell(self.rules, held, shared):
+                rule = TOO_PLAIN
         text, broken, numbers = (WITHHELD, rule, ()) if rule else _KINDS[kind](self.rules, value)
         entry = Entry(
             output=key, text=text, rule=broken, exact=_exact(value), size=len(patients),
@@ -174,20 +175,19 @@ class Ledger:
         if self.entries.setdefault(key, entry) != entry:
             raise ValueError(f"{key} is released twice, with two texts")
         if not broken and kind != "p":
-            column, week = where if where != NOWHERE else (key, "")
             if where != NOWHERE:
                 self._groups.hold(where, patients)
                 self._past.hold(where, patients)  # old and new groups together tell no more
             if kind in ("count", "rate"):
                 self.counts[key] = patients
-            self._remember(key, column, week, patients)
+            self._remember(key, where if where != NOWHERE else (key, ""), patients)
             if isinstance(value, Rate):
-                rates.append(((_events(where[0]), patients), value))
-                self._remember(had, had, "", value.had)
+                held.append(shared)
+                self._remember(had[0], had, value.had)
         return text
 
-    def _remember(self, key: str, column: str, week: str, patients: Group) -> None:
-        some = tuple(sorted(patients))
+    def _remember(self, key: str, where: Where, patients: Group) -> None:
+        (column, week), some = where, tuple(sorted(patients))
         self.released.append(
             Released(release="", output=key, column=column, week=week, patients=some)
         )

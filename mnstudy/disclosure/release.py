@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mnstudy import formatting as fmt
 from mnstudy.cohort.loading.datasets import load
 from mnstudy.cohort.loading.persons import identifying
 from mnstudy.cohort.schema.problems import Problem, fail
@@ -17,7 +18,7 @@ from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import Cohort
 from mnstudy.disclosure.answers import ReleasedClaim, released_claims
 from mnstudy.disclosure.described import ReleasedTable, described
-from mnstudy.disclosure.groups import HOME, RECORDS, History, apart, history_of, read_history
+from mnstudy.disclosure.groups import HOME, RECORDS, apart, history_of, read_history
 from mnstudy.disclosure.ledger import BEFORE, NUMBERS, Ledger
 from mnstudy.disclosure.rules import Rules, rules_of
 from mnstudy.fingerprints import write_whole
@@ -47,11 +48,8 @@ class Release:
     tables : tuple of ReleasedTable
     limits : tuple of str
         What the data cannot tell, in the words of the study file that hold no numbers.
-    rules : Rules
     ledger : Ledger
         Every output with its decision; ``ledger.internal()`` stays at home.
-    history : History
-        Earlier releases and this one.
     """
 
     dataset: str
@@ -60,14 +58,17 @@ class Release:
     claims: tuple[ReleasedClaim, ...]
     tables: tuple[ReleasedTable, ...]
     limits: tuple[str, ...]
-    rules: Rules
     ledger: Ledger
-    history: History
+
+    @property
+    def rules(self) -> Rules:
+        """The thresholds it passed."""
+        return self.ledger.rules
 
     @property
     def name(self) -> str:
         """Name of this release in the private record; empty where none is kept."""
-        return self.history.name_of(self.ledger.released)
+        return self.ledger.history.name_of(self.ledger.released)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a claim, texts only."""
@@ -79,12 +80,12 @@ class Release:
 
     def decisions(self) -> pd.DataFrame:
         """Return what was decided about every output: rounded or withheld, and by which rule."""
-        return self.ledger.decisions().assign(profile=BANNER)
+        return self.ledger.decisions()
 
     def keep(self) -> None:
         """Write the private record of this release beside the sheet, open to this user alone."""
-        self.history.write()
-        folder = self.history.folder
+        past, folder = self.ledger.history, self.ledger.history.folder
+        past.with_release(self.ledger.released).write()
         if folder is not None:
             table = self.ledger.internal().to_csv(index=False, lineterminator="\n")
             write_whole(folder / HOME, table.encode(), mode=0o600)
@@ -172,13 +173,11 @@ def check_releases(old: Path, new: str, records: str | None = None) -> list[str]
         after = history.of_release(_named(Path(new)))
     else:
         cohort = load(new)
-        made = released(cohort, evaluate(cohort), tables=True)
-        beside = Path(cohort.provenance.location)
-        beside = beside if beside.is_dir() else beside.parent
-        history = read_history(Path(records).parent if records else beside)
-        held = made.ledger.entries.values()
+        ledger = released(cohort, evaluate(cohort), tables=True).ledger
+        history = read_history(Path(records).parent) if records else ledger.history
+        held = ledger.entries.values()
         told = [f"{e.output}: would be withheld, {BEFORE}" for e in held if e.rule == BEFORE]
-        after = made.ledger.released
+        after = ledger.released
     before = history.of_release(_named(old))
     least = rules_of(Study()).threshold
     found = [f"{x}: {BEFORE}" for x in apart(before, after, least)]
@@ -253,7 +252,7 @@ def released(
     cohort, ledger = cohort.in_order(), opened(cohort)
     claims = released_claims(cohort, findings, ledger, choices=choices, beside=beside)
     made = described(cohort, ledger) if tables else []
-    facts, limits = _facts(cohort, ledger), _limits(cohort, ledger)
+    facts, limits = _facts(cohort, findings, ledger), _limits(cohort, ledger)
     return Release(
         dataset=_name(cohort),
         synthetic=cohort.synthetic,
@@ -261,9 +260,7 @@ def released(
         claims=tuple(claims),
         tables=tuple(made),
         limits=limits,
-        rules=ledger.rules,
         ledger=ledger,
-        history=ledger.history.with_release(ledger.released),
     )
 
 
@@ -271,15 +268,16 @@ def _name(cohort: Cohort) -> str:
     return cohort.name if _tells_nothing(cohort.name) else UNNAMED
 
 
-def _facts(cohort: Cohort, ledger: Ledger) -> tuple[tuple[str, str], ...]:
+def _facts(cohort: Cohort, findings: Findings, ledger: Ledger) -> tuple[tuple[str, str], ...]:
     study, ids = cohort.study, cohort.data["patient_id"].unique()
-    design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
+    levels = {f.estimate.confidence_level for f in findings if f.estimate is not None}
     everybody = ledger.hidden(ids)
     facts = [
         ("Title", _own_words("title", study.title, ledger)),
         ("Kind", "SYNTHETIC: invented, never evidence" if cohort.synthetic else "real"),
-        ("Design", f"{design}, {'' if study.randomised else 'not '}randomised"),
+        ("Design", study.allocation),
         ("Patients", ledger.release("patients", len(ids), everybody, "count")),
+        ("Level of the intervals", " and ".join(map(fmt.level, sorted(levels)))),
         ("Source", _own_words("source", study.source, ledger)),
         ("Licence", _own_words("licence", study.licence, ledger)),
         ("SHA-256 of the plan", study.plan_sha256),

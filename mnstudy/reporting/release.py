@@ -22,6 +22,7 @@ from mnstudy.reporting.figures.chart import Plan, draw_plan, sample, verdict_sam
 from mnstudy.reporting.figures.intervals import IntervalRow, IntervalTable, intervals_panel
 from mnstudy.reporting.figures.style import Look
 from mnstudy.reporting.page.page import environment, source_text
+from mnstudy.reporting.run.folder import head_files
 from mnstudy.reporting.run.origin import shipped_notebooks
 from mnstudy.reporting.tables.printed_table import (
     Column,
@@ -58,16 +59,17 @@ def write_release(
 ) -> None:
     """Write a release into a folder; the page comes last."""
     pictures = list(_figures(release, folder, formats))
-    write_csv(release.to_frame(), folder / "results.csv")
+    write_csv(release.to_frame().drop(columns="profile"), folder / "results.csv")
     write_csv(_arms(release), folder / "arms.csv")
     write_csv(_choices(release), folder / "sensitivity.csv")
     write_csv(release.decisions(), folder / "disclosure.csv")
     rules = _rules(release)
-    write_csv(pd.DataFrame(rules).assign(profile=BANNER), folder / "rules.csv")
+    write_csv(pd.DataFrame(rules), folder / "rules.csv")
     tables = [_printed(t, release) for t in release.tables]
     claims = [_claims_table(release)] if any(x.numbers for x in release.claims) else []
-    write_tables(folder / "tables", [*claims, *tables])
+    write_tables(folder / "tables", [*claims, *tables], internal=BANNER)
     names = _notebooks(folder) if notebooks else []
+    head_files(folder, BANNER)
     page = (
         environment()
         .get_template("release.html.j2")
@@ -111,13 +113,13 @@ def _counted(release: Release) -> list[str]:
 
 
 def _arms(release: Release) -> pd.DataFrame:
-    rows = [(x.claim, *arm, BANNER) for x in release.claims for arm in x.arms]
-    return pd.DataFrame(rows, columns=["claim", "arm", "patients", "answer", "profile"])
+    rows = [(x.claim, *arm) for x in release.claims for arm in x.arms]
+    return pd.DataFrame(rows, columns=["claim", "arm", "patients", "answer"])
 
 
 def _choices(release: Release) -> pd.DataFrame:
-    rows = [(x.claim, *choice, BANNER) for x in release.claims for choice in x.choices]
-    return pd.DataFrame(rows, columns=["claim", "check", "choice", "verdict", "profile"])
+    rows = [(x.claim, *choice) for x in release.claims for choice in x.choices]
+    return pd.DataFrame(rows, columns=["claim", "check", "choice", "verdict"])
 
 
 def _rules(release: Release) -> list[dict[str, str]]:
@@ -144,7 +146,7 @@ def _claims_table(release: Release) -> PrintedTable:
         "claims",
         "Claims with a released estimate",
         release,
-        ("Claim", "Estimate (95 % interval)", "Patients", "Verdict"),
+        ("Claim", "Estimate (interval)", "Patients", "Verdict"),
         rows,
     )
 
@@ -170,7 +172,7 @@ def _table(
         synthetic=release.synthetic,
         columns=(Column(head=first), *(Column(head=head, align="right") for head in rest)),
         groups=(RowGroup(title="", rows=rows),),
-        notes=(*notes, f"{BANNER}; <{release.rules.threshold}: fewer patients than that, or none"),
+        notes=(*notes, f"<{release.rules.threshold}: fewer patients than that, or none"),
     )
 
 
@@ -192,7 +194,7 @@ def _figures(release: Release, folder: Path, formats: Sequence[str]) -> Iterator
         yield {
             "address": style.data_address(files["svg"]),
             "alt": alt,
-            "caption": f"Estimates in {unit} with 95 % intervals, on the grid of the release; "
+            "caption": f"Estimates in {unit} with their intervals, on the grid of the release; "
             f"the line is the margin of each claim. Data: {release.dataset}; {BANNER}.",
         }
 
@@ -235,10 +237,10 @@ def _plan(own: Sequence[ReleasedClaim], release: Release, alt: str, look: Look) 
 def _drawn(own: Sequence[ReleasedClaim]) -> pd.DataFrame:
     rows = [
         (x.claim, *(fmt.as_entered(n) if math.isfinite(n) else "" for n in x.numbers), x.unit,
-         x.verdict, BANNER)
+         x.verdict)
         for x in own
     ]  # fmt: skip
-    names = ["claim", "value", "low", "high", "unit", "verdict", "profile"]
+    names = ["claim", "value", "low", "high", "unit", "verdict"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -252,9 +254,6 @@ def _notebooks(folder: Path) -> list[str]:
         for cell in content["cells"]:
             if cell["cell_type"] == "code":
                 cell |= {"outputs": [], "execution_count": None}
-        words = f"{BANNER}. The code that ran; what it gave is exact, and stays home."
-        said = {"cell_type": "markdown", "id": "release", "metadata": {}, "source": [words]}
-        content["cells"].insert(0, said)
         text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
         (place / path.name).write_text(text, encoding="utf-8", newline="\n")
         names.append(f"notebooks/{path.name}")

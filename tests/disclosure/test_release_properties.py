@@ -17,6 +17,7 @@ from mnstudy.disclosure import described
 from mnstudy.disclosure.ledger import BEFORE, Rate, tables_of
 from mnstudy.disclosure.release import check_releases, released
 from mnstudy.errors import DataError
+from mnstudy.formatting import MINUS
 from mnstudy.stats.counts.proportions import exact_limits
 from mnstudy.verdicts.finding.finding import VERDICTS
 from mnstudy.verdicts.finding.judge import judge
@@ -80,7 +81,8 @@ def test_margins_do_not_tell_where_an_interval_ends_more_finely_than_the_grid(mo
     choices = {"smooths-texture": pd.DataFrame(rows.over_margins(findings[0]))}
     release = released(cohort, findings, choices=choices)
     (claim,), step = release.claims, release.ledger.entries["smooths-texture"].numbers[3]
-    told = [(float(x.split()[1]), v) for _, x, v in claim.choices if v in VERDICTS]
+    margins = [(x.split()[1].replace(MINUS, "-"), v) for _, x, v in claim.choices]
+    told = [(float(x), v) for x, v in margins if v in VERDICTS]
     assert len(told) > 20
     assert len({v for _, v in told}) > 1
     for (one, before), (two, after) in pairwise(sorted(told)):

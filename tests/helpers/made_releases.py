@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pandas as pd
+from canary import STUDY
 
 import mnstudy as mn
 from mnstudy.disclosure.release import released
@@ -18,13 +19,6 @@ CLAIMS = [
     "more-sessions", "comparable-to-laser", "gentler-than-laser", "little-pain", "rare-pih",
     "rare-infection", "home-riskier", "short-downtime",
 ]  # fmt: skip
-STUDY = {
-    "title": "Registry of a clinic",
-    "design": "registry",
-    "synthetic": False,
-    "source": "Own patients.",
-    "plan": {"primary": ["reduces-scarring", "rare-pih", "little-pain"]},
-}
 TOML = 'title = "Registry of a clinic"\ndesign = "registry"\nsynthetic = false\n'
 
 
@@ -100,4 +94,5 @@ def texts(found):
 def tables(found, key):
     """Return a printed table of a release as cells."""
     lines = found[f"tables/{key}_release.csv"].decode().splitlines()
-    return pd.read_csv(io.StringIO("\n".join(lines)), dtype=str, keep_default_na=False)
+    read = pd.read_csv(io.StringIO("\n".join(lines)), dtype=str, keep_default_na=False)
+    return read.drop(columns="profile")

@@ -114,6 +114,12 @@ class Study:
     truth: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def allocation(self) -> str:
+        """The design in words, and whether chance decided."""
+        design = self.design.replace("_", " ") + ("" if self.design_declared else " (inferred)")
+        return f"{design}, {'' if self.randomised else 'not '}randomised"
+
+    @property
     def within_patients(self) -> bool:
         """True where a patient gets both treatments: on two sites, or one after the other."""
         return self.design in ("split_body", "crossover")

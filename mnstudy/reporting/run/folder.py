@@ -169,37 +169,37 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def head_files(folder: Path, internal: str) -> None:
+def head_files(folder: Path, heading: str) -> None:
     """Write what a report is above every text in it but the page: tables get a last column."""
     for path in folder.rglob("*"):
         above = HEADS.get(path.suffix)
         if path.suffix == ".csv":
-            path.write_text(_with_column(path, internal), encoding="utf-8", newline="")
+            path.write_text(_with_column(path, heading), encoding="utf-8", newline="")
         elif above and path.name != "index.html":
-            text = above(path.read_text(encoding="utf-8"), internal)
+            text = above(path.read_text(encoding="utf-8"), heading)
             path.write_text(text, encoding="utf-8", newline="")
 
 
-def _with_column(path: Path, internal: str) -> str:
+def _with_column(path: Path, heading: str) -> str:
     with path.open(encoding="utf-8", newline="") as file:
         head, *rows = csv.reader(file)
     written = io.StringIO()
-    found = [[*head, "profile"], *([*row, internal] for row in rows)]
+    found = [[*head, "profile"], *([*row, heading] for row in rows)]
     csv.writer(written, lineterminator="\n").writerows(found)
     return written.getvalue()
 
 
-def _notebook(text: str, internal: str) -> str:
+def _notebook(text: str, heading: str) -> str:
     content = json.loads(text)
-    cell = {"cell_type": "markdown", "id": "profile", "metadata": {}, "source": [internal]}
+    cell = {"cell_type": "markdown", "id": "profile", "metadata": {}, "source": [heading]}
     content["cells"].insert(0, cell)
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 HEADS: Mapping[str, Callable[[str, str], str]] = {
-    ".tex": lambda text, internal: f"% {internal}\n{text}",
-    ".bib": lambda text, internal: f"% {internal}\n{text}",
-    ".html": lambda text, internal: text.replace("<body>", f"<body>\n<p>{internal}</p>", 1),
+    ".tex": lambda text, heading: f"% {heading}\n{text}",
+    ".bib": lambda text, heading: f"% {heading}\n{text}",
+    ".html": lambda text, heading: text.replace("<body>", f"<body>\n<p>{heading}</p>", 1),
     ".ipynb": _notebook,
 }
 

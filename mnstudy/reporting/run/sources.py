@@ -234,15 +234,13 @@ def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
     data, study = cohort.data, cohort.study
     mark = "SYNTHETIC" if cohort.synthetic else "real"
     name = HEADINGS.get(cohort.name, cohort.name)
-    design = study.design.replace("_", " ") + ("" if study.design_declared else " (inferred)")
     sites = len(data[["patient_id", "site_id"]].drop_duplicates())
     rows, patients = f"{len(data):,}", f"{data['patient_id'].nunique():,}"
-    allocation = f"{design}, {'' if study.randomised else 'not '}randomised"
     facts = (
         ("Data set", cohort.name),
         ("Title", study.title),
         ("Kind", "SYNTHETIC: invented, never evidence" if cohort.synthetic else "real"),
-        ("Design", allocation),
+        ("Design", study.allocation),
         ("Assessments", rows),
         ("Patients", patients),
         ("Sites", f"{sites:,}"),
@@ -261,7 +259,7 @@ def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
         findings=findings,
         synthetic=cohort.synthetic,
         sha256=cohort.provenance.sha256,
-        banner=f"{patients} {cohort.person}s, {rows} assessments; {allocation}",
+        banner=f"{patients} {cohort.person}s, {rows} assessments; {study.allocation}",
         facts=tuple((name, value) for name, value in facts if value),
         limits=(*(limit.says for limit in study.limits), *cohort.notes),
     )
@@ -352,11 +350,10 @@ def check_all(
     pieces: list[CachedCall] = []
     for (cohort, found), some, primary in zip(sources, tested, planned, strict=True):
         basis = () if cohort is None else cohort_basis(cohort)
-        rests_on = {f.claim.id: (*basis, finding_basis(f)) for f in some}
-        pieces += [CachedCall("curve", rests_on[f.claim.id], _curve, (cohort, f)) for f in primary]
         pieces += [
-            CachedCall("checks", rests_on[f.claim.id], _checks, (_alone(found, f),)) for f in some
+            CachedCall("curve", (*basis, finding_basis(f)), _curve, (cohort, f)) for f in primary
         ]
+        pieces += [_checks_of(basis, found, f) for f in some]
     done = workers.results(pieces, partial(progress, "sensitivity"))
     checked = []
     for (cohort, _), some, primary in zip(sources, tested, planned, strict=True):
@@ -377,13 +374,15 @@ def choices_of(
     cohort: Cohort, findings: Findings, *, workers: Workers, progress: Progress
 ) -> dict[str, pd.DataFrame]:
     """Return the verdicts of every tested claim under other choices, by its id."""
-    tested, basis = [f for f in findings if f.estimate is not None], cohort_basis(cohort)
-    pieces = [
-        CachedCall("checks", (*basis, finding_basis(f)), _checks, (_alone(findings, f),))
-        for f in tested
-    ]
+    tested = [f for f in findings if f.estimate is not None]
+    pieces = [_checks_of(cohort_basis(cohort), findings, f) for f in tested]
     done = workers.results(pieces, partial(progress, "sensitivity"))
     return dict(zip((f.claim.id for f in tested), done, strict=True))
+
+
+def _checks_of(basis: tuple[object, ...], found: Findings, finding: Finding) -> CachedCall:
+    rests_on = (*basis, finding_basis(finding))
+    return CachedCall("checks", rests_on, _checks, (_alone(found, finding),))
 
 
 def _checks(findings: Findings) -> pd.DataFrame:

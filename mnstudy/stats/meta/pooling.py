@@ -7,11 +7,8 @@ effects those of bayesmeta's ``interval.type = "central"``.
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -20,6 +17,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 from scipy.optimize import brentq
 
+from mnstudy.packaged import packaged
 from mnstudy.stats.meta.between_studies import (
     ESTIMATORS,
     i_squared,
@@ -449,11 +447,6 @@ def _method_notes(
     return (f"Knapp-Hartung factor {factor:.3g} below 1: {done}",)
 
 
-@cache
-def _tau_priors() -> dict[str, dict[str, Any]]:
-    return tomllib.loads(Path(__file__).with_name("tau_priors.toml").read_text(encoding="utf-8"))
-
-
 def tau_prior_scale(
     measure: Literal["smd", "log_odds_ratio", "mean", "risk_difference"],
     *,
@@ -496,8 +489,9 @@ def tau_prior_scale(
     >>> tau_prior_scale("smd"), tau_prior_scale("mean", scale_range=10)
     (0.5, 1.0)
     """
-    check_option("measure", measure, tuple(_tau_priors()))
-    entry = _tau_priors()[measure]
+    known = packaged("stats/meta/tau_priors.toml")
+    check_option("measure", measure, tuple(known))
+    entry = known[measure]
     if ("share" in entry) != (scale_range is not None):
         need = "needs" if "share" in entry else "takes no"
         raise ValueError(f"the measure {measure!r} {need} scale_range")

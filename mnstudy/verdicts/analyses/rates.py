@@ -233,12 +233,17 @@ def event_difference(question: Question) -> Answer:
 
 
 def _seen(question: Question) -> tuple[pd.DataFrame, list[str]]:
-    data = question.cohort.data
-    events = [e for e in question.params["events"] if e in data and data[e].notna().any()]
+    events = recorded_events(question)
     if not events:
         raise NotTestable(note("no_event_recorded", events=tuple(question.params["events"])))
     after = event_rows(question)
     return after[known_outcome(after, events).to_numpy()], events
+
+
+def recorded_events(question: Question) -> list[str]:
+    """Return those of the events of the claim that are recorded for anybody."""
+    data = question.cohort.data
+    return [e for e in question.params.get("events", ()) if e in data and data[e].notna().any()]
 
 
 def event_rows(question: Question) -> pd.DataFrame:

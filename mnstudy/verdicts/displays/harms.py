@@ -128,7 +128,7 @@ def harms(cohort: Cohort, *, confidence_level: float = 0.95) -> Harms:
     >>> found.rows[["events", "n"]].iloc[0].tolist()
     [0, 40]
     """
-    study, events = cohort.study, _recorded(cohort)
+    study, events = cohort.study, recorded(cohort)
     groups, about_groups = _groups(cohort, events)
     together = {event: [event] for event in events}
     if len(events) > 1:
@@ -157,7 +157,8 @@ def harms(cohort: Cohort, *, confidence_level: float = 0.95) -> Harms:
     )
 
 
-def _recorded(cohort: Cohort) -> tuple[str, ...]:
+def recorded(cohort: Cohort) -> tuple[str, ...]:
+    """Return the adverse events that are recorded, and that the study file lets be analysed."""
     data, study = cohort.data, cohort.study
     known = [e for e in EVENTS if e in data and data[e].notna().any()]
     return tuple(e for e in known if study.limit(e) is None)

@@ -23,7 +23,13 @@ from mnstudy.verdicts.analyses.question import (
     scar_type_filter,
     select_arm,
 )
-from mnstudy.verdicts.analyses.rates import event_rows, group_of, had_event, pair_table
+from mnstudy.verdicts.analyses.rates import (
+    event_rows,
+    group_of,
+    had_event,
+    pair_table,
+    recorded_events,
+)
 from mnstudy.verdicts.claims.registry import claim
 from mnstudy.verdicts.claims.settings import arm_name
 from mnstudy.verdicts.displays.harms import side_label
@@ -328,8 +334,7 @@ def responders(question: Question, layout: Layout) -> EventGroups | None:
 
 def compared_events(question: Question) -> EventGroups:
     """Return who had any of the events of the claim in its two groups."""
-    params, data = question.params, question.cohort.data
-    events = [e for e in params["events"] if e in data and data[e].notna().any()]
+    params, events = question.params, recorded_events(question)
     rows_of = event_rows(question)
     sides = [group_of(rows_of, params[role]) for role in ("treated", "reference")]
     named: list[tuple[str, int | None]] = [
