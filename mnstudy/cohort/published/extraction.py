@@ -1,4 +1,4 @@
-"""Read the five tables of published evidence and hold them against their contract.
+"""Read the tables of published evidence and hold them against their contract.
 
 First every cell against its column, then what must hold within a row and between the tables.
 """
@@ -23,7 +23,11 @@ from mnstudy.errors import DataError, nearest
 from mnstudy.packaged import packaged
 from mnstudy.words.notes import Note, note
 
-TABLES = ("studies", "arms", "outcomes", "contrasts", "directions")
+TABLES = (
+    "studies", "arms", "outcomes", "contrasts", "add_on", "directions", "correlations",
+    "risk_of_bias", "seen_at", "leads",
+)  # fmt: skip
+ADD_ON = "add_on"
 _ID = r"[A-Za-z0-9][A-Za-z0-9_.\-]*"
 _PATTERNS = {
     "id": (_ID, "letters, digits, _ . and - without spaces"),
@@ -69,24 +73,33 @@ def contract() -> Mapping[str, Any]:
 @cache
 def specs() -> dict[str, TableSpec]:
     """Return the tables of the contract by name."""
-    return {name: _table_spec(name, contract()[name]) for name in TABLES}
+    found = {name: _table_spec(name, contract()[name]) for name in TABLES if name != ADD_ON}
+    # contrasts of their own: needling added to what both ends received
+    found[ADD_ON] = replace(found["contrasts"], name=ADD_ON, may_be_absent=True)
+    return {name: found[name] for name in TABLES}
 
 
 def _table_spec(name: str, raw: Mapping[str, Any]) -> TableSpec:
-    columns = {column: _column_spec(column, entry) for column, entry in raw["columns"].items()}
+    columns = {column: _column_spec(name, column, entry) for column, entry in raw["columns"].items()}
     lists = {key: tuple(raw.get(key, ())) for key in ("key", "refers", "ordered")}
     return TableSpec(name=name, **{**raw, **lists, "columns": columns})
 
 
-def _column_spec(name: str, raw: Mapping[str, Any]) -> ColumnSpec:
+def _column_spec(table: str, name: str, raw: Mapping[str, Any]) -> ColumnSpec:
     entry = dict(raw)
     levels = entry.get("levels", ())
     if "levels_of" in entry:
-        levels = contract()[entry.pop("levels_of")]["columns"][name]["levels"]
+        levels = _levels(table, entry.pop("levels_of"), name)
     pattern, says = _PATTERNS.get(entry["kind"], (r"(?s:.*)", _number_words(entry)))
     return ColumnSpec(
         name=name, **{"pattern": pattern, "says": says, **entry, "levels": tuple(levels)}
     )
+
+
+def _levels(table: str, source: str, name: str) -> list[str]:
+    """Return the levels of the column of this name in another table, or of another column."""
+    columns = contract()[source if source in TABLES else table]["columns"]
+    return list(columns[name if source in TABLES else source]["levels"])
 
 
 def _number_words(entry: Mapping[str, Any]) -> str:
@@ -98,7 +111,7 @@ def _number_words(entry: Mapping[str, Any]) -> str:
 
 
 def dictionary() -> pd.DataFrame:
-    """Return the dictionary of the five tables: table, column, required, rule, meaning."""
+    """Return the dictionary of the tables: table, column, required, rule, meaning."""
     rows = [
         (table.name, c.name, c.required, c.rule, c.meaning)
         for table in specs().values()
@@ -144,7 +157,7 @@ def read(folder: Path) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
 
 
 def _missing_file(spec: TableSpec) -> Problem:
-    remedy = "add it; only directions.csv may be left out"
+    remedy = "add it; studies, arms, outcomes and contrasts are always needed"
     return Problem(column=spec.file, value=spec.file, rule="a file of the folder", remedy=remedy)
 
 

@@ -1,4 +1,4 @@
-"""The published evidence: five related tables, their fingerprint, and the contrasts joined."""
+"""The published evidence: related tables, their fingerprint, and the contrasts joined."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ class Published:
 
     Attributes
     ----------
-    studies, arms, outcomes, contrasts, directions : DataFrame
-        The five tables; numbers as float64, text as string, missing where nothing is printed.
+    studies, arms, outcomes, contrasts, add_on, directions, correlations, risk_of_bias, seen_at, \
+leads : DataFrame
+        The tables; numbers as float64, text as string, missing where nothing is printed.
     sha256 : str
         Fingerprint of the files together: it changes with any byte of any of them.
     source : str
@@ -49,7 +50,12 @@ class Published:
     arms: pd.DataFrame
     outcomes: pd.DataFrame
     contrasts: pd.DataFrame
+    add_on: pd.DataFrame
     directions: pd.DataFrame
+    correlations: pd.DataFrame
+    risk_of_bias: pd.DataFrame
+    seen_at: pd.DataFrame
+    leads: pd.DataFrame
     sha256: str
     source: str
     printed: pd.DataFrame
