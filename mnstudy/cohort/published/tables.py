@@ -31,8 +31,8 @@ class Published:
 
     Attributes
     ----------
-    studies, arms, outcomes, contrasts, add_on, directions, correlations, risk_of_bias, seen_at, \
-leads : DataFrame
+    studies, arms, outcomes, contrasts, add_on, directions, correlations, \
+zero_basis, risk_of_bias, seen_at, leads : DataFrame
         The tables; numbers as float64, text as string, missing where nothing is printed.
     sha256 : str
         Fingerprint of the files together: it changes with any byte of any of them.
@@ -53,6 +53,7 @@ leads : DataFrame
     add_on: pd.DataFrame
     directions: pd.DataFrame
     correlations: pd.DataFrame
+    zero_basis: pd.DataFrame
     risk_of_bias: pd.DataFrame
     seen_at: pd.DataFrame
     leads: pd.DataFrame
