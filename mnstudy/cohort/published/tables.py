@@ -17,11 +17,18 @@ from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail
 from mnstudy.words.notes import Note, note, sentences
 
 _OF_OUTCOME = (
-    "arm_id", "concept", "instrument", "category", "phase", "weeks_after_last", "statistic", "n",
+    "arm_id", "concept", "instrument", "instrument_range", "category", "phase", "weeks_after_last", "statistic", "n",
     "mean", "sd", "sd_is", "events", "percent", "ci_low", "ci_high", "ci_level", "p_value",
     "derived",
 )  # fmt: skip
-_OF_STUDY = ("label", "year", "doi", "pmid", "design", "assessor_blinded", "condition")
+_OF_STUDY = (
+    "label", "year", "doi", "pmid", "design", "assessor_blinded", "condition", "n_enrolled",
+    "n_analysed", "source", "design_effect",
+)  # fmt: skip
+_OF_ARM = {
+    "label": "arm", "treatment": "treatment", "adjunct": "adjunct", "adjunct_detail": "substance",
+}  # fmt: skip
+RANDOMISED = ("rct_parallel", "rct_split_body")
 _PREFIX = {"treated": "treated", "treated_baseline": "baseline", "reference": "reference"}
 
 
@@ -180,7 +187,7 @@ def _fingerprint(folder: Path) -> str:
 
 
 def contrast_frame(published: Published) -> pd.DataFrame:
-    """Join every contrast with its study and the outcomes at its ends.
+    """Join every contrast with its study, its arms and the outcomes at its ends.
 
     Parameters
     ----------
@@ -189,23 +196,47 @@ def contrast_frame(published: Published) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a contrast, in the order of ``contrasts.csv``: its own columns; label, year, doi,
-        pmid, design, assessor_blinded and condition of the study; the figures of the outcomes
-        as ``treated_*``, ``baseline_*`` and ``reference_*`` (missing where the measure has no such
-        end). ``primary`` and ``paired`` are booleans. ``controlled`` is true where the reference
-        is another arm: two parts of one arm (grades, scar types) are no control.
+        One row a contrast, in the order of ``contrasts.csv``, those of ``add_on.csv`` behind them
+        (``add_on``): its own columns; those of the study (``rob_*``: its risk of bias); the figures
+        of the outcomes as ``treated_*``, ``baseline_*`` and ``reference_*`` with the name of the
+        arm, what it received and what a count of none rests on (missing where the measure has no
+        such end). ``primary`` and ``paired`` are booleans. ``controlled`` is true where the
+        reference is another arm, or where the outcome itself compares two sides: two parts of one
+        arm (grades, scar types) are no control. ``design_class`` is randomised or not randomised
+        for controlled contrasts, else one group. ``r_assumed`` is the correlation within the person
+        where none is derived: the median of those derived, 0.5 below 3 of them.
     """
-    frame = published.contrasts.copy()
+    frame = pd.concat(
+        [published.contrasts.assign(add_on=False), published.add_on.assign(add_on=True)],
+        ignore_index=True,
+    )
     frame["primary"] = frame["primary"].eq("yes").astype(bool)
     frame["paired"] = frame["paired"].eq("yes").astype(bool)
-    studies = published.studies.set_index("study_id")[list(_OF_STUDY)]
+    studies = published.studies.set_index("study_id").reindex(columns=list(_OF_STUDY))
+    bias = published.risk_of_bias.set_index("study_id").drop(columns="design", errors="ignore")
     frame = frame.join(studies, on="study_id")
-    outcomes = published.outcomes.set_index("outcome_id")[list(_OF_OUTCOME)]
+    frame = frame.join(bias.rename(columns=lambda c: f"rob_{c.removeprefix('rob_')}"), on="study_id")
+    outcomes = _outcomes_with_arms(published)
     for end, prefix in _PREFIX.items():
         frame = frame.join(outcomes.add_prefix(f"{prefix}_"), on=f"{end}_outcome_id")
+    derived = published.correlations.set_index("contrast_id")[["r_derived", "r_low", "r_high"]]
+    frame = frame.join(derived, on="contrast_id")
+    known = derived["r_derived"].dropna()
+    frame["r_assumed"] = round(float(known.median()), 2) if len(known) >= 3 else 0.5
+    compares = frame["endpoint"].isin(extraction.contract()["comparing_endpoints"])
     other_arm = frame["reference_arm_id"].ne(frame["treated_arm_id"])
-    frame["controlled"] = other_arm.fillna(False).astype(bool)
+    frame["controlled"] = other_arm.fillna(False).astype(bool) | compares.astype(bool)
+    randomised = frame["design"].isin(RANDOMISED).map({True: "randomised", False: "not randomised"})
+    frame["design_class"] = randomised.where(frame["controlled"], "one group")
     return frame
+
+
+def _outcomes_with_arms(published: Published) -> pd.DataFrame:
+    """Return the outcomes by id, with their arms and what a count of none rests on."""
+    arms = published.arms[["study_id", "arm_id", *_OF_ARM]].rename(columns=_OF_ARM)
+    rows = published.outcomes.merge(arms, on=["study_id", "arm_id"], how="left")
+    rows = rows.merge(published.zero_basis, on="outcome_id", how="left")
+    return rows.set_index("outcome_id")[[*_OF_OUTCOME, *_OF_ARM.values(), "basis"]]
 
 
 def contrast_counts(published: Published, claims: Iterable[str] | None = None) -> pd.DataFrame:
@@ -229,7 +260,7 @@ def contrast_counts(published: Published, claims: Iterable[str] | None = None) -
     reference end where they are others (``paired`` is no). Baselines and second sides of the same
     body are not counted again. A study under two claims counts under both.
     """
-    frame = contrast_frame(published)
+    frame = contrast_frame(published).query("not add_on").copy()
     if claims is None:
         claims = extraction.specs()["contrasts"].columns["claim_id"].levels
     others = frame["reference_n"].where(~frame["paired"]).fillna(0)

@@ -30,8 +30,8 @@ from mnstudy.stats.meta.directions import contour_n
 from mnstudy.stats.meta.small_studies import FEW_STUDIES, Egger, egger
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.verdicts.evidence.directions import Directions
-from mnstudy.verdicts.evidence.effects import R_SHOWN, effects
-from mnstudy.verdicts.evidence.groups import StudyGroup, pooled
+from mnstudy.verdicts.evidence.effects import effects
+from mnstudy.verdicts.evidence.groups import StudyGroup, pool_group
 
 DOT = 5.5  # points across, a study
 FUNNEL_PLOT = 2.5  # inches, the height
@@ -168,12 +168,12 @@ def funnel(group: StudyGroup) -> Funnel | None:
     """Return the funnel of a group; None below 10 studies, where none can be read."""
     if len(group.rows) < FEW_STUDIES:
         return None
-    effect, variance = effects(group.rows, group.name, r=R_SHOWN)
+    effect, variance = effects(group.rows, group.name)
     shown = [group.measure.back(float(x)) for x in effect]
     table = group.rows[["study_id", "label", "year", "doi"]].reset_index(drop=True)
     table = table.assign(effect=effect, std_error=np.sqrt(variance), shown=shown)
     return Funnel(
-        claim=group.claim, group=group, table=table, centre=float(pooled(group).estimate),
+        claim=group.claim, group=group, table=table, centre=group.measure.forward(pool_group(group).estimate.value),
         egger=egger(effect, variance, confidence_level=group.confidence_level),
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from mnstudy.stats.meta.meta_regression import regress_effects
 from mnstudy.verdicts.analyses.question import PLAIN_NEEDLING, scar_type_filter, select_arm
 from mnstudy.verdicts.analyses.studies import SCORE, large_enough, study_means
 from mnstudy.verdicts.claims.registry import Claim, claim, registry
-from mnstudy.verdicts.evidence.effects import R_SHOWN, Measure, effects
+from mnstudy.verdicts.evidence.effects import Measure, effects
 from mnstudy.verdicts.evidence.groups import StudyGroup, counted, groups
 from mnstudy.words.notes import Note, note
 
@@ -173,7 +173,7 @@ def of_contrasts(published: Published) -> Iterator[ComparableStudies]:
     """Yield the groups of plain needling that hold enough studies."""
     arms = published.arms.set_index(["study_id", "arm_id"])
     frame = contrast_frame(published)
-    frame = frame[frame["primary"] & frame["modality"].eq("plain")]
+    frame = frame[frame["primary"] & ~frame["add_on"] & frame["modality"].eq("plain")]
     known = arms[["needle_depth_min_mm", "needle_depth_max_mm", "sessions"]]
     frame = frame.join(known, on=["study_id", "treated_arm_id"])
     for one in registry().values():
@@ -184,7 +184,7 @@ def of_contrasts(published: Published) -> Iterator[ComparableStudies]:
 
 
 def _of_group(group: StudyGroup) -> ComparableStudies:
-    effect, variance = effects(group.rows, group.name, r=R_SHOWN)
+    effect, variance = effects(group.rows, group.name)
     scale = group.measure
     return ComparableStudies(
         claim=group.claim,

@@ -13,7 +13,7 @@ from mnstudy import formatting as fmt
 from mnstudy.packaged import packaged
 from mnstudy.verdicts.evidence import checks
 from mnstudy.verdicts.evidence.checks import PooledChecks
-from mnstudy.verdicts.evidence.groups import StudyGroup, counts_add_up, estimate_group, single
+from mnstudy.verdicts.evidence.groups import StudyGroup, pool_group, single
 from mnstudy.verdicts.finding.finding import VERDICTS, Domain
 from mnstudy.words.notes import Count, Note, as_given, note
 
@@ -49,7 +49,8 @@ def settings() -> Mapping[str, Any]:
 
 
 def certainty(
-    group: StudyGroup, found: PooledChecks, *, directions: bool = False, doubt: Note | None = None
+    group: StudyGroup, found: PooledChecks, *, directions: bool = False, doubt: Note | None = None,
+    unseen: int = 0,
 ) -> Certainty:
     """Rate the certainty of one pooled result.
 
@@ -150,7 +151,7 @@ def _inconsistency(group: StudyGroup, found: PooledChecks) -> Domain:
     name = "inconsistency"
     if len(group.rows) == 1:
         return _domain(name, note("agreement_of_one"), lowered=False)
-    if counts_add_up(group):
+    if math.isnan(found.i2):
         return _domain(name, note("agreement_none_or_all"), lowered=False)
     low, high = found.prediction_low, found.prediction_high
     across = low <= checks.line(group) <= high
@@ -170,7 +171,7 @@ def _inconsistency(group: StudyGroup, found: PooledChecks) -> Domain:
 
 def _agreement(group: StudyGroup, found: PooledChecks, limit: str) -> Note:
     ends = {"low": found.prediction_low, "high": found.prediction_high}
-    alone = [estimate_group(g)[0].value for g in single(group)]
+    alone = [pool_group(g).estimate.value for g in single(group)]
     return note(
         "agreement",
         **{name: getattr(found, name) for name in ("i2", "i2_low", "i2_high")},

@@ -7,17 +7,13 @@ from dataclasses import dataclass, replace
 
 from scipy.special import ndtri
 
-from mnstudy.stats.meta.between_studies import i_squared
-from mnstudy.stats.meta.pooling import Pooled
 from mnstudy.stats.meta.small_studies import Egger, egger
-from mnstudy.verdicts.evidence.effects import R_SHOWN, effects
-from mnstudy.verdicts.evidence.groups import StudyGroup, counts_add_up, estimate_group
+from mnstudy.verdicts.evidence.effects import effects
+from mnstudy.verdicts.evidence.groups import FEW, PooledGroup, StudyGroup, pool_group
 from mnstudy.verdicts.finding.finding import Estimate
-from mnstudy.verdicts.finding.judge import Verdict, judge
+from mnstudy.verdicts.finding.judge import ADVERSE, FAVOURABLE, Verdict, judge
+from mnstudy.words.notes import Note, note
 
-HETEROGENEITY = (
-    "prediction_low", "prediction_high", "tau2", "tau2_low", "tau2_high", "i2", "i2_low", "i2_high",
-)  # fmt: skip
 AGAINST_NULL = ("superiority", "difference")  # rules that ask for an effect, not for a limit
 
 
@@ -34,27 +30,53 @@ class LeftOut:
 class PooledChecks:
     """The estimate of a group and what bears on how far to trust it, in the unit shown.
 
-    ``found`` is the verdict on interval and margin alone. Heterogeneity is nan where nothing is
-    pooled (one study) or counts are added up; ``tau2`` is on the scale the measure is pooled on,
+    ``found`` is the verdict on interval, margin and number of studies. Heterogeneity is nan where
+    nothing is pooled (one study) and for rates; ``tau`` is on the scale the measure is pooled on,
     ``i2`` in percent.
     """
 
-    estimate: Estimate
-    pooled: Pooled
+    pooled: PooledGroup
     found: Verdict
-    prediction_low: float
-    prediction_high: float
-    tau2: float
-    tau2_low: float
-    tau2_high: float
-    i2: float
-    i2_low: float
-    i2_high: float
     egger: Egger | None
     left_out: tuple[LeftOut, ...]
 
+    @property
+    def estimate(self) -> Estimate:
+        """The estimate of the group."""
+        return self.pooled.estimate
 
-def checks(group: StudyGroup, *, egger_studies: int, r: float = R_SHOWN) -> PooledChecks:
+    @property
+    def prediction_low(self) -> float:
+        """Least effect a further study may have; nan where nothing tells."""
+        return self.pooled.prediction[0]
+
+    @property
+    def prediction_high(self) -> float:
+        """Greatest effect a further study may have; nan where nothing tells."""
+        return self.pooled.prediction[1]
+
+    @property
+    def tau(self) -> float:
+        """Spread of true effects between studies; nan where nothing tells."""
+        return self.pooled.tau[0]
+
+    @property
+    def i2(self) -> float:
+        """Share of the variance that is between studies, in percent; nan where nothing tells."""
+        return self.pooled.i2[0]
+
+    @property
+    def i2_low(self) -> float:
+        """Lower limit of ``i2``."""
+        return self.pooled.i2[1]
+
+    @property
+    def i2_high(self) -> float:
+        """Upper limit of ``i2``."""
+        return self.pooled.i2[2]
+
+
+def checks(group: StudyGroup, *, egger_studies: int, r: float | None = None) -> PooledChecks:
     """Estimate a group, judge the interval alone, and look at its studies one by one.
 
     Parameters
@@ -62,23 +84,63 @@ def checks(group: StudyGroup, *, egger_studies: int, r: float = R_SHOWN) -> Pool
     group : StudyGroup
     egger_studies : int
         Studies from which the funnel is tested.
-    r : float
-        Correlation within the person assumed for paired contrasts.
+    r : float, optional
+        Correlation within the person for paired contrasts where none is derived.
     """
-    estimate, pooled = estimate_group(group, r)
+    pooled = pool_group(group, r)
     several = len(group.rows) > 1
     return PooledChecks(
-        estimate=estimate,
         pooled=pooled,
-        found=on_interval(group, estimate),
+        found=on_interval(pooled),
         egger=_asymmetry(group, r) if len(group.rows) >= egger_studies else None,
         left_out=_left_out(group, r) if several else (),
-        **_heterogeneity(group, pooled, r),
     )
 
 
-def on_interval(group: StudyGroup, estimate: Estimate) -> Verdict:
-    """Judge interval and margin alone, as if the design could carry any verdict."""
+def on_interval(pooled: PooledGroup) -> Verdict:
+    """Judge interval, margin and number of studies, as if the design could carry any verdict.
+
+    Fewer than five studies are at most partly supported; where a prior helped, in favour or against
+    only if half and twice its scale say so too, and rates only if they do with the zeros that are
+    merely stated. Rates that nobody counted stay open.
+    """
+    group = pooled.group
+    found = _judged(group, pooled.estimate)
+    if found.word not in FAVOURABLE and found.word not in ADVERSE:
+        return found
+    if group.uncounted:
+        return _open(found, "zeros_only_stated")
+    side = FAVOURABLE if found.word in FAVOURABLE else ADVERSE
+    for kind, why in _MUST_AGREE.items():
+        beside = pooled.other(kind)
+        if beside and _judged(group, beside.estimate).word not in side:
+            return _open(found, why)
+    if found.word == "supported" and len(group.rows) < FEW:
+        but = note("reason_but", reasons=found.reasons, doubts=(few_studies(group),))
+        return Verdict(word="partly supported", reasons=(but,), lacking=("studies",))
+    return found
+
+
+# Other estimates of the same studies that must say the same, and what is said where they do not:
+# studies without an event seldom print a count, so leaving them out chooses by the result.
+_MUST_AGREE = {
+    "half_prior": "prior_decides",
+    "twice_prior": "prior_decides",
+    "all_zeros": "stated_zeros_decide",
+}
+
+
+def few_studies(group: StudyGroup) -> Note:
+    """Return that few studies are at most partly supported."""
+    return note("fewer_than_studies", studies=group.studies, least=FEW)
+
+
+def _open(found: Verdict, kind: str) -> Verdict:
+    but = note("reason_but", reasons=found.reasons, doubts=(note(kind),))
+    return Verdict(word="inconclusive", reasons=(but,))
+
+
+def _judged(group: StudyGroup, estimate: Estimate) -> Verdict:
     measure = group.measure
     return judge(
         estimate,
@@ -143,26 +205,13 @@ def people_needed(group: StudyGroup, *, power: float) -> float:
     distance = abs(measure.forward(measure.margin) - measure.forward(measure.null))
     if distance == 0:
         return math.nan
-    _, variance = effects(group.rows, group.name, r=R_SHOWN)
+    _, variance = effects(group.rows, group.name)
     common = 1 / float((1 / variance).sum())
     reach = float(ndtri(1 - alpha / 2) + ndtri(power))
     return math.ceil(group.people * common * (reach / distance) ** 2)
 
 
-def _heterogeneity(group: StudyGroup, pooled: Pooled, r: float) -> dict[str, float]:
-    if len(group.rows) == 1 or counts_add_up(group):
-        return dict.fromkeys(HETEROGENEITY, math.nan)
-    _, variance = effects(group.rows, group.name, r=r)
-    ends = (pooled.tau2_ci_low, pooled.tau2_ci_high)
-    values = (
-        *(group.measure.back(x) for x in (pooled.prediction_low, pooled.prediction_high)),
-        *(pooled.tau2, *ends, pooled.i2),
-        *(i_squared(variance, end) for end in ends),
-    )
-    return dict(zip(HETEROGENEITY, values, strict=True))
-
-
-def _asymmetry(group: StudyGroup, r: float) -> Egger | None:
+def _asymmetry(group: StudyGroup, r: float | None) -> Egger | None:
     """Test the funnel; None where all studies are as precise, or lie on one line."""
     effect, variance = effects(group.rows, group.name, r=r)
     try:
@@ -171,11 +220,10 @@ def _asymmetry(group: StudyGroup, r: float) -> Egger | None:
         return None
 
 
-def _left_out(group: StudyGroup, r: float) -> tuple[LeftOut, ...]:
+def _left_out(group: StudyGroup, r: float | None) -> tuple[LeftOut, ...]:
     found = []
     for i, label in enumerate(group.rows["label"]):
-        rest = replace(group, rows=group.rows.drop(index=group.rows.index[i]))
-        estimate, _ = estimate_group(rest, r)
-        word = on_interval(rest, estimate).word
-        found.append(LeftOut(label=str(label), estimate=estimate, word=word))
+        rest = pool_group(replace(group, rows=group.rows.drop(index=group.rows.index[i])), r)
+        word = on_interval(rest).word
+        found.append(LeftOut(label=str(label), estimate=rest.estimate, word=word))
     return tuple(found)

@@ -14,7 +14,7 @@ from mnstudy.cohort.published.extraction import contract
 from mnstudy.cohort.published.tables import Published, contrast_frame
 from mnstudy.stats.meta.directions import DirectionShare, direction_share
 from mnstudy.verdicts.claims.registry import Claim
-from mnstudy.verdicts.evidence.effects import only_describes, says_comparable
+from mnstudy.verdicts.evidence.effects import says_comparable
 from mnstudy.verdicts.evidence.groups import StudyGroup, counted, groups
 from mnstudy.words.notes import Count, Note, note
 
@@ -42,6 +42,7 @@ COLUMNS = (
     "assessor_blinded", "basis", "pooled", "in_estimate", "note",
 )  # fmt: skip
 _RF = "rf-combination"
+_RF_KINDS = ("rf", "rf_adjunct")
 _KIND_NAMES = {
     "controlled": "controlled",
     "within_arms": "between parts of one study",
@@ -57,10 +58,17 @@ _SPEAK = {
     "rate": ("controlled", "uncontrolled"),
 }
 _AGAINST = 2  # controlled studies against the claim that raise a doubt by themselves; a convention
-STATES = ("pooled", "single study", "direction only", "nothing found")
+STATES = (
+    "pooled", "single study", "add-on", "described only", "radiofrequency only",
+    "directions only", "meta-analysis only", "nothing found",
+)  # fmt: skip
 _STATE_NOTES = {
     "single study": "state_single",
-    "direction only": "state_directions",
+    "add-on": "state_add_on",
+    "described only": "state_described",
+    "radiofrequency only": "state_radiofrequency",
+    "directions only": "state_directions",
+    "meta-analysis only": "state_reviews",
     "nothing found": "state_nothing",
 }
 
@@ -111,6 +119,18 @@ class Directions:
             favouring, against, no_difference=none, mixed=mixed, confidence_level=level
         )
 
+    def tested(self, kind: str) -> bool:
+        """Tell whether a sign test makes sense: not before and after, where nearly all point up.
+
+        Nor for a rate in one group, nor where the claim is only that something matters.
+        """
+        return kind == "controlled" or (kind == "within_arms" and self.claim.rule != "difference")
+
+    def read(self, kind: str) -> Note:
+        """Read the share of a kind: with its limits where a sign test makes sense, else counts."""
+        share = self.share(kind)
+        return read(share) if self.tested(kind) else read_counts(share)
+
     @property
     def table(self) -> pd.DataFrame:
         """Directions as entered, counted by kind, comparison, modality and role.
@@ -137,7 +157,7 @@ class Directions:
             return note("no_direction_printed")
         tests = self.rows[self.rows["role"] == "tests"]
         said = [
-            note("directions_of_kind", comparison=_KIND_NAMES[kind], read=read(self.share(kind)))
+            note("directions_of_kind", comparison=_KIND_NAMES[kind], read=self.read(kind))
             for kind in self.kinds
         ]
         if added := int(tests["note"].str.startswith("add-on").sum()):
@@ -190,13 +210,14 @@ class Directions:
         equality = says_comparable(self.claim)
         shy = share.against + share.mixed + (0 if equality else share.no_difference)
         many = kind == "controlled" and share.against >= _AGAINST
-        torn = share.k > 1 and share.against > 0 and share.ci_low <= 0.5
+        half = share.ci_low <= 0.5 if self.tested(kind) else share.estimate <= 0.5
+        torn = share.k > 1 and share.against > 0 and half
         few = shy > 1 and shy > share.favouring
         if not (many or torn or few):
             return None
         counts = {"favouring": share.favouring, "against": share.against}
         said = note("directions_counted", **counts)
-        if share.k:
+        if share.k and self.tested(kind):
             said = note("directions_counted_share", **counts, **_percent(share))
         return note(
             "directions_beside", comparison=_KIND_NAMES[kind], said=(said, *_undecided(share))
@@ -240,8 +261,8 @@ def directions_of(
     >>> from mnstudy.cohort.published.tables import load_published
     >>> from mnstudy.verdicts.claims.registry import claim
     >>> found = directions_of(claim("more-elastin"), load_published())
-    >>> str(read(found.share("uncontrolled")))
-    'directions disagree (4 of 6, 22 to 96 %)'
+    >>> str(found.read("uncontrolled"))
+    '4 of 6 with a direction point towards the claim, 4 of 6 of all'
     >>> found.share("uncontrolled", outside=True).against
     2
     """
@@ -255,10 +276,10 @@ def read(share: DirectionShare) -> Note:
 
     Examples
     --------
-    >>> str(read(direction_share(28, 3)))
-    'most studies point towards the claim (28 of 31, 74 to 98 %)'
+    >>> str(read(direction_share(28, 3, mixed=4)))
+    'most studies point towards the claim (28 of 31 with a direction, 74 to 98 %; 28 of 35 of all), 4 mixed'
     """
-    counts = {"favouring": share.favouring, "k": share.k}
+    counts = {"favouring": share.favouring, "k": share.k, "all": _all(share)}
     if not share.k:
         found = note("directions_none")
     elif share.ci_low > 0.5:
@@ -270,6 +291,18 @@ def read(share: DirectionShare) -> Note:
     else:
         found = note("directions_disagree", **counts, **_percent(share))
     return note("listed", said=(found, *_undecided(share)))
+
+
+def read_counts(share: DirectionShare) -> Note:
+    """Read a share where a sign test would be senseless: counts with both denominators."""
+    if not _all(share):
+        return note("directions_none")
+    counts = {"favouring": share.favouring, "k": share.k, "all": _all(share)}
+    return note("listed", said=(note("directions_counts", **counts), *_undecided(share)))
+
+
+def _all(share: DirectionShare) -> int:
+    return share.k + share.no_difference + share.mixed
 
 
 def _undecided(share: DirectionShare) -> list[Note]:
@@ -320,8 +353,9 @@ class EvidenceState:
     @property
     def said(self) -> Note:
         """What ``sentence`` says."""
+        studies = counted(self.studies, "study", "studies")
         said: list[Note | Count] = [
-            note("state_pooled", studies=counted(self.studies, "study", "studies"))
+            note("state_pooled", studies=studies)
             if self.word == "pooled"
             else note(_STATE_NOTES[self.word])
         ]
@@ -359,9 +393,11 @@ def evidence_state(
     -------
     EvidenceState
         ``word`` is "pooled" where the estimate rests on two or more studies, "single study" where
-        it rests on one (others may stand on endpoints it must not be mixed with), "direction
-        only" where no primary contrast tests the claim but a direction does, else "nothing
-        found".
+        it rests on one (others may stand in groups it must not be mixed with), "add-on" where
+        needling was added to another treatment, "radiofrequency only" where nothing else was
+        studied, "described only" where the numbers do not test the claim, "directions only" where
+        no number does but a direction, "meta-analysis only" where nothing but a published
+        meta-analysis does, else "nothing found".
 
     Examples
     --------
@@ -373,23 +409,39 @@ def evidence_state(
     frame = contrast_frame(published) if frame is None else frame
     own = frame[frame["claim_id"].eq(claim.id).astype(bool)]
     found = groups(claim, own[own["primary"]], 0.95) if found is None else found
-    studies = 0 if only_describes(claim) or not found else len(found[0].rows)
     rows = direction_rows(claim, published, frame=frame) if rows is None else rows
     tests = int(rows["role"].eq("tests").sum())
-    if studies:
-        word = "pooled" if studies > 1 else "single study"
-    else:
-        word = "direction only" if tests else "nothing found"
+    first = found[0] if found and not found[0].measure.describes else None
+    primary = int((own["primary"] & ~own["add_on"]).sum())
     return EvidenceState(
         claim=claim,
-        word=word,
-        contrasts=len(own),
-        primary=int(own["primary"].sum()),
-        studies=studies,
+        word=_state_word(claim, own, first, rows, published),
+        contrasts=int((~own["add_on"]).sum()),
+        primary=primary,
+        studies=0 if first is None else len(first.rows),
         endpoints=len(found),
         directions=tests,
         left_out=len(rows) - tests,
     )
+
+
+def _state_word(
+    claim: Claim,
+    own: pd.DataFrame,
+    first: StudyGroup | None,
+    rows: pd.DataFrame,
+    published: Published,
+) -> str:
+    if first is not None:
+        several = "pooled" if len(first.rows) > 1 else "single study"
+        return "add-on" if first.add_on else several
+    primary = own[own["primary"]]
+    if len(primary) and not primary["modality"].isin(_RF_KINDS).all():
+        return "described only"
+    if rows["role"].eq("tests").any() and primary.empty:
+        return "directions only"
+    seen = pd.concat([own["modality"], rows["modality"]])
+    return "radiofrequency only" if seen.isin(_RF_KINDS).any() else "nothing found"
 
 
 def direction_rows(

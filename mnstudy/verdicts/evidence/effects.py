@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,18 +22,25 @@ from mnstudy.stats.meta.effect_sizes import (
     single_mean,
     standardised_mean_change,
 )
+from mnstudy.stats.meta.pooling import tau_prior_scale
 from mnstudy.verdicts.claims.registry import Claim
 
 Array = NDArray[np.float64]
 Ends = Callable[..., list[Array]]
+_RANGE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)\b.*")
 
-R_SHOWN = 0.5
-R_GRID = (0.3, 0.5, 0.7)  # no publication prints the correlation within the person
+R_GRID = (0.3, 0.5, 0.7)  # where no correlation within the person is derived, this range is shown
+MARGIN_OF_RANGE = 0.1  # where no minimal important difference of an instrument is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """How one measure is pooled, shown and judged; read from ``evidence.toml``."""
+    """How one measure is pooled, shown and judged; read from ``evidence.toml``.
+
+    ``low`` and ``high`` are the ends of its scale in the unit shown, ``width`` the width of the
+    instrument where it is one in points, nan where that is not known. ``describes`` is why its
+    figures describe without testing the claim, empty where they test it.
+    """
 
     scale: str
     unit: str
@@ -42,6 +50,13 @@ class Measure:
     margin: float
     label: str
     wording: str = ""
+    words: str = ""
+    definition: str = ""
+    describes: str = ""
+    prior: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    width: float = math.nan
 
     def back(self, value: float) -> float:
         """Turn a pooled value back into the unit shown."""
@@ -59,21 +74,67 @@ class Measure:
             return math.asin(math.sqrt(value / 100))
         return value / 100 if self.scale == "percent" else value
 
+    def within(self, value: float) -> float:
+        """Return the value, or the end of the scale where it lies beyond it."""
+        return value if math.isnan(value) else min(max(value, self.low), self.high)
+
+    @property
+    def tau_prior(self) -> float:
+        """Scale of the prior on tau for few studies; nan where none is known."""
+        if not self.prior or (self.prior == "mean" and math.isnan(self.width)):
+            return math.nan
+        width = {"scale_range": self.width} if self.prior == "mean" else {}
+        return tau_prior_scale(self.prior, **width)
+
 
 def _settings() -> Mapping[str, Any]:
     return packaged("verdicts/evidence/evidence.toml")
 
 
-def measure_of(claim: Claim, name: str) -> Measure:
-    """Return how a measure is pooled and judged for this claim."""
+def measure_of(
+    claim: Claim, name: str, endpoint: str = "", instrument: str = "", printed: str = ""
+) -> Measure:
+    """Return how a measure is pooled and judged for this claim.
+
+    Parameters
+    ----------
+    claim : Claim
+    name, endpoint : str
+        Measure and endpoint of the contrasts.
+    instrument, printed : str
+        Instrument of figures in points, and its range as printed ("0-5").
+    """
     raw = _settings()
-    own = raw["claim"].get(claim.id, {}).get(name, {})
-    return Measure(**{**raw["measure"][name], **own})
+    base, end = dict(raw["measure"][name]), dict(raw["endpoint"].get(endpoint, {}))
+    level = end.pop("level", False)
+    if name != "proportion":  # the others have a margin of their own, whatever is counted
+        end = {key: end[key] for key in ("words", "describes") if key in end}
+    in_points = name in ("md", "mean")
+    points = _in_points(base, instrument, printed, level=level) if in_points else {}
+    of_claim = raw["claim"].get(claim.id, {})
+    own = {"describes": of_claim.get("describes", ""), **of_claim.get(name, {})}
+    if "margin" not in own | end | points and not base.get("describes") and in_points:
+        base["describes"] = "the range of the scale is not known, so no margin can be set"
+    if not own["describes"]:
+        judged = "margin" in own or "margin" in end
+        own["describes"] = end.get("describes", "" if judged else base.get("describes", ""))
+    return Measure(**{"words": endpoint.replace("_", " "), **base, **points, **end, **own})
 
 
-def only_describes(claim: Claim) -> str:
-    """Say why the contrasts of a claim describe without testing it; empty where they test it."""
-    return str(_settings()["claim"].get(claim.id, {}).get("describes", ""))
+def _in_points(
+    base: Mapping[str, Any], instrument: str, printed: str, *, level: bool
+) -> dict[str, float]:
+    """Return margin and limits of an instrument; nothing where its range is not known."""
+    known = _settings()["instrument"].get(instrument, {})
+    found = _RANGE.fullmatch(printed or "")
+    ends = [float(x) for x in found.groups()] if found else [known.get(x) for x in ("low", "high")]
+    if None in ends:
+        return {}
+    low, high = ends
+    width = high - low
+    margin = known.get("mid", MARGIN_OF_RANGE * width)
+    reach = {"low": low, "high": high} if level else {"low": -width, "high": width}
+    return {"margin": margin, "width": width, **reach}
 
 
 def says_comparable(claim: Claim) -> bool:
@@ -81,7 +142,9 @@ def says_comparable(claim: Claim) -> bool:
     return bool(_settings()["claim"].get(claim.id, {}).get("comparable", False))
 
 
-def effects(frame: pd.DataFrame, measure: str, *, r: float) -> tuple[Array, Array]:
+def effects(
+    frame: pd.DataFrame, measure: str, *, r: float | None = None
+) -> tuple[Array, Array]:
     """Return effects and variances of contrasts of one measure, turned towards the claim.
 
     Parameters
@@ -90,23 +153,37 @@ def effects(frame: pd.DataFrame, measure: str, *, r: float) -> tuple[Array, Arra
         Rows of ``contrast_frame`` of one measure.
     measure : str
         Name of the measure.
-    r : float
-        Correlation within the person assumed for paired contrasts.
+    r : float, optional
+        Correlation within the person for the paired contrasts where none is derived; that of the
+        column ``r_assumed`` when left out. Held within what the figures of a study allow.
 
     Returns
     -------
     effects, variances : arrays of shape (k,)
         On the scale the measure is pooled on. Standardised differences and odds ratios are
         positive where they favour the claim; other differences are negative there where the
-        rule of the claim is "below".
+        rule of the claim is "below". The variance of a study of clusters is its own times the
+        design effect.
     """
     paired = frame["paired"].to_numpy(dtype=bool)
+    within = correlations(frame, r)
     effect, variance = np.empty(len(frame)), np.empty(len(frame))
-    for mask, correlation in ((~paired, None), (paired, r)):
+    for mask in (~paired, paired):
         if mask.any():
-            found = _EFFECTS[measure](_ends(frame[mask]), correlation)
+            given = within[mask] if paired[mask][0] else None
+            found = _EFFECTS[measure](_ends(frame[mask]), given)
             effect[mask], variance[mask] = found.effect, found.variance
-    return np.where(_turned(frame, measure), -effect, effect), variance
+    clusters = frame["design_effect"].astype("float64").fillna(1.0).to_numpy()
+    return np.where(_turned(frame, measure), -effect, effect), variance * clusters
+
+
+def correlations(frame: pd.DataFrame, r: float | None = None) -> Array:
+    """Return the correlation within the person of every row: derived, else assumed."""
+    columns = ["r_derived", "r_low", "r_high", "r_assumed"]
+    derived, low, high, usual = frame[columns].to_numpy(dtype="float64").T
+    assumed = np.clip(usual if r is None else np.full(len(frame), r), np.nan_to_num(low, nan=-1.0),
+                      np.nan_to_num(high, nan=1.0))  # fmt: skip
+    return np.where(np.isnan(derived), assumed, derived)
 
 
 _DIFFERENCES = ("md", "risk_difference")
@@ -130,12 +207,12 @@ def _ends(frame: pd.DataFrame) -> Ends:
     return lambda *names: [frame[n].to_numpy(dtype="float64") for n in names]
 
 
-def _smc(ends: Ends, r: float | None) -> EffectSizes:
+def _smc(ends: Ends, r: Array | None) -> EffectSizes:
     after, before, spread, n = ends("treated_mean", "baseline_mean", "baseline_sd", "treated_n")
-    return standardised_mean_change(after, before, spread, n, R_SHOWN if r is None else r)
+    return standardised_mean_change(after, before, spread, n, 0.5 if r is None else r)
 
 
-def _smd(ends: Ends, r: float | None) -> EffectSizes:
+def _smd(ends: Ends, r: Array | None) -> EffectSizes:
     m1, s1, n1 = ends("treated_mean", "treated_sd", "treated_n")
     m0, s0, n0 = ends("reference_mean", "reference_sd", "reference_n")
     if r is None:
@@ -144,7 +221,7 @@ def _smd(ends: Ends, r: float | None) -> EffectSizes:
     return hedges_g_paired(m1, s1, m0, s0, np.minimum(n1, n0), r)
 
 
-def _md(ends: Ends, r: float | None) -> EffectSizes:
+def _md(ends: Ends, r: Array | None) -> EffectSizes:
     treated = ends("treated_mean", "treated_sd", "treated_n")
     reference = ends("reference_mean", "reference_sd", "reference_n")
     return mean_difference(*treated, *reference, r=r)
@@ -153,7 +230,7 @@ def _md(ends: Ends, r: float | None) -> EffectSizes:
 _COUNTS = ("treated_events", "treated_n", "reference_events", "reference_n")
 
 
-def _mean(ends: Ends, r: float | None) -> EffectSizes:
+def _mean(ends: Ends, r: Array | None) -> EffectSizes:
     return single_mean(*ends("treated_mean", "treated_sd", "treated_n"))
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import pandas as pd
 
@@ -23,21 +24,22 @@ from mnstudy.verdicts.evidence.directions import (
     directions_of,
     evidence_state,
 )
-from mnstudy.verdicts.evidence.effects import R_GRID, R_SHOWN, only_describes
+from mnstudy.verdicts.evidence.effects import R_GRID, correlations
 from mnstudy.verdicts.evidence.groups import (
+    Beside,
+    PooledGroup,
     StudyGroup,
+    across_conditions,
     counted,
-    estimate_group,
     groups,
     parts_of,
+    pool_group,
+    single,
 )
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.finding.judge import ADVERSE, Verdict, capped
 from mnstudy.verdicts.findings import Findings
-from mnstudy.words.notes import Note, as_given, note
-
-_SHOWN = ("tau2", "tau2_low", "tau2_high", "i2", "i2_low", "i2_high")
-
+from mnstudy.words.notes import Count, Note, as_given, note
 
 def evidence(
     claims: str | Iterable[str] | None = None,
@@ -65,19 +67,26 @@ def evidence(
 
     Notes
     -----
-    Pooled within claim, measure and endpoint, on the primary contrasts: random effects (REML),
-    Knapp-Hartung intervals. Paired contrasts assume a correlation of 0.5 within the person, which
-    no publication prints; the notes say what 0.3 and 0.7 would give. Proportions are pooled on
-    the arcsine scale, which needs no correction for zero events. Contrasts with a control and
-    without one are never in one estimate. The verdict compares the interval with the margin and
-    is then capped by every doubt that the certainty names, see ``certainty``. Reviews, animal and
-    laboratory studies, and people counted in another study, are in no contrast.
+    Pooled are the primary contrasts of one claim that are alike in measure, endpoint, design class
+    (randomised, not randomised, one group), condition and substance; add-on trials (a treatment
+    with needling against the same treatment alone) are a group of their own. The group that decides
+    is named by the rule of ``groups``. Five studies or more: random effects (REML), Knapp-Hartung
+    intervals never below the Wald error. Two to four: a half-normal prior on the spread of true
+    effects (``mnstudy.stats.pool``), whose interval is a credible one, at most partly supported and
+    only if half and twice the scale of the prior agree. Rates: beta-binomial by the counts
+    (``mnstudy.stats.pool_rates``); zeros that rest on a sentence or a list stand beside. Paired
+    contrasts take the correlation within the person that is derived from the study's figures, else
+    the median of those derived; the notes say what 0.3 and 0.7 would give. No limit lies beyond
+    the end of its scale. The verdict compares the interval with the margin and is then capped by
+    every doubt that the certainty names, see ``certainty``. Reviews, animal and laboratory
+    studies, and people counted in another study, are in no contrast; published meta-analyses stand
+    beside.
 
     Examples
     --------
     >>> import mnstudy as mn
     >>> mn.evidence("rare-pih")["rare-pih"].n_studies
-    11
+    2
     """
     if not 0.5 < confidence_level < 1:
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
@@ -95,27 +104,27 @@ def finding_of(found: ClaimEvidence) -> Finding:
 
 
 def _finding(found: ClaimEvidence) -> Finding:
-    claim, groups, directions = found.claim, found.groups, found.directions
+    claim, directions = found.claim, found.directions
     nothing = Finding(
         claim=claim,
         dataset="published trials",
         synthetic=False,
         verdict="not testable",
-        reasons=(note("no_published_number"),),
+        reasons=(found.state.said,),
         rule=claim.rule,
         margin=claim.margin,
         sha256=found.published.sha256,
     )
     said = (note("directions_of_effect", said=directions.said),) if len(directions.rows) else ()
-    if not groups:
+    if not found.groups:
         return replace(nothing, remarks=(*_unused_note(found.rows), *said))
+    parts = tuple(part for one in found.pooled for part in parts_of(one))
     if found.deciding is None:
-        parts = tuple(part for group in groups for part in parts_of(group))
-        notes = tuple(other_note(group) for group in groups)
-        why = (as_given(only_describes(claim)),)
-        return replace(nothing, reasons=why, parts=parts, remarks=(*notes, *said))
-    pooled = _pooled_finding(nothing, found.deciding, groups)
-    return replace(pooled, remarks=(*pooled.remarks, *said))
+        why = dict.fromkeys(group.measure.describes for group in found.groups)
+        notes = tuple(other_note(one) for one in found.pooled)
+        reasons = tuple(as_given(x) for x in why)
+        return replace(nothing, reasons=reasons, parts=parts, remarks=(*notes, *said))
+    return _pooled_finding(replace(nothing, parts=parts), found, said)
 
 
 def _unused_note(own: pd.DataFrame) -> tuple[Note, ...]:
@@ -124,7 +133,9 @@ def _unused_note(own: pd.DataFrame) -> tuple[Note, ...]:
     return (note("none_primary", contrasts=counted(len(own), "contrast")),)
 
 
-def _pooled_finding(nothing: Finding, decides: Assessed, groups: list[StudyGroup]) -> Finding:
+def _pooled_finding(nothing: Finding, evidence: ClaimEvidence, said: tuple[Note, ...]) -> Finding:
+    decides = evidence.deciding
+    assert decides is not None
     first = decides.group
     return replace(
         nothing,
@@ -141,8 +152,7 @@ def _pooled_finding(nothing: Finding, decides: Assessed, groups: list[StudyGroup
         n_studies=len(first.rows),
         certainty=decides.certainty.level,
         domains=decides.certainty.domains,
-        parts=tuple(part for group in groups for part in parts_of(group)),
-        remarks=group_notes(decides, groups[1:]),
+        remarks=(*group_notes(evidence), *said),
     )
 
 
@@ -165,21 +175,32 @@ class ClaimEvidence:
     claim : Claim
     rows : DataFrame
         Its rows of ``contrast_frame``.
-    groups : list of StudyGroup
-        What may be pooled of them, the deciding group first.
+    pooled : list of PooledGroup
+        What may be pooled of them with its value, the deciding group first.
     directions : Directions
     deciding : Assessed or None
         The group that its finding rests on; None where there is none, or where the contrasts only
         describe.
+    conditions : Beside or None
+        A rate over all conditions, every stated zero counted.
+    also_decides : tuple of str
+        Titles of other claims that the only study of the deciding group decides too.
     published : Published
     """
 
     claim: Claim
     rows: pd.DataFrame
-    groups: list[StudyGroup]
+    pooled: list[PooledGroup]
     directions: Directions
     deciding: Assessed | None
+    conditions: Beside | None
+    also_decides: tuple[str, ...]
     published: Published
+
+    @property
+    def groups(self) -> list[StudyGroup]:
+        """What may be pooled, the deciding group first."""
+        return [one.group for one in self.pooled]
 
     @property
     def state(self) -> EvidenceState:
@@ -193,7 +214,7 @@ class ClaimEvidence:
         )
 
 
-def assess(group: StudyGroup, directions: Directions | None = None) -> Assessed:
+def assess(group: StudyGroup, directions: Directions | None = None, unseen: int = 0) -> Assessed:
     """Estimate a group, rate its certainty and judge it.
 
     Parameters
@@ -202,13 +223,17 @@ def assess(group: StudyGroup, directions: Directions | None = None) -> Assessed:
     directions : Directions, optional
         Those of the claim, where its finding rests on this group; without them the domain is
         left out.
+    unseen : int
+        Studies on the claim that are known to exist without a number that can be pooled.
     """
     found = checks(group, egger_studies=settings()["egger_studies"])
     doubt = None
     if directions is not None:
         towards = favours(group, found.estimate.value)
         doubt = directions.doubted(group.comparison, favours=towards)
-    rated = certainty(group, found, directions=directions is not None, doubt=doubt)
+    rated = certainty(
+        group, found, directions=directions is not None, doubt=doubt, unseen=unseen
+    )
     capped = cap(found.found, rated.doubts, group.comparison)
     return Assessed(group=group, found=found, certainty=rated, verdict=capped)
 
@@ -245,64 +270,143 @@ def claim_evidence(
 ) -> ClaimEvidence:
     """Gather what is published on one claim; ``frame`` is ``contrast_frame(published)``."""
     rows = frame[frame["claim_id"] == claim.id]
-    found = groups(claim, rows[rows["primary"]], confidence_level)
+    primary = rows[rows["primary"]]
+    found = groups(claim, primary, confidence_level)
     directions = directions_of(claim, published, confidence_level=confidence_level, frame=rows)
-    decides = bool(found) and not only_describes(claim)
+    first = found[0] if found and not found[0].measure.describes else None
+    unseen = unseen_studies(claim, directions, published)
     return ClaimEvidence(
         claim=claim,
         rows=rows,
-        groups=found,
+        pooled=[pool_group(group) for group in found],
         directions=directions,
-        deciding=assess(found[0], directions) if decides else None,
+        deciding=None if first is None else assess(first, directions, unseen),
+        conditions=None if first is None else across_conditions(first, primary),
+        also_decides=() if first is None else _also_decides(first, published),
         published=published,
     )
 
 
-def group_notes(first: Assessed, others: list[StudyGroup]) -> tuple[Note, ...]:
+def unseen_studies(claim: Claim, directions: Directions, published: Published) -> int:
+    """Count studies known to test a claim without a number that can be pooled."""
+    tests = directions.rows[directions.rows["role"] == "tests"]
+    silent = tests.groupby("study_id")["pooled"].any()
+    named = published.leads["claim"].fillna("").str.split(r"[,\s]+", regex=True)
+    return int((~silent).sum()) + sum(claim.id in words for words in named)
+
+
+@lru_cache(maxsize=4)
+def deciding_studies(published: Published) -> Mapping[str, tuple[str, ...]]:
+    """Return the claims that a single study decides, by study."""
+    frame = contrast_frame(published)
+    frame = frame[frame["primary"]]
+    found: dict[str, tuple[str, ...]] = {}
+    for one in select(None):
+        own = groups(one, frame[frame["claim_id"] == one.id], 0.95)
+        if own and len(own[0].rows) == 1 and not own[0].measure.describes:
+            study = str(own[0].rows["study_id"].iloc[0])
+            found[study] = (*found.get(study, ()), one.id)
+    return found
+
+
+def _also_decides(group: StudyGroup, published: Published) -> tuple[str, ...]:
+    if len(group.rows) > 1:
+        return ()
+    study = str(group.rows["study_id"].iloc[0])
+    return tuple(c for c in deciding_studies(published).get(study, ()) if c != group.claim.id)
+
+
+def group_notes(evidence: ClaimEvidence) -> tuple[Note, ...]:
     """Return the notes of a claim: those of the group that decides, then the other groups."""
-    group, said = first.group, []
-    if not math.isnan(first.found.tau2):
-        said.append(_heterogeneity(group, first.found))
+    decides = evidence.deciding
+    assert decides is not None
+    pooled, group, said = decides.found.pooled, decides.group, []
+    said.append(note("group_decides", group=group.label))
+    if not math.isnan(pooled.prediction[0]):
+        said.append(_heterogeneity(pooled))
+    if not math.isnan(pooled.rho[0]):
+        said.append(_spread_of_rates(pooled))
+    if not math.isnan(pooled.chance):
+        said.append(note("chance_beyond_margin", chance=100 * pooled.chance))
+    if pooled.how == "few" and len(group.rows) == 2:
+        said.append(_two_studies(pooled))
+    said += [beside_note(b) for b in (*pooled.beside, evidence.conditions) if b]
+    if pooled.cut:
+        said.append(note("limit_cut", unit=group.measure.unit))
     if group.rows["paired"].any():
         said.append(_correlation(group))
-    said.append(_certainty(first.certainty))
-    said += [other_note(other) for other in others]
+    if group.measure.definition:
+        said.append(note("counts_as_response", definition=group.measure.definition))
+    if evidence.also_decides:
+        said.append(note("decides_several_claims", people=Count(n=group.people, noun="patient"),
+                         n=len(evidence.also_decides) + 1, others=evidence.also_decides))  # fmt: skip
+    said.append(_certainty(decides.certainty))
+    said += [other_note(one) for one in evidence.pooled[1:]]
     if group.claim.contrary:
         said.append(note("articles_disagree", contrary=group.claim.contrary))
     return tuple(said)
 
 
-def other_note(group: StudyGroup) -> Note:
+def other_note(pooled: PooledGroup) -> Note:
     """Return a group in one line."""
-    estimate, _ = estimate_group(group)
     return note(
         "group_of_studies",
-        group=group.label,
-        estimate=fmt.ends(estimate),
-        unit=estimate.unit,
-        studies=group.studies,
+        group=pooled.group.label,
+        estimate=fmt.ends(pooled.estimate),
+        unit=pooled.estimate.unit,
+        studies=pooled.group.studies,
     )
 
 
-def _heterogeneity(group: StudyGroup, found: PooledChecks) -> Note:
-    low, high = found.prediction_low, found.prediction_high
+def beside_note(beside: Beside) -> Note:
+    """Return another estimate of the same studies in one line."""
+    return note(
+        "estimate_beside",
+        which=note(f"beside_{beside.kind}", studies=counted(beside.k, "study", "studies")),
+        estimate=fmt.ends(beside.estimate),
+        unit=beside.estimate.unit,
+    )
+
+
+def _heterogeneity(pooled: PooledGroup) -> Note:
+    low, high = pooled.prediction
+    tau, i2 = pooled.tau, pooled.i2
     return note(
         "pooled_heterogeneity",
-        **{name: getattr(found, name) for name in _SHOWN},
+        **dict(zip(("tau", "tau_low", "tau_high"), tau, strict=True)),
+        **dict(zip(("i2", "i2_low", "i2_high"), i2, strict=True)),
         low=low,
         high=high,
-        digits=fmt.decimals_for(found.estimate.value, low, high),
-        unit=group.measure.unit,
+        digits=fmt.decimals_for(pooled.estimate.value, low, high),
+        unit=pooled.estimate.unit,
     )
+
+
+def _spread_of_rates(pooled: PooledGroup) -> Note:
+    rho, low, high = pooled.rho
+    return note("spread_of_rates", rho=rho, low=low, high=high)
+
+
+def _two_studies(pooled: PooledGroup) -> Note:
+    """Say whether the intervals of two studies overlap."""
+    first, second = (pool_group(one).estimate for one in single(pooled.group))
+    overlap = first.ci_low <= second.ci_high and second.ci_low <= first.ci_high
+    return note("two_studies_agree" if overlap else "two_studies_differ")
 
 
 def _correlation(group: StudyGroup) -> Note:
+    paired = group.rows[group.rows["paired"]]
+    derived = int(paired["r_derived"].notna().sum())
+    used = correlations(paired)
     others = tuple(
-        note("under_correlation", estimate=fmt.ends(estimate_group(group, r)[0]), r=r)
+        note("under_correlation", estimate=fmt.ends(pool_group(group, r).estimate), r=r)
         for r in R_GRID
-        if r != R_SHOWN
     )
-    return note("correlation_assumed", r=R_SHOWN, others=others)
+    counts = {"derived": derived, "studies": counted(len(paired), "study", "studies")}
+    least, most = float(used.min()), float(used.max())
+    if derived == len(paired):
+        return note("correlation_derived", **counts, least=least, most=most)
+    return note("correlation_assumed", **counts, least=least, most=most, others=others)
 
 
 def _certainty(rated: Certainty) -> Note:

@@ -1,32 +1,55 @@
-"""Published contrasts that may be pooled: one claim, measure and endpoint, control or none."""
+"""Published contrasts that may be pooled, and their value: alike in all that must not be mixed."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from mnstudy.stats.counts.proportions import proportion
-from mnstudy.stats.meta.pooling import Pooled, pool
+from mnstudy.stats.meta.between_studies import i_squared
+from mnstudy.stats.meta.effect_counts import pool_rates
+from mnstudy.stats.meta.pooling import Pooled, PooledPosterior, pool
 from mnstudy.verdicts.claims.registry import Claim
-from mnstudy.verdicts.evidence.effects import R_SHOWN, Measure, effects, measure_of
+from mnstudy.verdicts.evidence.effects import Measure, effects, measure_of
 from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
-from mnstudy.words.notes import Count, note
+from mnstudy.words.notes import Count, Note, note
 
 # Contrasts that differ in any of these are never in one estimate.
-_APART = ("measure", "endpoint", "controlled")
+APART = ("measure", "endpoint", "design_class", "add_on", "condition", "substance", "points_of")
 # Where no endpoint has several studies, a measure on a scale tells more than a threshold on it.
 _CONTINUOUS = ("smd", "smc", "md", "mean", "percent_change")
+_IN_POINTS = ("md", "mean")
 LEVELS = ("proportion", "mean", "percent_change")  # measures without a value of no effect
+FEW = 5  # fewer studies tell too little of how much true effects differ
+DESIGN_CLASSES = ("randomised", "not randomised", "one group")
+CONDITIONS = {
+    "acne_scar": "acne scars",
+    "stretch_mark": "stretch marks",
+    "burn_scar": "burn scars",
+    "surgical_scar": "surgical scars",
+    "traumatic_scar": "scars of injuries",
+    "hypertrophic_scar": "raised scars",
+    "photoageing": "sun-damaged skin",
+    "enlarged_pores": "enlarged pores",
+    "hyperpigmentation": "dark patches",
+    "melasma": "melasma",
+    "skin_laxity": "lax skin",
+    "mixed": "several conditions",
+    "other": "another condition",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyGroup:
-    """Primary contrasts of one claim that may be pooled: one measure, one endpoint.
+    """Primary contrasts of one claim that may be pooled: alike in all of ``APART``.
 
-    Contrasts with and without a control are never in one group.
+    ``rows`` are those that count; ``stated`` are rates of none (or all) that rest on a sentence or
+    a list, which count in a sensitivity row only. Where there is nothing but these, they are the
+    rows and the group is ``uncounted``.
     """
 
     claim: Claim
@@ -35,11 +58,37 @@ class StudyGroup:
     endpoint: str
     rows: pd.DataFrame
     confidence_level: float
+    stated: pd.DataFrame = field(default_factory=pd.DataFrame)
+    uncounted: bool = False
+
+    def _first(self, column: str) -> str:
+        value = self.rows[column].iloc[0]
+        return "" if pd.isna(value) else str(value)
+
+    @property
+    def design_class(self) -> str:
+        """Randomised, not randomised, or one group: what the comparison is, not the study."""
+        return self._first("design_class")
+
+    @property
+    def condition(self) -> str:
+        """What was treated, as in the tables."""
+        return self._first("condition")
+
+    @property
+    def substance(self) -> str:
+        """What was given with the needling, or what both ends of an add-on trial received."""
+        return self._first("substance")
+
+    @property
+    def add_on(self) -> bool:
+        """True where needling was added to a treatment that both ends received."""
+        return bool(self.rows["add_on"].iloc[0])
 
     @property
     def controlled(self) -> bool:
-        """True where every contrast is against another arm."""
-        return bool(self.rows["controlled"].all())
+        """True where every contrast is against another arm or side."""
+        return self.design_class != "one group"
 
     @property
     def comparison(self) -> str:
@@ -50,8 +99,7 @@ class StudyGroup:
         if not self.controlled:
             compared = self.rows["reference_n"].notna().all()
             return "observational" if compared else "uncontrolled"
-        randomised = self.rows["design"].isin(["rct_parallel", "rct_split_body"]).all()
-        return "randomised" if randomised else "observational"
+        return "randomised" if self.design_class == "randomised" else "observational"
 
     @property
     def control(self) -> str:
@@ -59,14 +107,27 @@ class StudyGroup:
         return "controlled" if self.controlled else "uncontrolled"
 
     @property
+    def design_words(self) -> str:
+        """The kind of comparison as it is written for people."""
+        if not self.controlled:
+            return "one group" if self.comparison in ("rate", "uncontrolled") else "between patients"
+        return "randomised" if self.comparison == "randomised" else "controlled, not randomised"
+
+    @property
     def label(self) -> str:
         """Name of the group for people."""
-        return f"{self.control}: {self.endpoint_words} ({self.measure.label})"
+        with_it = "added to " if self.add_on else "with "
+        who = [
+            self.design_words,
+            CONDITIONS.get(self.condition, self.condition.replace("_", " ")),
+            *([with_it + self.substance.replace("_", " ")] if self.substance else []),
+        ]
+        return f"{', '.join(who)}: {self.endpoint_words} ({self.measure.label})"
 
     @property
     def endpoint_words(self) -> str:
         """The endpoint as it is written for people."""
-        return self.endpoint.replace("_", " ")
+        return self.measure.words
 
     @property
     def studies(self) -> Count:
@@ -86,111 +147,333 @@ def counted(n: int, noun: str, plural: str = "") -> Count:
 
 
 def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[StudyGroup]:
-    """Return the groups that may be pooled, the deciding one first."""
-    found = [
-        StudyGroup(
-            claim=claim,
-            name=str(name),
-            measure=measure_of(claim, str(name)),
-            endpoint=str(endpoint),
-            rows=part.sort_values(["year", "study_id"], na_position="last"),
-            confidence_level=confidence_level,
-        )
-        for (name, endpoint, _), part in rows.groupby([*_APART], sort=True)
-    ]
-    return sorted(found, key=_precedence)
+    """Return the groups that may be pooled, the deciding one first.
+
+    The rule: a group that tests the claim before one that describes; randomised before randomised
+    add-on trials, before not randomised, before one group; counted before only stated; for side
+    effects counts before durations and pain; several studies before one; a scale before a
+    threshold on it; more studies, then more people, before fewer.
+    """
+    rows = rows.assign(substance=_substance(rows), points_of=_points_of(rows))
+    split = rows.groupby([*APART], sort=True, observed=True)
+    return sorted((_group(claim, part, confidence_level) for _, part in split), key=_precedence)
 
 
-def _precedence(group: StudyGroup) -> tuple[bool, bool, bool, int, int, str]:
-    """Put controlled groups first, then several studies before one, scales before thresholds."""
+def _substance(rows: pd.DataFrame) -> pd.Series:
+    """Return what was given with the needling; of an add-on trial what both ends received."""
+    named = rows["treated_adjunct"].mask(rows["treated_adjunct"] == "other", rows["treated_substance"])
+    given = named.where(rows["modality"] != "plain", "").replace("none", "")
+    return given.mask(rows["add_on"], rows["reference_arm"]).fillna("").astype("string")
+
+
+def _points_of(rows: pd.DataFrame) -> pd.Series:
+    """Return the instrument of figures in points, which differ from one to the other."""
+    return rows["treated_instrument"].where(rows["measure"].isin(_IN_POINTS), "").fillna("")
+
+
+def _group(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> StudyGroup:
+    rows = rows.sort_values(["year", "study_id"], na_position="last")
+    name, endpoint, instrument = (str(rows[c].iloc[0]) for c in ("measure", "endpoint", "points_of"))
+    printed = rows["treated_instrument_range"].dropna()
+    group = StudyGroup(
+        claim=claim,
+        name=name,
+        measure=measure_of(
+            claim, name, endpoint, instrument, "" if printed.empty else str(printed.iloc[0])
+        ),
+        endpoint=endpoint,
+        rows=rows,
+        confidence_level=confidence_level,
+    )
+    if group.comparison != "rate" or name != "proportion":
+        return group
+    sure = ~rows["treated_basis"].isin(["sentence", "list"]).fillna(False).astype(bool)
+    if not sure.any():
+        return replace(group, uncounted=True)
+    return replace(group, rows=rows[sure], stated=rows[~sure])
+
+
+_RANK = {
+    ("randomised", False): 0,
+    ("randomised", True): 1,
+    ("not randomised", False): 2,
+    ("not randomised", True): 3,
+}
+
+
+def _precedence(group: StudyGroup) -> tuple[Any, ...]:
+    """Return the order of a group by the rule of ``groups``."""
     k = len(group.rows)
+    gentler = group.claim.id.startswith("gentler-")
     threshold = group.name not in _CONTINUOUS
-    return (not group.controlled, k < 2, threshold, -k, -group.people, group.label)
+    return (
+        bool(group.measure.describes),
+        _RANK.get((group.design_class, group.add_on), 4),
+        group.uncounted,
+        gentler and not threshold,
+        k < 2,
+        threshold,
+        -k,
+        -group.people,
+        group.label,
+    )
 
 
-def pooled(group: StudyGroup, r: float = R_SHOWN) -> Pooled:
-    """Pool the effects of a group, with this correlation within the person where paired."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Another estimate of the same group: ``kind`` says which, of so many studies and people."""
+
+    kind: str
+    estimate: Estimate
+    k: int
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledGroup:
+    """The value of a group with its interval, and what stands beside it.
+
+    Attributes
+    ----------
+    group : StudyGroup
+    how : str
+        single (one study), exact (one rate), rates (beta-binomial), few (prior on tau) or many
+        (random effects, Knapp-Hartung).
+    estimate : Estimate
+        In the unit shown, within its scale; ``interval_kind`` says whether it is a credible one.
+    cut : bool
+        True where a limit lay beyond the end of the scale.
+    fitted : Pooled or None
+        Random effects by REML with Knapp-Hartung limits; None for rates.
+    posterior : PooledPosterior or None
+        With the prior on tau, where there are few studies.
+    rho : tuple of float
+        Of rates: how much true rates differ, with limits; else nan.
+    beside : tuple of Beside
+        Half and twice the prior, Knapp-Hartung, zeros that are only stated, exact limits of the sum.
+    """
+
+    group: StudyGroup
+    how: str
+    estimate: Estimate
+    cut: bool = False
+    fitted: Pooled | None = None
+    posterior: PooledPosterior | None = None
+    rho: tuple[float, float, float] = (math.nan, math.nan, math.nan)
+    beside: tuple[Beside, ...] = ()
+
+    @cached_property
+    def prediction(self) -> tuple[float, float]:
+        """Where the true effect of a further study would lie, in the unit shown; else nan."""
+        found = self.posterior or self.fitted
+        if found is None or len(self.group.rows) == 1:
+            return (math.nan, math.nan)
+        measure = self.group.measure
+        low, high = (measure.back(x) for x in (found.prediction_low, found.prediction_high))
+        return measure.within(low), measure.within(high)
+
+    @cached_property
+    def tau(self) -> tuple[float, float, float]:
+        """Spread of true effects with limits, on the scale they are pooled on; else nan."""
+        if self.posterior is not None:
+            found = self.posterior
+            return (found.tau, found.tau_ci_low, found.tau_ci_high)
+        if self.fitted is None:
+            return (math.nan, math.nan, math.nan)
+        ends = (self.fitted.tau2, self.fitted.tau2_ci_low, self.fitted.tau2_ci_high)
+        return tuple(math.sqrt(x) if x >= 0 else math.nan for x in ends)  # type: ignore[return-value]
+
+    @cached_property
+    def i2(self) -> tuple[float, float, float]:
+        """Share of the variance that is between studies, in percent, with limits; else nan."""
+        if self.fitted is None or len(self.group.rows) == 1:
+            return (math.nan, math.nan, math.nan)
+        _, variance = effects(self.group.rows, self.group.name)
+        ends = (self.fitted.tau2_ci_low, self.fitted.tau2_ci_high)
+        return (self.fitted.i2, i_squared(variance, ends[0]), i_squared(variance, ends[1]))
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Percents of the studies, in the order of the rows; of rates those of their people."""
+        if self.fitted is not None:
+            return self.fitted.weights
+        n = self.group.rows["treated_n"].to_numpy(dtype="float64")
+        return tuple((100 * n / n.sum()).tolist())
+
+    @cached_property
+    def chance(self) -> float:
+        """Probability that the effect lies beyond the margin; nan without a posterior."""
+        measure = self.group.measure
+        if self.posterior is None or measure.describes or len(self.group.rows) == 1:
+            return math.nan
+        above = self.posterior.chance_above(measure.forward(measure.margin))
+        return 1 - above if measure.rule == "below" else above
+
+    def other(self, kind: str) -> Beside | None:
+        """Return one of the estimates beside, None where there is none of that kind."""
+        return next((b for b in self.beside if b.kind == kind), None)
+
+
+def pool_group(group: StudyGroup, r: float | None = None) -> PooledGroup:
+    """Return the value of a group: one study as it is, rates by their counts, few with a prior.
+
+    ``r`` is the correlation within the person of paired contrasts where none is derived.
+    """
+    if group.name == "proportion":
+        return _rates(group)
+    effect, variance = effects(group.rows, group.name, r=r)
     # few similar studies make the Knapp-Hartung interval narrower than its studies allow; "adhoc"
     # never lets it fall below the plain one (Roever et al. 2015, doi 10.1186/s12874-015-0091-1)
-    effect, variance = effects(group.rows, group.name, r=r)
-    return pool(effect, variance, knapp_hartung="adhoc", confidence_level=group.confidence_level)
+    level = group.confidence_level
+    fitted = pool(effect, variance, knapp_hartung="adhoc", confidence_level=level)
+    scale, k = group.measure.tau_prior, len(effect)
+    if k == 1 or k >= FEW or math.isnan(scale):
+        how = "single" if k == 1 else "many"
+        shown, cut = _shown(group, fitted, note("single_study" if k == 1 else "random_effects"))
+        return PooledGroup(group=group, how=how, estimate=shown, cut=cut, fitted=fitted)
+    posts = {
+        kind: pool(effect, variance, tau_prior=factor * scale, confidence_level=level)
+        for kind, factor in (("prior", 1.0), ("half_prior", 0.5), ("twice_prior", 2.0))
+    }
+    shown, cut = _shown(group, posts["prior"], note("few_studies_prior", scale=scale))
+    others = {"half_prior": posts["half_prior"], "twice_prior": posts["twice_prior"],
+              "knapp_hartung": fitted}  # fmt: skip
+    beside = tuple(
+        Beside(kind=kind, estimate=_shown(group, x, note(kind))[0], k=k, n=group.people)
+        for kind, x in others.items()
+    )
+    return PooledGroup(group=group, how="few", estimate=shown, cut=cut, fitted=fitted,
+                       posterior=posts["prior"], beside=beside)  # fmt: skip
 
 
-def estimate_group(group: StudyGroup, r: float = R_SHOWN) -> tuple[Estimate, Pooled]:
-    """Return the value of a group with its interval, and the pooling behind it."""
-    fitted, measure = pooled(group, r), group.measure
-    value, low, high = (measure.back(x) for x in (fitted.estimate, fitted.ci_low, fitted.ci_high))
-    alone = len(group.rows) == 1
-    how = "single_study" if alone else "random_effects"
-    if counts_add_up(group):
-        value, low, high = _exact_share(group)
-        how = "exact_limits_of_one" if alone else "exact_limits"
+def _shown(group: StudyGroup, found: Pooled | PooledPosterior, how: Note) -> tuple[Estimate, bool]:
+    """Return a pooled value in the unit shown, within its scale, and whether that cut a limit."""
+    measure = group.measure
+    ends = [measure.back(x) for x in (found.estimate, found.ci_low, found.ci_high)]
+    value, low, high = (measure.within(x) for x in ends)
     shown = Estimate(
         value=value,
         ci_low=low,
         ci_high=high,
         confidence_level=group.confidence_level,
-        df=math.nan if counts_add_up(group) else fitted.df,
-        p_value=math.nan if group.name == "proportion" else fitted.p_value,
+        df=getattr(found, "df", math.nan),
+        p_value=getattr(found, "p_value", math.nan),
         unit=measure.unit,
-        how=note(
-            "method_of_studies", measure=measure.label, endpoint=group.endpoint_words, how=note(how)
-        ),
+        interval_kind=found.interval_kind,
+        how=_method(group, how),
     )
-    return shown, fitted
+    return shown, [value, low, high] != ends
 
 
-def counts_add_up(group: StudyGroup) -> bool:
-    """Tell where counts are added up: one study, or none (or all) of all patients had the event.
+def _method(group: StudyGroup, how: Note) -> Note:
+    return note(
+        "method_of_studies", measure=group.measure.label, endpoint=group.endpoint_words, how=how
+    )
 
-    Without any difference between the studies a pooled interval on the arcsine scale would shrink
-    to a point.
+
+def _rates(group: StudyGroup) -> PooledGroup:
+    """Pool shares of patients by their counts; zeros that are only stated stand beside."""
+    found, shown = _rate(group, group.rows)
+    beside = []
+    if not math.isnan(found.exact_low) and found.k > 1:
+        ends = {"ci_low": 100 * found.exact_low, "ci_high": 100 * found.exact_high}
+        exact = replace(shown, **ends, how=_method(group, note("exact_limits")))
+        beside.append(Beside(kind="exact_sum", estimate=exact, k=found.k, n=found.n))
+    if len(group.stated):
+        rows = pd.concat([group.rows, group.stated])
+        both, estimate = _rate(group, rows)
+        beside.append(Beside(kind="all_zeros", estimate=estimate, k=both.k, n=both.n))
+    rho = (found.rho, found.rho_ci_low, found.rho_ci_high)
+    how = "exact" if found.k == 1 else "rates"
+    return PooledGroup(group=group, how=how, estimate=shown, rho=rho, beside=tuple(beside))
+
+
+def _rate(group: StudyGroup, rows: pd.DataFrame) -> tuple[Any, Estimate]:
+    clusters = rows["design_effect"].astype("float64").fillna(1.0).to_numpy()
+    counts = [rows[c].to_numpy(dtype="float64") / clusters for c in ("treated_events", "treated_n")]
+    found = pool_rates(*np.round(counts), confidence_level=group.confidence_level)
+    how = note("exact_limits_of_one" if found.k == 1 else "beta_binomial")
+    shown = Estimate(
+        value=100 * found.estimate,
+        ci_low=100 * found.ci_low,
+        ci_high=100 * found.ci_high,
+        confidence_level=group.confidence_level,
+        unit=group.measure.unit,
+        how=_method(group, how),
+    )
+    return found, shown
+
+
+def across_conditions(group: StudyGroup, primary: pd.DataFrame) -> Beside | None:
+    """Return the rate over all conditions, every stated zero counted; None where that adds nothing.
+
+    ``primary`` are the primary contrasts of the claim.
     """
-    if group.name != "proportion":
-        return False
-    events, n = group.rows["treated_events"].sum(), group.rows["treated_n"].sum()
-    return len(group.rows) == 1 or events == 0 or events == n
-
-
-def _exact_share(group: StudyGroup) -> tuple[float, float, float]:
-    events, n = int(group.rows["treated_events"].sum()), int(group.rows["treated_n"].sum())
-    exact = proportion(events, n, confidence_level=group.confidence_level)
-    return 100 * exact.estimate, 100 * exact.ci_low, 100 * exact.ci_high
+    alike = primary["measure"].eq(group.name) & primary["endpoint"].eq(group.endpoint)
+    rows = primary[alike.astype(bool) & ~primary["add_on"]]
+    if group.comparison != "rate" or group.name != "proportion" or rows["condition"].nunique() < 2:
+        return None
+    found, estimate = _rate(group, rows)
+    return Beside(kind="all_conditions", estimate=estimate, k=found.k, n=found.n)
 
 
 def single(group: StudyGroup) -> list[StudyGroup]:
     """Return every study of a group as a group of its own."""
-    return [replace(group, rows=group.rows.iloc[[i]]) for i in range(len(group.rows))]
+    alone = {"stated": pd.DataFrame()}
+    return [replace(group, rows=group.rows.iloc[[i]], **alone) for i in range(len(group.rows))]
 
 
-def parts_of(group: StudyGroup) -> list[Part]:
-    """Return every study of the group, its pooled value and its prediction interval."""
-    shown, fitted = estimate_group(group)
-    studies = [_study(one, w) for one, w in zip(single(group), fitted.weights, strict=True)]
-    if len(studies) == 1:
-        return studies
+def parts_of(pooled: PooledGroup) -> list[Part]:
+    """Return every study of a group, its pooled value, its prediction interval, what is beside."""
+    group = pooled.group
+    studies = [_study(one, w) for one, w in zip(single(group), pooled.weights, strict=True)]
     shared, n = _drawn(group), group.people
-    pooled = Part(kind="pooled", label="pooled", n=n, **interval_of(shown), **shared)
-    if counts_add_up(group):
-        return [*studies, pooled]
-    low, high = (group.measure.back(x) for x in (fitted.prediction_low, fitted.prediction_high))
-    further = replace(pooled, kind="prediction", label="prediction", ci_low=low, ci_high=high)
-    return [*studies, pooled, further]
+    value = Part(
+        kind="pooled",
+        label="pooled",
+        n=n,
+        interval_kind=pooled.estimate.interval_kind,
+        **interval_of(pooled.estimate),
+        **shared,
+    )
+    beside = [
+        Part(kind="sensitivity", label=str(note(f"beside_{b.kind}", studies=counted(b.k, "study",
+             "studies"))), n=b.n, interval_kind=b.estimate.interval_kind, **interval_of(b.estimate),
+             **shared)
+        for b in pooled.beside
+    ]  # fmt: skip
+    if len(studies) == 1:
+        return [*studies, *beside]
+    low, high = pooled.prediction
+    if math.isnan(low):
+        return [*studies, value, *beside]
+    further = replace(value, kind="prediction", label="prediction", ci_low=low, ci_high=high)
+    return [*studies, value, further, *beside]
 
 
 def _study(group: StudyGroup, weight: float) -> Part:
-    shown, _ = estimate_group(group)
     row = group.rows.iloc[0]
+    ends = ("treated", "reference")
+    known = [e for e in ends if not pd.isna(row[f"{e}_n"])]
+    events = [int(row[f"{e}_events"]) for e in known if not pd.isna(row[f"{e}_events"])]
     return Part(
         kind="study",
         label=str(row["label"]),
-        **interval_of(shown),
+        **interval_of(pool_group(group).estimate),
         n=group.people,
         weight=float(weight),
         design=str(row["design"]),
-        blinded="" if pd.isna(row["assessor_blinded"]) else str(row["assessor_blinded"]),
+        blinded=_text(row["assessor_blinded"]),
+        bias=_text(row["rob_overall"]),
+        arms=tuple(_text(row[f"{e}_arm"]) for e in known),
+        n_arms=tuple(int(row[f"{e}_n"]) for e in known),
+        events=tuple(events),
         **_drawn(group),
     )
+
+
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
 
 
 def _drawn(group: StudyGroup) -> dict[str, Any]:

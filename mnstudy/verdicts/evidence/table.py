@@ -10,13 +10,15 @@ import pandas as pd
 
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
 from mnstudy.verdicts.claims.registry import Claim, select
-from mnstudy.verdicts.evidence.checks import HETEROGENEITY
 from mnstudy.verdicts.evidence.directions import EvidenceState
-from mnstudy.verdicts.evidence.effects import R_GRID, only_describes
+from mnstudy.verdicts.evidence.effects import R_GRID
 from mnstudy.verdicts.evidence.evidence import Assessed, ClaimEvidence, assess, claim_evidence
-from mnstudy.verdicts.evidence.groups import StudyGroup, estimate_group
+from mnstudy.verdicts.evidence.groups import Beside, PooledGroup, StudyGroup, pool_group
 from mnstudy.verdicts.finding.finding import Estimate
 
+BESIDE = (
+    "knapp_hartung", "half_prior", "twice_prior", "exact_sum", "all_zeros", "all_conditions",
+)  # fmt: skip
 _LIMITS = ("estimate", "ci_low", "ci_high")
 COLUMNS = (
     "claim", "title", "state", "decides", "controlled", "comparison", "measure", "endpoint",
@@ -24,6 +26,9 @@ COLUMNS = (
     "tau2", "tau2_low", "tau2_high", "i2", "i2_low", "i2_high", "egger_p", "left_out_low",
     "left_out_high", *(f"r{round(100 * r):03d}_{end}" for r in R_GRID for end in _LIMITS),
     "rule", "margin", "certainty", "verdict", "reason", "method", "studies", "directions", "sha256",
+    "design_class", "add_on", "condition", "substance", "interval_kind", "tau", "tau_low",
+    "tau_high", "rho", "rho_low", "rho_high", "chance_beyond_margin", "limit_cut",
+    *(f"{kind}_{end}" for kind in BESIDE for end in ("k", *_LIMITS)), "r_derived",
 )  # fmt: skip
 
 
@@ -48,13 +53,18 @@ def evidence_table(
     -------
     DataFrame
         One row a group of studies: ``state`` pooled or single study; ``decides`` marks the group
-        that the claim's finding rests on; estimate, interval and prediction interval in ``unit``;
-        ``tau2`` on the scale it is pooled on and ``i2`` in percent, each with its Q-profile
-        interval; ``egger_p`` from 10 studies; ``left_out_low`` and ``left_out_high``, the range
+        that the claim's finding rests on; ``design_class``, ``condition``, ``substance`` and
+        ``add_on`` say of what; estimate, interval (``interval_kind``) and prediction interval in
+        ``unit``; ``tau`` and ``tau2`` on the scale it is pooled on, ``i2`` in percent and ``rho``
+        of rates, each with its interval; ``chance_beyond_margin`` where a prior was used, beside it
+        ``knapp_hartung_``, ``half_prior_`` and ``twice_prior_``; of rates ``all_zeros_`` (zeros that
+        are only stated, too), ``exact_sum_`` and ``all_conditions_``; ``limit_cut`` where a limit
+        lay beyond its scale; ``egger_p`` from 10 studies; ``left_out_low`` and ``left_out_high``, the range
         of the estimates without one study; ``r030_``, ``r050_`` and ``r070_``, the estimate under
-        each correlation within the person; certainty, verdict and reason; ``studies``, their
+        each correlation within the person where none is derived (``r_derived`` says for how many
+        one is); certainty, verdict and reason; ``studies``, their
         ids; ``directions``, how many studies print a direction of effect for the claim.
-        A claim without any group has one row: direction only, or nothing found.
+        A claim without any group has one row, whose ``state`` says what there is.
 
     Raises
     ------
@@ -65,8 +75,7 @@ def evidence_table(
 
     Notes
     -----
-    A number that does not exist is missing: heterogeneity of one study or of counts that are
-    added up, a prediction interval of one study, Egger's test below 10 studies. The columns of
+    A number that does not exist is missing: heterogeneity of one study, tau of rates, a prediction interval of one study, Egger's test below 10 studies. The columns of
     the correlations are missing where no contrast is paired. Studies that share people with
     another, reviews, animal and laboratory studies are in no group. Where the contrasts only
     describe (radiofrequency needling, which no study compares with plain needling), the group is
@@ -83,7 +92,7 @@ def evidence_table(
     >>> table[["claim", "state", "k"]]
                      claim           state  k
     0  comparable-to-laser          pooled  2
-    1           blood-flow  direction only  0
+    1           blood-flow  directions only  0
     2         home-riskier   nothing found  0
     """
     if not 0.5 < confidence_level < 1:
@@ -101,11 +110,10 @@ def table_rows(found: ClaimEvidence) -> list[dict[str, object]]:
         return [shared | _without(found.state)]
     first = [] if found.deciding is None else [found.deciding]
     others = [assess(group) for group in found.groups[len(first) :]]
-    decides = [True] * len(first) + [False] * len(others)
-    return [
-        shared | _row(assessed) | {"decides": yes}
-        for assessed, yes in zip([*first, *others], decides, strict=True)
-    ]
+    rows = [shared | _row(assessed) | {"decides": False} for assessed in [*first, *others]]
+    if first:
+        rows[0] |= {"decides": True} | _beside(found.conditions)
+    return rows
 
 
 def _shared(claim: Claim, published: Published) -> dict[str, object]:
@@ -134,16 +142,24 @@ def _without(state: EvidenceState) -> dict[str, object]:
 def _row(assessed: Assessed) -> dict[str, object]:
     group, found, estimate = assessed.group, assessed.found, assessed.found.estimate
     left_out = [x.estimate.value for x in found.left_out]
-    return {
+    pooled = found.pooled
+    row: dict[str, object] = {
         "state": "pooled" if len(group.rows) > 1 else "single study",
         "controlled": group.controlled,
         "comparison": group.comparison,
+        "design_class": group.design_class,
+        "add_on": group.add_on,
+        "condition": group.condition,
+        "substance": group.substance,
         "measure": group.name,
         "endpoint": group.endpoint,
         "k": len(group.rows),
         "people": group.people,
         "unit": estimate.unit,
         "confidence_level": group.confidence_level,
+        "interval_kind": estimate.interval_kind,
+        "limit_cut": pooled.cut,
+        "chance_beyond_margin": pooled.chance,
         "egger_p": found.egger.p_value if found.egger else math.nan,
         "left_out_low": min(left_out, default=math.nan),
         "left_out_high": max(left_out, default=math.nan),
@@ -152,10 +168,29 @@ def _row(assessed: Assessed) -> dict[str, object]:
         "method": estimate.method,
         "studies": " ".join(group.rows["study_id"]),
         **_ends(estimate),
-        **{name: getattr(found, name) for name in HETEROGENEITY},
+        **_between(pooled),
         **_grid(group),
         **_judged(assessed),
     }
+    for beside in pooled.beside:
+        row |= _beside(beside)
+    return row
+
+
+def _between(pooled: PooledGroup) -> dict[str, object]:
+    """Return how much true effects differ, and where that of a further study would lie."""
+    ends = ("", "_low", "_high")
+    cells = {f"{name}{end}": x for name in ("tau", "i2", "rho")
+             for end, x in zip(ends, getattr(pooled, name), strict=True)}  # fmt: skip
+    cells |= {f"tau2{end}": x**2 for end, x in zip(ends, pooled.tau, strict=True)}
+    low, high = pooled.prediction
+    return {**cells, "prediction_low": low, "prediction_high": high}
+
+
+def _beside(beside: Beside | None) -> dict[str, object]:
+    if beside is None:
+        return {}
+    return {f"{beside.kind}_k": beside.k, **_ends(beside.estimate, f"{beside.kind}_")}
 
 
 def _ends(estimate: Estimate, prefix: str = "") -> dict[str, object]:
@@ -164,16 +199,17 @@ def _ends(estimate: Estimate, prefix: str = "") -> dict[str, object]:
 
 
 def _grid(group: StudyGroup) -> dict[str, object]:
-    if not group.rows["paired"].any():
+    paired = group.rows[group.rows["paired"]]
+    if paired.empty:
         return {}
-    cells: dict[str, object] = {}
+    cells: dict[str, object] = {"r_derived": int(paired["r_derived"].notna().sum())}
     for r in R_GRID:
-        cells |= _ends(estimate_group(group, r)[0], f"r{round(100 * r):03d}_")
+        cells |= _ends(pool_group(group, r).estimate, f"r{round(100 * r):03d}_")
     return cells
 
 
 def _judged(assessed: Assessed) -> dict[str, object]:
-    describes = only_describes(assessed.group.claim)
+    describes = assessed.group.measure.describes
     if describes:
         return {"certainty": "", "verdict": "not testable", "reason": describes}
     return {

@@ -39,6 +39,8 @@ class Estimate:
         The method that gave it; ``method`` has it in words.
     adjusted_for : tuple of str
         Columns it is adjusted for.
+    interval_kind : str
+        confidence, or credible: where true effects lie given a prior, no promise about repetitions.
     """
 
     value: float
@@ -51,6 +53,13 @@ class Estimate:
     df: float = float("nan")
     p_value: float = float("nan")
     adjusted_for: tuple[str, ...] = ()
+    interval_kind: str = "confidence"
+
+    @property
+    def level_words(self) -> str:
+        """The level and kind of the interval: ``95 % CI``, or ``95 % credible interval``."""
+        kind = "CI" if self.interval_kind == "confidence" else f"{self.interval_kind} interval"
+        return f"{fmt.level(self.confidence_level)} {kind}"
 
     @property
     def method(self) -> str:
@@ -60,7 +69,7 @@ class Estimate:
     def __str__(self) -> str:
         digits = fmt.decimals_for(self.value, self.ci_low, self.ci_high)
         value, low, high = (fmt.number(x, digits) for x in (self.value, self.ci_low, self.ci_high))
-        return f"{value} {self.unit}, {fmt.level(self.confidence_level)} CI {low} to {high}"
+        return f"{value} {self.unit}, {self.level_words} {low} to {high}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +77,12 @@ class Part:
     """One further number behind a finding: a scar type, a session, a study, the pooled value.
 
     ``kind`` says how it is drawn: level, session, gain, slope, arm, share, contrast, study, pooled,
-    prediction, together (the interval of a claim of the plan's family) or expected (the change
-    that regression to the mean alone would give). ``design`` and ``blinded`` (yes, no or unclear:
-    were the raters) are those of a published study; ``control`` (controlled or uncontrolled) and
-    ``null`` (the value of no effect, nan for a level) of a group of them.
+    prediction, sensitivity (another estimate of the same studies), together (the interval of a
+    claim of the plan's family) or expected (the change that regression to the mean alone would
+    give). ``interval_kind`` as in ``Estimate``. ``design`` and ``blinded`` (yes, no or unclear:
+    were the raters), ``bias`` (its risk of bias), the ``arms`` by name with their people and, where
+    they were counted, ``events`` are those of a published study; ``control`` (controlled or
+    uncontrolled) and ``null`` (the value of no effect, nan for a level) of a group of them.
     """
 
     kind: str
@@ -88,6 +99,11 @@ class Part:
     blinded: str = ""
     control: str = ""
     null: float = float("nan")
+    interval_kind: str = "confidence"
+    bias: str = ""
+    arms: tuple[str, ...] = ()
+    n_arms: tuple[int, ...] = ()
+    events: tuple[int, ...] = ()
 
 
 def in_full(word: str, lacking: tuple[str, ...]) -> str:
@@ -310,7 +326,7 @@ COLUMNS = (
     "margin_source", "rule", "comparison", "certainty", "wording", "method", "planned",
     "n_patients", "n_sites", "n_missing", "n_studies", "family", "simultaneous_low",
     "simultaneous_high", "simultaneous_level", "p_holm", "contrary", "notes", "sha256",
-    "plan_sha256", "estimand", "analysis_week", "lacking",
+    "plan_sha256", "estimand", "analysis_week", "lacking", "interval_kind",
 )  # fmt: skip
 
 
