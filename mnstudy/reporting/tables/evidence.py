@@ -17,6 +17,8 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
+from mnstudy.verdicts.claims.registry import GROUPS, OWN, registry
+from mnstudy.verdicts.evidence.groups import CONDITIONS
 from mnstudy.words.notes import note, sentences
 from mnstudy.words.units import short
 
@@ -30,10 +32,12 @@ MEASURES = {
     "odds_ratio": "odds ratio",
     "correlation": "correlation",
 }
-WORDS = {"pih": "hyperpigmentation", "vas": "visual analogue scale", "0 10": "0 to 10"}
 BEYOND = 10_000  # a ratio or an end of it larger than this says nothing but "not known"
 DATASET = "published trials"
 DECIDES = "this group decides the verdict on the claim; the others are shown beside it"
+CREDIBLE = "95 % credible interval from few studies, with a prior on how much studies differ"
+CIRCLES = {"high": "⊕⊕⊕⊕", "moderate": "⊕⊕⊕◯", "low": "⊕⊕◯◯", "very low": "⊕◯◯◯"}
+SUMMARY_NOTES = ("summary_risks", "evidence_apart", "evidence_certainty")
 NOTES = ("evidence_apart", "evidence_prediction", "evidence_certainty")
 READ_IN = {
     "abstract_or_paper": "figures read from an abstract or table page",
@@ -111,7 +115,7 @@ def _row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
     if not row["k"]:
         cells = [row["state"], "", "0", "", "", "", "", "", row["verdict"]]
         return Row(cells=tuple(str(c) for c in cells), marks=((0, letters(row["reason"])),))
-    name = f"{_measure(row)}: {_endpoint_words(row['endpoint'])}"
+    name = f"{_measure(row)}: {row['outcome']}; {_of_whom(row)}"
     ends = fmt.Ends(value=row["estimate"], ci_low=row["ci_low"], ci_high=row["ci_high"])
     ahead = fmt.Ends(value=math.nan, ci_low=row["prediction_low"], ci_high=row["prediction_high"])
     cells = [
@@ -126,19 +130,113 @@ def _row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
         str(row["verdict"]),
     ]
     marks = [(0, letters(DECIDES))] if row["decides"] else []
+    marks += [(4, letters(CREDIBLE))] if row["interval_kind"] == "credible" else []
     return Row(cells=tuple(cells), strong=bool(row["decides"]), marks=tuple(marks))
 
 
+def summary_printed(
+    table: pd.DataFrame, *, profile: str | Profile = "default"
+) -> PrintedTable | None:
+    """Print the summary of findings: what decides each claim, a row a claim.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As ``mnstudy.evidence_table`` returns it, or some of its rows.
+    profile : str or Profile
+        Number format, see ``mnstudy.formatting``.
+
+    Returns
+    -------
+    PrintedTable or None
+        None without a row. Where the effect is a risk, it stands per 1,000 patients; the certainty
+        in circles, with the reasons that lowered it as notes; a claim without an estimate says
+        what there is.
+
+    References
+    ----------
+    Cochrane Handbook 6, chapter 14, https://training.cochrane.org/handbook/current/chapter-14.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> printed = summary_printed(mn.evidence_table(["treats-surgical-scars", "home-riskier"]))
+    >>> [row.cells[1] for row in printed.rows]
+    ['1 (30)', '0']
+    """
+    if table.empty:
+        return None
+    style, letters = profile_named(profile), Lettered()
+    first = table.drop_duplicates("claim").to_dict("records")  # the deciding group stands first
+    by_topic: dict[str, list[Row]] = {}
+    for row in first:
+        topic = registry()[row["claim"]].group if row["claim"] in registry() else OWN
+        by_topic.setdefault(topic, []).append(_summary_row(row, style, letters))
+    heads = ("Without needling", "With needling")
+    return PrintedTable(
+        key="summary_of_findings",
+        title="Summary of findings: what published trials say of each claim",
+        dataset=DATASET,
+        synthetic=False,
+        columns=(
+            Column(head="Claim: outcome"),
+            Column(head="Studies (people)", align="right"),
+            Column(head="Effect (95 % interval)", align="right"),
+            *(Column(head=head, over="Of 1,000 patients", align="right") for head in heads),
+            Column(head="Certainty"),
+            Column(head="Verdict"),
+        ),
+        groups=tuple(RowGroup(title=GROUPS[topic], rows=tuple(rows))
+                     for topic, rows in by_topic.items()),
+        lettered=letters.notes,
+        notes=sentences(map(note, SUMMARY_NOTES)),
+        profile=style.name,
+    )  # fmt: skip
+
+
+def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
+    if not row["decides"]:
+        cells = [f"{row['title']}: no estimate", "0", "", "", "", "", str(row["verdict"])]
+        return Row(cells=tuple(cells), marks=((0, letters(row["reason"])),))
+    ends = fmt.Ends(value=row["estimate"], ci_low=row["ci_low"], ci_high=row["ci_high"])
+    cells = [
+        f"{row['title']}: {row['outcome']}; {_comparison(row)}, {_of_whom(row)}",
+        f"{style.count(int(row['k']))} ({style.count(int(row['people']))})",
+        f"{_interval(ends)} {short(str(row['unit']))}",
+        fmt.number(row["per_1000_reference"], 0) if row["per_1000_reference"] >= 0 else "",
+        _per_1000(row),
+        f"{CIRCLES[row['certainty']]} {row['certainty']}",
+        str(row["verdict"]),
+    ]
+    marks = [(2, letters(CREDIBLE))] if row["interval_kind"] == "credible" else []
+    marks += [(5, letters(str(row["lowered"])))] if row["lowered"] else []
+    return Row(cells=tuple(cells), marks=tuple(marks))
+
+
+def _per_1000(row: Mapping[Any, Any]) -> str:
+    if math.isnan(row["per_1000_estimate"]):
+        return ""
+    value, low, high = (fmt.number(row[f"per_1000_{e}"], 0) for e in ("estimate", "ci_low", "ci_high"))
+    return f"{value} ({low} to {high})"
+
+
 def _comparison(row: Mapping[Any, Any]) -> str:
-    kind = str(row["comparison"])
-    if kind == "observational":
-        return "controlled, not randomised" if row["controlled"] else "between patients"
-    return "one group" if kind == "rate" else kind
+    if row["controlled"]:
+        return str(row["design_class"]) + (", add-on" if row["add_on"] else "")
+    return "between patients" if row["comparison"] == "observational" else "one group"
+
+
+def _of_whom(row: Mapping[Any, Any]) -> str:
+    """Return condition and substance in words."""
+    condition = CONDITIONS.get(row["condition"], str(row["condition"]).replace("_", " "))
+    substance = str(row["substance"]).replace("_", " ")
+    joined = "added to" if row["add_on"] else "with"
+    return f"{condition}, {joined} {substance}" if substance else condition
 
 
 def _measure(row: Mapping[Any, Any]) -> str:
     """Return the measure with its unit, unless it says that already."""
-    name, unit = MEASURES.get(row["measure"], _endpoint_words(row["measure"])), str(row["unit"])
+    name, unit = MEASURES.get(row["measure"], str(row["measure"])), str(row["unit"])
     return name if unit == name else f"{name}, {short(unit)}"
 
 
@@ -157,15 +255,6 @@ def _between(low: float, high: float, row: Mapping[Any, Any]) -> str:
     digits = fmt.decimals_for(low, high, row["estimate"]) if high <= BEYOND else 2
     end = fmt.number(high, digits) if high <= BEYOND else f"over {fmt.number(BEYOND, 0)}"
     return f"{fmt.number(low, digits)} to {end}"
-
-
-def _endpoint_words(name: str) -> str:
-    """Return an endpoint of the tables in words."""
-    words = str(name).replace("_", " ")
-    for brief, long in WORDS.items():
-        words = f" {words} ".replace(f" {brief} ", f" {long} ").strip()
-    head, _, number = words.rpartition(" ")
-    return f"{head} of {number} % or more" if head == "response" else words
 
 
 def bibtex(studies: pd.DataFrame) -> str:

@@ -13,10 +13,11 @@ from mnstudy.errors import chosen
 from mnstudy.formatting import Profile
 from mnstudy.reporting.tables.baseline import baseline_table
 from mnstudy.reporting.tables.docx import to_docx
-from mnstudy.reporting.tables.evidence import evidence_printed
+from mnstudy.reporting.tables.evidence import evidence_printed, summary_printed
 from mnstudy.reporting.tables.harms import harms_table
 from mnstudy.reporting.tables.latex import to_latex
 from mnstudy.reporting.tables.outcomes import outcome_table
+from mnstudy.reporting.tables.pdf import to_pdf
 from mnstudy.reporting.tables.printed_table import PrintedTable, disarmed, to_html
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.evidence.table import evidence_table
@@ -43,8 +44,8 @@ def tables(
     Returns
     -------
     list of PrintedTable
-        Each shows itself in a notebook; ``mnstudy.write_tables`` writes them as CSV, HTML, LaTeX
-        and Word. Exact, of a real cohort too.
+        Each shows itself in a notebook; ``mnstudy.write_tables`` writes them as CSV, HTML, LaTeX,
+        Word and PDF. Exact, of a real cohort too.
 
     Notes
     -----
@@ -113,16 +114,16 @@ def trials_tables(
     Returns
     -------
     list of PrintedTable
-        The evidence table; empty without evidence.
+        The summary of findings and the evidence table; empty without evidence.
     """
-    found = evidence_printed(evidence, profile=profile)
-    return [] if found is None else [found]
+    found = [summary_printed(evidence, profile=profile), evidence_printed(evidence, profile=profile)]
+    return [table for table in found if table is not None]
 
 
 def write_tables(
     folder: str | os.PathLike[str],
     tables: Iterable[PrintedTable],
-    formats: str | Iterable[str] = ("csv", "html", "tex", "docx"),
+    formats: str | Iterable[str] = ("csv", "html", "tex", "docx", "pdf"),
     *,
     internal: str = "",
 ) -> list[Path]:
@@ -134,9 +135,9 @@ def write_tables(
         Made where it is missing; a file of the same name in it is replaced.
     tables : iterable of PrintedTable
     formats : str or iterable of str
-        Some of csv, html, tex, docx.
+        Some of csv, html, tex, docx, pdf.
     internal : str
-        Stands above the table in Word files, where they must not leave.
+        Stands above the table in Word and PDF files, where they must not leave.
 
     Returns
     -------
@@ -168,7 +169,8 @@ def write_tables(
     for table in found:
         for ending in wanted:
             paths.append(place / f"{table.file}.{ending}")
-            content = to_docx(table, internal) if ending == "docx" else FORMATS[ending](table)
+            headed = _HEADED.get(ending)
+            content = headed(table, internal) if headed else FORMATS[ending](table)
             paths[-1].write_bytes(content)
     return paths
 
@@ -178,7 +180,9 @@ FORMATS: dict[str, Callable[[PrintedTable], bytes]] = {
     "html": lambda table: to_html(table, standalone=True).encode("utf-8"),
     "tex": lambda table: to_latex(table).encode("utf-8"),
     "docx": to_docx,
+    "pdf": to_pdf,
 }
+_HEADED = {"docx": to_docx, "pdf": to_pdf}
 
 
 def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:

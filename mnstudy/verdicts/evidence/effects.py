@@ -174,7 +174,7 @@ def effects(
             found = _EFFECTS[measure](_ends(frame[mask]), given)
             effect[mask], variance[mask] = found.effect, found.variance
     clusters = frame["design_effect"].astype("float64").fillna(1.0).to_numpy()
-    return np.where(_turned(frame, measure), -effect, effect), variance * clusters
+    return np.where(turned(frame, measure), -effect, effect), variance * clusters
 
 
 def correlations(frame: pd.DataFrame, r: float | None = None) -> Array:
@@ -189,7 +189,7 @@ def correlations(frame: pd.DataFrame, r: float | None = None) -> Array:
 _DIFFERENCES = ("md", "risk_difference")
 
 
-def _turned(frame: pd.DataFrame, measure: str) -> NDArray[np.bool_]:
+def turned(frame: pd.DataFrame, measure: str) -> NDArray[np.bool_]:
     """Tell whose sign is turned; levels of one group are never turned."""
     lower = frame["orientation"].eq("treated_better_if_lower").to_numpy(dtype=bool)
     base, claims = _settings()["measure"][measure], _settings()["claim"]

@@ -409,11 +409,15 @@ def _correlation(group: StudyGroup) -> Note:
     return note("correlation_assumed", **counts, least=least, most=most, others=others)
 
 
-def _certainty(rated: Certainty) -> Note:
-    lowered = tuple(
+def lowered_domains(rated: Certainty) -> tuple[Note, ...]:
+    """Return what lowered a certainty, one note a domain."""
+    return tuple(
         note("domain_lowers", domain=d.name, steps=d.steps, reason=d.why)
         for d in rated.domains
         if d.steps
     )
-    why = lowered or (note("no_domain_lowers"),)
+
+
+def _certainty(rated: Certainty) -> Note:
+    why = lowered_domains(rated) or (note("no_domain_lowers"),)
     return note("certainty_rated", level=rated.level, why=why)

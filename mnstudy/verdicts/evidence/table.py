@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
 from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.evidence.directions import EvidenceState
-from mnstudy.verdicts.evidence.effects import R_GRID
-from mnstudy.verdicts.evidence.evidence import Assessed, ClaimEvidence, assess, claim_evidence
+from mnstudy.verdicts.evidence.effects import R_GRID, turned
+from mnstudy.verdicts.evidence.evidence import (
+    Assessed,
+    ClaimEvidence,
+    assess,
+    claim_evidence,
+    lowered_domains,
+)
 from mnstudy.verdicts.evidence.groups import Beside, PooledGroup, StudyGroup, pool_group
 from mnstudy.verdicts.finding.finding import Estimate
+from mnstudy.words.notes import note
 
 BESIDE = (
     "knapp_hartung", "half_prior", "twice_prior", "exact_sum", "all_zeros", "all_conditions",
@@ -29,6 +36,7 @@ COLUMNS = (
     "design_class", "add_on", "condition", "substance", "interval_kind", "tau", "tau_low",
     "tau_high", "rho", "rho_low", "rho_high", "chance_beyond_margin", "limit_cut",
     *(f"{kind}_{end}" for kind in BESIDE for end in ("k", *_LIMITS)), "r_derived",
+    "per_1000_reference", *(f"per_1000_{end}" for end in _LIMITS), "lowered", "outcome",
 )  # fmt: skip
 
 
@@ -62,7 +70,8 @@ def evidence_table(
         lay beyond its scale; ``egger_p`` from 10 studies; ``left_out_low`` and ``left_out_high``, the range
         of the estimates without one study; ``r030_``, ``r050_`` and ``r070_``, the estimate under
         each correlation within the person where none is derived (``r_derived`` says for how many
-        one is); certainty, verdict and reason; ``studies``, their
+        one is); ``per_1000_``, a risk per 1,000 patients with needling beside
+        ``per_1000_reference`` without; ``lowered``, why the certainty is not high; ``outcome``, the endpoint in words; certainty, verdict and reason; ``studies``, their
         ids; ``directions``, how many studies print a direction of effect for the claim.
         A claim without any group has one row, whose ``state`` says what there is.
 
@@ -153,6 +162,7 @@ def _row(assessed: Assessed) -> dict[str, object]:
         "substance": group.substance,
         "measure": group.name,
         "endpoint": group.endpoint,
+        "outcome": group.endpoint_words,
         "k": len(group.rows),
         "people": group.people,
         "unit": estimate.unit,
@@ -169,6 +179,7 @@ def _row(assessed: Assessed) -> dict[str, object]:
         "studies": " ".join(group.rows["study_id"]),
         **_ends(estimate),
         **_between(pooled),
+        **_per_1000(pooled),
         **_grid(group),
         **_judged(assessed),
     }
@@ -187,15 +198,41 @@ def _between(pooled: PooledGroup) -> dict[str, object]:
     return {**cells, "prediction_low": low, "prediction_high": high}
 
 
+def _per_1000(pooled: PooledGroup) -> dict[str, object]:
+    """Return a share, or a risk with needling beside that without, per 1,000 patients.
+
+    An odds ratio is applied to the risk of all reference arms together (Cochrane Handbook 6,
+    section 14.1.5.4).
+    """
+    group, estimate = pooled.group, pooled.estimate
+    if group.name == "proportion":
+        return _ends(estimate, "per_1000_", lambda share: 10 * share)
+    if group.name not in ("risk_difference", "odds_ratio"):
+        return {}
+    events, n = (float(group.rows[f"reference_{x}"].sum()) for x in ("events", "n"))
+    risk = events / n
+    away = bool(turned(group.rows, group.name)[0])  # the sign was turned towards the claim
+
+    def with_needling(value: float) -> float:
+        if group.name == "risk_difference":
+            return 1000 * min(max(risk - value / 100 if away else risk + value / 100, 0.0), 1.0)
+        odds = value if not away else math.inf if value == 0 else 1 / value
+        return 1000 * (1.0 if math.isinf(odds) else risk * odds / (1 - risk + risk * odds))
+
+    return {"per_1000_reference": 1000 * risk, **_ends(estimate, "per_1000_", with_needling)}
+
+
 def _beside(beside: Beside | None) -> dict[str, object]:
     if beside is None:
         return {}
     return {f"{beside.kind}_k": beside.k, **_ends(beside.estimate, f"{beside.kind}_")}
 
 
-def _ends(estimate: Estimate, prefix: str = "") -> dict[str, object]:
+def _ends(
+    estimate: Estimate, prefix: str = "", told: Callable[[float], float] = float
+) -> dict[str, object]:
     values = (estimate.value, estimate.ci_low, estimate.ci_high)
-    return {prefix + end: value for end, value in zip(_LIMITS, values, strict=True)}
+    return {prefix + end: told(value) for end, value in zip(_LIMITS, values, strict=True)}
 
 
 def _grid(group: StudyGroup) -> dict[str, object]:
@@ -216,4 +253,5 @@ def _judged(assessed: Assessed) -> dict[str, object]:
         "certainty": assessed.certainty.level,
         "verdict": assessed.verdict.word,
         "reason": assessed.verdict.reason,
+        "lowered": str(note("several", said=lowered_domains(assessed.certainty))),
     }
