@@ -1,4 +1,4 @@
-"""Tables for a paper: four formats that say the same, hostile text, small counts, same bytes."""
+"""Tables for a paper: five formats that say the same, hostile text, small counts, same bytes."""
 
 import csv
 import io
@@ -17,6 +17,7 @@ from mnstudy.cohort.describe.table_one import table_one
 from mnstudy.reporting.tables import latex as table_latex
 from mnstudy.reporting.tables.baseline import baseline_table
 from mnstudy.reporting.tables.docx import to_docx
+from mnstudy.reporting.tables.pdf import to_pdf
 from mnstudy.reporting.tables.evidence import evidence_printed
 from mnstudy.reporting.tables.harms import harms_table
 from mnstudy.reporting.tables.latex import to_latex
@@ -193,8 +194,23 @@ def test_synthetic_data_are_named_in_every_format(face_tables, tmp_path):
             assert "SYNTHETIC" in document.paragraphs[0].text
         elif path.suffix == ".csv":
             assert pd.read_csv(path)["synthetic"].all()
+        elif path.suffix == ".pdf":
+            assert b"SYNTHETIC DATA, not evidence" in path.read_bytes()  # the title of the file
         else:
             assert "SYNTHETIC DATA, not evidence" in path.read_text(encoding="utf-8")
+
+
+def test_a_pdf_is_the_same_each_time_and_on_its_side_where_it_is_wide(face_tables):
+    first = [to_pdf(table) for table in face_tables]
+    assert [to_pdf(table) for table in face_tables] == first
+    assert b"/MediaBox [0 0 595.28 841.89]" in to_pdf(made(("a", "b")))
+    assert b"/MediaBox [0 0 841.89 595.28]" in to_pdf(made())
+
+
+def test_a_long_table_has_its_head_on_every_page(face_tables):
+    rows = tuple(Row(cells=(f"row {i}", "1")) for i in range(120))
+    long = replace(made(("a", "b")), groups=(RowGroup(title="", rows=rows),))
+    assert to_pdf(long).count(b"/Type /Page\n") == 3
 
 
 def test_all_formats_show_the_same_cells(face_tables):
@@ -212,8 +228,8 @@ def test_all_formats_show_the_same_cells(face_tables):
 
 
 def test_files_of_tables_are_refused_where_they_would_be_lost(face_tables, tmp_path):
-    with pytest.raises(ValueError, match="no format pdf"):
-        write_tables(tmp_path, face_tables, ["pdf"])
+    with pytest.raises(ValueError, match="no format odt"):
+        write_tables(tmp_path, face_tables, ["odt"])
     with pytest.raises(ValueError, match="rename their key"):
         write_tables(tmp_path, [*face_tables, face_tables[0]])
     assert not list(tmp_path.iterdir())
@@ -294,15 +310,46 @@ def test_harms_by_hand(face_tables):
 
 def test_every_row_of_the_evidence_is_printed():
     evidence = mn.evidence_table(["topical-adjunct", "comparable-to-laser", "home-riskier"])
-    (printed,) = trials_tables(evidence, profile="jama")
+    _, printed = trials_tables(evidence, profile="jama")
     assert len(printed.rows) == len(evidence)
     assert [row.strong for row in printed.rows] == evidence["decides"].tolist()
-    shown = {row.cells[0]: row.cells for row in printed.rows}
-    pooled = shown["odds ratio: response of 50 % or more"]
-    assert pooled[4].endswith("to over 10,000)")  # an end of 7.6e10 says nothing but that
+    conditions = {row.cells[0].rpartition("; ")[2] for row in printed.rows[:-1]}
+    assert {
+        "acne scars, with prp",
+        "burn scars",
+        "melasma, with depigmentation solution",
+    } < conditions
     assert dict(printed.lettered)[printed.rows[-1].mark(0)].startswith("no usable published number")
     assert evidence_printed(evidence.iloc[:0]) is None
     assert trials_tables(evidence.iloc[:0]) == []
+
+
+def test_an_end_that_says_nothing_is_written_as_such():
+    evidence = mn.evidence_table("comparable-to-peel").assign(ci_high=7.6e10)
+    printed = evidence_printed(evidence)
+    assert printed.rows[0].cells[4] == "5.5 (1.81 to over 10,000)"
+
+
+def test_the_summary_of_findings_has_a_row_a_claim():
+    evidence = mn.evidence_table()
+    summary, _ = trials_tables(evidence)
+    assert len(summary.rows) == evidence["claim"].nunique() == 43
+    shown = {row.cells[0].split(":")[0]: row for row in summary.rows}
+    risk = shown["Works on surgical scars"].cells
+    assert (risk[1], risk[4]) == ("1 (30)", "733 (541 to 877)")  # 22 of 30, exact limits
+    odds = shown["An alternative to chemical peels"].cells
+    assert odds[3] == "333"  # 10 of 30 after the peel
+    value = evidence.query("claim == 'comparable-to-peel' and decides").iloc[0]
+    expected = 1000 * value["estimate"] / 3 / (2 / 3 + value["estimate"] / 3)
+    assert odds[4].startswith(f"{expected:.0f} (")
+    notes = dict(summary.lettered)
+    wrinkles = shown["Softens fine lines and wrinkles"]
+    assert "credible" in notes[wrinkles.mark(2)]
+    assert (
+        wrinkles.cells[5].split()[0]
+        == {"very low": "⊕○○○", "low": "⊕⊕○○"}[wrinkles.cells[5].split(" ", 1)[1]]
+    )
+    assert notes[shown["Heals acne itself"].mark(0)].startswith("only radiofrequency needling")
 
 
 @pytest.fixture(scope="module")

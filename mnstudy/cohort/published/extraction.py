@@ -80,7 +80,9 @@ def specs() -> dict[str, TableSpec]:
 
 
 def _table_spec(name: str, raw: Mapping[str, Any]) -> TableSpec:
-    columns = {column: _column_spec(name, column, entry) for column, entry in raw["columns"].items()}
+    columns = {
+        column: _column_spec(name, column, entry) for column, entry in raw["columns"].items()
+    }
     lists = {key: tuple(raw.get(key, ())) for key in ("key", "refers", "ordered")}
     return TableSpec(name=name, **{**raw, **lists, "columns": columns})
 

@@ -17,9 +17,9 @@ from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail
 from mnstudy.words.notes import Note, note, sentences
 
 _OF_OUTCOME = (
-    "arm_id", "concept", "instrument", "instrument_range", "category", "phase", "weeks_after_last", "statistic", "n",
-    "mean", "sd", "sd_is", "events", "percent", "ci_low", "ci_high", "ci_level", "p_value",
-    "derived",
+    "arm_id", "concept", "instrument", "instrument_range", "category", "phase",
+    "weeks_after_last", "statistic", "n", "mean", "sd", "sd_is", "events", "percent", "ci_low",
+    "ci_high", "ci_level", "p_value", "derived",
 )  # fmt: skip
 _OF_STUDY = (
     "label", "year", "doi", "pmid", "design", "assessor_blinded", "condition", "n_enrolled",
@@ -215,7 +215,9 @@ def contrast_frame(published: Published) -> pd.DataFrame:
     studies = published.studies.set_index("study_id").reindex(columns=list(_OF_STUDY))
     bias = published.risk_of_bias.set_index("study_id").drop(columns="design", errors="ignore")
     frame = frame.join(studies, on="study_id")
-    frame = frame.join(bias.rename(columns=lambda c: f"rob_{c.removeprefix('rob_')}"), on="study_id")
+    frame = frame.join(
+        bias.rename(columns=lambda c: f"rob_{c.removeprefix('rob_')}"), on="study_id"
+    )
     outcomes = _outcomes_with_arms(published)
     for end, prefix in _PREFIX.items():
         frame = frame.join(outcomes.add_prefix(f"{prefix}_"), on=f"{end}_outcome_id")

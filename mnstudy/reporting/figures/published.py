@@ -172,8 +172,9 @@ def funnel(group: StudyGroup) -> Funnel | None:
     shown = [group.measure.back(float(x)) for x in effect]
     table = group.rows[["study_id", "label", "year", "doi"]].reset_index(drop=True)
     table = table.assign(effect=effect, std_error=np.sqrt(variance), shown=shown)
+    centre = group.measure.forward(pool_group(group).estimate.value)
     return Funnel(
-        claim=group.claim, group=group, table=table, centre=group.measure.forward(pool_group(group).estimate.value),
+        claim=group.claim, group=group, table=table, centre=centre,
         egger=egger(effect, variance, confidence_level=group.confidence_level),
     )  # fmt: skip
 

@@ -78,14 +78,16 @@ def checklists(sources: Sequence[EvidenceSource]) -> tuple[Checklist, ...]:
     Parameters
     ----------
     sources : sequence of EvidenceSource
-        What the report stands on. Published evidence is no study of its own; it is pointed to.
+        What the report stands on. Published evidence is no study of its own: SWiM alone is for it,
+        the others point to it.
 
     Returns
     -------
     tuple of Checklist
         CONSORT 2025 where patients or sites were randomised, its extension within persons where
         sides were compared, STROBE where nothing was randomised, Harms where a claim of safety
-        could be tested, SAMPL always. Items point only to what this very report has.
+        could be tested, SWiM where published studies were put together, SAMPL always. Items
+        point only to what this very report has.
 
     Examples
     --------
@@ -94,7 +96,7 @@ def checklists(sources: Sequence[EvidenceSource]) -> tuple[Checklist, ...]:
     """
     found = []
     for raw in _raw():
-        studies = [b for b in sources if _is_study(b) and _APPLIES[raw["for"]](b)]
+        studies = [b for b in sources if _APPLIES[raw["for"]](b)]
         if studies or raw["for"] == "always":
             found.append(_checklist(raw, studies, sources))
     return tuple(found)
@@ -162,11 +164,12 @@ def _has_harms(source: EvidenceSource) -> bool:
 
 
 _APPLIES: Mapping[str, Callable[[EvidenceSource], bool]] = {
-    "randomised": lambda source: source.randomised,
+    "randomised": lambda source: _is_study(source) and source.randomised,
     "split_body": lambda source: source.design == "split_body",
-    "observational": lambda source: not source.randomised,
-    "harms": _has_harms,
-    "always": lambda source: True,
+    "observational": lambda source: _is_study(source) and not source.randomised,
+    "harms": lambda source: _is_study(source) and _has_harms(source),
+    "published": lambda source: source.trials is not None,
+    "always": _is_study,
 }
 
 

@@ -18,6 +18,7 @@ from mnstudy import formatting as fmt
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.claims.registry import GROUPS, OWN, registry
+from mnstudy.verdicts.evidence.directions import STATES
 from mnstudy.verdicts.evidence.groups import CONDITIONS
 from mnstudy.words.notes import note, sentences
 from mnstudy.words.units import short
@@ -36,7 +37,7 @@ BEYOND = 10_000  # a ratio or an end of it larger than this says nothing but "no
 DATASET = "published trials"
 DECIDES = "this group decides the verdict on the claim; the others are shown beside it"
 CREDIBLE = "95 % credible interval from few studies, with a prior on how much studies differ"
-CIRCLES = {"high": "⊕⊕⊕⊕", "moderate": "⊕⊕⊕◯", "low": "⊕⊕◯◯", "very low": "⊕◯◯◯"}
+CIRCLES = {"high": "⊕⊕⊕⊕", "moderate": "⊕⊕⊕○", "low": "⊕⊕○○", "very low": "⊕○○○"}
 SUMMARY_NOTES = ("summary_risks", "evidence_apart", "evidence_certainty")
 NOTES = ("evidence_apart", "evidence_prediction", "evidence_certainty")
 READ_IN = {
@@ -196,7 +197,8 @@ def summary_printed(
 
 def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
     if not row["decides"]:
-        cells = [f"{row['title']}: no estimate", "0", "", "", "", "", str(row["verdict"])]
+        why = row["state"] if row["state"] in STATES[3:] else "described, not tested"
+        cells = [f"{row['title']}: {why}", "0", "", "", "", "", str(row["verdict"])]
         return Row(cells=tuple(cells), marks=((0, letters(row["reason"])),))
     ends = fmt.Ends(value=row["estimate"], ci_low=row["ci_low"], ci_high=row["ci_high"])
     cells = [
@@ -216,7 +218,9 @@ def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> R
 def _per_1000(row: Mapping[Any, Any]) -> str:
     if math.isnan(row["per_1000_estimate"]):
         return ""
-    value, low, high = (fmt.number(row[f"per_1000_{e}"], 0) for e in ("estimate", "ci_low", "ci_high"))
+    value, low, high = (
+        fmt.number(row[f"per_1000_{e}"], 0) for e in ("estimate", "ci_low", "ci_high")
+    )
     return f"{value} ({low} to {high})"
 
 

@@ -116,7 +116,10 @@ def trials_tables(
     list of PrintedTable
         The summary of findings and the evidence table; empty without evidence.
     """
-    found = [summary_printed(evidence, profile=profile), evidence_printed(evidence, profile=profile)]
+    found = [
+        summary_printed(evidence, profile=profile),
+        evidence_printed(evidence, profile=profile),
+    ]
     return [table for table in found if table is not None]
 
 

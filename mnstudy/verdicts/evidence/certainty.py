@@ -49,7 +49,11 @@ def settings() -> Mapping[str, Any]:
 
 
 def certainty(
-    group: StudyGroup, found: PooledChecks, *, directions: bool = False, doubt: Note | None = None,
+    group: StudyGroup,
+    found: PooledChecks,
+    *,
+    directions: bool = False,
+    doubt: Note | None = None,
     unseen: int = 0,
 ) -> Certainty:
     """Rate the certainty of one pooled result.

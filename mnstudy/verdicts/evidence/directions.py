@@ -276,8 +276,8 @@ def read(share: DirectionShare) -> Note:
 
     Examples
     --------
-    >>> str(read(direction_share(28, 3, mixed=4)))
-    'most studies point towards the claim (28 of 31 with a direction, 74 to 98 %; 28 of 35 of all), 4 mixed'
+    >>> str(read(direction_share(28, 3)))
+    'most studies point towards the claim (28 of 31 with a direction, 74 to 98 %; 28 of 31 of all)'
     """
     counts = {"favouring": share.favouring, "k": share.k, "all": _all(share)}
     if not share.k:

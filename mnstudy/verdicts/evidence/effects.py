@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ from mnstudy.verdicts.claims.registry import Claim
 
 Array = NDArray[np.float64]
 Ends = Callable[..., list[Array]]
+Prior = Literal["smd", "log_odds_ratio", "mean", "risk_difference"]
 _RANGE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)\b.*")
 
 R_GRID = (0.3, 0.5, 0.7)  # where no correlation within the person is derived, this range is shown
@@ -53,7 +54,7 @@ class Measure:
     words: str = ""
     definition: str = ""
     describes: str = ""
-    prior: str = ""
+    prior: Prior | Literal[""] = ""
     low: float = -math.inf
     high: float = math.inf
     width: float = math.nan
@@ -83,8 +84,7 @@ class Measure:
         """Scale of the prior on tau for few studies; nan where none is known."""
         if not self.prior or (self.prior == "mean" and math.isnan(self.width)):
             return math.nan
-        width = {"scale_range": self.width} if self.prior == "mean" else {}
-        return tau_prior_scale(self.prior, **width)
+        return tau_prior_scale(self.prior, scale_range=self.width if self.prior == "mean" else None)
 
 
 def _settings() -> Mapping[str, Any]:
@@ -142,9 +142,7 @@ def says_comparable(claim: Claim) -> bool:
     return bool(_settings()["claim"].get(claim.id, {}).get("comparable", False))
 
 
-def effects(
-    frame: pd.DataFrame, measure: str, *, r: float | None = None
-) -> tuple[Array, Array]:
+def effects(frame: pd.DataFrame, measure: str, *, r: float | None = None) -> tuple[Array, Array]:
     """Return effects and variances of contrasts of one measure, turned towards the claim.
 
     Parameters
@@ -234,7 +232,7 @@ def _mean(ends: Ends, r: Array | None) -> EffectSizes:
     return single_mean(*ends("treated_mean", "treated_sd", "treated_n"))
 
 
-_EFFECTS: dict[str, Callable[[Ends, float | None], EffectSizes]] = {
+_EFFECTS: dict[str, Callable[[Ends, Array | None], EffectSizes]] = {
     "smc": _smc,
     "smd": _smd,
     "md": _md,

@@ -41,6 +41,7 @@ from mnstudy.verdicts.finding.judge import ADVERSE, Verdict, capped
 from mnstudy.verdicts.findings import Findings
 from mnstudy.words.notes import Count, Note, as_given, note
 
+
 def evidence(
     claims: str | Iterable[str] | None = None,
     *,
@@ -231,9 +232,7 @@ def assess(group: StudyGroup, directions: Directions | None = None, unseen: int 
     if directions is not None:
         towards = favours(group, found.estimate.value)
         doubt = directions.doubted(group.comparison, favours=towards)
-    rated = certainty(
-        group, found, directions=directions is not None, doubt=doubt, unseen=unseen
-    )
+    rated = certainty(group, found, directions=directions is not None, doubt=doubt, unseen=unseen)
     capped = cap(found.found, rated.doubts, group.comparison)
     return Assessed(group=group, found=found, certainty=rated, verdict=capped)
 
@@ -338,8 +337,8 @@ def group_notes(evidence: ClaimEvidence) -> tuple[Note, ...]:
     if group.measure.definition:
         said.append(note("counts_as_response", definition=group.measure.definition))
     if evidence.also_decides:
-        said.append(note("decides_several_claims", people=Count(n=group.people, noun="patient"),
-                         n=len(evidence.also_decides) + 1, others=evidence.also_decides))  # fmt: skip
+        people, others = Count(n=group.people, noun="patient"), evidence.also_decides
+        said.append(note("decides_several_claims", people=people, n=len(others) + 1, others=others))
     said.append(_certainty(decides.certainty))
     said += [other_note(one) for one in evidence.pooled[1:]]
     if group.claim.contrary:

@@ -110,7 +110,9 @@ class StudyGroup:
     def design_words(self) -> str:
         """The kind of comparison as it is written for people."""
         if not self.controlled:
-            return "one group" if self.comparison in ("rate", "uncontrolled") else "between patients"
+            return (
+                "one group" if self.comparison in ("rate", "uncontrolled") else "between patients"
+            )
         return "randomised" if self.comparison == "randomised" else "controlled, not randomised"
 
     @property
@@ -161,7 +163,9 @@ def groups(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> list[St
 
 def _substance(rows: pd.DataFrame) -> pd.Series:
     """Return what was given with the needling; of an add-on trial what both ends received."""
-    named = rows["treated_adjunct"].mask(rows["treated_adjunct"] == "other", rows["treated_substance"])
+    named = rows["treated_adjunct"].mask(
+        rows["treated_adjunct"] == "other", rows["treated_substance"]
+    )
     given = named.where(rows["modality"] != "plain", "").replace("none", "")
     return given.mask(rows["add_on"], rows["reference_arm"]).fillna("").astype("string")
 
@@ -173,7 +177,9 @@ def _points_of(rows: pd.DataFrame) -> pd.Series:
 
 def _group(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> StudyGroup:
     rows = rows.sort_values(["year", "study_id"], na_position="last")
-    name, endpoint, instrument = (str(rows[c].iloc[0]) for c in ("measure", "endpoint", "points_of"))
+    name, endpoint, instrument = (
+        str(rows[c].iloc[0]) for c in ("measure", "endpoint", "points_of")
+    )
     printed = rows["treated_instrument_range"].dropna()
     group = StudyGroup(
         claim=claim,
@@ -250,7 +256,7 @@ class PooledGroup:
     rho : tuple of float
         Of rates: how much true rates differ, with limits; else nan.
     beside : tuple of Beside
-        Half and twice the prior, Knapp-Hartung, zeros that are only stated, exact limits of the sum.
+        Half and twice the prior, Knapp-Hartung, zeros only stated, exact limits of the sum.
     """
 
     group: StudyGroup
@@ -336,8 +342,11 @@ def pool_group(group: StudyGroup, r: float | None = None) -> PooledGroup:
         for kind, factor in (("prior", 1.0), ("half_prior", 0.5), ("twice_prior", 2.0))
     }
     shown, cut = _shown(group, posts["prior"], note("few_studies_prior", scale=scale))
-    others = {"half_prior": posts["half_prior"], "twice_prior": posts["twice_prior"],
-              "knapp_hartung": fitted}  # fmt: skip
+    others: dict[str, Pooled | PooledPosterior] = {
+        "half_prior": posts["half_prior"],
+        "twice_prior": posts["twice_prior"],
+        "knapp_hartung": fitted,
+    }
     beside = tuple(
         Beside(kind=kind, estimate=_shown(group, x, note(kind))[0], k=k, n=group.people)
         for kind, x in others.items()

@@ -6,12 +6,13 @@ import math
 import os
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import pandas as pd
 
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
 from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.evidence.directions import EvidenceState
-from mnstudy.verdicts.evidence.effects import R_GRID, turned
+from mnstudy.verdicts.evidence.effects import R_GRID, correlations, effects, turned
 from mnstudy.verdicts.evidence.evidence import (
     Assessed,
     ClaimEvidence,
@@ -19,7 +20,7 @@ from mnstudy.verdicts.evidence.evidence import (
     claim_evidence,
     lowered_domains,
 )
-from mnstudy.verdicts.evidence.groups import Beside, PooledGroup, StudyGroup, pool_group
+from mnstudy.verdicts.evidence.groups import Beside, PooledGroup, StudyGroup, groups, pool_group
 from mnstudy.verdicts.finding.finding import Estimate
 from mnstudy.words.notes import note
 
@@ -62,18 +63,19 @@ def evidence_table(
     DataFrame
         One row a group of studies: ``state`` pooled or single study; ``decides`` marks the group
         that the claim's finding rests on; ``design_class``, ``condition``, ``substance`` and
-        ``add_on`` say of what; estimate, interval (``interval_kind``) and prediction interval in
-        ``unit``; ``tau`` and ``tau2`` on the scale it is pooled on, ``i2`` in percent and ``rho``
-        of rates, each with its interval; ``chance_beyond_margin`` where a prior was used, beside it
-        ``knapp_hartung_``, ``half_prior_`` and ``twice_prior_``; of rates ``all_zeros_`` (zeros that
-        are only stated, too), ``exact_sum_`` and ``all_conditions_``; ``limit_cut`` where a limit
-        lay beyond its scale; ``egger_p`` from 10 studies; ``left_out_low`` and ``left_out_high``, the range
-        of the estimates without one study; ``r030_``, ``r050_`` and ``r070_``, the estimate under
+        ``add_on`` say of what, ``outcome`` is the endpoint in words; estimate, interval
+        (``interval_kind``) and prediction interval in ``unit``; ``tau`` and ``tau2`` on the scale
+        it is pooled on, ``i2`` in percent and ``rho`` of rates, each with its interval;
+        ``chance_beyond_margin`` where a prior was used, beside it ``knapp_hartung_``,
+        ``half_prior_`` and ``twice_prior_``; of rates ``all_zeros_`` (zeros that are only stated,
+        too), ``exact_sum_`` and ``all_conditions_``; ``limit_cut`` where a limit lay beyond its
+        scale; ``egger_p`` from 10 studies; ``left_out_low`` and ``left_out_high``, the range of
+        the estimates without one study; ``r030_``, ``r050_`` and ``r070_``, the estimate under
         each correlation within the person where none is derived (``r_derived`` says for how many
         one is); ``per_1000_``, a risk per 1,000 patients with needling beside
-        ``per_1000_reference`` without; ``lowered``, why the certainty is not high; ``outcome``, the endpoint in words; certainty, verdict and reason; ``studies``, their
-        ids; ``directions``, how many studies print a direction of effect for the claim.
-        A claim without any group has one row, whose ``state`` says what there is.
+        ``per_1000_reference`` without; certainty with what ``lowered`` it, verdict and reason;
+        ``studies``, their ids; ``directions``, how many studies print a direction of effect for
+        the claim. A claim without any group has one row, whose ``state`` says what there is.
 
     Raises
     ------
@@ -84,12 +86,13 @@ def evidence_table(
 
     Notes
     -----
-    A number that does not exist is missing: heterogeneity of one study, tau of rates, a prediction interval of one study, Egger's test below 10 studies. The columns of
-    the correlations are missing where no contrast is paired. Studies that share people with
-    another, reviews, animal and laboratory studies are in no group. Where the contrasts only
-    describe (radiofrequency needling, which no study compares with plain needling), the group is
-    estimated and the verdict is "not testable". Directions of effect bear on the certainty of the
-    group that decides, not of the others.
+    A number that does not exist is missing: heterogeneity of one study, tau of rates, a prediction
+    interval of one study, Egger's test below 10 studies. The columns of the correlations are
+    missing where no contrast is paired. Studies that share people with another, reviews, animal
+    and laboratory studies are in no group. Where figures only describe (radiofrequency needling,
+    which no study compares with plain needling; a share of patients without a stated definition of
+    response), the group is estimated and the verdict is "not testable". Directions of effect bear
+    on the certainty of the group that decides, not of the others.
 
     References
     ----------
@@ -110,6 +113,75 @@ def evidence_table(
     frame = contrast_frame(published)
     found = (claim_evidence(claim, frame, published, confidence_level) for claim in select(claims))
     return pd.DataFrame([row for one in found for row in table_rows(one)], columns=list(COLUMNS))
+
+
+def effects_table(
+    claims: str | Iterable[str] | None = None,
+    *,
+    data: str | os.PathLike[str] | Published | None = None,
+) -> pd.DataFrame:
+    """Return the effect of every study that may be pooled, as other programs read effects.
+
+    Parameters
+    ----------
+    claims : str or iterable of str, optional
+        Claim ids; all when left out.
+    data : path or Published, optional
+        A folder with your own extraction in the same tables; the shipped one when left out.
+
+    Returns
+    -------
+    DataFrame
+        One row a study and group: ``study_id``, ``es_id`` (the contrast), effect ``yi`` and its
+        variance ``vi`` on the scale of ``measure``, positive towards the claim where the measure
+        has a side; ``group``, within which effects may be pooled; the counts ``xi`` of ``ni`` of a
+        share (``yi`` is then the arcsine of its root); the correlation ``ri`` of paired effects and
+        whether it is derived.
+
+    Notes
+    -----
+    The columns are those of R's metafor (``rma(yi, vi, data = ...)``) and of the data sets of
+    metadat. Rates that rest on a sentence or a list have ``counted`` false.
+
+    Examples
+    --------
+    >>> effects_table("comparable-to-laser")[["study_id", "measure", "yi", "vi"]].round(3)
+          study_id measure     yi     vi
+    0   iranjdburn     smd  0.878  0.073
+    1  monisha_co2     smd  0.730  0.030
+    """
+    published = data if isinstance(data, Published) else load_published(data)
+    frame = contrast_frame(published)
+    frame = frame[frame["primary"]]
+    tables = [
+        _effects_of(group)
+        for claim in select(claims)
+        for group in groups(claim, frame[frame["claim_id"] == claim.id], 0.95)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+_EFFECT_COLUMNS = {
+    "study_id": "study_id", "label": "author", "year": "year", "doi": "doi", "contrast_id": "es_id",
+    "treated_n": "ni", "treated_events": "xi", "reference_n": "n2i", "reference_events": "x2i",
+    "paired": "paired",
+}  # fmt: skip
+
+
+def _effects_of(group: StudyGroup) -> pd.DataFrame:
+    rows = pd.concat([group.rows, group.stated])
+    effect, variance = effects(rows, group.name)
+    sure = [not group.uncounted] * len(group.rows) + [False] * len(group.stated)
+    found = rows[list(_EFFECT_COLUMNS)].rename(columns=_EFFECT_COLUMNS).reset_index(drop=True)
+    found = found.assign(
+        claim=group.claim.id, yi=effect, vi=variance, measure=group.name, endpoint=group.endpoint,
+        group=group.label, scale=group.measure.scale, design_class=group.design_class,
+        condition=group.condition, counted=sure,
+        ri=np.where(rows["paired"], correlations(rows), math.nan),
+        ri_derived=rows["r_derived"].notna().to_numpy(),
+    )  # fmt: skip
+    first = ["claim", "group", "study_id", "es_id", "yi", "vi", "measure"]
+    return found[[*first, *(c for c in found if c not in first)]]
 
 
 def table_rows(found: ClaimEvidence) -> list[dict[str, object]]:
