@@ -33,9 +33,12 @@ _MODULES = {
     "counts.two_groups": "risk_difference risk_ratio",
     "meta.effect_sizes": (
         "standardised_mean_change hedges_g hedges_g_paired mean_difference single_mean "
-        "mean_percent_change"
+        "mean_percent_change correlation_from_change_sd correlation_from_paired_p"
     ),
-    "meta.effect_counts": ("log_odds_ratio risk_difference_effect arcsine_proportion pool_rates"),
+    "meta.effect_counts": (
+        "log_odds_ratio risk_difference_effect arcsine_proportion pool_rates pool_counts "
+        "correlation_bounds_of_counts feasible_correlation"
+    ),
     "missing.interval_censored": "turnbull share_by",
     "missing.interval_mean": "mean_of_intervals mean_bounds",
     "meta.meta_regression": "regress_effects",

@@ -180,6 +180,42 @@ def tango_limits(first: int, second: int, n: int, tail: float) -> Limits:
     return low, high
 
 
+def score_limits(counts: Counts, tail: float) -> Limits:
+    """Limits of the difference of two groups by Miettinen and Nurminen.
+
+    Those of statsmodels' ``confint_proportions_2indep`` divide by 0, or fail, where a group has no
+    event, or nothing but events.
+    """
+    e1, n1, e0, n0 = counts
+    z, estimate = -float(special.ndtri(tail)), e1 / n1 - e0 / n0
+
+    def score(delta: float) -> float:
+        p0 = _reference_risk(counts, delta)
+        p1 = p0 + delta
+        variance = (p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0) * (n1 + n0) / (n1 + n0 - 1)
+        return (estimate - delta) / math.sqrt(max(variance, 1e-300))
+
+    low, high = -1.0, 1.0
+    if estimate > -1:
+        low = float(brentq(lambda delta: score(delta) - z, -1.0, estimate, xtol=1e-14))
+    if estimate < 1:
+        high = float(brentq(lambda delta: score(delta) + z, estimate, 1.0, xtol=1e-14))
+    return low, high
+
+
+def _reference_risk(counts: Counts, delta: float) -> float:
+    """Likeliest risk of the second group given the difference: a root of its cubic equation."""
+    e1, n1, e0, n0 = counts
+    everyone, events = n1 + n0, e1 + e0
+    a = ((n1 + 2 * n0) * delta - everyone - events) / (3 * everyone)
+    b = ((n0 * delta - everyone - 2 * e0) * delta + events) / everyone
+    turn = a**3 - a * b / 2 + e0 * delta * (1 - delta) / (2 * everyone)
+    size = math.copysign(math.sqrt(max(a**2 - b / 3, 0.0)), turn)
+    share = min(max(turn / size**3, -1.0), 1.0) if size else 0.0
+    p0 = 2 * size * math.cos((math.pi + math.acos(share)) / 3) - a
+    return min(max(p0, 0.0, -delta), 1.0, 1.0 - delta)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RiskRatio(SmallResult):
     """First proportion over second; infinite where only the second is zero, nan for two zeros."""

@@ -1,7 +1,7 @@
-"""Counts of studies: effect sizes of two groups and of one proportion, and rates pooled as counts.
+"""Counts of studies: effect sizes of two groups and of one proportion, and counts pooled as such.
 
 A correction for zero cells touches only the studies that have one; which those are is in the
-notes of the result. Pooled rates need none.
+notes of the result. Pooled rates and pooled counts need none.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +18,7 @@ from scipy import special
 from scipy.optimize import brentq, minimize_scalar
 
 from mnstudy.stats.counts.proportions import exact_limits
+from mnstudy.stats.counts.two_groups import score_limits
 from mnstudy.stats.meta.effect_sizes import (
     Array,
     EffectSizes,
@@ -26,7 +29,7 @@ from mnstudy.stats.meta.effect_sizes import (
     study_columns,
 )
 from mnstudy.stats.meta.pooling import quantile
-from mnstudy.stats.result import SmallResult, check_level, interval
+from mnstudy.stats.result import SmallResult, check_level, check_option, interval
 
 # Highest correlation of two people of one study: that of true rates spread evenly over 0 to 1.
 MOST_ALIKE = 1.0 / 3.0
@@ -270,8 +273,7 @@ def pool_rates(events: ArrayLike, n: ArrayLike, *, confidence_level: float = 0.9
     level = check_level(confidence_level)
     e, size = study_columns(events=events, n=n)
     _require_counts(e, size, "events", "n")
-    for name, counts in (("events", e), ("n", size)):
-        require(counts == np.floor(counts), name, counts, "a whole number")
+    _require_whole(events=e, n=size)
     total, everyone, k = int(e.sum()), int(size.sum()), len(e)
     exact = exact_limits(total, everyone, (1.0 - level) / 2.0)
     fields = (total / everyone, *exact, *[math.nan] * 3)
@@ -345,6 +347,321 @@ def _highest(height: Callable[[float], float], points: Array) -> tuple[float, fl
     return float(points[top]), float(values[top])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PooledCounts(SmallResult):
+    """One odds ratio or risk difference of counted events, over studies of two separate groups.
+
+    ``p_value`` is exact, of no association in any study, for either measure. ``description`` is
+    the method in words; ``events`` to ``reference_n`` are sums over studies, ``k`` counts those.
+    """
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    confidence_level: float
+    p_value: float
+    measure: str
+    events: int
+    n: int
+    reference_events: int
+    reference_n: int
+    k: int
+    description: str
+    notes: tuple[str, ...] = ()
+
+    def _lines(self) -> list[str]:
+        main = interval(self.estimate, self.ci_low, self.ci_high, self.confidence_level)
+        first, other = (
+            f"{self.events} of {self.n}",
+            f"{self.reference_events} of {self.reference_n}",
+        )
+        return [f"{main}, p = {self.p_value:.3g}", f"{first} against {other}, k = {self.k}",
+                self.description]  # fmt: skip
+
+
+def pool_counts(
+    events: ArrayLike,
+    n: ArrayLike,
+    reference_events: ArrayLike,
+    reference_n: ArrayLike,
+    *,
+    measure: Literal["odds_ratio", "risk_difference"] = "odds_ratio",
+    confidence_level: float = 0.95,
+) -> PooledCounts:
+    r"""Compare counted events between two separate groups, in one study or several, zeros included.
+
+    Parameters
+    ----------
+    events, n : array of shape (k,), or a number
+        People with the event, and all people, of the first group of each study: whole numbers.
+    reference_events, reference_n : array of shape (k,), or a number
+        The same of the group it is compared with: other people, never the other side of a body.
+    measure : {"odds_ratio", "risk_difference"}
+        The difference is of shares, from -1 to 1.
+    confidence_level : float
+
+    Returns
+    -------
+    PooledCounts
+
+    Raises
+    ------
+    ValueError
+        For a count that is missing, negative or not whole, more events than people, a group
+        without people, lists of different length, and another measure.
+
+    Notes
+    -----
+    The true odds ratio, or difference, is taken to be the same in all studies. Odds ratio: given
+    all its events :math:`m_i`, those of the first group of a study are noncentral hypergeometric,
+    :math:`P(x) \propto \binom{n_i}{x}\binom{n_{i0}}{m_i - x}\psi^x`; their sum T over studies has
+    the convolution of these. The estimate solves :math:`E_\psi(T) = t`, the limits are the exact
+    ones, :math:`P_\psi(T \ge t)` and :math:`P_\psi(T \le t)` of half of 1 minus the level. No cell
+    is corrected. Where t is the least (greatest) sum that can be, the estimate is 0 (infinite)
+    and one limit with it. A study where nobody has the event, or everybody, adds nothing and is
+    named in the notes; where no study is left, the estimate is nan, with limits 0 and infinity.
+
+    Risk difference: one study has the score limits of Miettinen and Nurminen. Several have the
+    difference of Mantel and Haenszel, with :math:`N_i = n_i + n_{i0}`,
+
+    .. math:: \frac{\sum (e_i n_{i0} - e_{i0} n_i)/N_i}{\sum n_i n_{i0}/N_i}
+
+    and Sato's variance, cut to -1 and 1. Where that is zero, as without any event, the limits are
+    the score limits of all people together. R: ``fisher.test``, ``mantelhaen.test(exact=TRUE)``,
+    metafor's ``rma.mh``.
+
+    ``p_value``: sum of the probabilities of sums no likelier than t where no odds ratio differs
+    from 1 (Fisher). It can be above 1 minus the level beside an interval that leaves out no
+    difference, and the other way round.
+
+    References
+    ----------
+    Gart (1970), doi 10.1093/biomet/57.3.471. Miettinen & Nurminen (1985),
+    doi 10.1002/sim.4780040211. Sato, Greenland & Robins (1989), Biometrics 45:1323-1324.
+
+    Examples
+    --------
+    >>> pool_counts([0, 2, 1], [20, 30, 25], [3, 6, 2], [20, 30, 25])
+    0.2442 (95 % CI 0.04185 to 0.9809), p = 0.0461
+      3 of 75 against 11 of 75, k = 3
+      common odds ratio, conditional maximum likelihood, exact limits (Gart)
+    >>> pool_counts(0, 20, 3, 20, measure="risk_difference")
+    -0.15 (95 % CI -0.3635 to 0.0271), p = 0.231
+      0 of 20 against 3 of 20, k = 1
+      risk difference, score limits (Miettinen-Nurminen)
+    """
+    check_option("measure", measure, ("odds_ratio", "risk_difference"))
+    level = check_level(confidence_level)
+    cells = study_columns(
+        events=events, n=n, reference_events=reference_events, reference_n=reference_n
+    )
+    e1, n1, e0, n0 = cells
+    _require_counts(e1, n1, "events", "n")
+    _require_counts(e0, n0, "reference_events", "reference_n")
+    _require_whole(events=e1, n=n1, reference_events=e0, reference_n=n0)
+    weights, place = _sums_of_events(*cells)
+    find = _common_odds_ratio if measure == "odds_ratio" else _common_difference
+    (estimate, low, high), description, notes = find(cells, (weights, place), (1.0 - level) / 2.0)
+    chances = _tilted(weights, 0.0)
+    # Sums as likely as the one found but for rounding count as well, as in R's fisher.test.
+    p_value = float(chances[chances <= chances[place] * (1 + 1e-7)].sum())
+    events1, size1, events0, size0 = (int(counts.sum()) for counts in cells)
+    return PooledCounts(
+        estimate=estimate,
+        ci_low=low,
+        ci_high=high,
+        confidence_level=level,
+        p_value=min(p_value, 1.0),
+        measure=measure,
+        events=events1,
+        n=size1,
+        reference_events=events0,
+        reference_n=size0,
+        k=len(cells[0]),
+        description=description,
+        notes=notes,
+    )
+
+
+Found = tuple[tuple[float, float, float], str, tuple[str, ...]]
+
+
+def _sums_of_events(e1: Array, n1: Array, e0: Array, n0: Array) -> tuple[Array, int]:
+    """Log weights of all sums of events in the first groups given the margins; place of ours."""
+    least = np.maximum(0, e1 + e0 - n0)
+    most = np.minimum(n1, e1 + e0)
+
+    def of_study(i: int) -> Array:
+        x = np.arange(least[i], most[i] + 1)
+        return _log_choose(n1[i], x) + _log_choose(n0[i], e1[i] + e0[i] - x)
+
+    weights = reduce(_convolved, map(of_study, range(len(e1))))
+    return weights - weights.max(), int((e1 - least).sum())
+
+
+def _log_choose(n: float, x: Array) -> Array:
+    return -special.betaln(n - x + 1, x + 1) - math.log1p(n)
+
+
+def _convolved(one: Array, other: Array) -> Array:
+    """Log weights of the sum of two independent counts, from those of each."""
+    found = np.full(len(one) + len(other) - 1, -np.inf)
+    for start, weight in enumerate(one):
+        part = slice(start, start + len(other))
+        found[part] = np.logaddexp(found[part], weight + other)
+    return found
+
+
+def _tilted(weights: Array, log_ratio: float) -> Array:
+    """Probabilities of the sums at an odds ratio."""
+    return special.softmax(weights + log_ratio * np.arange(len(weights)))
+
+
+def _common_odds_ratio(cells: list[Array], sums: tuple[Array, int], tail: float) -> Found:
+    weights, place = sums
+    last = len(weights) - 1
+    # Beyond this reach one end holds all but less than a tail of the probability.
+    reach = 1.0 - weights.min() + 2 * math.log(last + 1) - math.log(tail)
+
+    def solved(gap: Callable[[Array], float]) -> float:
+        found = brentq(lambda t: gap(_tilted(weights, t)), -reach, reach, xtol=1e-13)
+        return math.exp(min(float(found), 709.0))
+
+    low, middle, high = 0.0, 0.0 if place == 0 else math.inf, math.inf
+    if place > 0:
+        low = solved(lambda chances: float(chances[place:].sum()) - tail)
+    if place < last:
+        high = solved(lambda chances: tail - float(chances[: place + 1].sum()))
+    if 0 < place < last:
+        middle = solved(lambda chances: float(chances @ np.arange(last + 1)) - place)
+    one = len(cells[0]) == 1
+    words = f"{'' if one else 'common '}odds ratio, conditional maximum likelihood, exact limits"
+    notes = _silent_studies(*cells)
+    if last and place in (0, last):
+        notes += (f"as {'many' if place else 'few'} events in the first groups as there can be: "
+                  f"no {'upper' if place else 'lower'} limit",)  # fmt: skip
+    estimate = middle if last else math.nan
+    return (estimate, low, high), f"{words} ({'Cornfield' if one else 'Gart'})", notes
+
+
+def _silent_studies(e1: Array, n1: Array, e0: Array, n0: Array) -> tuple[str, ...]:
+    """Name the studies that say nothing about an odds ratio."""
+    silent = (e1 + e0 == 0) | (e1 + e0 == n1 + n0)
+    if silent.all():
+        return ("nobody has the event, or everybody: the counts say nothing about an odds ratio",)
+    studies = ", ".join(str(index + 1) for index in np.flatnonzero(silent))
+    note = f"study {studies}: nobody has the event, or everybody; adds nothing to the odds ratio"
+    return (note,) if studies else ()
+
+
+def _common_difference(cells: list[Array], sums: tuple[Array, int], tail: float) -> Found:
+    e1, n1, e0, n0 = (int(counts.sum()) for counts in cells)
+    table = e1, n1, e0, n0
+    if len(cells[0]) == 1:
+        found = (e1 / n1 - e0 / n0, *score_limits(table, tail))
+        return found, "risk difference, score limits (Miettinen-Nurminen)", ()
+    estimate, variance = _mantel_haenszel(*cells)
+    words = "Mantel-Haenszel risk difference"
+    if variance <= 1e-12 / (n1 + n0):
+        note = "no spread within any study: score limits of all people together"
+        found = (estimate, *score_limits(table, tail))
+        return found, f"{words}, score limits of all people", (note,)
+    reach = -float(special.ndtri(tail)) * math.sqrt(variance)
+    low, high = estimate - reach, estimate + reach
+    notes = ("limits are cut to -1 and 1",) if max(-low, high) > 1 else ()
+    return (estimate, max(low, -1.0), min(high, 1.0)), f"{words}, Sato's variance", notes
+
+
+def _mantel_haenszel(e1: Array, n1: Array, e0: Array, n0: Array) -> tuple[float, float]:
+    """Risk difference over studies with Sato's variance."""
+    everyone, weight = n1 + n0, float((n1 * n0 / (n1 + n0)).sum())
+    estimate = float(((e1 * n0 - e0 * n1) / everyone).sum()) / weight
+    tilt = (n1**2 * e0 - n0**2 * e1 + n1 * n0 * (n0 - n1) / 2) / everyone**2
+    mixed = (e1 * (n0 - e0) + e0 * (n1 - e1)) / (2 * everyone)
+    return estimate, (estimate * float(tilt.sum()) + float(mixed.sum())) / weight**2
+
+
+def correlation_bounds_of_counts(
+    events1: ArrayLike, events2: ArrayLike, n: ArrayLike
+) -> tuple[Array, Array]:
+    r"""Bound the correlation of a yes/no outcome within people by what is counted on each side.
+
+    Parameters
+    ----------
+    events1, events2 : float or array of shape (k,)
+        People with the event on the first and on the second side.
+    n : float or array of shape (k,)
+        People, each with both sides.
+
+    Returns
+    -------
+    least, greatest : arrays of shape (k,)
+        0 and 0 where a side has nobody with the event, or everybody: it correlates with nothing.
+
+    Raises
+    ------
+    ValueError
+        For a count that is missing or negative, and more events than people.
+
+    Notes
+    -----
+    The number b of people with the event on both sides is at least
+    :math:`\max(0, e_1 + e_2 - n)` and at most :math:`\min(e_1, e_2)`, and
+
+    .. math:: \phi = \frac{n b - e_1 e_2}{\sqrt{e_1 (n - e_1) e_2 (n - e_2)}}
+
+    References
+    ----------
+    Ferguson (1941), doi 10.1007/BF02288588.
+
+    Examples
+    --------
+    >>> least, greatest = correlation_bounds_of_counts(2, 9, 30)
+    >>> (least.round(3), greatest.round(3))
+    (array([-0.175]), array([0.408]))
+    """
+    e1, e2, size = study_columns(events1=events1, events2=events2, n=n)
+    _require_counts(e1, size, "events1", "n")
+    _require_counts(e2, size, "events2", "n")
+    spread = np.sqrt(e1 * (size - e1) * e2 * (size - e2))
+    both = np.array([np.maximum(0.0, e1 + e2 - size), np.minimum(e1, e2)])
+    fixed = spread == 0
+    least, greatest = np.where(fixed, 0.0, size * both - e1 * e2) / np.where(fixed, 1.0, spread)
+    return least, greatest
+
+
+def feasible_correlation(
+    events1: ArrayLike, events2: ArrayLike, n: ArrayLike, r: ArrayLike
+) -> Array:
+    """Bring an assumed correlation within people inside what the counts of both sides allow.
+
+    Parameters
+    ----------
+    events1, events2, n : float or array of shape (k,)
+        As in ``correlation_bounds_of_counts``.
+    r : float or array of shape (k,)
+        The correlation assumed.
+
+    Returns
+    -------
+    array of shape (k,)
+        r, or the nearest of the bounds, for ``log_odds_ratio`` and ``risk_difference_effect``.
+
+    Raises
+    ------
+    ValueError
+        As ``correlation_bounds_of_counts``, and for r not between -1 and 1.
+
+    Examples
+    --------
+    >>> feasible_correlation([2, 10], [9, 10], 30, 0.5).round(3)
+    array([0.408, 0.5  ])
+    """
+    e1, e2, size, correlation = study_columns(events1=events1, events2=events2, n=n, r=r)
+    require_correlation(correlation)
+    return np.clip(correlation, *correlation_bounds_of_counts(e1, e2, size))
+
+
 def _whose(r: ArrayLike | None) -> str:
     return "separate groups" if r is None else "the same patients"
 
@@ -377,6 +694,12 @@ def _require_counts(events: Array, size: Array, events_name: str, size_name: str
     """Require events between none and all."""
     require_spread(**{size_name: size})
     require((events >= 0) & (events <= size), events_name, events, f"from 0 to {size_name}")
+
+
+def _require_whole(**counts: Array) -> None:
+    """Require whole numbers of people."""
+    for name, values in counts.items():
+        require(values == np.floor(values), name, values, "a whole number")
 
 
 def _no_zero_cell(*cells: Array) -> Mask:

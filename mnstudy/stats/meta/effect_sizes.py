@@ -18,7 +18,9 @@ function                      effect                                            
 ``arcsine_proportion``        one proportion, arcsine                             PFT, PAS
 ============================  ==================================================  ==============
 
-Effects of means are here, those of counts (the last four) in ``effect_counts``.
+Effects of means are here, those of counts (the last four) in ``effect_counts``. Where the effect
+needs a correlation within people, ``correlation_from_change_sd`` and ``correlation_from_paired_p``
+read it off printed figures, and ``correlation_bounds_of_counts`` bounds it.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
+from scipy.special import gammaln, stdtrit
 
 from mnstudy.stats.result import SmallResult, check_aligned, check_option
 
@@ -38,6 +40,7 @@ Mask = NDArray[np.bool_]
 # A standardised effect this large is more often a standard error typed as a standard deviation.
 IMPLAUSIBLE = 3.0
 HUGE = 1e100
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -371,6 +374,107 @@ def mean_percent_change(
         measure="PCTCHANGE",
         method="change of the mean in percent of the mean before",
     )
+
+
+def correlation_from_change_sd(sd1: ArrayLike, sd2: ArrayLike, sd_change: ArrayLike) -> Array:
+    r"""Correlation within people that three printed standard deviations imply.
+
+    Parameters
+    ----------
+    sd1, sd2 : float or array of shape (k,)
+        Standard deviations of the same people before and after, or on two sides.
+    sd_change : float or array of shape (k,)
+        Standard deviation of their differences, in the same points.
+
+    Returns
+    -------
+    array of shape (k,)
+
+    Raises
+    ------
+    ValueError
+        For one that is missing or not above 0, and where the three cannot be of the same people:
+        the correlation would lie outside -1 to 1.
+
+    Notes
+    -----
+    .. math:: r = \frac{s_1^2 + s_2^2 - s_d^2}{2 s_1 s_2}
+
+    References
+    ----------
+    Cochrane Handbook for Systematic Reviews of Interventions, section 6.5.2.8.
+
+    Examples
+    --------
+    >>> correlation_from_change_sd(3.23, 2.27, 1.88).round(3)
+    array([0.822])
+    """
+    s1, s2, change = study_columns(sd1=sd1, sd2=sd2, sd_change=sd_change)
+    require_spread(sd1=s1, sd2=s2, sd_change=change)
+    rule = "from the difference of sd1 and sd2 to their sum (a correlation of -1 to 1)"
+    return _correlation(s1, s2, change, "sd_change", change, rule)
+
+
+def correlation_from_paired_p(
+    mean1: ArrayLike,
+    sd1: ArrayLike,
+    mean2: ArrayLike,
+    sd2: ArrayLike,
+    n: ArrayLike,
+    p: ArrayLike,
+) -> Array:
+    r"""Correlation within people that the p-value of a paired t test implies.
+
+    Parameters
+    ----------
+    mean1, sd1, mean2, sd2 : float or array of shape (k,)
+        The same people before and after, or on two sides, in the scale's own points.
+    n : float or array of shape (k,)
+        People with both.
+    p : float or array of shape (k,)
+        Exact two-sided p-value of the difference; its rounding is passed on to the correlation.
+
+    Returns
+    -------
+    array of shape (k,)
+
+    Raises
+    ------
+    ValueError
+        For a figure that is missing, a spread not above 0, fewer than 2 people, equal means (their
+        p is 1 whatever the correlation), p not between 0 and 1, and a p that no paired t test of
+        these figures has: the correlation would lie outside -1 to 1.
+
+    Notes
+    -----
+    :math:`s_d = \sqrt n\,|\bar x_1 - \bar x_2|/t` with t the quantile of :math:`1 - p/2` at n - 1
+    degrees of freedom, then as in ``correlation_from_change_sd``.
+
+    References
+    ----------
+    Cochrane Handbook for Systematic Reviews of Interventions, sections 6.5.2.3 and 6.5.2.8.
+
+    Examples
+    --------
+    >>> correlation_from_paired_p(3, 1.655, 4.03, 2.012, 20, 0.02).round(3)
+    array([0.525])
+    """
+    m1, s1, m2, s2, size, chance = study_columns(mean1=mean1, sd1=sd1, mean2=mean2, sd2=sd2,
+                                                 n=n, p=p)  # fmt: skip
+    require_spread(sd1=s1, sd2=s2)
+    require_sample(n=size)
+    require((chance > 0) & (chance < 1), "p", chance, "between 0 and 1")
+    require(m1 != m2, "mean2", m2, "other than mean1")
+    change = np.sqrt(size) * np.abs(m1 - m2) / -stdtrit(size - 1, chance / 2)
+    rule = "one that a paired t test of these figures can have (a correlation of -1 to 1)"
+    return _correlation(s1, s2, change, "p", chance, rule)
+
+
+def _correlation(s1: Array, s2: Array, change: Array, name: str, given: Array, rule: str) -> Array:
+    """Correlation from three standard deviations; refuse what gives one outside -1 to 1."""
+    r = (s1**2 + s2**2 - change**2) / (2 * s1 * s2)
+    require(np.abs(r) <= 1 + ROUNDING, name, given, rule)
+    return np.clip(r, -1.0, 1.0)
 
 
 def study_columns(**inputs: ArrayLike) -> list[Array]:
