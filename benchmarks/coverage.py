@@ -1,8 +1,10 @@
-"""Coverage of the intervals for a few studies, and for rare rates, by simulation.
+"""Coverage of the intervals for a few studies, for rare rates and for rare events of two groups.
 
-Run ``OMP_NUM_THREADS=1 python benchmarks/coverage.py [RUNS]`` (10,000 when not given). All runs of
-a cell are worked out together; every interval is looked at only for whether it holds the truth, so
-that none has to be found. ``--check`` compares with the functions of the package on a few runs.
+Run ``OMP_NUM_THREADS=1 python benchmarks/coverage.py [RUNS]`` (10,000 when not given; a fifth of
+them for two groups). All runs of a cell are worked out together; every interval is looked at only
+for whether it holds the truth, so that none has to be found. ``--check`` compares with the
+functions of the package on a few runs. For two groups these functions are run themselves, once for
+each set of counts.
 """
 
 import argparse
@@ -11,7 +13,7 @@ import time
 import numpy as np
 from scipy import special, stats
 
-from mnstudy.stats import arcsine_proportion, pool, pool_rates
+from mnstudy.stats import arcsine_proportion, log_odds_ratio, pool, pool_counts, pool_rates
 
 LEVEL, SCALE = 0.95, 0.5
 # Variances of standardised differences of trials with about 20 to 80 people an arm.
@@ -20,6 +22,9 @@ TAUS = (0.0, 0.25, 0.5, 1.0)
 # The 11 studies of plain needling in the claim rare-pih, people per study.
 SIZES = np.array([39, 25, 30, 36, 32, 15, 31, 60, 32, 39, 24])
 RATES, RHOS = (0.01, 0.02, 0.05), (0.0, 0.02, 0.05, 0.1)
+# People in each group, study by study, and the risks of the two groups.
+GROUPS = ((15,), (30,), (50,), (15, 30, 50))
+RISKS = ((0.01, 0.01), (0.03, 0.03), (0.1, 0.1), (0.02, 0.1))
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(96)
 MOST_ALIKE = 1 / 3
 BLOCK = 2000
@@ -130,6 +135,39 @@ def rare_rates(runs, rng):
             yield rate, rho, *(held / runs)
 
 
+def half_added(e1, e0, size, truth):
+    """Whether the log odds ratio with 1/2 added where a cell is zero holds the truth."""
+    found = log_odds_ratio(e1, size, e0, size)
+    if len(size) == 1:
+        return abs(found.effect[0] - truth) <= stats.norm.ppf((1 + LEVEL) / 2) * found.std_error[0]
+    pooled = pool(found.effect, found.variance)
+    return pooled.ci_low <= truth <= pooled.ci_high
+
+
+def rare_events(runs, rng):
+    """Rows of risks, sizes, share without any event, and the coverage of the three intervals."""
+    for risks in RISKS:
+        one, other = risks
+        truth = special.logit(one) - special.logit(other)
+        for size in map(np.array, GROUPS):
+            drawn = rng.binomial(
+                np.tile(size, 2), np.repeat(risks, len(size)), (runs, 2 * len(size))
+            )
+            held = np.zeros(3)
+            tables, times = np.unique(drawn, axis=0, return_counts=True)
+            for table, number in zip(tables, times, strict=True):
+                e1, e0 = np.split(table, 2)
+                ratio = pool_counts(e1, size, e0, size)
+                apart = pool_counts(e1, size, e0, size, measure="risk_difference")
+                held += number * np.array([
+                    ratio.ci_low <= np.exp(truth) <= ratio.ci_high,
+                    half_added(e1, e0, size, truth),
+                    apart.ci_low <= one - other <= apart.ci_high,
+                ])  # fmt: skip
+            empty = (drawn.sum(axis=1) == 0).mean()
+            yield risks, ", ".join(map(str, size)), empty, *(held / runs)
+
+
 def check(rng):
     """Count the runs of each cell on which this script and the package disagree."""
     for k, v in VARIANCES.items():
@@ -168,6 +206,13 @@ def main():
     print("| rate | rho | beta-binomial | arcsine |\n| ---: | ---: | ---: | ---: |")
     for rate, rho, profile, usual in rare_rates(asked.runs, rng):
         print(f"| {100 * rate:g} % | {rho:g} | {100 * profile:.1f} | {100 * usual:.1f} |")
+    print(f"{time.perf_counter() - start:.1f} s\n")
+    start = time.perf_counter()
+    print("| risks | people a group | no event | exact | 1/2 added | difference |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: |")
+    for (one, other), size, *shares in rare_events(asked.runs // 5, rng):
+        risks = f"{100 * one:g} and {100 * other:g} %"
+        print(f"| {risks} | {size} |", *(f"{100 * x:.1f} |" for x in shares))
     print(f"{time.perf_counter() - start:.1f} s")
 
 
