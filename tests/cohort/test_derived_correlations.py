@@ -116,3 +116,11 @@ def test_a_p_against_something_else_gives_nothing():
 )  # fmt: skip
 def test_bounds_are_rounded_to_the_inside(r, towards, text):
     assert tool.shown(r, towards) == text
+
+
+def test_a_study_counts_once_in_the_correlation_assumed():
+    published = load_published(FOLDER)
+    assert published.correlations["r_derived"].notna().sum() == 3
+    frame = contrast_frame(published)
+    assert frame.dropna(subset="r_derived")["study_id"].nunique() == 2
+    assert frame["r_assumed"].eq(0.5).all()

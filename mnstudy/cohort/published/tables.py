@@ -204,7 +204,7 @@ def contrast_frame(published: Published) -> pd.DataFrame:
         reference is another arm, or where the outcome itself compares two sides: two parts of one
         arm (grades, scar types) are no control. ``design_class`` is randomised or not randomised
         for controlled contrasts, else one group. ``r_assumed`` is the correlation within the person
-        where none is derived: the median of those derived, 0.5 below 3 of them.
+        where none is derived: the median of those derived, one a study, 0.5 below 3 of them.
     """
     frame = pd.concat(
         [published.contrasts.assign(add_on=False), published.add_on.assign(add_on=True)],
@@ -223,7 +223,8 @@ def contrast_frame(published: Published) -> pd.DataFrame:
         frame = frame.join(outcomes.add_prefix(f"{prefix}_"), on=f"{end}_outcome_id")
     derived = published.correlations.set_index("contrast_id")[["r_derived", "r_low", "r_high"]]
     frame = frame.join(derived, on="contrast_id")
-    known = derived["r_derived"].dropna()
+    # A study under two claims has the same figures twice.
+    known = frame.dropna(subset="r_derived").drop_duplicates("study_id")["r_derived"]
     frame["r_assumed"] = round(float(known.median()), 2) if len(known) >= 3 else 0.5
     compares = frame["endpoint"].isin(extraction.contract()["comparing_endpoints"])
     other_arm = frame["reference_arm_id"].ne(frame["treated_arm_id"])
