@@ -182,6 +182,19 @@ ERRORS = [
         lambda: es.risk_difference_effect(0, 20, 1, 20, correction=-1),
         "correction must be 0 or more, not -1",
     ),
+    (
+        lambda: es.risk_difference_effect([9, 2], 30, [9, 9], 30, r=0.5),
+        "r must be from -0.175 to 0.4082 with 2 and 9 of 30 patients (see feasible_correlation); "
+        "it is 0.5 in study 2 of 2",
+    ),
+    (
+        lambda: es.log_odds_ratio(2, 30, 9, 30, r=-0.2),
+        "r must be from -0.175 to 0.4082 with 2 and 9 of 30 patients",
+    ),
+    (
+        lambda: es.log_odds_ratio(0, 30, 19, 30, r=0.1),
+        "r must be from 0 to 0 with 0 and 19 of 30 patients",
+    ),
     (lambda: es.arcsine_proportion(3, 2), "events must be from 0 to n; it is 3"),
 ]
 
@@ -202,6 +215,13 @@ def test_swapped_arms_flip_the_sign_only(m1, s1, n1, m0, s0, n0, r):
     for one, other in pairs:
         assert one.effect[0] == pytest.approx(-other.effect[0], abs=1e-12)
         assert one.variance[0] == pytest.approx(other.variance[0])
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.floats(-0.99, 0.99))
+def test_a_correlation_brought_inside_its_bounds_is_taken(e1, e0, r):
+    found = es.feasible_correlation(e1, e0, 30, r)
+    assert es.log_odds_ratio(e1, 30, e0, 30, r=found).variance[0] > 0
+    assert np.isclose(found[0], r) or abs(found[0]) < abs(r)
 
 
 @given(st.integers(0, 30), st.integers(0, 25))

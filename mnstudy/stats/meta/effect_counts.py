@@ -20,6 +20,7 @@ from scipy.optimize import brentq, minimize_scalar
 from mnstudy.stats.counts.proportions import exact_limits
 from mnstudy.stats.counts.two_groups import score_limits
 from mnstudy.stats.meta.effect_sizes import (
+    ROUNDING,
     Array,
     EffectSizes,
     Mask,
@@ -58,7 +59,8 @@ def log_odds_ratio(
         table is refused.
     r : float or array, optional
         Correlation of the yes/no outcome between the two sides of a patient. Given, the margins
-        are those of the same patients (n1 = n0).
+        are those of the same patients (n1 = n0); one that they cannot have is refused
+        (``feasible_correlation``).
 
     Notes
     -----
@@ -113,7 +115,8 @@ def risk_difference_effect(
         Added to the four cells of a table that has a zero cell, and to no other. With 0 the
         proportions stay as observed; a variance of zero is then refused.
     r : float or array, optional
-        Correlation of the yes/no outcome between the two sides of a patient (n1 = n0).
+        Correlation of the yes/no outcome between the two sides of a patient (n1 = n0); one that
+        the counts cannot have is refused (``feasible_correlation``).
 
     Notes
     -----
@@ -686,8 +689,19 @@ def _two_groups(
     require_correlation(correlation)
     if r is not None:
         require(size1 == size0, "n0", size0, "equal to n1 when r is given (the same patients)")
+        _require_feasible(e1, e0, size1, correlation)
     cells, notes = _corrected([e1, size1 - e1, e0, size0 - e0], correction)
     return cells, correlation, notes
+
+
+def _require_feasible(e1: Array, e0: Array, size: Array, r: Array) -> None:
+    """Require a correlation within patients that the counts of both sides can have."""
+    least, greatest = correlation_bounds_of_counts(e1, e0, size)
+    good = (r >= least - ROUNDING) & (r <= greatest + ROUNDING)
+    worst = int(np.argmin(good))
+    counts = f"{e1[worst]:g} and {e0[worst]:g} of {size[worst]:g} patients"
+    rule = f"from {least[worst]:.4g} to {greatest[worst]:.4g} with {counts}"
+    require(good, "r", r, f"{rule} (see feasible_correlation)")
 
 
 def _require_counts(events: Array, size: Array, events_name: str, size_name: str) -> None:
