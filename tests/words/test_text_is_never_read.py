@@ -32,7 +32,7 @@ ALLOWED = {
         "_numbers_in", "_tells_nothing",
     },
     "text of published tables": {
-        "_counting", "Directions", "_opens", "_radiofrequency", "_resting", "_NUMBER", "_P",
+        "Directions", "_opens", "_radiofrequency", "_resting", "_NUMBER", "_P",
         "PrintedOutcome", "printed_p", "_is_ratio", "_NO_SHARE", "_ends", "_RANGE", "_doubt",
         "_DOI", "_NAME", "_entry", "author_of", "_whole", "_escaped", "_plain_letters",
         "_endpoint_words",
