@@ -27,7 +27,7 @@ ALLOWED = {
         "group_of", "Question", "in_arm", "column_of", "_rest_name", "_inside",
         "_of_event_differences", "_plain", "_events",
     },
-    "ids of claims in a study file": {"_ID"},
+    "ids of claims": {"_ID", "_precedence"},
     "names and texts of a study file, which leave only without numbers": {
         "_numbers_in", "_tells_nothing",
     },
@@ -35,7 +35,7 @@ ALLOWED = {
         "Directions", "_opens", "_radiofrequency", "_resting", "_NUMBER", "_P",
         "PrintedOutcome", "printed_p", "_is_ratio", "_NO_SHARE", "_ends", "_RANGE", "_doubt",
         "_DOI", "_NAME", "_entry", "author_of", "_whole", "_escaped", "_plain_letters",
-        "_endpoint_words",
+        "_endpoint_words", "unseen_studies",
     },
     "items of a scale, as scales.toml has them": {"_names"},
     "names of data sets and files": {

@@ -125,16 +125,35 @@ def _in_points(
     base: Mapping[str, Any], instrument: str, printed: str, *, level: bool
 ) -> dict[str, float]:
     """Return margin and limits of an instrument; nothing where its range is not known."""
-    known = _settings()["instrument"].get(instrument, {})
-    found = _RANGE.fullmatch(printed or "")
-    ends = [float(x) for x in found.groups()] if found else [known.get(x) for x in ("low", "high")]
-    if None in ends:
+    ends = scale_ends(instrument, printed)
+    if not ends:
         return {}
     low, high = ends
     width = high - low
+    known = _settings()["instrument"].get(instrument, {})
     margin = known.get("mid", MARGIN_OF_RANGE * width)
     reach = {"low": low, "high": high} if level else {"low": -width, "high": width}
     return {"margin": margin, "width": width, **reach}
+
+
+def scale_ends(instrument: str, printed: str) -> tuple[float, float] | None:
+    """Return the ends of a scale, as printed, else as known; None where neither tells."""
+    known = _settings()["instrument"].get(instrument, {})
+    found = _RANGE.fullmatch(printed)
+    low, high = found.groups() if found else (known.get("low"), known.get("high"))
+    return None if low is None or not float(low) < float(high) else (float(low), float(high))
+
+
+def instrument_words(instrument: str, printed: str) -> str:
+    """Return an instrument with the ends of its scale: the same name may be of several scales.
+
+    Examples
+    --------
+    >>> instrument_words("VAS pain", "0-100 mm"), instrument_words("days", "")
+    ('VAS pain 0 to 100', 'days')
+    """
+    ends = scale_ends(instrument, printed)
+    return instrument if ends is None else f"{instrument} {ends[0]:g} to {ends[1]:g}"
 
 
 def says_comparable(claim: Claim) -> bool:

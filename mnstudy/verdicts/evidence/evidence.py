@@ -361,7 +361,7 @@ def beside_note(beside: Beside) -> Note:
     """Return another estimate of the same studies in one line."""
     return note(
         "estimate_beside",
-        which=note(f"beside_{beside.kind}", studies=counted(beside.k, "study", "studies")),
+        which=beside.said,
         estimate=fmt.ends(beside.estimate),
         unit=beside.estimate.unit,
     )

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mnstudy.stats.meta.between_studies import i_squared
 from mnstudy.stats.meta.effect_counts import pool_rates
 from mnstudy.stats.meta.pooling import Pooled, PooledPosterior, pool
 from mnstudy.verdicts.claims.registry import Claim
-from mnstudy.verdicts.evidence.effects import Measure, effects, measure_of
+from mnstudy.verdicts.evidence.effects import Measure, effects, instrument_words, measure_of
 from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
@@ -23,6 +24,7 @@ APART = ("measure", "endpoint", "design_class", "add_on", "condition", "substanc
 # Where no endpoint has several studies, a measure on a scale tells more than a threshold on it.
 _CONTINUOUS = ("smd", "smc", "md", "mean", "percent_change")
 _IN_POINTS = ("md", "mean")
+Array = NDArray[np.float64]
 LEVELS = ("proportion", "mean", "percent_change")  # measures without a value of no effect
 FEW = 5  # fewer studies tell too little of how much true effects differ
 DESIGN_CLASSES = ("randomised", "not randomised", "one group")
@@ -124,7 +126,8 @@ class StudyGroup:
             CONDITIONS.get(self.condition, self.condition.replace("_", " ")),
             *([with_it + self.substance.replace("_", " ")] if self.substance else []),
         ]
-        return f"{', '.join(who)}: {self.endpoint_words} ({self.measure.label})"
+        how = ", ".join(x for x in (self.measure.label, self._first("points_of")) if x)
+        return f"{', '.join(who)}: {self.endpoint_words} ({how})"
 
     @property
     def endpoint_words(self) -> str:
@@ -166,20 +169,21 @@ def _substance(rows: pd.DataFrame) -> pd.Series:
     named = rows["treated_adjunct"].mask(
         rows["treated_adjunct"] == "other", rows["treated_substance"]
     )
-    given = named.where(rows["modality"] != "plain", "").replace("none", "")
+    given = named.mask(rows["modality"].eq("plain") | named.eq("none"), "")
     return given.mask(rows["add_on"], rows["reference_arm"]).fillna("").astype("string")
 
 
 def _points_of(rows: pd.DataFrame) -> pd.Series:
-    """Return the instrument of figures in points, which differ from one to the other."""
-    return rows["treated_instrument"].where(rows["measure"].isin(_IN_POINTS), "").fillna("")
+    """Return instrument and range of figures in points, which differ from one to the other."""
+    ends = zip(rows["treated_instrument"], rows["treated_instrument_range"], strict=True)
+    named = [instrument_words(*("" if pd.isna(x) else str(x) for x in one)) for one in ends]
+    return pd.Series(named, rows.index, "string").where(rows["measure"].isin(_IN_POINTS), "")
 
 
 def _group(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> StudyGroup:
     rows = rows.sort_values(["year", "study_id"], na_position="last")
-    name, endpoint, instrument = (
-        str(rows[c].iloc[0]) for c in ("measure", "endpoint", "points_of")
-    )
+    name, endpoint = str(rows["measure"].iloc[0]), str(rows["endpoint"].iloc[0])
+    instrument = str(rows["treated_instrument"].fillna("").iloc[0])
     printed = rows["treated_instrument_range"].dropna()
     group = StudyGroup(
         claim=claim,
@@ -225,6 +229,17 @@ def _precedence(group: StudyGroup) -> tuple[Any, ...]:
     )
 
 
+# Other estimates of a group and their notes, in the order of the table.
+BESIDE = {
+    "knapp_hartung": "beside_knapp_hartung",
+    "half_prior": "beside_half_prior",
+    "twice_prior": "beside_twice_prior",
+    "exact_sum": "beside_exact_sum",
+    "all_zeros": "beside_all_zeros",
+    "all_conditions": "beside_all_conditions",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
     """Another estimate of the same group: ``kind`` says which, of so many studies and people."""
@@ -233,6 +248,11 @@ class Beside:
     estimate: Estimate
     k: int
     n: int
+
+    @property
+    def said(self) -> Note:
+        """What it is, for people."""
+        return note(BESIDE[self.kind], studies=counted(self.k, "study", "studies"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -398,9 +418,7 @@ def _rates(group: StudyGroup) -> PooledGroup:
 
 
 def _rate(group: StudyGroup, rows: pd.DataFrame) -> tuple[Any, Estimate]:
-    clusters = rows["design_effect"].astype("float64").fillna(1.0).to_numpy()
-    counts = [rows[c].to_numpy(dtype="float64") / clusters for c in ("treated_events", "treated_n")]
-    found = pool_rates(*np.round(counts), confidence_level=group.confidence_level)
+    found = pool_rates(*_counts(rows), confidence_level=group.confidence_level)
     how = note("exact_limits_of_one" if found.k == 1 else "beta_binomial")
     shown = Estimate(
         value=100 * found.estimate,
@@ -411,6 +429,18 @@ def _rate(group: StudyGroup, rows: pd.DataFrame) -> tuple[Any, Estimate]:
         how=_method(group, how),
     )
     return found, shown
+
+
+def _counts(rows: pd.DataFrame) -> tuple[Array, Array]:
+    """Return events and people, of a study of clusters as many as its design effect leaves.
+
+    Whole numbers; rounding never takes the last event, nor the last person without one.
+    """
+    clusters = rows["design_effect"].astype("float64").fillna(1.0).to_numpy()
+    events, n = (rows[c].to_numpy("float64") for c in ("treated_events", "treated_n"))
+    some, others = (events > 0).astype(float), (events < n).astype(float)
+    people = np.maximum(np.round(n / clusters), some + others)
+    return np.clip(np.round(events / clusters), some, people - others), people
 
 
 def across_conditions(group: StudyGroup, primary: pd.DataFrame) -> Beside | None:
@@ -446,9 +476,8 @@ def parts_of(pooled: PooledGroup) -> list[Part]:
         **shared,
     )
     beside = [
-        Part(kind="sensitivity", label=str(note(f"beside_{b.kind}", studies=counted(b.k, "study",
-             "studies"))), n=b.n, interval_kind=b.estimate.interval_kind, **interval_of(b.estimate),
-             **shared)
+        Part(kind="sensitivity", label=str(b.said), n=b.n, interval_kind=b.estimate.interval_kind,
+             **interval_of(b.estimate), **shared)
         for b in pooled.beside
     ]  # fmt: skip
     if len(studies) == 1:

@@ -20,13 +20,17 @@ from mnstudy.verdicts.evidence.evidence import (
     claim_evidence,
     lowered_domains,
 )
-from mnstudy.verdicts.evidence.groups import Beside, PooledGroup, StudyGroup, groups, pool_group
+from mnstudy.verdicts.evidence.groups import (
+    BESIDE,
+    Beside,
+    PooledGroup,
+    StudyGroup,
+    groups,
+    pool_group,
+)
 from mnstudy.verdicts.finding.finding import Estimate
 from mnstudy.words.notes import note
 
-BESIDE = (
-    "knapp_hartung", "half_prior", "twice_prior", "exact_sum", "all_zeros", "all_conditions",
-)  # fmt: skip
 _LIMITS = ("estimate", "ci_low", "ci_high")
 COLUMNS = (
     "claim", "title", "state", "decides", "controlled", "comparison", "measure", "endpoint",
