@@ -225,7 +225,7 @@ def contrast_frame(published: Published) -> pd.DataFrame:
     frame = frame.join(derived, on="contrast_id")
     # A study under two claims has the same figures twice.
     known = frame.dropna(subset="r_derived").drop_duplicates("study_id")["r_derived"]
-    frame["r_assumed"] = round(float(known.median()), 2) if len(known) >= 3 else 0.5
+    frame["r_assumed"] = round(float(known.median()), 2) if len(known) > 1 else 0.5
     compares = frame["endpoint"].isin(extraction.contract()["comparing_endpoints"])
     other_arm = frame["reference_arm_id"].ne(frame["treated_arm_id"])
     frame["controlled"] = other_arm.fillna(False).astype(bool) | compares.astype(bool)

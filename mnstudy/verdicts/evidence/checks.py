@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from scipy.special import ndtri
 
 from mnstudy.stats.meta.small_studies import Egger, egger
-from mnstudy.verdicts.evidence.effects import effects
+from mnstudy.verdicts.evidence.effects import R_GRID, effects
 from mnstudy.verdicts.evidence.groups import FEW, PooledGroup, StudyGroup, pool_group
 from mnstudy.verdicts.finding.finding import Estimate
 from mnstudy.verdicts.finding.judge import ADVERSE, FAVOURABLE, Verdict, judge
@@ -101,8 +101,9 @@ def on_interval(pooled: PooledGroup) -> Verdict:
     """Judge interval, margin and number of studies, as if the design could carry any verdict.
 
     Fewer than five studies are at most partly supported; where a prior helped, in favour or against
-    only if half and twice its scale say so too, and rates only if they do with the zeros that are
-    merely stated. Rates that nobody counted stay open.
+    only if half and twice its scale say so too, rates only if they do with the zeros that are
+    merely stated, and paired effects only under each correlation within the person where none is
+    derived. Rates that nobody counted stay open.
     """
     group = pooled.group
     found = _judged(group, pooled.estimate)
@@ -115,6 +116,10 @@ def on_interval(pooled: PooledGroup) -> Verdict:
         beside = pooled.other(kind)
         if beside and _judged(group, beside.estimate).word not in side:
             return _open(found, why)
+    paired = group.rows["paired"]
+    if (paired & group.rows["r_derived"].isna()).any():
+        if any(_judged(group, pool_group(group, r).estimate).word not in side for r in R_GRID):
+            return _open(found, "correlation_decides")
     if found.word == "supported" and len(group.rows) < FEW:
         but = note("reason_but", reasons=found.reasons, doubts=(few_studies(group),))
         return Verdict(word="partly supported", reasons=(but,), lacking=("studies",))

@@ -247,6 +247,14 @@ def _md(ends: Ends, r: Array | None) -> EffectSizes:
 _COUNTS = ("treated_events", "treated_n", "reference_events", "reference_n")
 
 
+def _feasible(ends: Ends, r: Array | None) -> Array | None:
+    """Hold a correlation within what the counts of both sides allow."""
+    if r is None:
+        return None
+    e1, n1, e0, _ = ends(*_COUNTS)
+    return np.asarray(effect_counts.feasible_correlation(e1, e0, n1, r), dtype="float64")
+
+
 def _mean(ends: Ends, r: Array | None) -> EffectSizes:
     return single_mean(*ends("treated_mean", "treated_sd", "treated_n"))
 
@@ -255,8 +263,12 @@ _EFFECTS: dict[str, Callable[[Ends, Array | None], EffectSizes]] = {
     "smc": _smc,
     "smd": _smd,
     "md": _md,
-    "odds_ratio": lambda ends, r: effect_counts.log_odds_ratio(*ends(*_COUNTS), r=r),
-    "risk_difference": lambda ends, r: effect_counts.risk_difference_effect(*ends(*_COUNTS), r=r),
+    "odds_ratio": lambda ends, r: effect_counts.log_odds_ratio(
+        *ends(*_COUNTS), r=_feasible(ends, r)
+    ),
+    "risk_difference": lambda ends, r: effect_counts.risk_difference_effect(
+        *ends(*_COUNTS), r=_feasible(ends, r)
+    ),
     "proportion": lambda ends, r: effect_counts.arcsine_proportion(
         *ends(*_COUNTS[:2]), double=False
     ),

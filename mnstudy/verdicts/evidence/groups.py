@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from mnstudy.stats.meta.between_studies import i_squared
-from mnstudy.stats.meta.effect_counts import pool_rates
+from mnstudy.stats.meta.effect_counts import pool_counts, pool_rates
 from mnstudy.stats.meta.pooling import Pooled, PooledPosterior, pool
 from mnstudy.verdicts.claims.registry import Claim
-from mnstudy.verdicts.evidence.effects import Measure, effects, instrument_words, measure_of
+from mnstudy.verdicts.evidence.effects import Measure, effects, instrument_words, measure_of, turned
 from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
@@ -263,8 +263,8 @@ class PooledGroup:
     ----------
     group : StudyGroup
     how : str
-        single (one study), exact (one rate), rates (beta-binomial), few (prior on tau) or many
-        (random effects, Knapp-Hartung).
+        single (one study), counts (of two groups, exactly), exact (one rate), rates
+        (beta-binomial), few (prior on tau) or many (random effects, Knapp-Hartung).
     estimate : Estimate
         In the unit shown, within its scale; ``interval_kind`` says whether it is a credible one.
     cut : bool
@@ -323,7 +323,8 @@ class PooledGroup:
         """Percents of the studies, in the order of the rows; of rates those of their people."""
         if self.fitted is not None:
             return self.fitted.weights
-        n = self.group.rows["treated_n"].to_numpy(dtype="float64")
+        others = self.group.rows["reference_n"].astype("float64").fillna(0)
+        n = (self.group.rows["treated_n"] + others).to_numpy(dtype="float64")
         return tuple((100 * n / n.sum()).tolist())
 
     @cached_property
@@ -347,6 +348,8 @@ def pool_group(group: StudyGroup, r: float | None = None) -> PooledGroup:
     """
     if group.name == "proportion":
         return _rates(group)
+    if _exact(group):
+        return _two_counts(group)
     effect, variance = effects(group.rows, group.name, r=r)
     # few similar studies make the Knapp-Hartung interval narrower than its studies allow; "adhoc"
     # never lets it fall below the plain one (Roever et al. 2015, doi 10.1186/s12874-015-0091-1)
@@ -373,6 +376,46 @@ def pool_group(group: StudyGroup, r: float | None = None) -> PooledGroup:
     )
     return PooledGroup(group=group, how="few", estimate=shown, cut=cut, fitted=fitted,
                        posterior=posts["prior"], beside=beside)  # fmt: skip
+
+
+_CELLS = ("treated_events", "treated_n", "reference_events", "reference_n")
+
+
+def _exact(group: StudyGroup) -> bool:
+    """Tell whether counts of two groups are compared as counts: one study, or an empty cell.
+
+    Of both sides of the same people only the margins are known, and no exact limits exist.
+    """
+    rows = group.rows
+    if group.name not in ("odds_ratio", "risk_difference") or rows["paired"].any():
+        return False
+    if rows["design_effect"].notna().any():
+        return False
+    e1, n1, e0, n0 = (rows[c].to_numpy(dtype="float64") for c in _CELLS)
+    return len(rows) == 1 or bool(np.any((e1 == 0) | (e0 == 0) | (e1 == n1) | (e0 == n0)))
+
+
+def _two_counts(group: StudyGroup) -> PooledGroup:
+    """Compare counts of two groups exactly, by their likelihood, or by score limits."""
+    rows, measure = group.rows, group.measure
+    ends = [rows[c].to_numpy(dtype="float64") for c in _CELLS]
+    if turned(rows, group.name)[0]:  # towards the claim: the other way round
+        ends = [*ends[2:], *ends[:2]]
+    named: Literal["odds_ratio", "risk_difference"] = (
+        "odds_ratio" if group.name == "odds_ratio" else "risk_difference"
+    )
+    found = pool_counts(*ends, measure=named, confidence_level=group.confidence_level)
+    factor = 100 if named == "risk_difference" else 1
+    shown = Estimate(
+        value=factor * found.estimate,
+        ci_low=factor * found.ci_low,
+        ci_high=factor * found.ci_high,
+        confidence_level=group.confidence_level,
+        p_value=found.p_value,
+        unit=measure.unit,
+        how=_method(group, note("counts_exactly", how=found.description)),
+    )
+    return PooledGroup(group=group, how="counts", estimate=shown)
 
 
 def _shown(group: StudyGroup, found: Pooled | PooledPosterior, how: Note) -> tuple[Estimate, bool]:
