@@ -29,7 +29,7 @@ _MODULES = {
     "verdicts.evaluate": "claims evaluate",
     "verdicts.evidence.evidence": "evidence",
     "verdicts.evidence.between_studies": "between_studies",
-    "verdicts.evidence.table": "evidence_table",
+    "verdicts.evidence.table": "evidence_table effects_table",
     "verdicts.robustness.specification": "specification_curve",
     "verdicts.doubts.doubts": "doubts",
     "verdicts.operating.characteristics": "operating_characteristics",
