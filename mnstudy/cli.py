@@ -131,6 +131,11 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument(
         "--records", metavar="FILE", help="releases.jsonl of the sheet; beside the sheet else"
     )
+    evidence = _command(
+        commands, "evidence", _evidence, "check tables of published studies of one's own"
+    )
+    evidence.add_argument("what", choices=("check",), help="the only one there is")
+    evidence.add_argument("folder", help="with studies.csv, arms.csv, outcomes.csv, contrasts.csv")
     return parser
 
 
@@ -300,6 +305,14 @@ def _release(arguments: argparse.Namespace) -> int:
     told = check_releases(Path(arguments.old), arguments.new, arguments.records)
     print("\n".join(told) or "no group differs from one of the other release by a few patients")
     return 1 if told else 0
+
+
+def _evidence(arguments: argparse.Namespace) -> int:
+    from mnstudy.cohort.published.tables import check_published
+
+    report = check_published(arguments.folder)
+    print(_folded(str(report)), file=sys.stdout if report.ok else sys.stderr)
+    return 0 if report.ok else 2
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ from mnstudy.words.notes import Note, note
 
 TABLES = (
     "studies", "arms", "outcomes", "contrasts", "add_on", "directions", "correlations",
-    "zero_basis", "risk_of_bias", "seen_at", "leads",
+    "zero_basis", "risk_of_bias", "seen_at", "leads", "reviews",
 )  # fmt: skip
 ADD_ON = "add_on"
 _ID = r"[A-Za-z0-9][A-Za-z0-9_.\-]*"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import pandas as pd
 from mnstudy.cohort.loading.shipped import check_manifest, data_dir
 from mnstudy.cohort.published import contrast_rules, extraction
 from mnstudy.cohort.schema.problems import Problem, ValidationReport, fail
-from mnstudy.words.notes import Note, note, sentences
+from mnstudy.words.notes import Count, Note, note, sentences
 
 _OF_OUTCOME = (
     "arm_id", "concept", "instrument", "instrument_range", "category", "phase",
@@ -29,6 +29,8 @@ _OF_ARM = {
     "label": "arm", "treatment": "treatment", "adjunct": "adjunct", "adjunct_detail": "substance",
 }  # fmt: skip
 RANDOMISED = ("rct_parallel", "rct_split_body")
+_NAMED = 5  # studies that a note names
+_Step = tuple[str, int | None, dict[str, str]]  # step, count, what its sentence leaves open
 _PREFIX = {"treated": "treated", "treated_baseline": "baseline", "reference": "reference"}
 
 
@@ -39,7 +41,7 @@ class Published:
     Attributes
     ----------
     studies, arms, outcomes, contrasts, add_on, directions, correlations, \
-zero_basis, risk_of_bias, seen_at, leads : DataFrame
+zero_basis, risk_of_bias, seen_at, leads, reviews : DataFrame
         The tables; numbers as float64, text as string, missing where nothing is printed.
     sha256 : str
         Fingerprint of the files together: it changes with any byte of any of them.
@@ -64,6 +66,7 @@ zero_basis, risk_of_bias, seen_at, leads : DataFrame
     risk_of_bias: pd.DataFrame
     seen_at: pd.DataFrame
     leads: pd.DataFrame
+    reviews: pd.DataFrame
     sha256: str
     source: str
     printed: pd.DataFrame
@@ -136,6 +139,14 @@ def validate_published(path: str | os.PathLike[str] | None = None) -> Validation
     return _read(_folder(path))[1]
 
 
+def check_published(path: str | os.PathLike[str] | None = None) -> ValidationReport:
+    """Check a folder; where nothing is wrong the notes say what it holds and lacks as well."""
+    report = validate_published(path)
+    if not report.ok:
+        return report
+    return replace(report, remarks=(*report.remarks, *overview(load_published(path))))
+
+
 def _folder(path: str | os.PathLike[str] | None) -> Path:
     if path is None:
         return data_dir() / "published"
@@ -156,7 +167,10 @@ def _read(folder: Path) -> tuple[dict[str, pd.DataFrame], ValidationReport]:
     if len(tables) < len(specs) or any(p.row is None for p in problems):
         notes = [note("relations_not_checked")]
     else:
-        rules = (extraction.check_relations, contrast_rules.check, contrast_rules.check_figures)
+        rules = (
+            extraction.check_relations, contrast_rules.check, contrast_rules.check_figures,
+            contrast_rules.check_add_on, contrast_rules.check_beside,
+        )  # fmt: skip
         problems += [problem for rule in rules for problem in rule(tables)]
         notes = [] if problems else extraction.notes(tables)
     # rows are numbered within each file, so a count of fine rows over all files would mislead
@@ -285,3 +299,154 @@ def _count(claim: str, contrasts: pd.DataFrame) -> list[object]:
 def _tally(words: pd.Series) -> str:
     counts = sorted(words.value_counts().items(), key=lambda x: (-int(x[1]), str(x[0])))
     return ", ".join(f"{word} {n}" for word, n in counts)
+
+
+def reviews_frame(published: Published) -> pd.DataFrame:
+    """Join what reviews of others pooled with the review and the value it printed.
+
+    Parameters
+    ----------
+    published : Published
+
+    Returns
+    -------
+    DataFrame
+        One row a pooled effect, in the order of ``reviews.csv``: its own columns; study_id, label,
+        year, doi and condition of the review; ``value``, ``ci_low``, ``ci_high`` on the scale of
+        ``effect`` with ``ci_level`` in percent; ``n`` people; ``excludes_null``, missing without
+        limits; ``our_earlier``, how many of our own studies with a primary contrast under the claim
+        are not younger than the review (those without a year count): no more of them can be among
+        its studies. Missing where the review has no year.
+
+    Examples
+    --------
+    >>> found = reviews_frame(load_published()).set_index("review_id")
+    >>> found.loc["rv01", ["effect", "value", "ci_low", "ci_high"]].to_list()
+    ['OR', 2.97, 1.96, 4.51]
+    """
+    outcomes = published.outcomes.set_index("outcome_id")
+    figures = outcomes[["study_id", "mean", "ci_low", "ci_high", "ci_level", "n"]]
+    frame = published.reviews.join(figures.rename(columns={"mean": "value"}), on="outcome_id")
+    studies = published.studies.set_index("study_id")
+    frame = frame.join(studies[["label", "year", "doi", "condition"]], on="study_id")
+    apart = (frame["ci_low"] > frame["null"]) | (frame["ci_high"] < frame["null"])
+    known = frame["ci_low"].notna() & frame["ci_high"].notna()
+    frame["excludes_null"] = apart.astype("boolean").where(known)
+    primary = _primary(published)[["claim_id", "study_id"]].drop_duplicates()
+    own = primary.join(studies["year"].rename("own"), on="study_id")
+    pairs = frame[["review_id", "claim_id", "year"]].merge(own, on="claim_id")
+    earlier = pairs[~(pairs["own"] > pairs["year"])].groupby("review_id").size()
+    counted = frame["review_id"].map(earlier).fillna(0).astype("Int64")
+    frame["our_earlier"] = counted.mask(frame["year"].isna())
+    return frame
+
+
+def _primary(published: Published) -> pd.DataFrame:
+    return published.contrasts[published.contrasts["primary"].eq("yes")]
+
+
+def missing_identifiers(published: Published) -> pd.DataFrame:
+    """List the studies with neither DOI nor PubMed number, those behind a contrast first.
+
+    Parameters
+    ----------
+    published : Published
+
+    Returns
+    -------
+    DataFrame
+        study_id, label, title, year, in_contrast (bool; a row of ``contrasts.csv`` rests on it).
+
+    Examples
+    --------
+    >>> missing = missing_identifiers(load_published())
+    >>> len(missing), int(missing["in_contrast"].sum())
+    (160, 58)
+    """
+    studies = published.studies
+    bare = studies[studies["doi"].isna() & studies["pmid"].isna()]
+    behind = bare["study_id"].isin(published.contrasts["study_id"])
+    listed = bare[["study_id", "label", "title", "year"]].assign(in_contrast=behind)
+    return listed.sort_values("in_contrast", ascending=False, kind="stable", ignore_index=True)
+
+
+def flow(published: Published, searches: int | None = 5) -> pd.DataFrame:
+    """Count what PRISMA 2020 asks for, from the searches to the studies behind an effect.
+
+    Parameters
+    ----------
+    published : Published
+    searches : int, optional
+        How many searches were made: five for the shipped tables, nothing recorded where None.
+
+    Returns
+    -------
+    DataFrame
+        step, n (Int64) and what it counts, in words. A number that was never recorded is missing,
+        and ``what`` says so: records found, records screened. doi 10.1136/bmj.n71.
+
+    Examples
+    --------
+    >>> flow(load_published()).set_index("step").loc["publications", "n"]
+    np.int64(353)
+    """
+    rows = [*_steps(published, searches), *_left_out(published.studies)]
+    listed = [(step, n, str(note(f"flow_{step}", **of))) for step, n, of in rows]
+    return pd.DataFrame(listed, columns=["step", "n", "what"]).astype({"n": "Int64"})
+
+
+def _steps(published: Published, searches: int | None) -> list[_Step]:
+    use = published.studies["use"].value_counts()
+    primary = set(_primary(published)["study_id"])
+    effect = {*published.contrasts["study_id"], *published.add_on["study_id"]}
+    counted = {
+        "searches": searches,
+        "records_found": None,
+        "records_screened": None,
+        "publications": len(published.studies),
+        "primary": len(primary),
+        "other_effect": len(effect - primary),
+        "direction_only": len({*published.directions["study_id"]} - effect),
+        **{name: int(use.get(name, 0)) for name in ("pool", "describe", "exclude")},
+    }
+    return [(step, n, {}) for step, n in counted.items()]
+
+
+def _left_out(studies: pd.DataFrame) -> list[_Step]:
+    """Count excluded studies by reason: people counted already, the listed reasons, the others."""
+    out = studies[studies["use"].eq("exclude")]
+    same = out["overlaps_with"].notna()
+    found: list[_Step] = [("same_people", int(same.sum()), {})]
+    rest = out.loc[~same, "use_reason"]
+    listed = extraction.contract()["left_out"]["reasons"]
+    found += [("reason", int(rest.eq(reason).sum()), {"reason": reason}) for reason in listed]
+    return [*found, ("other_reasons", int((~rest.isin(listed)).sum()), {})]
+
+
+def overview(published: Published) -> list[Note]:
+    """Say what the tables hold, what they lack, and which endpoints are shown apart."""
+    sizes = [(name, len(getattr(published, name))) for name in extraction.TABLES]
+    bare = missing_identifiers(published)
+    primary = _primary(published)["study_id"].drop_duplicates()
+    unrated = primary[~primary.isin(published.risk_of_bias["study_id"])]
+    found = [note("table_sizes", tables=tuple(f"{name} {n:,}" for name, n in sizes))]
+    found += _named("no_identifier", bare["study_id"], len(published.studies))
+    found += _named("no_rating_of_bias", unrated, len(primary))
+    apart = tuple(_apart(published))
+    return found + ([note("endpoints_apart", endpoints=apart)] if apart else [])
+
+
+def _named(kind: str, ids: pd.Series, of: int) -> list[Note]:
+    """Say how many studies it is true of, and name the first five."""
+    many = Count(n=len(ids), noun="study", plural="studies", of=of)
+    first = tuple(map(str, ids[:_NAMED])) + (("...",) if len(ids) > _NAMED else ())
+    return [note(kind, studies=many, first=first)] if len(ids) else []
+
+
+def _apart(published: Published) -> Iterator[str]:
+    """Name the endpoints under one claim that mix designs or conditions."""
+    frame = contrast_frame(published)
+    frame = frame[frame["primary"]].assign(randomised=frame["design"].isin(RANDOMISED))
+    for (claim, endpoint), rows in frame.groupby(["claim_id", "endpoint"], sort=False):
+        if rows[["randomised", "condition"]].nunique().gt(1).any():
+            yield f"{claim} {endpoint}"
