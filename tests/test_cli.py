@@ -1,15 +1,18 @@
 """The command line: answers, exit codes, and no traceback for a mistake."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from mnstudy.cli import NOBODY_READS, main
 
+PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 COMMANDS = (
-    "report", "evaluate", "validate", "claims", "datasets", "simulate", "plan", "init",
+    "report", "evaluate", "validate", "claims", "datasets", "simulate", "plan", "init", "evidence",
 )  # fmt: skip
 
 
@@ -63,6 +66,23 @@ def test_validate(capsys, tmp_path, sheet):
     assert "micrometres" in err
 
 
+def test_evidence_check_tells_what_a_folder_holds_and_lacks(capsys):
+    code, out, err = run(capsys, "evidence", "check", str(PUBLISHED))
+    assert (code, err) == (0, "")
+    for said in ("no problem found", "contrasts 285", "neither DOI nor", "never in one estimate"):
+        assert said in out
+
+
+def test_evidence_check_lists_what_is_to_be_mended(capsys, tmp_path):
+    folder = shutil.copytree(PUBLISHED, tmp_path / "mine")
+    arms = folder / "arms.csv"
+    arms.write_text(arms.read_text().replace(",roller,", ",rollers,", 1))
+    code, out, err = run(capsys, "evidence", "check", str(folder))
+    assert (code, out) == (2, "")
+    assert 'arms.csv: device  "rollers"' in err
+    assert "did you mean roller?" in err
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -74,6 +94,8 @@ def test_validate(capsys, tmp_path, sheet):
         ["validate", "nowhere.csv"],
         ["simulate", "--design", "moon", "--out", "x.csv"],
         ["init", "sheet.xlsx"],
+        ["evidence", "check", "nowhere"],
+        ["evidence", "pool", "nowhere"],
         ["nonsense"],
         [],
     ],

@@ -30,7 +30,7 @@ _OF_ARM = {
 }  # fmt: skip
 RANDOMISED = ("rct_parallel", "rct_split_body")
 _NAMED = 5  # studies that a note names
-_Step = tuple[str, int | None, dict[str, str]]  # step, count, what its sentence leaves open
+_Step = tuple[str, int | None, dict[str, str]]  # kind of note, count, values of its blanks
 _PREFIX = {"treated": "treated", "treated_baseline": "baseline", "reference": "reference"}
 
 
@@ -321,8 +321,8 @@ def reviews_frame(published: Published) -> pd.DataFrame:
     Examples
     --------
     >>> found = reviews_frame(load_published()).set_index("review_id")
-    >>> found.loc["rv01", ["effect", "value", "ci_low", "ci_high"]].to_list()
-    ['OR', 2.97, 1.96, 4.51]
+    >>> found.loc["rv01", ["effect", "value", "side"]].astype(str).to_list()
+    ['OR', '2.97', 'for']
     """
     outcomes = published.outcomes.set_index("outcome_id")
     figures = outcomes[["study_id", "mean", "ci_low", "ci_high", "ci_level", "n"]]
@@ -391,7 +391,7 @@ def flow(published: Published, searches: int | None = 5) -> pd.DataFrame:
     np.int64(353)
     """
     rows = [*_steps(published, searches), *_left_out(published.studies)]
-    listed = [(step, n, str(note(f"flow_{step}", **of))) for step, n, of in rows]
+    listed = [(kind.removeprefix("flow_"), n, str(note(kind, **of))) for kind, n, of in rows]
     return pd.DataFrame(listed, columns=["step", "n", "what"]).astype({"n": "Int64"})
 
 
@@ -400,27 +400,29 @@ def _steps(published: Published, searches: int | None) -> list[_Step]:
     primary = set(_primary(published)["study_id"])
     effect = {*published.contrasts["study_id"], *published.add_on["study_id"]}
     counted = {
-        "searches": searches,
-        "records_found": None,
-        "records_screened": None,
-        "publications": len(published.studies),
-        "primary": len(primary),
-        "other_effect": len(effect - primary),
-        "direction_only": len({*published.directions["study_id"]} - effect),
-        **{name: int(use.get(name, 0)) for name in ("pool", "describe", "exclude")},
+        "flow_searches": searches,
+        "flow_records_found": None,
+        "flow_records_screened": None,
+        "flow_publications": len(published.studies),
+        "flow_primary": len(primary),
+        "flow_other_effect": len(effect - primary),
+        "flow_direction_only": len({*published.directions["study_id"]} - effect),
+        "flow_pool": int(use.get("pool", 0)),
+        "flow_describe": int(use.get("describe", 0)),
+        "flow_exclude": int(use.get("exclude", 0)),
     }
-    return [(step, n, {}) for step, n in counted.items()]
+    return [(kind, n, {}) for kind, n in counted.items()]
 
 
 def _left_out(studies: pd.DataFrame) -> list[_Step]:
     """Count excluded studies by reason: people counted already, the listed reasons, the others."""
     out = studies[studies["use"].eq("exclude")]
     same = out["overlaps_with"].notna()
-    found: list[_Step] = [("same_people", int(same.sum()), {})]
+    found: list[_Step] = [("flow_same_people", int(same.sum()), {})]
     rest = out.loc[~same, "use_reason"]
     listed = extraction.contract()["left_out"]["reasons"]
-    found += [("reason", int(rest.eq(reason).sum()), {"reason": reason}) for reason in listed]
-    return [*found, ("other_reasons", int((~rest.isin(listed)).sum()), {})]
+    found += [("flow_reason", int(rest.eq(reason).sum()), {"reason": reason}) for reason in listed]
+    return [*found, ("flow_other_reasons", int((~rest.isin(listed)).sum()), {})]
 
 
 def overview(published: Published) -> list[Note]:
