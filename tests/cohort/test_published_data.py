@@ -323,12 +323,28 @@ def test_an_add_on_is_held_against_the_other_treatment_alone(tables, treatment):
     assert treatment in found.remedy
 
 
-@pytest.mark.parametrize(("use", "rule"), [("exclude", "a study with use = pool")])
-def test_an_add_on_rests_on_a_study_that_may_be_pooled(tables, use, rule):
-    studies = tables["studies"]
-    row = studies.index[studies["study_id"].eq("elzeftawy2022")][0]
-    found = contrast_rules.check_add_on(altered(tables, "studies", row, {"use": use}))
+@pytest.mark.parametrize(
+    ("table", "key", "cells", "rule"),
+    [
+        ("studies", "elzeftawy2022", {"use": "exclude"}, "a study with use = pool"),
+        ("studies", "elzeftawy2022", {"overlaps_with": "alam2014"}, "people counted once"),
+        ("outcomes", "n0055", {"sd": "0"}, "smd needs an sd above 0"),
+        ("outcomes", "n0055", {"sd_is": "unclear"}, "a known spread where primary is yes"),
+        ("outcomes", "n0056", {"n": "1"}, "smd needs n of 2 or more"),
+        ("outcomes", "n0029", {"n": "0"}, "proportion needs n of 1 or more"),
+    ],
+)
+def test_an_add_on_rests_on_figures_and_people_that_count(tables, table, key, cells, rule):
+    row = row_of(table, extraction.specs()[table].key[0], key)
+    found = contrast_rules.check_add_on(altered(tables, table, row, cells))
     assert [p.rule for p in found] == [rule]
+
+
+def test_an_add_on_on_two_sides_of_the_same_people_has_one_n(tables):
+    row = row_of("outcomes", "outcome_id", "o0675")
+    sides = altered(altered(tables, "outcomes", row, {"n": "53"}), "add_on", 2, {"paired": "yes"})
+    found = {p.rule for p in contrast_rules.check_add_on(sides)}
+    assert "the same n on both sides where paired is yes" in found
 
 
 def test_an_add_on_stands_once_a_claim_and_study(tables):
@@ -417,7 +433,7 @@ def test_one_title_in_two_journals_is_one_paper_where_the_people_are_as_many(tab
     ("row", "cells", "column"),
     [
         ("o0163", {"events": "32", "percent": ""}, "events"),  # of 31
-        ("o0163", {"percent": "100.5"}, "percent"),
+        ("o0668", {"percent": "100.5"}, "percent"),
         ("o0024", {"sd": "-1"}, "sd"),
     ],
 )
