@@ -36,6 +36,10 @@ class Own:
         }
         for name in ("contrasts", "directions"):
             self.tables[name] = self.tables[name].query("claim_id != @claim")
+        kept = self.tables["correlations"]["contrast_id"].isin(
+            self.tables["contrasts"]["contrast_id"]
+        )
+        self.tables["correlations"] = self.tables["correlations"][kept]
 
     def row(self, name, **cells):
         table = self.tables[name]
