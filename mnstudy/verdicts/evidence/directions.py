@@ -331,7 +331,7 @@ class EvidenceState:
     studies : int
         Studies behind the estimate; 0 where there is none.
     endpoints : int
-        Groups of primary contrasts that may not be mixed (one measure, one endpoint each).
+        Groups of primary contrasts and add-on trials that may not be mixed, see ``groups``.
     directions, left_out : int
         Directions that test the claim, and those that do not.
     """
@@ -359,9 +359,9 @@ class EvidenceState:
             if self.word == "pooled"
             else note(_STATE_NOTES[self.word])
         ]
-        if self.studies and self.primary > self.studies:
-            others = counted(self.primary - self.studies, "contrast")
-            said.append(note("state_other_endpoints", contrasts=others))
+        apart = self.primary - (0 if self.word == "add-on" else self.studies)
+        if self.studies and apart:
+            said.append(note("state_apart", contrasts=counted(apart, "contrast")))
         if self.directions:
             said.append(counted(self.directions, "direction"))
         if self.left_out:
@@ -394,10 +394,10 @@ def evidence_state(
     EvidenceState
         ``word`` is "pooled" where the estimate rests on two or more studies, "single study" where
         it rests on one (others may stand in groups it must not be mixed with), "add-on" where
-        needling was added to another treatment, "radiofrequency only" where nothing else was
-        studied, "described only" where the numbers do not test the claim, "directions only" where
-        no number does but a direction, "meta-analysis only" where nothing but a published
-        meta-analysis does, else "nothing found".
+        needling was added to another treatment, "radiofrequency only" where all numbers are of that
+        (all directions where there is no number), "described only" where the numbers do not test
+        the claim, "directions only" where no number does but a direction, "meta-analysis only"
+        where nothing but a published meta-analysis does, else "nothing found".
 
     Examples
     --------
@@ -440,8 +440,9 @@ def _state_word(
         return "described only"
     if rows["role"].eq("tests").any() and primary.empty:
         return "directions only"
-    seen = pd.concat([own["modality"], rows["modality"]])
-    return "radiofrequency only" if seen.isin(_RF_KINDS).any() else "nothing found"
+    seen = (own if len(own) else rows)["modality"]
+    only = len(seen) and seen.isin(_RF_KINDS).all()
+    return "radiofrequency only" if only else "nothing found"
 
 
 def direction_rows(
