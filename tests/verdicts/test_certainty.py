@@ -358,7 +358,7 @@ def test_one_study_that_carries_the_verdict_is_named(groups):
     found = assess(uneven)
     words = {x.label: x.word for x in found.found.left_out}
     assert found.found.found.word != words["Trial 0"]
-    assert found.certainty["single studies"].steps == -1
+    assert found.certainty["single studies"].steps == 0
     assert "without" in found.verdict.reason
     assert "Trial 0" in found.verdict.reason
 

@@ -424,9 +424,11 @@ def _numbers_missing(group: StudyGroup, unseen: int, *, counted_there: bool) -> 
 
 
 def _one_study(group: StudyGroup, found: PooledChecks) -> Domain:
+    """Leave a doubt about few studies; GRADE has no such domain: few people are imprecision."""
     name = "single studies"
     if len(group.rows) < settings()["few_studies"]:
-        return _domain(name, note("only_few_studies", studies=group.studies), lowered=True)
+        few = note("only_few_studies", studies=group.studies)
+        return Domain(name=name, steps=0, why=few, leaves_open=few)
     # one study less than ``FEW`` is never more than partly supported, whichever is left out
     capped = found.found.word == "supported" and len(group.rows) <= FEW
     expected = "partly supported" if capped else found.found.word
@@ -437,7 +439,7 @@ def _one_study(group: StudyGroup, found: PooledChecks) -> Domain:
     labels = tuple(sorted(x.label for x in carrying))
     why = note("carried_by_studies", labels=labels, verdicts=tuple(words))
     lost = VERDICTS.index(words[-1]) > VERDICTS.index(expected)
-    return Domain(name=name, steps=-1, why=why, leaves_open=why if lost else None)
+    return Domain(name=name, steps=0, why=why, leaves_open=why if lost else None)
 
 
 def _holds(found: PooledChecks, value: float) -> bool:

@@ -10,11 +10,17 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import pandas as pd
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
+from mnstudy.cohort.published.tables import (
+    Published,
+    contrast_frame,
+    load_published,
+    reviews_frame,
+)
 from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.evidence.certainty import Certainty, certainty, settings
 from mnstudy.verdicts.evidence.checks import PooledChecks, checks, favours
@@ -116,7 +122,9 @@ def _finding(found: ClaimEvidence) -> Finding:
         margin=claim.margin,
         sha256=found.published.sha256,
     )
-    said = (note("directions_of_effect", said=directions.said),) if len(directions.rows) else ()
+    said = tuple(review_note(row) for row in found.reviews.to_dict("records"))
+    if len(directions.rows):
+        said = (*said, note("directions_of_effect", said=directions.said))
     if not found.groups:
         return replace(nothing, remarks=(*_unused_note(found.rows), *said))
     parts = tuple(part for one in found.pooled for part in parts_of(one))
@@ -157,6 +165,21 @@ def _pooled_finding(nothing: Finding, evidence: ClaimEvidence, said: tuple[Note,
     )
 
 
+EFFECT_WORDS = {
+    "OR": "odds ratio",
+    "RR": "risk ratio",
+    "SMD": "standardised difference (SD)",
+    "MD": "difference of means",
+    "WMD": "weighted difference of means",
+}
+MODALITY_WORDS = {
+    "plain": "needling",
+    "rf": "radiofrequency needling",
+    "adjunct": "needling with a substance",
+    "plain_or_rf": "needling, some of it with radiofrequency",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessed:
     """A group of studies with its estimate, its certainty and the verdict they lead to."""
@@ -185,7 +208,9 @@ class ClaimEvidence:
     conditions : Beside or None
         A rate over all conditions, every stated zero counted.
     also_decides : tuple of str
-        Titles of other claims that the only study of the deciding group decides too.
+        Other claims that the only study of the deciding group decides too.
+    reviews : DataFrame
+        What published meta-analyses found on it, see ``reviews_frame``.
     published : Published
     """
 
@@ -196,6 +221,7 @@ class ClaimEvidence:
     deciding: Assessed | None
     conditions: Beside | None
     also_decides: tuple[str, ...]
+    reviews: pd.DataFrame
     published: Published
 
     @property
@@ -282,7 +308,35 @@ def claim_evidence(
         deciding=None if first is None else assess(first, directions, unseen),
         conditions=None if first is None else across_conditions(first, primary),
         also_decides=() if first is None else _also_decides(first, published),
+        reviews=reviews_of(claim, published),
         published=published,
+    )
+
+
+def reviews_of(claim: Claim, published: Published) -> pd.DataFrame:
+    """Return what published meta-analyses found on a claim."""
+    reviews = reviews_frame(published)
+    return reviews[reviews["claim_id"] == claim.id].reset_index(drop=True)
+
+
+def review_note(row: Mapping[Any, Any]) -> Note:
+    """Return what a published meta-analysis found, its overlap with the studies here, in a line."""
+    studies = row["k_studies"]
+    known = () if pd.isna(studies) else (counted(int(studies), "study", "studies"),)
+    most = row["our_earlier"]
+    overlap = note("overlap_not_known" if pd.isna(most) else "overlap_at_most", **(
+        {} if pd.isna(most) else {"most": counted(int(most), "study", "studies")}))  # fmt: skip
+    return note(
+        "meta_analysis_beside",
+        label=row["label"],
+        what=row["note"],
+        effect=EFFECT_WORDS[row["effect"]],
+        estimate=fmt.Ends(value=row["value"], ci_low=row["ci_low"], ci_high=row["ci_high"]),
+        side=note(f"side_{row['side']}"),
+        against=row["reference"],
+        needling=MODALITY_WORDS[row["modality"]],
+        size=note("several", said=known) if known else note("studies_not_printed"),
+        overlap=overlap,
     )
 
 
