@@ -15,13 +15,16 @@ from mnstudy.reporting.figures.specification import curve_data
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.tables.evidence import bibtex
 from mnstudy.reporting.tables.write import write_csv
-from mnstudy.verdicts.evidence.trials import Trials
+from mnstudy.verdicts.evidence.trials import ROBVIS, Trials
 from mnstudy.verdicts.finding.finding import Part
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.rows import COLUMNS as SENSITIVITY
 
 BESIDE = ("control", "null")  # of a part: in the file its group and unit say it
-FILES = ("evidence.csv", "directions.csv", "doubts.csv", "references.bib")
+FILES = (
+    "evidence.csv", "effects.csv", "directions.csv", "doubts.csv", "meta_analyses.csv",
+    *(f"robvis_{name}.csv" for name in ROBVIS), "references.bib",
+)  # fmt: skip
 
 
 def results_frame(sources: Iterable[Findings]) -> pd.DataFrame:
@@ -95,6 +98,10 @@ def write_trials(sources: Sequence[EvidenceSource], folder: Path) -> list[str]:
     write_csv(trials.table, folder / "evidence.csv")
     write_csv(directions_frame(trials), folder / "directions.csv")
     write_csv(trials.doubts, folder / "doubts.csv")
+    write_csv(trials.effects, folder / "effects.csv")
+    write_csv(trials.reviews, folder / "meta_analyses.csv")
+    for name, table in trials.bias.items():
+        write_csv(table, folder / f"robvis_{name}.csv")
     references = folder / "references.bib"
     references.write_text(bibtex(trials.cited()), encoding="utf-8", newline="\n")
     return list(FILES)

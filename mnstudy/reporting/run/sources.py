@@ -492,7 +492,9 @@ def _trials_pieces(source: EvidenceSource, profile: str) -> dict[Key, CachedCall
         for f in source.findings
     }
     return {
-        ("tables",): CachedCall("tables of trials", (*told, profile), tables, (trials.table,)),
+        ("tables",): CachedCall(
+            "tables of trials", (*told, profile), tables, (trials.table, trials.reviews)
+        ),
         ("overview",): CachedCall("overview", told, overview_charts, (trials, source.findings)),
         **charts,
     }

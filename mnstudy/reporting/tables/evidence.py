@@ -19,6 +19,7 @@ from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.claims.registry import GROUPS, OWN, registry
 from mnstudy.verdicts.evidence.directions import STATES
+from mnstudy.verdicts.evidence.evidence import EFFECT_WORDS, MODALITY_WORDS
 from mnstudy.verdicts.evidence.groups import CONDITIONS
 from mnstudy.words.notes import note, sentences
 from mnstudy.words.units import short
@@ -38,6 +39,7 @@ DATASET = "published trials"
 DECIDES = "this group decides the verdict on the claim; the others are shown beside it"
 CREDIBLE = "95 % credible interval from few studies, with a prior on how much studies differ"
 CIRCLES = {"high": "⊕⊕⊕⊕", "moderate": "⊕⊕⊕○", "low": "⊕⊕○○", "very low": "⊕○○○"}
+REVIEW_NOTES = ("reviews_as_printed", "reviews_overlap")
 SUMMARY_NOTES = ("summary_risks", "evidence_apart", "evidence_certainty")
 NOTES = ("evidence_apart", "evidence_prediction", "evidence_certainty")
 READ_IN = {
@@ -259,6 +261,69 @@ def _between(low: float, high: float, row: Mapping[Any, Any]) -> str:
     digits = fmt.decimals_for(low, high, row["estimate"]) if high <= BEYOND else 2
     end = fmt.number(high, digits) if high <= BEYOND else f"over {fmt.number(BEYOND, 0)}"
     return f"{fmt.number(low, digits)} to {end}"
+
+
+def reviews_printed(
+    reviews: pd.DataFrame, *, profile: str | Profile = "default"
+) -> PrintedTable | None:
+    """Print what published meta-analyses found, claim by claim.
+
+    Parameters
+    ----------
+    reviews : DataFrame
+        As ``reviews_frame`` returns it.
+    profile : str or Profile
+        Number format, see ``mnstudy.formatting``.
+
+    Returns
+    -------
+    PrintedTable or None
+        None without a row.
+    """
+    if reviews.empty:
+        return None
+    style = profile_named(profile)
+    groups = []
+    for claim_id, own in reviews.groupby("claim_id", sort=False):
+        title = registry()[str(claim_id)].title if claim_id in registry() else str(claim_id)
+        rows = tuple(_review_row(row, style) for row in own.to_dict("records"))
+        groups.append(RowGroup(title=title, rows=rows))
+    return PrintedTable(
+        key="meta_analyses",
+        title="What published meta-analyses found of the claims",
+        dataset=DATASET,
+        synthetic=False,
+        columns=(
+            Column(head="Meta-analysis"),
+            Column(head="Compared"),
+            Column(head="Effect"),
+            Column(head="Value (95 % CI)", align="right"),
+            Column(head="Points"),
+            Column(head="Studies", align="right"),
+            Column(head="Of ours at most", align="right"),
+        ),
+        groups=tuple(groups),
+        notes=sentences(map(note, REVIEW_NOTES)),
+        profile=style.name,
+    )
+
+
+def _review_row(row: Mapping[Any, Any], style: Profile) -> Row:
+    ends = fmt.Ends(value=row["value"], ci_low=row["ci_low"], ci_high=row["ci_high"])
+    needling = MODALITY_WORDS[row["modality"]]
+    what = "" if pd.isna(row["note"]) else f"; {row['note']}"
+    cells = [
+        str(row["label"]),
+        f"{needling} against {row['reference']}{what}",
+        EFFECT_WORDS[row["effect"]],
+        fmt.interval(ends),
+        str(note(f"side_{row['side']}")),
+        *(
+            "" if pd.isna(row[x]) else style.count(int(row[x]))
+            for x in ("k_studies", "our_earlier")
+        ),
+    ]
+    return Row(cells=tuple(cells))
 
 
 def bibtex(studies: pd.DataFrame) -> str:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from mnstudy.cohort.published.tables import load_published, reviews_frame
 from mnstudy.cohort.table import Cohort
 from mnstudy.errors import chosen
 from mnstudy.formatting import Profile
 from mnstudy.reporting.tables.baseline import baseline_table
 from mnstudy.reporting.tables.docx import to_docx
-from mnstudy.reporting.tables.evidence import evidence_printed, summary_printed
+from mnstudy.reporting.tables.evidence import evidence_printed, reviews_printed, summary_printed
 from mnstudy.reporting.tables.harms import harms_table
 from mnstudy.reporting.tables.latex import to_latex
 from mnstudy.reporting.tables.outcomes import outcome_table
@@ -62,7 +63,9 @@ def tables(
     'outcomes_demo_split_face'
     """
     if cohort is None:
-        return trials_tables(evidence_table(), profile=profile)
+        published = load_published()
+        found = evidence_table(data=published)
+        return trials_tables(found, reviews_frame(published), profile=profile)
     asked = evaluate(cohort) if findings is None else findings
     return cohort_tables(cohort, asked, profile=profile)
 
@@ -101,7 +104,10 @@ def cohort_tables(
 
 
 def trials_tables(
-    evidence: pd.DataFrame, *, profile: str | Profile = "default"
+    evidence: pd.DataFrame,
+    reviews: pd.DataFrame | None = None,
+    *,
+    profile: str | Profile = "default",
 ) -> list[PrintedTable]:
     """Print the tables of the published trials.
 
@@ -109,16 +115,20 @@ def trials_tables(
     ----------
     evidence : DataFrame
         As ``mnstudy.evidence_table`` returns it.
+    reviews : DataFrame, optional
+        What published meta-analyses found, as ``reviews_frame`` returns it.
     profile : {"default", "annals", "jama"} or Profile
 
     Returns
     -------
     list of PrintedTable
-        The summary of findings and the evidence table; empty without evidence.
+        The summary of findings, the evidence table and what published meta-analyses found; empty
+        without evidence.
     """
     found = [
         summary_printed(evidence, profile=profile),
         evidence_printed(evidence, profile=profile),
+        None if reviews is None else reviews_printed(reviews, profile=profile),
     ]
     return [table for table in found if table is not None]
 

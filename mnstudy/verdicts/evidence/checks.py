@@ -116,10 +116,10 @@ def on_interval(pooled: PooledGroup) -> Verdict:
         beside = pooled.other(kind)
         if beside and _judged(group, beside.estimate).word not in side:
             return _open(found, why)
-    paired = group.rows["paired"]
-    if (paired & group.rows["r_derived"].isna()).any():
-        if any(_judged(group, pool_group(group, r).estimate).word not in side for r in R_GRID):
-            return _open(found, "correlation_decides")
+    assumed = group.rows["paired"] & group.rows["r_derived"].isna()
+    grid = R_GRID if assumed.any() else ()
+    if any(_judged(group, pool_group(group, r).estimate).word not in side for r in grid):
+        return _open(found, "correlation_decides")
     if found.word == "supported" and len(group.rows) < FEW:
         but = note("reason_but", reasons=found.reasons, doubts=(few_studies(group),))
         return Verdict(word="partly supported", reasons=(but,), lacking=("studies",))

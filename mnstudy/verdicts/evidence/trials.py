@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mnstudy.cohort.published.tables import Published, contrast_frame
+from mnstudy.cohort.published.tables import Published, contrast_frame, reviews_frame
 from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.doubts.doubts import doubts
+from mnstudy.verdicts.evidence.certainty import robvis_frame
 from mnstudy.verdicts.evidence.directions import Directions, EvidenceState
 from mnstudy.verdicts.evidence.evidence import ClaimEvidence, claim_evidence
 from mnstudy.verdicts.evidence.groups import StudyGroup
-from mnstudy.verdicts.evidence.table import COLUMNS, table_rows
+from mnstudy.verdicts.evidence.table import COLUMNS, effects_table, table_rows
 
 LEVEL = 0.95
+ROBVIS = {"rob2": "RoB 2", "robins_i": "ROBINS-I"}  # file name and tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,6 +38,12 @@ class Trials:
         Claim id to what its evidence consists of.
     doubts : DataFrame
         ``mnstudy.doubts``.
+    reviews : DataFrame
+        What published meta-analyses found, ``reviews_frame``.
+    effects : DataFrame
+        ``mnstudy.effects_table``.
+    bias : mapping
+        The risk of bias by study as R's robvis reads it, by the names in ``ROBVIS``.
     """
 
     studies: pd.DataFrame
@@ -44,6 +52,9 @@ class Trials:
     directions: Mapping[str, Directions]
     states: Mapping[str, EvidenceState]
     doubts: pd.DataFrame
+    reviews: pd.DataFrame
+    effects: pd.DataFrame
+    bias: Mapping[str, pd.DataFrame]
 
     @property
     def claims(self) -> list[Claim]:
@@ -116,6 +127,9 @@ def assemble_trials(
         directions={key: one.directions for key, one in named.items()},
         states={key: one.state for key, one in named.items()},
         doubts=doubted,
+        reviews=reviews_frame(published),
+        effects=effects_table(data=published),
+        bias={name: robvis_frame(published, tool=tool) for name, tool in ROBVIS.items()},
     )
 
 
