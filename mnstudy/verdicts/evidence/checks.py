@@ -194,26 +194,33 @@ def people_needed(group: StudyGroup, *, power: float) -> float:
 
     Notes
     -----
-    Differences and changes: with :math:`v` the variance of the mean of the studies as if they did
-    not differ and n their people, :math:`n\,v\,(z_{1-\alpha/2} + z_{power})^2 / d^2` people reach
-    that power for the distance d between margin and no effect. Shares: the people whose exact
-    interval would clear the limit at best, with no event (rule "below") or nothing but events
-    (rule "above"). nan where no distance is defined: a level in points, or a margin of no effect.
+    Differences, changes and means: with :math:`v` the variance of the mean of the studies as if
+    they did not differ and n their people, :math:`n\,v\,(z_{1-\alpha/2} + z_{power})^2 / d^2`
+    people reach that power for the distance d between margin and no effect; where these are the
+    same, or the margin is a limit, for the difference worth knowing of the measure (``worth`` in
+    ``evidence.toml``). Shares that must lie below a limit: the people whose exact interval would
+    clear it with no event at all. Shares that must lie above it: the people that tell the limit
+    from a share greater by ``worth``, by the normal test of one share. nan where no distance is
+    known: figures in points of a scale without a known range.
     """
     measure, alpha = group.measure, 1 - group.confidence_level
+    z, reach = float(ndtri(1 - alpha / 2)), float(ndtri(power))
     if group.name == "proportion":
         share = measure.margin / 100
-        best = 1 - share if measure.rule == "below" else share
-        return math.ceil(math.log(alpha / 2) / math.log(best)) if 0 < best < 1 else math.nan
-    if measure.rule not in ("superiority", "noninferiority"):
-        return math.nan
-    distance = abs(measure.forward(measure.margin) - measure.forward(measure.null))
+        if measure.rule == "below":
+            return math.ceil(math.log(alpha / 2) / math.log(1 - share)) if share < 1 else math.nan
+        more = min(share + measure.worth / 100, 1.0)
+        spread = z * math.sqrt(share * (1 - share)) + reach * math.sqrt(more * (1 - more))
+        return math.ceil((spread / (more - share)) ** 2) if more > share else math.nan
+    distance = 0.0
+    if measure.rule in ("superiority", "noninferiority"):
+        distance = abs(measure.forward(measure.margin) - measure.forward(measure.null))
     if distance == 0:
-        return math.nan
+        distance = abs(measure.forward(measure.worth)) if measure.worth > 0 else math.nan
     _, variance = effects(group.rows, group.name)
     common = 1 / float((1 / variance).sum())
-    reach = float(ndtri(1 - alpha / 2) + ndtri(power))
-    return math.ceil(group.people * common * (reach / distance) ** 2)
+    needed = group.people * common * ((z + reach) / distance) ** 2
+    return math.nan if math.isnan(needed) else math.ceil(needed)
 
 
 def _asymmetry(group: StudyGroup, r: float | None) -> Egger | None:

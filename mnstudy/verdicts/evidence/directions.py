@@ -50,7 +50,7 @@ _KIND_NAMES = {
 }
 # The directions that speak to an estimate: controlled ones always, the others only where the
 # estimate itself has no more control than they have.
-_SPEAK = {
+SPEAK = {
     "randomised": ("controlled",),
     "observational": ("controlled", "within_arms"),
     "within": ("controlled", "within_arms"),
@@ -199,9 +199,9 @@ class Directions:
 
     def doubted(self, comparison: str, *, favours: bool = True) -> Note | None:
         """Return what ``doubt`` says."""
-        if comparison not in _SPEAK:
-            raise ValueError(f"comparison must be one of {', '.join(_SPEAK)}, not {comparison!r}")
-        kinds = [kind for kind in _SPEAK[comparison] if favours and kind in self.kinds]
+        if comparison not in SPEAK:
+            raise ValueError(f"comparison must be one of {', '.join(SPEAK)}, not {comparison!r}")
+        kinds = [kind for kind in SPEAK[comparison] if favours and kind in self.kinds]
         found = tuple(said for said in map(self._doubt, kinds) if said)
         return note("several", said=found) if found else None
 

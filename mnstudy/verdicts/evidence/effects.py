@@ -39,7 +39,8 @@ class Measure:
     """How one measure is pooled, shown and judged; read from ``evidence.toml``.
 
     ``low`` and ``high`` are the ends of its scale in the unit shown, ``width`` the width of the
-    instrument where it is one in points, nan where that is not known. ``describes`` is why its
+    instrument where it is one in points, nan where that is not known. ``worth`` is the difference
+    worth knowing where the margin tells none, for the size of information. ``describes`` is why its
     figures describe without testing the claim, empty where they test it.
     """
 
@@ -58,6 +59,7 @@ class Measure:
     low: float = -math.inf
     high: float = math.inf
     width: float = math.nan
+    worth: float = math.nan
 
     def back(self, value: float) -> float:
         """Turn a pooled value back into the unit shown."""
@@ -133,7 +135,7 @@ def _in_points(
     known = _settings()["instrument"].get(instrument, {})
     margin = known.get("mid", MARGIN_OF_RANGE * width)
     reach = {"low": low, "high": high} if level else {"low": -width, "high": width}
-    return {"margin": margin, "width": width, **reach}
+    return {"margin": margin, "worth": margin, "width": width, **reach}
 
 
 def scale_ends(instrument: str, printed: str) -> tuple[float, float] | None:

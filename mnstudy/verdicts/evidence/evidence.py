@@ -25,6 +25,7 @@ from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.evidence.certainty import Certainty, certainty, settings
 from mnstudy.verdicts.evidence.checks import PooledChecks, checks, favours
 from mnstudy.verdicts.evidence.directions import (
+    SPEAK,
     Directions,
     EvidenceState,
     directions_of,
@@ -299,7 +300,7 @@ def claim_evidence(
     found = groups(claim, primary, confidence_level)
     directions = directions_of(claim, published, confidence_level=confidence_level, frame=rows)
     first = found[0] if found and not found[0].measure.describes else None
-    unseen = unseen_studies(claim, directions, published)
+    unseen = 0 if first is None else unseen_studies(first, directions, published)
     return ClaimEvidence(
         claim=claim,
         rows=rows,
@@ -340,12 +341,16 @@ def review_note(row: Mapping[Any, Any]) -> Note:
     )
 
 
-def unseen_studies(claim: Claim, directions: Directions, published: Published) -> int:
-    """Count studies known to test a claim without a number that can be pooled."""
-    tests = directions.rows[directions.rows["role"] == "tests"]
-    silent = tests.groupby("study_id")["pooled"].any()
+def unseen_studies(group: StudyGroup, directions: Directions, published: Published) -> int:
+    """Count studies known to test a claim as a group does without a number that can be pooled.
+
+    Those that print a direction only, and the publications of ``leads.csv``.
+    """
+    rows = directions.rows
+    alike = rows["role"].eq("tests") & rows["kind"].isin(SPEAK[group.comparison])
+    silent = rows[alike].groupby("study_id")["pooled"].any()
     named = published.leads["claim"].fillna("").str.split(r"[,\s]+", regex=True)
-    return int((~silent).sum()) + sum(claim.id in words for words in named)
+    return int((~silent).sum()) + sum(group.claim.id in words for words in named)
 
 
 @lru_cache(maxsize=4)
