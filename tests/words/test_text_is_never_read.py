@@ -35,7 +35,7 @@ ALLOWED = {
         "Directions", "_opens", "_radiofrequency", "_resting", "_NUMBER", "_P",
         "PrintedOutcome", "printed_p", "_is_ratio", "_NO_SHARE", "_ends", "_RANGE", "_doubt",
         "_DOI", "_NAME", "_entry", "author_of", "_whole", "_escaped", "_plain_letters",
-        "_endpoint_words", "unseen_studies",
+        "unseen_studies",
     },
     "items of a scale, as scales.toml has them": {"_names"},
     "names of data sets and files": {

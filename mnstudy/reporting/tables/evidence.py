@@ -19,7 +19,7 @@ from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.claims.registry import GROUPS, OWN, registry
 from mnstudy.verdicts.evidence.directions import STATES
-from mnstudy.verdicts.evidence.evidence import EFFECT_WORDS, MODALITY_WORDS
+from mnstudy.verdicts.evidence.evidence import EFFECT_WORDS, MODALITY_WORDS, SIDES
 from mnstudy.verdicts.evidence.groups import CONDITIONS
 from mnstudy.words.notes import note, sentences
 from mnstudy.words.units import short
@@ -317,7 +317,7 @@ def _review_row(row: Mapping[Any, Any], style: Profile) -> Row:
         f"{needling} against {row['reference']}{what}",
         EFFECT_WORDS[row["effect"]],
         fmt.interval(ends),
-        str(note(f"side_{row['side']}")),
+        SIDES[row["side"]],
         *(
             "" if pd.isna(row[x]) else style.count(int(row[x]))
             for x in ("k_studies", "our_earlier")

@@ -173,6 +173,7 @@ EFFECT_WORDS = {
     "MD": "difference of means",
     "WMD": "weighted difference of means",
 }
+SIDES = {"for": "towards the claim", "against": "against the claim", "neither": "neither way"}
 MODALITY_WORDS = {
     "plain": "needling",
     "rf": "radiofrequency needling",
@@ -333,7 +334,7 @@ def review_note(row: Mapping[Any, Any]) -> Note:
         what=row["note"],
         effect=EFFECT_WORDS[row["effect"]],
         estimate=fmt.Ends(value=row["value"], ci_low=row["ci_low"], ci_high=row["ci_high"]),
-        side=note(f"side_{row['side']}"),
+        side=SIDES[row["side"]],
         against=row["reference"],
         needling=MODALITY_WORDS[row["modality"]],
         size=note("several", said=known) if known else note("studies_not_printed"),
