@@ -420,6 +420,70 @@ def test_sentence(found):
         assert "equivalen" not in x.sentence
 
 
+def entered(published, name, comparison, words):
+    """Return the directions of a claim when these are all there are, one study each."""
+    table = published.directions
+    rows = table[table["claim_id"].eq(name) & table["comparison"].eq(comparison)]
+    rows = rows[rows["modality"].eq("plain")].head(len(words)).copy()
+    assert len(rows) == len(words)
+    rows = rows.assign(direction=words, note="needling better")
+    return directions_of(claim(name), dataclasses.replace(published, directions=rows))
+
+
+def test_both_denominators_are_told(published):
+    """Of 23 studies 18 have a direction; 17 of these point towards the claim."""
+    words = ["favours_claim"] * 17 + ["against_claim"] + ["no_difference"] * 3 + ["mixed"] * 2
+    said = str(entered(published, "reduces-scarring", "before_after", words).read("uncontrolled"))
+    assert said == (
+        "17 of 18 with a direction point towards the claim, 17 of 23 of all, "
+        "3 without difference, 2 mixed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "comparison", "tested"),
+    [
+        ("reduces-scarring", "vs_untreated", True),
+        ("comparable-to-laser", "vs_active", True),
+        ("more-sessions", "within_arms", True),
+        # a claim that something matters has no side
+        ("scar-type-matters", "within_arms", False),
+        ("severity-matters", "within_arms", False),
+        ("skin-type-matters", "within_arms", False),
+        # nearly all of these point up, whatever is done
+        ("reduces-scarring", "before_after", False),
+        ("rare-pih", "rate", False),
+    ],
+)
+def test_no_limits_where_a_test_makes_no_sense(published, name, comparison, tested):
+    x = entered(published, name, comparison, ["favours_claim"] * 2)
+    (kind,) = x.kinds
+    assert x.tested(kind) == tested
+    said = str(x.read(kind))
+    assert ("too few for a test" in said) == tested
+    assert "2 of 2 with a direction point towards the claim, 2 of 2 of all" in said
+
+
+def test_no_sentence_of_counts_has_a_limit(found):
+    for x in found.values():
+        for kind in x.kinds:
+            if not x.tested(kind):
+                assert "%" not in str(x.read(kind))
+                assert "%" not in (x.doubt("uncontrolled") or "").split("uncontrolled studies")[-1]
+
+
+def test_before_and_after_is_doubted_by_its_counts(published):
+    """As many against as towards: no limits needed, and none printed."""
+    words = ["favours_claim", "against_claim", "favours_claim", "against_claim"]
+    x = entered(published, "treats-wrinkles", "before_after", words)
+    outside = x.share("uncontrolled", outside=True)
+    assert outside.against >= outside.favouring
+    assert x.doubt("uncontrolled") == (
+        f"uncontrolled studies beside those behind the estimate: {outside.favouring} towards the "
+        f"claim, {outside.against} against it"
+    )
+
+
 # doubts
 
 # little-pain is beyond its limit, so that a caller passes favours=False and gets no doubt

@@ -124,7 +124,8 @@ class Directions:
 
         Nor for a rate in one group, nor where the claim is only that something matters.
         """
-        return kind == "controlled" or (kind == "within_arms" and self.claim.rule != "difference")
+        matters = self.claim.rule == "difference" or self.claim.analysis == "heterogeneity"
+        return kind == "controlled" or (kind == "within_arms" and not matters)
 
     def read(self, kind: str) -> Note:
         """Read the share of a kind: with its limits where a sign test makes sense, else counts."""

@@ -461,11 +461,11 @@ def _correlation(group: StudyGroup) -> Note:
         note("under_correlation", estimate=fmt.ends(pool_group(group, r).estimate), r=r)
         for r in R_GRID
     )
-    counts = {"derived": derived, "studies": counted(len(paired), "study", "studies")}
-    least, most = float(used.min()), float(used.max())
+    taken = {"least": float(used.min()), "most": float(used.max())}
     if derived == len(paired):
-        return note("correlation_derived", **counts, least=least, most=most)
-    return note("correlation_assumed", **counts, least=least, most=most, others=others)
+        return note("correlation_derived", **taken)
+    studies = counted(len(paired), "study", "studies")
+    return note("correlation_assumed", derived=derived, studies=studies, **taken, others=others)
 
 
 def lowered_domains(rated: Certainty) -> tuple[Note, ...]:
