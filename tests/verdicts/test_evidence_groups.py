@@ -95,6 +95,17 @@ def test_studies_that_differ_are_kept_apart(tmp_path, what):
     assert len({g.label for g in found}) == len(found)
 
 
+def test_an_add_on_trial_without_a_reference_arm_is_kept_apart(tmp_path):
+    made = Extraction()
+    for name, also in (("x", {}), ("y", {"add_on": True})):
+        made.study(
+            name, SCARS, "proportion", events(15, 20), endpoint="needled_side_better", **also
+        )
+    found = groups_of(made.load(tmp_path), SCARS)
+    assert [g.add_on for g in found] == [False, True]
+    assert len({g.label for g in found}) == 2
+
+
 @pytest.mark.parametrize(
     ("first", "second", "apart"),
     [

@@ -120,11 +120,12 @@ class StudyGroup:
     @property
     def label(self) -> str:
         """Name of the group for people."""
-        with_it = "added to " if self.add_on else "with "
+        given = self.substance.replace("_", " ")
+        with_it = f"added to {given or 'another treatment'}" if self.add_on else f"with {given}"
         who = [
             self.design_words,
             CONDITIONS.get(self.condition, self.condition.replace("_", " ")),
-            *([with_it + self.substance.replace("_", " ")] if self.substance else []),
+            *([with_it] if given or self.add_on else []),
         ]
         how = ", ".join(x for x in (self.measure.label, self._first("points_of")) if x)
         return f"{', '.join(who)}: {self.endpoint_words} ({how})"
