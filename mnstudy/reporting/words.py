@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import pandas as pd
@@ -12,23 +14,40 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
-from mnstudy.words.units import is_ratio
+from mnstudy.words.notes import Count, Note, note
+from mnstudy.words.units import axis_name, is_ratio
 
-# Short enough for a column; the caption spells them out.
+# Short enough to stand beneath the name of a study; the caption spells them out.
 DESIGNS = {
     "rct_split_body": "RCT, sides",
     "rct_parallel": "RCT",
-    "nonrandomised": "not random.",
+    "nonrandomised": "not randomised",
     "single_arm": "one arm",
     "retrospective": "looked back",
-    "case_series": "cases",
+    "case_series": "case series",
 }
-LEGEND = (
-    "Design: RCT, randomised groups; RCT, sides: randomised sides of one body; not random.: "
-    "compared without randomisation; one arm: before and after; looked back: retrospective; "
-    "cases: case series. Blinded: yes where the raters did not know the treatment, unclear where "
-    "nothing is reported"
-)
+BLINDED = {"yes": "raters blinded", "no": "raters not blinded"}
+# A mark and a letter that need no colour; the levels of RoB 2 and ROBINS-I.
+BIAS = {
+    "low": "○ L",
+    "some concerns": "◐ M",
+    "moderate": "◐ M",
+    "high": "● H",
+    "serious": "● H",
+    "critical": "✖ C",
+    "no information": "? N",
+}
+MARKS = {
+    "study": "square",
+    "pooled": "diamond",
+    "credible": "hollow diamond, broken line",
+    "prediction": "broad line",
+    "sensitivity": "grey",
+}
+STUDY_KINDS = ("study", "pooled", "prediction", "sensitivity")
+MOST_ROWS = 20  # of a forest plot: with more its rows are no longer read together
+# Whom a controlled difference favours where both arms are needled.
+FAVOURED = {"topical-adjunct": "the added substance", "rf-vs-plain": "radiofrequency"}
 RANDOMISED = ("rct_parallel", "rct_split_body")
 
 INTERNAL = "internal: not for publication: holds exact small counts"
@@ -46,11 +65,16 @@ COUNTED = {
     "study": ("study", "studies"),
     "pooled": ("pooled value", "pooled values"),
     "prediction": ("prediction interval", "prediction intervals"),
+    "sensitivity": ("sensitivity analysis", "sensitivity analyses"),
 }
+SPREADS = {f"{name}{end}": (name, i) for name in ("tau", "i2", "rho")
+           for i, end in enumerate(("", "_low", "_high"))}  # fmt: skip
+JOINED = ("arms", "n_arms", "events")
 
 DATA_COLUMNS = (
     "claim", "dataset", "synthetic", "kind", "group", "label", "x", "value", "ci_low", "ci_high",
-    "n", "weight", "unit", "design", "blinded", "margin",
+    "n", "weight", "unit", "design", "blinded", "margin", *JOINED, "bias", "interval_kind",
+    *SPREADS,
 )  # fmt: skip
 
 
@@ -118,14 +142,14 @@ def analysis_week(finding: Finding) -> str:
 def caption(finding: Finding) -> str:
     """Return the caption: what is shown, of whom, by which method, held against which margin."""
     estimate = finding.estimate
-    head = f"{finding.claim.title}. {_capital(finding.claim.estimand)}."
+    head = f"{finding.claim.title}. {_capital(_about(finding))}."
     source = f"Data: {finding.dataset}{', ' + finding.size if finding.size else ''}."
     mark = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
     if estimate is None:
         why = f"{head} {source}{mark} Not testable: {finding.reason}."
         return why + studies_words(finding)
-    level = fmt.level(estimate.confidence_level)
-    shown = f"Shown: {fmt.interval(estimate)} {estimate.unit}, {level} interval; {estimate.method}."
+    words = f"{estimate.unit}, {estimate.level_words}; {estimate.method}"
+    shown = f"Shown: {fmt.interval(estimate)} {words}."
     axis = verdict_axis(finding)
     shown += family_words(finding)
     line = f"{_capital(axis.margin_label)} {estimate.unit} ({finding.claim.margin_source})."
@@ -144,17 +168,14 @@ def alt_text(finding: Finding) -> str:
     mark = "synthetic data, " if finding.synthetic else ""
     if estimate is None:
         return f"{finding.claim.title}, {mark}{finding.dataset}: not testable."
-    level = fmt.level(estimate.confidence_level)
     what = (
         f"{finding.claim.title}, {mark}{finding.dataset}: {fmt.interval(estimate)} "
-        f"{estimate.unit}, {level} interval, against {verdict_axis(finding).margin_label}; "
+        f"{estimate.unit}, {estimate.level_words}, against {verdict_axis(finding).margin_label}; "
         f"{finding.in_full}."
     )
-    kinds = list(dict.fromkeys(p.kind for p in finding.parts))
-    counts = [
-        fmt.count(sum(p.kind == kind for p in finding.parts), *COUNTED.get(kind, (kind, kind)))
-        for kind in kinds
-    ]
+    groups = drawn_groups(finding)
+    kinds = Counter(p.kind for p in finding.parts if p.kind not in STUDY_KINDS or p.group in groups)
+    counts = [fmt.count(n, *COUNTED.get(kind, (kind, kind))) for kind, n in kinds.items()]
     return f"Intervals on an axis. {what}" + (
         f" Also shown: {', '.join(counts)}." if counts else ""
     )
@@ -181,32 +202,146 @@ def _estimate_data(finding: Finding, estimate: Estimate) -> dict[str, object]:
         "n": finding.n_patients,
         "unit": estimate.unit,
         "margin": finding.margin,
+        "interval_kind": estimate.interval_kind,
     }
 
 
 def _part_data(part: Part) -> dict[str, object]:
-    return {name: getattr(part, name) for name in DATA_COLUMNS if hasattr(part, name)}
+    plain = [name for name in DATA_COLUMNS if hasattr(part, name) and name not in SPREADS]
+    row = {name: getattr(part, name) for name in plain}
+    row |= {name: " | ".join(map(str, row[name])) for name in JOINED}
+    found = {column: (getattr(part, name), i) for column, (name, i) in SPREADS.items()}
+    return row | {column: known[i] for column, (known, i) in found.items() if known}
+
+
+def is_published(finding: Finding) -> bool:
+    """Tell whether studies of the published tables stand behind a finding."""
+    return any(p.kind == "study" and p.design for p in finding.parts)
+
+
+def _about(finding: Finding) -> str:
+    """Say what is estimated: of published studies which group decides, else the estimand."""
+    if not is_published(finding):
+        return finding.claim.estimand
+    if finding.estimate is None:
+        return finding.claim.says
+    return str(note("group_decides", group=finding.parts[0].group))
+
+
+def drawn_groups(finding: Finding) -> list[str]:
+    """Return the groups of studies that a forest plot shows: the first, others while rows fit."""
+    rows = Counter(p.group for p in finding.parts if p.kind in STUDY_KINDS)
+    ends = accumulate(rows.values())
+    return [
+        g for i, (g, end) in enumerate(zip(rows, ends, strict=True)) if not i or end <= MOST_ROWS
+    ]
+
+
+def _drawn(finding: Finding) -> list[Part]:
+    groups = drawn_groups(finding)
+    return [p for p in finding.parts if p.kind in STUDY_KINDS and p.group in groups]
+
+
+def forest_marks(finding: Finding) -> dict[str, str]:
+    """Say what each mark of a forest plot is; only of those that are drawn."""
+    drawn = _drawn(finding)
+    level = f"{fmt.level(finding.estimate.confidence_level)} " if finding.estimate else ""
+    credible = any(p.interval_kind == "credible" for p in drawn)
+    found = {p.kind for p in drawn if p.kind != "pooled" or p.interval_kind == "confidence"}
+    found = (found if len(drawn) > 1 else set()) | ({"credible"} if credible else set())
+    more = {"credible": {"level": f"{level}credible interval"}}
+    return {x: str(note(f"forest_{x}", **more.get(x, {}))) for x in MARKS if x in found}
 
 
 def studies_words(finding: Finding) -> str:
-    """Say what the squares of a forest plot are, and how certain its result; empty for a cohort."""
-    if not any(p.kind == "study" and p.design for p in finding.parts):
+    """Say how a forest plot is read, and how certain its result; empty for a cohort."""
+    if not is_published(finding):
         return ""
-    text = (
-        f" Squares: single studies, their area as the weight; diamond: pooled value; broad line: "
-        f"where a further study would lie. Controlled and uncontrolled studies and different "
-        f"endpoints are never mixed. {LEGEND}."
-    )
+    marks = (f"{MARKS[x]}: {words}" for x, words in forest_marks(finding).items())
+    said = ["; ".join(marks), *map(str, _explained(finding))]
+    said += [str(x) for x in (*_left_out(finding), *_certainty(finding))]
+    return "".join(f" {_capital(x)}." for x in said if x)
+
+
+def _explained(finding: Finding) -> list[Note]:
+    """Explain what stands in the plot: groups, counts, spread, bias, designs."""
+    drawn = _drawn(finding)
+    several = len({p.group for p in finding.parts}) > 1
+    stands = {
+        "order": several and finding.estimate is not None,
+        "apart": several,
+        "counts": any(p.events for p in drawn),
+        "sides": any(len(p.n_arms) > 1 for p in drawn),
+        "tau": any(_known(p.tau) for p in drawn),
+        "rho": any(_known(p.rho) for p in drawn),
+        "bias": any(p.bias for p in drawn),
+        "designs": any(p.design in RANDOMISED for p in drawn),
+    }
+    return [note(f"forest_{name}") for name, does in stands.items() if does]
+
+
+def _known(spread: tuple[float, ...]) -> bool:
+    return bool(spread) and not math.isnan(spread[0])
+
+
+def _left_out(finding: Finding) -> list[Note]:
+    drawn = drawn_groups(finding)
+    rest = [p for p in finding.parts if p.kind == "study" and p.group not in drawn]
+    groups = Count(n=len({p.group for p in rest}), noun="group")
+    rows = Count(n=len(rest), noun="study", plural="studies")
+    return [note("forest_left_out", groups=groups, rows=rows)] if rest else []
+
+
+def _certainty(finding: Finding) -> list[Note]:
     if not finding.certainty:
-        return text
+        return []
     lowered = ", ".join(d.name for d in finding.domains if d.steps)
-    why = f" (lowered for: {lowered})" if lowered else ""
-    return f"{text} Certainty, GRADE-like and computed: {finding.certainty}{why}."
+    why = f"lowered for: {lowered}" if lowered else note("no_domain_lowers")
+    return [note("forest_certainty", level=finding.certainty, why=why)]
 
 
-def design_cells(part: Part) -> tuple[str, str]:
-    """Write how a study compared, and whether its raters were blinded."""
-    return DESIGNS.get(part.design, part.design.replace("_", " ")), part.blinded
+def study_words(part: Part) -> str:
+    """Write what a study compared, how, and whether its raters were blinded."""
+    arms = " against ".join(dict.fromkeys(part.arms))
+    design = DESIGNS.get(part.design, part.design.replace("_", " "))
+    words = (fmt.unbroken(x) for x in (design, BLINDED.get(part.blinded, "")))
+    return f" ·{fmt.NBSP}".join(x for x in (arms, *words) if x)
+
+
+def counts_words(studies: Sequence[Part]) -> str:
+    """Write patients with the event of all, arm by arm; all alone where none were counted."""
+    people = [sum(arm) for arm in zip(*(s.n_arms for s in studies), strict=True)]
+    if all(s.events for s in studies):
+        events = [sum(arm) for arm in zip(*(s.events for s in studies), strict=True)]
+        return " | ".join(f"{e:,}/{n:,}" for e, n in zip(events, people, strict=True))
+    if len(set(people)) == 1 < len(people) and people[0] == sum(s.n or 0 for s in studies):
+        return f"{people[0]:,}, both sides"
+    return " | ".join(f"{n:,}" for n in people) or f"{sum(s.n or 0 for s in studies):,}"
+
+
+def spread_words(pooled: Part) -> str:
+    """Write how much true effects differ between studies, with limits; empty where unknown."""
+    for kind, names in (("spread", ("tau", "i2")), ("rates", ("rho",))):
+        if _known(getattr(pooled, names[0])):
+            own = {x: getattr(pooled, n)[i] for x, (n, i) in SPREADS.items() if n in names}
+            return str(note(f"forest_{kind}", **own))
+    return ""
+
+
+def axis_words(finding: Finding, parts: Sequence[Part]) -> str:
+    """Name the axis of studies of one unit: what it is, and which side favours what."""
+    first, same = parts[0], len({(p.measure, p.endpoint) for p in parts}) == 1
+    name = "% of patients" if first.measure == "proportion" else axis_name(first.unit)
+    if same and first.measure == "proportion":
+        name = f"{first.endpoint}, {name}"
+    if same and first.measure == "mean":  # its words name the scale
+        name = first.endpoint
+    if not first.better:
+        return name
+    side = {"side": "above" if first.better == "higher" else "below", "null": first.null}
+    whom = FAVOURED.get(finding.claim.id, "needling")
+    kind, more = ("favours", {"whom": whom}) if first.control == "controlled" else ("later", {})
+    return f"{name} ({note(f'forest_{kind}', **side, **more)})"
 
 
 def family_words(finding: Finding) -> str:
@@ -216,7 +351,7 @@ def family_words(finding: Finding) -> str:
         return ""
     return (
         f" With the {finding.family} primary claims together: {fmt.interval(family)} {family.unit} "
-        f"({fmt.level(family.confidence_level)} interval, Bonferroni); the verdict rests on it."
+        f"({family.level_words}, Bonferroni); the verdict rests on it."
     )
 
 

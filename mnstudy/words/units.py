@@ -20,6 +20,8 @@ class Unit:
         score of 100), level (where no effect has another value) or time.
     short : str
         As it stands in a narrow table.
+    axis : str
+        As it names an axis for people who do not know the unit.
     of, per : str
         Of a slope: the unit of the outcome, and what one more of is asked for.
     one : str
@@ -29,6 +31,7 @@ class Unit:
     name: str
     scale: str = "difference"
     short: str = field(default="", kw_only=True)
+    axis: str = field(default="", kw_only=True)
     of: str = field(default="", kw_only=True)
     per: str = field(default="", kw_only=True)
     one: str = field(default="", kw_only=True)
@@ -44,10 +47,10 @@ UNITS = {
     for declared in (
         Unit("percent", "percent", short="%"),
         Unit("percent of baseline", short="% of baseline"),
-        Unit(SHARE_DIFFERENCE, short="% points"),
+        Unit(SHARE_DIFFERENCE, short="% points", axis="difference in percentage points"),
         Unit("points"),
         Unit("points of 10", short="of 10"),
-        Unit("SD"),
+        Unit("SD", axis="standard deviations (SD)"),
         Unit("grades"),
         Unit("ratio", RATIO),
         Unit("odds ratio", RATIO),
@@ -90,3 +93,12 @@ def is_ratio(name: str) -> bool:
 def short(name: str) -> str:
     """Return a unit as it stands in a narrow table."""
     return unit(name).short or name
+
+
+def axis_name(name: str) -> str:
+    """Return a unit as it names an axis.
+
+    >>> axis_name("SD"), axis_name("points")
+    ('standard deviations (SD)', 'points')
+    """
+    return unit(name).axis or name

@@ -19,7 +19,7 @@ from mnstudy.verdicts.claims.registry import RULES
 
 def test_captions_carry_size_method_level_and_margin_with_its_source():
     shown = captions.caption(cases()["levels"])
-    for words in ("57 patients, 61 sites", "mixed model", "95 % interval", "38.1 (31.2 to 45.3)"):
+    for words in ("57 patients, 61 sites", "mixed model", "95 % CI", "38.1 (31.2 to 45.3)"):
         assert words in shown
     assert "Margin 10 points (convention: no minimal important difference" in shown
     assert "Left out for a missing value: 3" in shown

@@ -174,7 +174,7 @@ def test_captions_name_size_method_and_level(charts, demo):
     for chart in (*charts.values(), *demo):
         assert "patients" in chart.caption
         if not chart.key.startswith("grades"):
-            assert "95 % interval" in chart.caption
+            assert "95 % CI" in chart.caption
             assert any(x in chart.caption for x in ("model", "intervals", "least squares"))
 
 

@@ -39,8 +39,8 @@ from mnstudy.verdicts.evidence.trials import Trials, gather_trials
 from mnstudy.verdicts.finding.finding import VERDICTS
 
 WIDTHS = ("full", "column", "slide")
-FORESTS = ("rare-pih", "reduces-scarring", "severity-matters", "comparable-to-laser",
-           "topical-adjunct", "rf-combination")  # fmt: skip
+FORESTS = ("rare-pih", "reduces-scarring", "severity-matters", "comparable-to-peel",
+           "topical-adjunct", "rf-combination", "treats-sun-damage", "evens-tone")  # fmt: skip
 FILES = {"evidence.csv", "directions.csv", "doubts.csv", "references.bib"}
 
 
@@ -85,7 +85,7 @@ def page(written):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("claim", FORESTS)
-def test_forests_of_one_two_and_eleven_studies_are_whole(findings, claim, width):
+def test_forests_of_one_group_and_of_many_are_whole(findings, claim, width):
     whole_and_apart(mn.plot(findings[claim], width=width))
 
 
@@ -107,28 +107,135 @@ def test_the_same_chart_gives_the_same_bytes(charts):
         assert first == again
 
 
-def test_forests_name_design_blinding_size_weight_and_certainty(findings):
-    shown = words(mn.plot(findings["rare-pih"]))
-    for text in ("design", "blinded", "one arm", "RCT", "unclear", "yes", "pooled", "a further"):
+def test_a_row_names_arms_counts_weight_and_risk_of_bias(findings):
+    shown = words(mn.plot(findings["comparable-to-peel"]))
+    for text in ("dermaroller against TCA CROSS", "12/15 | 13/15", "72/93 | 67/92", "n/N",
+                 "0.6 (0.1 to 4.3)", "71\N{NO-BREAK SPACE}%", "● H", "draft by rule"):  # fmt: skip
         assert text in shown
-    table = captions.caption(findings["rare-pih"])
-    assert "Certainty, GRADE-like and computed: very low" in table
-    assert "7\N{NO-BREAK SPACE}%" in shown
+    shown = words(mn.plot(findings["reduces-scarring"]))
+    assert "15, both sides" in shown
+    assert "RCT,\N{NO-BREAK SPACE}sides ·\N{NO-BREAK SPACE}raters\N{NO-BREAK SPACE}blinded" in shown
+    assert {p.bias for f in findings for p in f.parts} - {""} <= set(captions.BIAS)
+    assert len({mark[0] for mark in captions.BIAS.values()}) == 5
 
 
-def test_a_single_study_has_its_endpoint_and_design_beside_it(findings):
-    shown = [t.get_text() for t in texts(mn.plot(findings["reduces-scarring"]))]
-    assert shown.count("Alam 2014") == 1
-    assert "RCT, sides" in shown
-    assert any(t.startswith("controlled: scar score vs untreated") for t in shown)
+def test_the_only_study_behind_an_estimate_bears_the_mark_of_the_verdict(findings):
+    picture = mn.plot(findings["reduces-scarring"])
+    assert [t.get_text() for t in texts(picture)].count("Alam 2014") == 1
+    marker = style.VERDICT_STYLES["inconclusive"].marker
+    first = findings["reduces-scarring"].estimate.value
+    drawn = [x for x in picture.axes[0].lines if x.get_marker() == marker]
+    assert [float(x.get_xdata()[0]) for x in drawn] == [first]
 
 
-def test_controlled_studies_share_no_panel_with_uncontrolled_ones(findings):
-    found = findings["weeks-to-results"]
-    mixed = tuple(replace(p, unit="SD") for p in found.parts)
-    for panel in forest_tables(replace(found, parts=mixed)):
-        said = f"{panel.title} " + " ".join(r.label for r in panel.rows if r.mark == "heading")
-        assert ("uncontrolled" in said) != (" controlled" in f" {said}".replace("uncontrolled", ""))
+def test_studies_of_another_unit_or_control_share_no_panel(findings):
+    for found in findings:
+        known = {p.group: (p.control, p.unit) for p in found.parts}
+        for panel in forest_tables(found):
+            said = [panel.title, *(r.label for r in panel.rows if r.mark == "heading")]
+            assert len({known[text] for text in said if text in known}) == 1
+
+
+def test_each_group_has_its_name_and_the_deciding_one_comes_first(findings):
+    for found in (f for f in findings if f.parts):
+        tables = forest_tables(found)
+        names = [x for t in tables for x in (t.title, *(r.label for r in t.rows))]
+        assert sorted(n for n in names if n in {p.group for p in found.parts}) == sorted(
+            captions.drawn_groups(found)
+        )
+        if found.estimate is not None:
+            assert tables[0].title == found.parts[0].group
+
+
+def test_more_groups_than_can_be_read_stand_in_the_table_and_the_caption_counts_them(findings):
+    for claim in ("reduces-scarring", "rf-combination"):
+        found = findings[claim]
+        drawn = captions.drawn_groups(found)
+        rest = [p for p in found.parts if p.kind == "study" and p.group not in drawn]
+        assert sum(p.group in drawn for p in found.parts) <= captions.MOST_ROWS
+        assert f"with {len(rest)} studies, see evidence.csv" in captions.caption(found)
+    assert "Not drawn" not in captions.caption(findings["comparable-to-peel"])
+    many = tuple(replace(findings["rare-pih"].parts[0], label=str(i)) for i in range(40))
+    assert len(captions.drawn_groups(replace(findings["rare-pih"], parts=many))) == 1
+
+
+def test_a_credible_interval_looks_otherwise_and_is_named(findings):
+    found = findings["treats-wrinkles"]
+    picture = mn.plot(found)
+    (diamond,) = picture.axes[0].patches
+    assert to_hex(diamond.get_facecolor()) == style.PAPER
+    assert diamond.get_linestyle() == style.DASHED
+    assert "95 % credible interval (few studies, prior on tau)" in words(picture)
+    for text in (captions.caption(found), captions.alt_text(found)):
+        assert "95 % credible interval" in text
+    (filled,) = mn.plot(findings["rare-pih"]).axes[0].patches
+    assert to_hex(filled.get_facecolor()) != style.PAPER
+    assert "credible" not in words(mn.plot(findings["rare-pih"]))
+
+
+def test_other_assumptions_stand_muted_beneath_the_pooled_value(findings):
+    (panel,) = forest_tables(findings["treats-wrinkles"])
+    kinds = [(r.mark, r.muted) for r in panel.rows]
+    assert (
+        kinds == [("dot", False)] * 2 + [("diamond", False), ("bar", False)] + [("dot", True)] * 3
+    )
+    labels = [r.label.partition(" (")[0] for r in panel.rows[4:]]
+    assert labels == ["with half the scale of the prior", "with twice the scale of the prior",
+                      "without a prior, Knapp-Hartung"]  # fmt: skip
+    assert [r.dashed for r in panel.rows] == [False, False, True, False, True, True, False]
+
+
+def test_the_spread_between_studies_stands_beneath_the_pooled_value(findings):
+    for claim, starts in (
+        ("treats-wrinkles", "I² 89 % (43 to 100), tau 0.34"),
+        ("rare-pih", "rho "),
+    ):
+        rows = forest_tables(findings[claim])[0].rows
+        assert next(r for r in rows if r.mark == "diamond").small.startswith(starts)
+    assert captions.spread_words(replace(findings["rare-pih"].parts[0], tau=(math.nan,) * 3)) == ""
+
+
+def test_axes_are_named_for_a_clinician(findings):
+    said = {c: [t.axis_label for t in forest_tables(findings[c])] for c in FORESTS}
+    assert said["rare-pih"][0] == "post-inflammatory hyperpigmentation, % of patients"
+    assert said["reduces-scarring"][0] == "standard deviations (SD) (above 0 favours needling)"
+    assert said["reduces-scarring"][2].endswith("(above 0: better at the later visit)")
+    assert said["topical-adjunct"][0] == "odds ratio (above 1 favours the added substance)"
+    assert said["severity-matters"] == ["difference in percentage points"]
+    gentler = forest_tables(findings["gentler-than-laser"])
+    assert all("(below 0 favours needling)" in t.axis_label for t in gentler)
+
+
+def test_ticks_of_ratios_are_plain_numbers(findings):
+    for width in WIDTHS:
+        for axes in mn.plot(findings["topical-adjunct"], width=width).axes:
+            if axes.get_xscale() == "log":
+                shown = [t.get_text() for t in axes.get_xticklabels()]
+                assert "1" in shown
+                assert len(shown) > 2
+                assert not any("^" in text or "e" in text for text in shown)
+
+
+def test_nothing_compared_with_an_untreated_side_is_called_uncontrolled(findings):
+    text = captions.caption(findings["treats-surgical-scars"])
+    text += words(mn.plot(findings["treats-surgical-scars"]))
+    assert "uncontrolled" not in text
+    assert "before to after" not in text
+
+
+def test_the_data_of_a_forest_hold_arms_counts_bias_and_spread():
+    found = mn.evidence("comparable-to-peel")[0]
+    table = captions.figure_data(found)
+    added = ["arms", "n_arms", "events", "bias", "interval_kind", "tau", "tau_low", "tau_high"]
+    assert list(table)[16:24] == added
+    puri = table[table["label"].eq("Puri 2015")].iloc[0]
+    assert puri[["arms", "n_arms", "events", "bias"]].tolist() == [
+        "dermaroller | TCA CROSS", "15 | 15", "12 | 13", "serious"
+    ]  # fmt: skip
+    pooled = table["kind"].eq("pooled")
+    assert table.loc[pooled, "interval_kind"].tolist() == ["credible"]
+    assert table.loc[pooled, ["tau", "i2"]].notna().all(axis=None)
+    assert table.loc[~pooled, "tau"].isna().all()
 
 
 def test_every_part_of_a_study_has_a_design(findings):

@@ -286,13 +286,15 @@ class Rows:
 
 def name_rows(
     ax: Axes, places: Sequence[float], texts: Sequence[str], bold: Sequence[bool], *, width: float,
-    size: float,
+    size: float, small: Sequence[bool] = (),
 ) -> None:  # fmt: skip
-    """Write labels of the upright axis flush left, ``width`` inches from it; some of them bold."""
+    """Write labels of the upright axis flush left, ``width`` inches from it; some bold or small."""
     ax.set_yticks(places, texts)
     ax.tick_params(axis="y", length=0, pad=72 * width, labelsize=size)
     for label, heavy in zip(ax.get_yticklabels(), bold, strict=True):
         label.set(ha="left", va="center", fontweight="bold" if heavy else "normal")
+    for label, less in zip(ax.get_yticklabels(), small, strict=False):
+        label.set(color=style.MUTED if less else style.INK, fontsize=size - less)
 
 
 def verdict_marks(ax: Axes, table: pd.DataFrame, look: Look, **more: Any) -> None:

@@ -1,7 +1,8 @@
 """What the figure of a finding shows: its estimate, further numbers, studies and sessions.
 
-In a forest plot every study stands with its weight, the pooled value and what a further study would
-show. Controlled and uncontrolled studies, and different endpoints, stand apart and are never mixed.
+In a forest plot every study stands with its arms, counts, weight and risk of bias; beneath them the
+pooled value, what a further study would show, and the same under other assumptions. The group that
+decides comes first; groups of other designs, conditions or endpoints stand apart.
 """
 
 from __future__ import annotations
@@ -10,16 +11,27 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import seaborn as sns
 from matplotlib.axes import Axes
 
 from mnstudy import formatting as fmt
-from mnstudy.reporting.figures import intervals
-from mnstudy.reporting.figures.chart import Panel, numbers, numbers_at_risk
+from mnstudy.reporting.figures import intervals, style
+from mnstudy.reporting.figures.chart import Entry, Panel, numbers, numbers_at_risk, sample
 from mnstudy.reporting.figures.intervals import IntervalRow, IntervalTable, judged_axis
 from mnstudy.reporting.figures.style import Look
-from mnstudy.reporting.words import design_cells, verdict_axis
+from mnstudy.reporting.words import (
+    BIAS,
+    STUDY_KINDS,
+    axis_words,
+    counts_words,
+    drawn_groups,
+    forest_marks,
+    spread_words,
+    study_words,
+    verdict_axis,
+)
 from mnstudy.verdicts.finding.finding import Finding, Part
 from mnstudy.words.units import is_ratio
 
@@ -36,11 +48,10 @@ TITLES = {
 # "together" is the estimate again, with the interval that holds for the whole family of the plan.
 BESIDE_THE_ESTIMATE = ("together", "contrast", "slope", "expected")
 DIFFERENCES = ("gain", "slope", "contrast", "expected")
+PERCENT = ("percent", "percentage points")  # written to a tenth
 UNJUDGED = ("expected",)  # drawn for comparison: the margin does not apply to it
 
-KINDS = ("study", "pooled", "prediction")
-DESIGN = ("design", "blinded")
-STUDY_HEADERS = ("estimate (interval)", "n", "weight")
+STUDY_HEADERS = ("n/N", "estimate (interval)", "weight", "bias")
 NAMES = {"pooled": "pooled", "prediction": "a further study"}
 
 PLOT_HEIGHT = 1.7  # inches
@@ -48,9 +59,7 @@ PLOT_HEIGHT = 1.7  # inches
 
 def estimate_table(finding: Finding) -> IntervalTable:
     """Return the main panel: the estimate against margin and null, like numbers beneath it."""
-    panel = _table([finding], [_own_label(finding)], _beside(finding))
-    study = next((p for p in finding.parts if p.kind == "study" and is_estimate(finding, p)), None)
-    return panel if study is None else _of_one_study(panel, study)
+    return _table([finding], [_own_label(finding)], _beside(finding))
 
 
 def comparison_tables(findings: Sequence[Finding]) -> list[IntervalTable]:
@@ -94,17 +103,9 @@ def part_tables(finding: Finding) -> list[IntervalTable]:
     """Return a panel for every kind and unit of the parts that are neither studies nor sessions."""
     shown = set(map(id, _beside(finding)))
     rest = [p for p in finding.parts if id(p) not in shown and not is_estimate(finding, p)]
-    rest = [p for p in rest if p.kind not in ("study", "pooled", "prediction", "session")]
+    rest = [p for p in rest if p.kind not in (*STUDY_KINDS, "session")]
     keys = list(dict.fromkeys((p.kind, p.unit) for p in rest))
     return [_part_table(finding, [p for p in rest if (p.kind, p.unit) == key]) for key in keys]
-
-
-def _of_one_study(panel: IntervalTable, study: Part) -> IntervalTable:
-    """Name the endpoint above the only study, and its design beside it."""
-    first, *rest = panel.rows
-    cells = (*design_cells(study), *first.cells)
-    rows = (replace(first, cells=cells), *(replace(r, cells=("", "", *r.cells)) for r in rest))
-    return replace(panel, title=study.group, rows=rows, headers=("design", "blinded", *HEADERS))
 
 
 def _part_table(finding: Finding, parts: Sequence[Part]) -> IntervalTable:
@@ -217,111 +218,94 @@ def forest_tables(finding: Finding) -> list[IntervalTable]:
 
     Studies with a control and without one never share a panel, nor do different units.
     """
-    parts = [p for p in finding.parts if p.kind in KINDS and not is_estimate(finding, p)]
-    deciding = deciding_group(finding)
-    first = [p for p in parts if p.group == deciding]
-    rest = [p for p in parts if p.group != deciding]
-    keys = list(dict.fromkeys(_apart(p) for p in rest))
-    tables = [_deciding_table(finding, first)] if first else []
-    return tables + [_other_table(finding, [p for p in rest if _apart(p) == k]) for k in keys]
+    shown = drawn_groups(finding)
+    parts = [p for p in finding.parts if p.kind in STUDY_KINDS and p.group in shown]
+    first = parts[0].group if parts and finding.estimate is not None else None
+    panels: dict[tuple[str, ...], list[Part]] = {}
+    for part in parts:
+        key = ("decides",) if part.group == first else (part.control or part.group, part.unit)
+        panels.setdefault(key, []).append(part)
+    return [_forest_table(finding, own, first) for own in panels.values()]
 
 
-def _apart(part: Part) -> tuple[str, str]:
-    """Return what may share an axis: with a control or without one, and the unit."""
-    return part.control or part.group, part.unit
-
-
-def deciding_group(finding: Finding) -> str | None:
-    """Return the group of studies that the estimate was made from; None without an estimate."""
-    studies = [p for p in finding.parts if p.kind in KINDS]
-    return studies[0].group if studies and finding.estimate is not None else None
-
-
-def _deciding_table(finding: Finding, parts: Sequence[Part]) -> IntervalTable:
-    return IntervalTable(
-        title=parts[0].group,
-        rows=_rows(finding, parts, judged=True),
-        headers=_headers(parts),
-        axis_label=parts[0].unit,
-        **judged_axis(finding),
-    )
-
-
-def _other_table(finding: Finding, parts: Sequence[Part]) -> IntervalTable:
-    unit, groups = parts[0].unit, list(dict.fromkeys(p.group for p in parts))
+def _forest_table(finding: Finding, parts: Sequence[Part], first: str | None) -> IntervalTable:
+    groups: dict[str, list[Part]] = {}
+    for part in parts:
+        groups.setdefault(part.group, []).append(part)
     rows: list[IntervalRow] = []
-    for group in groups:
-        if len(groups) > 1:
-            rows.append(IntervalRow(label=group, mark="heading"))
-        own = [p for p in parts if p.group == group]
-        rows += _rows(finding, own, judged=False, designs=_with_designs(parts))
-    nulls = [p.null for p in parts if not math.isnan(p.null)]
-    return IntervalTable(
-        title=_title(finding, parts) if len(groups) > 1 else groups[0],
+    for group, own in groups.items():
+        heading = [IntervalRow(label=group, mark="heading")] if len(groups) > 1 else []
+        rows += [*heading, *_rows(finding, own, judged=group == first)]
+    further = "groups" if first is None else "further groups"
+    headers, rows = _filled(rows, counted=any(p.events for p in parts))
+    table = IntervalTable(
+        title=parts[0].group if len(groups) == 1 else f"{further}, {parts[0].control}",
         rows=tuple(rows),
-        headers=_headers(parts),
-        axis_label=unit,
-        null=nulls[0] if nulls else None,
-        null_label="no effect",
-        log=is_ratio(unit),
+        headers=headers,
+        axis_label=axis_words(finding, parts),
     )
+    return replace(table, **(judged_axis(finding) if first in groups else _plain_axis(parts)))
 
 
-def _title(finding: Finding, parts: Sequence[Part]) -> str:
-    control = parts[0].control
-    if not control:
-        return "other endpoints"
-    return f"{control} studies" + (", other endpoints" if finding.estimate else "")
+def _plain_axis(parts: Sequence[Part]) -> dict[str, Any]:
+    """Return the fields of a panel that is not judged: no effect, and whether it is of ratios."""
+    null = next((p.null for p in parts if not math.isnan(p.null)), None)
+    return {"null": null, "null_label": "no effect", "log": is_ratio(parts[0].unit)}
 
 
-def _rows(
-    finding: Finding, parts: Sequence[Part], *, judged: bool, designs: bool | None = None
-) -> tuple[IntervalRow, ...]:
-    digits = common_digits(parts)
-    found = [_row(finding, p, parts, digits, judged=judged) for p in parts]
-    if _with_designs(parts) if designs is None else designs:
-        return tuple(found)
-    return tuple(replace(row, cells=row.cells[len(DESIGN) :]) for row in found)
+def _filled(
+    rows: Sequence[IntervalRow], *, counted: bool
+) -> tuple[tuple[str, ...], list[IntervalRow]]:
+    """Return the heads of the columns and the rows, without columns that hold nothing."""
+    heads = STUDY_HEADERS if counted else ("n", *STUDY_HEADERS[1:])
+    kept = [i for i in range(len(heads)) if any(r.cells[i] for r in rows if r.cells)]
+    short = [replace(r, cells=tuple(r.cells[i] for i in kept if r.cells)) for r in rows]
+    return tuple(heads[i] for i in kept), short
 
 
-def _with_designs(parts: Sequence[Part]) -> bool:
-    """Tell whether the design of any study is known; reconstructed patients have none."""
-    return any(p.design or p.blinded for p in parts)
-
-
-def _headers(parts: Sequence[Part]) -> tuple[str, ...]:
-    return (*DESIGN, *STUDY_HEADERS) if _with_designs(parts) else STUDY_HEADERS
+def _rows(finding: Finding, parts: Sequence[Part], *, judged: bool) -> list[IntervalRow]:
+    """Return the rows of one group: studies, pooled value, further study, other assumptions."""
+    studies = [p for p in parts if p.kind == "study"]
+    digits = 1 if parts[0].unit in PERCENT else common_digits(parts)
+    return [_row(finding, part, studies, digits, judged=judged) for part in parts]
 
 
 def _row(
-    finding: Finding, part: Part, group: Sequence[Part], digits: int, *, judged: bool
+    finding: Finding, part: Part, studies: Sequence[Part], digits: int, *, judged: bool
 ) -> IntervalRow:
-    if part.kind == "study":
-        return _study_row(finding, part, group, digits, judged=judged)
-    pooled = part.kind == "pooled"
-    ends = f"{fmt.number(part.ci_low, digits)} to {fmt.number(part.ci_high, digits)}"
-    n = people(part) if pooled else ""
-    return IntervalRow(
+    row = replace(
+        part_row(finding, part, digits, judged=judged),
         label=NAMES.get(part.kind, part.label),
-        value=part.value,
-        low=part.ci_low,
-        high=part.ci_high,
-        cells=("", "", write_interval(part, digits) if pooled else ends, n, ""),
-        mark="diamond" if pooled else "bar",
-        verdict=finding.verdict if judged else "",
-        bold=pooled,
-        whole=pooled,
-        judged=judged,
+        dashed=part.interval_kind == "credible",
+        mark={"pooled": "diamond", "prediction": "bar"}.get(part.kind, "dot"),
     )
+    written = row.cells[0]
+    if part.kind == "study":
+        return _study_row(finding, part, studies, row, judged=judged)
+    if part.kind == "pooled":
+        cells, verdict = (counts_words(studies), written, "", ""), finding.verdict if judged else ""
+        return replace(row, cells=cells, small=spread_words(part), verdict=verdict, bold=True,
+                       whole=True)  # fmt: skip
+    if part.kind == "prediction":
+        ends = (fmt.number(x, digits) for x in (part.ci_low, part.ci_high))
+        verdict = finding.verdict if judged else ""
+        return replace(row, cells=("", " to ".join(ends), "", ""), verdict=verdict, dashed=False)
+    more = part.n != sum(s.n or 0 for s in studies)
+    cells = (f"N{fmt.NBSP}{part.n:,}" if more else "", written, "", "")
+    return replace(row, cells=cells, muted=True, colour=style.LINE, edge=style.LINE, size=3.5)
 
 
 def _study_row(
-    finding: Finding, part: Part, group: Sequence[Part], digits: int, *, judged: bool
+    finding: Finding, part: Part, studies: Sequence[Part], row: IntervalRow, *, judged: bool
 ) -> IntervalRow:
-    weights = [p.weight for p in group if math.isfinite(p.weight)]
-    row = part_row(finding, part, digits, judged=judged)
-    cells = (*design_cells(part), *row.cells, _share(part.weight, weights))
-    return replace(row, cells=cells, size=_size(part.weight, weights))
+    """Return the row of a study; the only one behind an estimate has the mark of its verdict."""
+    weights = [s.weight for s in studies if math.isfinite(s.weight)]
+    share = _share(part.weight, weights) if len(studies) > 1 else ""
+    cells = (counts_words([part]), row.cells[0], share, BIAS.get(part.bias, part.bias))
+    row = replace(row, cells=cells, size=_size(part.weight, weights), small=study_words(part))
+    if not (judged and is_estimate(finding, part)):
+        return row
+    return replace(row, verdict=finding.verdict, bold=True, whole=True, size=6.5)
 
 
 def _share(weight: float, weights: Sequence[float]) -> str:
@@ -335,6 +319,19 @@ def _size(weight: float, weights: Sequence[float]) -> float:
     if not math.isfinite(weight) or not max(weights, default=0):
         return 3.5
     return max(2.2, 6.5 * math.sqrt(weight / max(weights)))
+
+
+def forest_key(finding: Finding, look: Look) -> list[Entry]:
+    """Return the key of a forest plot of published studies: every mark that is drawn."""
+    hollow: dict[str, Any] = {"markerfacecolor": style.PAPER, "linestyle": style.DASHED}
+    samples = {
+        "study": sample(look, marker="s", markersize=5, color=style.PART),
+        "pooled": sample(look, marker="D", markersize=5, color=style.PART),
+        "credible": sample(look, marker="D", markersize=5, color=style.PART, linewidth=1, **hollow),
+        "prediction": sample(look, linestyle="-", linewidth=3.2, alpha=0.55, color=style.PART),
+        "sensitivity": sample(look, marker="s", markersize=3.5, color=style.LINE),
+    }
+    return [(samples[x], words) for x, words in forest_marks(finding).items()]
 
 
 def sessions_panel(finding: Finding, sessions: Sequence[Part], look: Look) -> Panel:

@@ -43,7 +43,8 @@ class IntervalRow:
     ``mark`` is how it is drawn: dot, diamond, bar, heading or nothing. ``verdict`` gives it the
     colours of a verdict; ``margin`` is its own, where those of the rows differ. ``whole`` keeps the
     whole interval inside the axis; other intervals may run off and end in an arrow. ``judged``
-    tells that the margin of the table applies to it.
+    tells that the margin of the table applies to it. ``small`` stands muted beneath the label;
+    ``muted`` are rows beside the matter, ``dashed`` those whose interval is a credible one.
     """
 
     label: str
@@ -61,6 +62,9 @@ class IntervalRow:
     whole: bool = False
     judged: bool = False
     margin: float | None = None
+    small: str = ""
+    muted: bool = False
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,7 @@ class _Layout:
         beside = sum(widths) + GAP * len(widths)
         own = [r for r in table.rows if r.mark != "heading"]
         needed = max((text_width(r.label, self.size, bold=r.bold) for r in own), default=0.0)
+        needed = max([needed, *(text_width(r.small, self.size - 1) for r in own)])
         label = min(needed, 0.34 * room)
         least = look.pt(MIN_PLOT)
         if room - label - beside - GAP < least:
@@ -121,7 +126,9 @@ class _Layout:
         self.label = min(label, max([needed, *([label] if self.stacked else [])])) + 0.02
         self.rights = list(accumulate(GAP + w for w in widths))
         self.lines = [self._lines(r) for r in table.rows]
-        heights = [look.pt(ROW_PAD) + len(x) * line_height(self.size) for x in self.lines]
+        self.small = [wrap(r.small, self.label, self.size - 1) if r.small else []
+                      for r in table.rows]  # fmt: skip
+        heights = [look.pt(ROW_PAD) + sum(self._heights(i)) for i in range(len(table.rows))]
         self.title = wrap(table.title, room, self.size, bold=True) if table.title else []
         self.plot = max(room - self.label - GAP - (self.rights or [0.0])[-1], look.pt(0.8))
         self.ends = table.ends or extent(table)
@@ -140,13 +147,18 @@ class _Layout:
 
     def _joined(self, row: IntervalRow) -> str:
         named = zip(self.table.headers, row.cells, strict=False)
-        texts = (f"{h}{NBSP}{c}" if h in ("n", "weight", "blinded") else c for h, c in named if c)
+        texts = (f"{h}{NBSP}{c}" if h in ("n", "weight", "bias") else c for h, c in named if c)
         return ", ".join(texts)
+
+    def _heights(self, i: int) -> tuple[float, float]:
+        """Return how high the label of a row is, and the small words beneath it."""
+        lines, small = self.lines[i], self.small[i]
+        return len(lines) * line_height(self.size), len(small) * line_height(self.size - 1)
 
     def _lines(self, row: IntervalRow) -> list[str]:
         if row.mark == "heading":
             return wrap(row.label, self.room, self.size, bold=row.bold)
-        lines = wrap(row.label, self.label, self.size, bold=row.bold)
+        lines = wrap(row.label, self.label, self.size - row.muted, bold=row.bold)
         if self.stacked and any(row.cells):
             lines += wrap(self._joined(row), self.label, self.size, bold=row.bold)
         return lines
@@ -164,19 +176,24 @@ class _Layout:
         self._write_strip(ax)
         for row, top, bottom in zip(table.rows, self.tops, self.tops[1:], strict=False):
             middle = (top + bottom) / 2
-            self._write_cells(ax, middle, row.cells, bold=row.bold)
+            colour = style.MUTED if row.muted else style.INK
+            self._write_cells(ax, middle, row.cells, bold=row.bold, color=colour)
             draw_interval(ax, row, middle, ends, look)
         self._name_axis(ax)
 
     def _write_labels(self, ax: Axes) -> None:
-        """Write the labels as those of the upright axis, flush left."""
-        middles = [(a + b) / 2 for a, b in zip(self.tops, self.tops[1:], strict=False)]
-        texts = ["\n".join(lines) for lines in self.lines]
-        title = ["\n".join(self.title)] if self.title else []
-        at = [len(self.title) * line_height(self.size) / 2] if self.title else []
-        bold = [True for _ in title] + [row.bold for row in self.table.rows]
-        name_rows(ax, [*at, *middles], [*title, *texts], bold, width=self.label + GAP,
-                   size=self.size)  # fmt: skip
+        """Write the labels as those of the upright axis, flush left; small words beneath them."""
+        title = len(self.title) * line_height(self.size) / 2
+        found = [(title, self.title, True, False)]
+        for i, (row, top) in enumerate(zip(self.table.rows, self.tops, strict=False)):
+            high, low = self._heights(i)
+            top += self.look.pt(ROW_PAD) / 2
+            found.append((top + high / 2, self.lines[i], row.bold, row.muted))
+            found.append((top + high + low / 2, self.small[i], False, True))
+        found = [entry for entry in found if entry[1]]
+        places, lines, bold, small = zip(*found, strict=True)
+        texts = ["\n".join(own) for own in lines]
+        name_rows(ax, places, texts, bold, width=self.label + GAP, size=self.size, small=small)
 
     def _line_names(self) -> list[tuple[float, str, str, int]]:
         """Return place, text, side and line of each name; two lines where they would touch."""
@@ -224,12 +241,17 @@ class _Layout:
     def _name_axis(self, ax: Axes) -> None:
         count = max(2, min(7, int(self.plot / self.look.pt(0.5))))
         if self.table.log:
+            ticks = _ratio_ticks(self.ends, self.plot, self.size)
             log_numbers(ax.xaxis, self.ends, count)
+            ax.set_xticks(ticks, [fmt.as_entered(x) for x in ticks])
         else:
             numbers(ax, y=False, count=count)
-        label = " · ".join(x for x in (self.table.axis_label, self.table.zone_label) if x)
+        words = [x for x in (self.table.axis_label, self.table.zone_label) if x]
+        label = " · ".join(words)
         fits = text_width(label, self.size) < self.plot
-        lines = wrap(label, self.label + GAP + self.plot, self.size)
+        room = self.label + GAP + self.plot
+        lines = [label] if fits else [x for text in words for x in wrap(text, room, self.size)]
+        fits = max(text_width(x, self.size) for x in lines or [""]) < self.plot
         ax.set_xlabel("\n".join(lines), loc="center" if fits else "right")
 
 
@@ -239,6 +261,19 @@ def log_numbers(axis: Axis, ends: Ends, count: int) -> None:
     axis.set_major_locator(LogLocator(subs=subs, numticks=count))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda x, _: fmt.log_tick(float(x))))
+
+
+def _ratio_ticks(ends: Ends, inches: float, size: float) -> list[float]:
+    """Return 1, the decades round it, then 5s and 2s of each, while their numbers stay apart."""
+    whole = range(math.floor(math.log10(ends[0])), math.ceil(math.log10(ends[1])) + 1)
+    wanted = [f * 10.0**k for f in (1, 5, 2) for k in sorted(whole, key=abs)]
+    taken: dict[float, tuple[float, float]] = {}
+    for x in (x for x in wanted if ends[0] <= x <= ends[1]):
+        at = inches * _share(x, ends, log=True)
+        half = text_width(fmt.as_entered(x), size) / 2 + 0.04
+        if all(at + half <= low or at - half >= high for low, high in taken.values()):
+            taken[x] = (at - half, at + half)
+    return sorted(taken)
 
 
 def _named_lines(table: IntervalTable) -> list[tuple[float, str]]:
@@ -294,16 +329,19 @@ def draw_interval(
                  for x in (row.low, row.high))  # fmt: skip
     kept = look.verdicts[row.verdict] if row.verdict else None
     colour, edge = (kept.colour, kept.edge) if kept else (row.colour, row.edge)
+    line = style.DASHED if row.dashed else "-"
     if row.mark == "diamond":
         half = look.pt(HALF_DIAMOND)
         ax.fill(
             [low, row.value, high, row.value], [y, y - half, y, y + half],
-            facecolor=colour, edgecolor=edge, linewidth=look.pt(0.8), zorder=3,
+            facecolor=style.PAPER if row.dashed else colour, edgecolor=edge, linestyle=line,
+            linewidth=look.pt(1.1 if row.dashed else 0.8), zorder=3,
         )  # fmt: skip
     else:
         thick = 3.2 if row.mark == "bar" else 1.6 if row.bold else 1.1
         faint = 0.55 if row.mark == "bar" else 1.0
-        plot([low, high], color=edge, linewidth=look.pt(thick), zorder=2, alpha=faint)
+        plot([low, high], color=edge, linewidth=look.pt(thick), zorder=2, alpha=faint,
+             linestyle=line)  # fmt: skip
     if row.mark == "dot" and ends[0] <= row.value <= ends[1]:
         plot(
             [row.value], marker=kept.marker if kept else row.marker, color=colour, zorder=4,
@@ -347,8 +385,8 @@ def estimate_words(finding: Finding) -> str:
     """Write the estimate, its interval, the verdict and whose it is, for the head of a chart."""
     estimate = finding.estimate
     assert estimate is not None
-    found = f"{fmt.interval(estimate)} {estimate.unit}, {fmt.level(estimate.confidence_level)}"
-    return f"{found} interval; {finding.in_full} · {finding.dataset}, {finding.size}"
+    found = f"{fmt.interval(estimate)} {estimate.unit}, {estimate.level_words}"
+    return f"{found}; {finding.in_full} · {finding.dataset}, {finding.size}"
 
 
 def source_words(finding: Finding) -> str:
@@ -356,10 +394,9 @@ def source_words(finding: Finding) -> str:
     estimate = finding.estimate
     assert estimate is not None
     mark_of_data = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
-    level = fmt.level(estimate.confidence_level)
     return (
         f"Data: {finding.dataset}, {finding.size}.{mark_of_data} Estimate: "
-        f"{fmt.interval(estimate)} {estimate.unit}, {level} interval, against "
+        f"{fmt.interval(estimate)} {estimate.unit}, {estimate.level_words}, against "
         f"{verdict_axis(finding).margin_label}; {estimate.method}.{family_words(finding)}"
     )
 

@@ -28,7 +28,9 @@ from mnstudy.reporting.figures.evidence_map import article_shares, correlations,
 from mnstudy.reporting.figures.forest import (
     comparison_tables,
     estimate_table,
+    forest_key,
     forest_tables,
+    is_estimate,
     part_tables,
     sessions_panel,
 )
@@ -39,7 +41,7 @@ from mnstudy.reporting.figures.patients import PairPlot, PointPlot, TrajectoryPl
 from mnstudy.reporting.figures.published import albatross, funnel, harvest_plot
 from mnstudy.reporting.figures.specification import ResidualPlot, curve_plan
 from mnstudy.reporting.figures.style import Look, Palette, Picture, Width
-from mnstudy.reporting.words import alt_text
+from mnstudy.reporting.words import alt_text, is_published
 from mnstudy.verdicts.analyses.models.assumptions import BROKEN
 from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.displays.dose import dose_curve
@@ -57,6 +59,7 @@ from mnstudy.verdicts.evidence.groups import StudyGroup
 from mnstudy.verdicts.evidence.trials import Trials
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
+from mnstudy.words.notes import note
 
 Drawable = Finding | Sequence[Finding] | SpecificationCurve | Chart
 
@@ -184,11 +187,14 @@ def _findings_plan(shown: Sequence[Finding], look: Look) -> Plan:
     else:
         panels = [intervals_panel(table, look) for table in comparison_tables(shown)]
     one_claim = len({f.claim.id for f in shown}) == 1
+    forest = len(shown) == 1 and is_published(first)
     return Plan(
         title=first.claim.title if one_claim else "",
         words=_words(shown, look) if one_claim else [],
         panels=panels,
         key=[] if one_claim else _verdict_key(shown, look),
+        other_key=forest_key(first, look) if forest else [],
+        foot=[str(note("forest_bias"))] if forest else [],
         alt=" ".join(alt_text(f) for f in shown),
         synthetic=any(f.synthetic for f in shown),
     )
@@ -196,7 +202,9 @@ def _findings_plan(shown: Sequence[Finding], look: Look) -> Plan:
 
 def _words(shown: Sequence[Finding], look: Look) -> list[str | Entry]:
     """Return the estimand and, for each finding, data and verdict."""
-    words: list[str | Entry] = [shown[0].claim.estimand]
+    claim = shown[0].claim
+    published = all(map(is_published, shown))
+    words: list[str | Entry] = [claim.says if published else claim.estimand]
     for finding in shown:
         words.append(source_line(finding.dataset, synthetic=finding.synthetic, size=finding.size))
         handle = verdict_sample(look, finding.verdict)
@@ -222,9 +230,11 @@ def _finding_panels(finding: Finding, look: Look) -> list[Panel]:
 
 
 def _forest_says_it(finding: Finding) -> bool:
-    """Tell whether the first pooled value among the parts is the estimate itself."""
+    """Tell whether the estimate is drawn among the studies: a pooled value, or the only study."""
     pooled = next((p for p in finding.parts if p.kind == "pooled"), None)
     estimate = finding.estimate
+    if any(p.kind == "study" and is_estimate(finding, p) for p in finding.parts):
+        return True
     if pooled is None or estimate is None:
         return False
     return (pooled.value, pooled.ci_low) == (estimate.value, estimate.ci_low)

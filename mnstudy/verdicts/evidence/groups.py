@@ -527,10 +527,9 @@ def parts_of(pooled: PooledGroup) -> list[Part]:
     if len(studies) == 1:
         return [*studies, *beside]
     low, high = pooled.prediction
-    if math.isnan(low):
-        return [*studies, value, *beside]
     further = replace(value, kind="prediction", label="prediction", ci_low=low, ci_high=high)
-    return [*studies, value, further, *beside]
+    value = replace(value, tau=pooled.tau, i2=pooled.i2, rho=pooled.rho)
+    return [*studies, value, *([] if math.isnan(low) else [further]), *beside]
 
 
 def _study(group: StudyGroup, weight: float) -> Part:
@@ -560,6 +559,9 @@ def _text(value: Any) -> str:
 
 def _drawn(group: StudyGroup) -> dict[str, Any]:
     """Return what the parts of a group have in common."""
-    null = math.nan if group.name in LEVELS else float(group.measure.null)
-    return {"unit": group.measure.unit, "group": group.label, "control": group.control,
-            "null": null}  # fmt: skip
+    measure, level = group.measure, group.name in LEVELS
+    sided = not level and measure.rule != "difference"
+    better = ("lower" if measure.rule == "below" else "higher") if sided else ""
+    null = math.nan if level else float(measure.null)
+    return {"unit": measure.unit, "group": group.label, "control": group.control, "null": null,
+            "measure": group.name, "endpoint": group.endpoint_words, "better": better}  # fmt: skip

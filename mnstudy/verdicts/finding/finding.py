@@ -82,7 +82,9 @@ class Part:
     give). ``interval_kind`` as in ``Estimate``. ``design`` and ``blinded`` (yes, no or unclear:
     were the raters), ``bias`` (its risk of bias), the ``arms`` by name with their people and, where
     they were counted, ``events`` are those of a published study; ``control`` (controlled or
-    uncontrolled) and ``null`` (the value of no effect, nan for a level) of a group of them.
+    uncontrolled), ``null`` (the value of no effect, nan for a level), ``measure``, ``endpoint`` and
+    ``better`` (higher, lower; empty where neither favours) of a group of them. ``tau``, ``i2`` in
+    percent and, of rates, ``rho`` are those of its pooled value, each with its limits.
     """
 
     kind: str
@@ -104,6 +106,12 @@ class Part:
     arms: tuple[str, ...] = ()
     n_arms: tuple[int, ...] = ()
     events: tuple[int, ...] = ()
+    measure: str = ""
+    endpoint: str = ""
+    better: str = ""
+    tau: tuple[float, ...] = ()
+    i2: tuple[float, ...] = ()
+    rho: tuple[float, ...] = ()
 
 
 def in_full(word: str, lacking: tuple[str, ...]) -> str:
