@@ -29,20 +29,20 @@ DESIGNS = {
 BLINDED = {"yes": "raters blinded", "no": "raters not blinded"}
 # A mark and a letter that need no colour; the levels of RoB 2 and ROBINS-I.
 BIAS = {
-    "low": "○ L",
-    "some concerns": "◐ M",
-    "moderate": "◐ M",
-    "high": "● H",
-    "serious": "● H",
-    "critical": "✖ C",
-    "no information": "? N",
+    "low": "○\N{NO-BREAK SPACE}L",
+    "some concerns": "◐\N{NO-BREAK SPACE}M",
+    "moderate": "◐\N{NO-BREAK SPACE}M",
+    "high": "●\N{NO-BREAK SPACE}H",
+    "serious": "●\N{NO-BREAK SPACE}H",
+    "critical": "✖\N{NO-BREAK SPACE}C",
+    "no information": "?\N{NO-BREAK SPACE}N",
 }
 MARKS = {
-    "study": "square",
-    "pooled": "diamond",
-    "credible": "hollow diamond, broken line",
-    "prediction": "broad line",
-    "sensitivity": "grey",
+    "forest_study": "square",
+    "forest_pooled": "diamond",
+    "forest_credible": "hollow diamond, broken line",
+    "forest_prediction": "broad line",
+    "forest_sensitivity": "grey",
 }
 STUDY_KINDS = ("study", "pooled", "prediction", "sensitivity")
 MOST_ROWS = 20  # of a forest plot: with more its rows are no longer read together
@@ -108,11 +108,11 @@ class VerdictAxis:
     @property
     def margin_label(self) -> str:
         """Name of the line of the margin."""
-        if self.other_margin is not None:
-            return f"margin ±{fmt.as_entered(abs(self.margin))}"
         number = fmt.as_entered(self.margin)
         if self.margin == self.null:
             return f"no difference ({number})"
+        if self.other_margin is not None:
+            return f"margin ±{fmt.as_entered(abs(self.margin))}"
         names = {"superiority": "margin", "noninferiority": "non-inferiority margin"}
         return f"{names.get(self.rule, 'stated limit')} {number}"
 
@@ -247,10 +247,12 @@ def forest_marks(finding: Finding) -> dict[str, str]:
     drawn = _drawn(finding)
     level = f"{fmt.level(finding.estimate.confidence_level)} " if finding.estimate else ""
     credible = any(p.interval_kind == "credible" for p in drawn)
-    found = {p.kind for p in drawn if p.kind != "pooled" or p.interval_kind == "confidence"}
-    found = (found if len(drawn) > 1 else set()) | ({"credible"} if credible else set())
-    more = {"credible": {"level": f"{level}credible interval"}}
-    return {x: str(note(f"forest_{x}", **more.get(x, {}))) for x in MARKS if x in found}
+    found = {
+        f"forest_{p.kind}" for p in drawn if p.kind != "pooled" or p.interval_kind == "confidence"
+    }
+    found = (found if len(drawn) > 1 else set()) | ({"forest_credible"} if credible else set())
+    more = {"forest_credible": {"level": f"{level}credible interval"}}
+    return {kind: str(note(kind, **more.get(kind, {}))) for kind in MARKS if kind in found}
 
 
 def studies_words(finding: Finding) -> str:
@@ -268,16 +270,16 @@ def _explained(finding: Finding) -> list[Note]:
     drawn = _drawn(finding)
     several = len({p.group for p in finding.parts}) > 1
     stands = {
-        "order": several and finding.estimate is not None,
-        "apart": several,
-        "counts": any(p.events for p in drawn),
-        "sides": any(len(p.n_arms) > 1 for p in drawn),
-        "tau": any(_known(p.tau) for p in drawn),
-        "rho": any(_known(p.rho) for p in drawn),
-        "bias": any(p.bias for p in drawn),
-        "designs": any(p.design in RANDOMISED for p in drawn),
+        "forest_order": several and finding.estimate is not None,
+        "forest_apart": several,
+        "forest_counts": any(p.events for p in drawn),
+        "forest_sides": any(len(p.n_arms) > 1 for p in drawn),
+        "forest_tau": any(_known(p.tau) for p in drawn),
+        "forest_rho": any(_known(p.rho) for p in drawn),
+        "forest_bias": any(p.bias for p in drawn),
+        "forest_designs": any(p.design in RANDOMISED for p in drawn),
     }
-    return [note(f"forest_{name}") for name, does in stands.items() if does]
+    return [note(kind) for kind, does in stands.items() if does]
 
 
 def _known(spread: tuple[float, ...]) -> bool:
@@ -321,10 +323,10 @@ def counts_words(studies: Sequence[Part]) -> str:
 
 def spread_words(pooled: Part) -> str:
     """Write how much true effects differ between studies, with limits; empty where unknown."""
-    for kind, names in (("spread", ("tau", "i2")), ("rates", ("rho",))):
+    for kind, names in (("forest_spread", ("tau", "i2")), ("forest_rates", ("rho",))):
         if _known(getattr(pooled, names[0])):
             own = {x: getattr(pooled, n)[i] for x, (n, i) in SPREADS.items() if n in names}
-            return str(note(f"forest_{kind}", **own))
+            return str(note(kind, **own))
     return ""
 
 
@@ -340,8 +342,9 @@ def axis_words(finding: Finding, parts: Sequence[Part]) -> str:
         return name
     side = {"side": "above" if first.better == "higher" else "below", "null": first.null}
     whom = FAVOURED.get(finding.claim.id, "needling")
-    kind, more = ("favours", {"whom": whom}) if first.control == "controlled" else ("later", {})
-    return f"{name} ({note(f'forest_{kind}', **side, **more)})"
+    compared = first.control == "controlled"
+    said = note("forest_favours", whom=whom, **side) if compared else note("forest_later", **side)
+    return f"{name} ({said})"
 
 
 def family_words(finding: Finding) -> str:

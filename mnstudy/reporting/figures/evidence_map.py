@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -38,7 +38,7 @@ from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, Claim
 from mnstudy.verdicts.evidence.effects import R_GRID
 from mnstudy.verdicts.evidence.trials import Trials, gather_trials
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
-from mnstudy.words.units import is_ratio
+from mnstudy.words.units import axis_name, is_ratio
 
 DESIGNS = {
     "rct_split_body": "randomised, split body",
@@ -65,7 +65,7 @@ LOOKS = {0.3: (style.SKY, "o"), 0.5: (style.PART, "s"), 0.7: (style.INK, "D")}
 STEP = 0.095  # inches between the intervals of a group
 RATIOS = (1e-3, 1e4)  # beyond these a ratio tells nothing; its interval runs off in an arrow
 COLUMNS = ["claim", "title", "endpoint", "controlled", "k", "people", "unit", "correlation",
-           *ENDS, "decides"]  # fmt: skip
+           *ENDS, "decides", "group", "interval_kind"]  # fmt: skip
 
 BAR = 0.24  # inches
 DARK = 0.18  # luminance; on darker colours letters are white
@@ -74,10 +74,11 @@ SHARE_COLUMNS = ["article", "title", "claims", "verdict", "count", "share"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvidenceMap(Chart):
-    """Claims by designs; ``table`` as ``map_table`` gives it."""
+    """Claims by designs; ``table`` as ``map_table`` gives it, ``states`` a word for each claim."""
 
     claims: tuple[Claim, ...]
     table: pd.DataFrame
+    states: Mapping[str, str]
 
     @property
     def key(self) -> str:
@@ -96,7 +97,8 @@ class EvidenceMap(Chart):
             "the directions that test the claim point. The design is that of the study: where only "
             "one arm of a randomised study bears on a claim, its number has no control. Claims "
             "share studies: bubbles must not be added up. "
-            f"For {fmt.count(empty, 'claim')} nothing was found that tests it."
+            f"For {fmt.count(empty, 'claim')} no study was found that tests it: the row says what "
+            "there is."
         )
 
     @property
@@ -121,7 +123,8 @@ class EvidenceMap(Chart):
             shown += [("", title), *own] if own else []
         labels = [(words, not claim) for claim, words in shown]
         rows = Rows(labels, look, room=(0.36 if look.wide else 0.4) * look.width, pad=0.06)
-        draw = partial(_draw_map, self.table, rows, [claim for claim, _ in shown])
+        empty = {i: s for i, s in self.states.items() if i not in set(self.table["claim"])}
+        draw = partial(_draw_map, self.table, rows, [claim for claim, _ in shown], empty)
         return Plan(
             title="The published evidence",
             words=["bubbles: patients (area), studies (number)"],
@@ -177,7 +180,8 @@ def evidence_map(
 
 def whole_map(trials: Trials) -> EvidenceMap:
     """Return the map of these trials."""
-    return EvidenceMap(claims=tuple(trials.claims), table=map_table(trials))
+    states = {claim: state.word for claim, state in trials.states.items()}
+    return EvidenceMap(claims=tuple(trials.claims), table=map_table(trials), states=states)
 
 
 def map_table(trials: Trials) -> pd.DataFrame:
@@ -228,7 +232,9 @@ def _pointing(people: dict[str, float], rows: pd.DataFrame) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _draw_map(table: pd.DataFrame, rows: Rows, claims: list[str], ax: Axes, look: Look) -> None:
+def _draw_map(
+    table: pd.DataFrame, rows: Rows, claims: list[str], empty: dict[str, str], ax: Axes, look: Look
+) -> None:
     where = dict(zip(claims, rows.middles, strict=True))
     across = _diameters(table, look)
     drawn = table.assign(x=table["design"].map(MAP_COLUMNS.index), y=table["claim"].map(where),
@@ -242,8 +248,8 @@ def _draw_map(table: pd.DataFrame, rows: Rows, claims: list[str], ax: Axes, look
         ax.annotate(f"{n}", (x, y), xytext=(right, 0), textcoords="offset points", in_layout=False,
                     **small)  # fmt: skip
     ends = -0.45, len(MAP_COLUMNS) - 0.45
-    for claim in (c for c in claims if c and c not in set(table["claim"])):
-        ax.text(ends[0], where[claim], "nothing found", **small)
+    for claim, state in empty.items():
+        ax.text(ends[0], where[claim], state, **small)
     under = [y for y, claim in zip(rows.edges[1:], claims, strict=True) if claim]
     ax.hlines(under, *ends, colors=style.RULE, linewidths=look.pt(0.5), clip_on=False)
     rows.draw(ax)
@@ -281,9 +287,10 @@ class Correlations(Chart):
         sizes = ", ".join(fmt.as_entered(r) for r in R_GRID)
         return (
             f"The published groups with paired contrasts ({fmt.count(n, 'group')}) under a "
-            f"correlation within the person of {sizes}; no publication prints it. Random effects "
-            "(REML) with Knapp-Hartung intervals, as in the forest plots, which assume 0.5. "
-            "Controlled and uncontrolled groups are named and never mixed."
+            f"correlation within the person of {sizes}, where none can be derived from the figures "
+            "of a study; no publication prints it. Pooled as in the forest plots, which take 0.5 "
+            "there, or the median of those derived; broken lines: credible intervals. Designs and "
+            "conditions are named and never mixed."
         )
 
     @property
@@ -315,10 +322,13 @@ class Correlations(Chart):
 def correlations(trials: Trials) -> Correlations | None:
     """Return the chart of all groups with paired contrasts; None where there is none."""
     rows = []
+    names = {claim: iter(groups) for claim, groups in trials.groups.items()}
     for row in trials.table.to_dict("records"):
-        if pd.isna(row[f"r{round(100 * R_GRID[0]):03d}_estimate"]):
+        group = next(names[row["claim"]], None)  # one a row, in the same order
+        if group is None or pd.isna(row[f"r{round(100 * R_GRID[0]):03d}_estimate"]):
             continue
         same = {name: row[name] for name in COLUMNS if name in row and name not in ENDS}
+        same |= {"group": group.label}
         for r, name in ((r, f"r{round(100 * r):03d}") for r in R_GRID):
             rows.append(same | {"correlation": r} | {end: row[f"{name}_{end}"] for end in ENDS})
     return Correlations(table=pd.DataFrame(rows, columns=COLUMNS)) if rows else None
@@ -334,18 +344,17 @@ def _unit_panel(own: pd.DataFrame, look: Look) -> Panel:
 
 
 def _group_words(row: dict[Any, Any]) -> str:
-    control = "controlled" if row["controlled"] else "uncontrolled"
-    endpoint = str(row["endpoint"]).replace("_", " ")
     studies = fmt.unbroken(fmt.count(int(row["k"]), "study", "studies"))
-    return f"{row['title']}: {endpoint} ({control}, {studies})"
+    return f"{row['title']}: {row['group']}, {studies}"
 
 
 def _draw_unit(own: pd.DataFrame, rows: Rows, ax: Axes, look: Look) -> None:
     unit = str(own["unit"].iloc[0])
     drawn = tuple(
         intervals.IntervalRow(label="", value=value, low=low, high=high, marker=LOOKS[r][1],
-                              colour=LOOKS[r][0], edge=LOOKS[r][0], size=3.4)
-        for r, value, low, high in own[["correlation", *ENDS]].itertuples(index=False)
+                              colour=LOOKS[r][0], edge=LOOKS[r][0], size=3.4,
+                              dashed=kind == "credible")
+        for r, value, low, high, kind in own[["correlation", *ENDS, "interval_kind"]].to_numpy()
     )  # fmt: skip
     ratio = is_ratio(unit)
     null = 1.0 if ratio else 0.0
@@ -359,7 +368,7 @@ def _draw_unit(own: pd.DataFrame, rows: Rows, ax: Axes, look: Look) -> None:
     else:
         numbers(ax, y=False, count=5)
     rows.draw(ax)
-    ax.set(xlim=ends, xlabel=unit)
+    ax.set(xlim=ends, xlabel=axis_name(unit))
     ax.axvline(null, color=style.LINE, linewidth=look.pt(0.8), zorder=1)
     for i, row in enumerate(drawn):
         group, k = divmod(i, len(R_GRID))

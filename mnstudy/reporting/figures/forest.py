@@ -49,6 +49,7 @@ TITLES = {
 BESIDE_THE_ESTIMATE = ("together", "contrast", "slope", "expected")
 DIFFERENCES = ("gain", "slope", "contrast", "expected")
 PERCENT = ("percent", "percentage points")  # written to a tenth
+CHANGES = ("smc", "mean")  # measures of the same people before and after
 UNJUDGED = ("expected",)  # drawn for comparison: the margin does not apply to it
 
 STUDY_HEADERS = ("n/N", "estimate (interval)", "weight", "bias")
@@ -244,13 +245,15 @@ def _forest_table(finding: Finding, parts: Sequence[Part], first: str | None) ->
         headers=headers,
         axis_label=axis_words(finding, parts),
     )
-    return replace(table, **(judged_axis(finding) if first in groups else _plain_axis(parts)))
+    axis = judged_axis(finding) if first in groups else _plain_axis(parts)
+    changes = parts[0].measure in CHANGES
+    return replace(table, **axis | {"null_label": "no change" if changes else "no effect"})
 
 
 def _plain_axis(parts: Sequence[Part]) -> dict[str, Any]:
     """Return the fields of a panel that is not judged: no effect, and whether it is of ratios."""
     null = next((p.null for p in parts if not math.isnan(p.null)), None)
-    return {"null": null, "null_label": "no effect", "log": is_ratio(parts[0].unit)}
+    return {"null": null, "log": is_ratio(parts[0].unit)}
 
 
 def _filled(
@@ -325,11 +328,15 @@ def forest_key(finding: Finding, look: Look) -> list[Entry]:
     """Return the key of a forest plot of published studies: every mark that is drawn."""
     hollow: dict[str, Any] = {"markerfacecolor": style.PAPER, "linestyle": style.DASHED}
     samples = {
-        "study": sample(look, marker="s", markersize=5, color=style.PART),
-        "pooled": sample(look, marker="D", markersize=5, color=style.PART),
-        "credible": sample(look, marker="D", markersize=5, color=style.PART, linewidth=1, **hollow),
-        "prediction": sample(look, linestyle="-", linewidth=3.2, alpha=0.55, color=style.PART),
-        "sensitivity": sample(look, marker="s", markersize=3.5, color=style.LINE),
+        "forest_study": sample(look, marker="s", markersize=5, color=style.PART),
+        "forest_pooled": sample(look, marker="D", markersize=5, color=style.PART),
+        "forest_credible": sample(
+            look, marker="D", markersize=5, color=style.PART, linewidth=1, **hollow
+        ),
+        "forest_prediction": sample(
+            look, linestyle="-", linewidth=3.2, alpha=0.55, color=style.PART
+        ),
+        "forest_sensitivity": sample(look, marker="s", markersize=3.5, color=style.LINE),
     }
     return [(samples[x], words) for x, words in forest_marks(finding).items()]
 

@@ -146,7 +146,7 @@ class _Layout:
         return widths
 
     def _joined(self, row: IntervalRow) -> str:
-        named = zip(self.table.headers, row.cells, strict=False)
+        named = zip(self.table.headers, map(fmt.unbroken, row.cells), strict=False)
         texts = (f"{h}{NBSP}{c}" if h in ("n", "weight", "bias") else c for h, c in named if c)
         return ", ".join(texts)
 
@@ -426,7 +426,8 @@ def extent(panel: IntervalTable) -> tuple[float, float]:
     low, high = min(inner), max(inner)
     span = high - low
     whole = [x for row in panel.rows if row.whole for x in (row.low, row.high)]
-    low, high = _widened(low, high, whole, span * (LOG_ROOM if log else ROOM), log=log)
+    room = span * LOG_ROOM if log else max(span * ROOM, _widest(panel.rows))
+    low, high = _widened(low, high, whole, room, log=log)
     known = [r for r in panel.rows if _drawable(r.low, log=log) and _drawable(r.high, log=log)]
     widths = sorted(change(r.high) - change(r.low) for r in known if not r.whole) or [0.0]
     room = max(span, 1.5 * widths[len(widths) // 2])
@@ -434,6 +435,12 @@ def extent(panel: IntervalTable) -> tuple[float, float]:
     pad = 0.06 * ((high - low) or max(abs(high), 1.0))
     low, high = low - pad, high + pad
     return (10**low, 10**high) if log else (low, high)
+
+
+def _widest(rows: Sequence[IntervalRow]) -> float:
+    """Return how wide the widest known interval is that has to be whole."""
+    widths = [row.high - row.low for row in rows if row.whole]
+    return max((x for x in widths if math.isfinite(x)), default=0.0)
 
 
 def _widened(

@@ -31,7 +31,7 @@ from mnstudy.stats.meta.small_studies import FEW_STUDIES, Egger, egger
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.verdicts.evidence.directions import Directions
 from mnstudy.verdicts.evidence.effects import effects
-from mnstudy.verdicts.evidence.groups import StudyGroup, pool_group
+from mnstudy.verdicts.evidence.groups import APART, StudyGroup, pool_group
 
 DOT = 5.5  # points across, a study
 FUNNEL_PLOT = 2.5  # inches, the height
@@ -88,7 +88,9 @@ class Funnel(Chart):
     @property
     def key(self) -> str:
         """Name among the files."""
-        return f"funnel/{self.claim.id}-{self.group.endpoint}"
+        alike = (str(self.group.rows[name].iloc[0]) for name in APART)
+        words = ("".join(c if c.isalnum() else "_" for c in x) for x in alike if x != "False")
+        return f"funnel/{self.claim.id}-{'-'.join(filter(None, words))}"
 
     @property
     def caption(self) -> str:
@@ -97,8 +99,8 @@ class Funnel(Chart):
         return (
             f"{self.claim.title}: funnel plot of {fmt.count(len(self.table), 'study', 'studies')}, "
             f"{self.group.label}, {fmt.count(self.group.people, 'patient')}. Across: "
-            f"{measure.unit} on the {SCALES.get(measure.scale, 'scale shown')} the studies are "
-            "pooled on; down: standard error. Broken lines: where 95 % of studies would lie round "
+            f"{measure.unit} on the {SCALES.get(measure.scale, 'scale shown')}, down: standard "
+            "error there. Broken lines: where 95 % of studies would lie round "
             "the pooled value if chance alone parted them. Egger's regression: "
             f"{fmt.p_value(self.egger.p_value)}. Asymmetry may come from unpublished studies, "
             "from true differences between small and large ones, or from chance."
@@ -202,7 +204,7 @@ class Harvest(Chart):
             "study and comparison. Height of a bar: people; dark: randomised; dot: raters blinded. "
             "Comparisons with another arm, between parts of one study and without a control stand "
             f"apart.{missing} A direction says nothing of the size of an effect, and numbers "
-            "printed in favour are more likely to be found: "
+            "printed in favour are more likely to be found. Directions: "
             f"{self.directions.sentence}."
         )
 
