@@ -17,11 +17,11 @@ from mnstudy.cohort.describe.table_one import table_one
 from mnstudy.reporting.tables import latex as table_latex
 from mnstudy.reporting.tables.baseline import baseline_table
 from mnstudy.reporting.tables.docx import to_docx
-from mnstudy.reporting.tables.pdf import to_pdf
 from mnstudy.reporting.tables.evidence import evidence_printed
 from mnstudy.reporting.tables.harms import harms_table
 from mnstudy.reporting.tables.latex import to_latex
 from mnstudy.reporting.tables.outcomes import outcome_table
+from mnstudy.reporting.tables.pdf import to_pdf
 from mnstudy.reporting.tables.printed_table import (
     Column,
     Lettered,

@@ -128,7 +128,10 @@ def _finding(found: ClaimEvidence) -> Finding:
         said = (*said, note("directions_of_effect", said=directions.said))
     if not found.groups:
         return replace(nothing, remarks=(*_unused_note(found.rows), *said))
-    parts = tuple(part for one in found.pooled for part in parts_of(one))
+    more = [(found.conditions,) if found.conditions else (), *([()] * len(found.pooled[1:]))]
+    parts = tuple(
+        part for one, also in zip(found.pooled, more, strict=True) for part in parts_of(one, *also)
+    )
     if found.deciding is None:
         why = dict.fromkeys(group.measure.describes for group in found.groups)
         notes = tuple(other_note(one) for one in found.pooled)

@@ -506,7 +506,7 @@ def single(group: StudyGroup) -> list[StudyGroup]:
     return [replace(group, rows=group.rows.iloc[[i]], **alone) for i in range(len(group.rows))]
 
 
-def parts_of(pooled: PooledGroup) -> list[Part]:
+def parts_of(pooled: PooledGroup, *more: Beside) -> list[Part]:
     """Return every study of a group, its pooled value, its prediction interval, what is beside."""
     group = pooled.group
     studies = [_study(one, w) for one, w in zip(single(group), pooled.weights, strict=True)]
@@ -522,7 +522,7 @@ def parts_of(pooled: PooledGroup) -> list[Part]:
     beside = [
         Part(kind="sensitivity", label=str(b.said), n=b.n, interval_kind=b.estimate.interval_kind,
              **interval_of(b.estimate), **shared)
-        for b in pooled.beside
+        for b in (*pooled.beside, *more)
     ]  # fmt: skip
     if len(studies) == 1:
         return [*studies, *beside]
