@@ -312,13 +312,14 @@ def study_words(part: Part) -> str:
 
 def counts_words(studies: Sequence[Part]) -> str:
     """Write patients with the event of all, arm by arm; all alone where none were counted."""
+    total = sum(s.n or 0 for s in studies)
     people = [sum(arm) for arm in zip(*(s.n_arms for s in studies), strict=True)]
     if all(s.events for s in studies):
         events = [sum(arm) for arm in zip(*(s.events for s in studies), strict=True)]
         return " | ".join(f"{e:,}/{n:,}" for e, n in zip(events, people, strict=True))
-    if len(set(people)) == 1 < len(people) and people[0] == sum(s.n or 0 for s in studies):
+    if people == [total, total]:  # of two sides of one body the people count once
         return f"{people[0]:,}, both sides"
-    return " | ".join(f"{n:,}" for n in people) or f"{sum(s.n or 0 for s in studies):,}"
+    return " | ".join(f"{n:,}" for n in people or [total] if n)
 
 
 def spread_words(pooled: Part) -> str:

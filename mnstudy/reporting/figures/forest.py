@@ -49,7 +49,6 @@ TITLES = {
 BESIDE_THE_ESTIMATE = ("together", "contrast", "slope", "expected")
 DIFFERENCES = ("gain", "slope", "contrast", "expected")
 PERCENT = ("percent", "percentage points")  # written to a tenth
-CHANGES = ("smc", "mean")  # measures of the same people before and after
 UNJUDGED = ("expected",)  # drawn for comparison: the margin does not apply to it
 
 STUDY_HEADERS = ("n/N", "estimate (interval)", "weight", "bias")
@@ -237,17 +236,17 @@ def _forest_table(finding: Finding, parts: Sequence[Part], first: str | None) ->
     for group, own in groups.items():
         heading = [IntervalRow(label=group, mark="heading")] if len(groups) > 1 else []
         rows += [*heading, *_rows(finding, own, judged=group == first)]
-    further = "groups" if first is None else "further groups"
+    further = "" if first is None else "further "
     headers, rows = _filled(rows, counted=any(p.events for p in parts))
     table = IntervalTable(
-        title=parts[0].group if len(groups) == 1 else f"{further}, {parts[0].control}",
+        title=parts[0].group if len(groups) == 1 else f"{further}groups, {parts[0].control}",
         rows=tuple(rows),
         headers=headers,
         axis_label=axis_words(finding, parts),
     )
     axis = judged_axis(finding) if first in groups else _plain_axis(parts)
-    changes = parts[0].measure in CHANGES
-    return replace(table, **axis | {"null_label": "no change" if changes else "no effect"})
+    axis["null_label"] = "no change" if parts[0].measure in ("smc", "mean") else "no effect"
+    return replace(table, **axis)
 
 
 def _plain_axis(parts: Sequence[Part]) -> dict[str, Any]:
@@ -282,19 +281,17 @@ def _row(
         dashed=part.interval_kind == "credible",
         mark={"pooled": "diamond", "prediction": "bar"}.get(part.kind, "dot"),
     )
-    written = row.cells[0]
+    written, verdict = row.cells[0], finding.verdict if judged else ""
     if part.kind == "study":
         return _study_row(finding, part, studies, row, judged=judged)
     if part.kind == "pooled":
-        cells, verdict = (counts_words(studies), written, "", ""), finding.verdict if judged else ""
-        return replace(row, cells=cells, small=spread_words(part), verdict=verdict, bold=True,
-                       whole=True)  # fmt: skip
+        row = replace(row, verdict=verdict, small=spread_words(part), bold=True, whole=True)
+        return replace(row, cells=(counts_words(studies), written, "", ""))
     if part.kind == "prediction":
         ends = (fmt.number(x, digits) for x in (part.ci_low, part.ci_high))
-        verdict = finding.verdict if judged else ""
         return replace(row, cells=("", " to ".join(ends), "", ""), verdict=verdict, dashed=False)
     more = part.n != sum(s.n or 0 for s in studies)
-    cells = (f"N{fmt.NBSP}{part.n:,}" if more else "", written, "", "")
+    cells = (f"N{fmt.NBSP}{people(part)}" if more else "", written, "", "")
     return replace(row, cells=cells, muted=True, colour=style.LINE, edge=style.LINE, size=3.5)
 
 

@@ -194,7 +194,7 @@ def _findings_plan(shown: Sequence[Finding], look: Look) -> Plan:
         panels=panels,
         key=[] if one_claim else _verdict_key(shown, look),
         other_key=forest_key(first, look) if forest else [],
-        foot=[str(note("forest_bias"))] if forest else [],
+        foot=[str(note("forest_bias"))] if forest and any(p.bias for p in first.parts) else [],
         alt=" ".join(alt_text(f) for f in shown),
         synthetic=any(f.synthetic for f in shown),
     )
