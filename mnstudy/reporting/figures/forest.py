@@ -268,8 +268,10 @@ def _filled(
 def _rows(finding: Finding, parts: Sequence[Part], *, judged: bool) -> list[IntervalRow]:
     """Return the rows of one group: studies, pooled value, further study, other assumptions."""
     studies = [p for p in parts if p.kind == "study"]
-    digits = 1 if parts[0].unit in PERCENT else common_digits(parts)
-    return [_row(finding, part, studies, digits, judged=judged) for part in parts]
+    unit, alike = parts[0].unit, common_digits(parts)
+    digits = [1 if unit in PERCENT else common_digits([p]) if is_ratio(unit) else alike
+              for p in parts]  # fmt: skip
+    return [_row(finding, p, studies, n, judged=judged) for p, n in zip(parts, digits, strict=True)]
 
 
 def _row(
