@@ -64,9 +64,20 @@ at <- match(primary$contrast_id, derived$contrast_id)
 r_known <- as.numeric(derived$r_derived)[at]
 bound <- function(column, open) { x <- as.numeric(derived[[column]])[at]; ifelse(is.na(x), open, x) }
 r_low <- bound("r_low", -1); r_high <- bound("r_high", 1)
-every <- as.numeric(derived$r_derived); every <- every[!is.na(every)]
-USUAL <- if (length(every) >= 3) round(median(every), 2) else 0.5
-r_of <- function(i, r) if (!is.na(r_known[i])) r_known[i] else min(max(r, r_low[i]), r_high[i])
+every <- rbind(contrasts, add_on[names(contrasts)])     # one a study: two claims have the same figures twice
+every$r <- as.numeric(derived$r_derived)[match(every$contrast_id, derived$contrast_id)]
+every <- every[!is.na(every$r), ]; every <- every$r[!duplicated(every$study_id)]
+USUAL <- if (length(every) > 1) round(median(every), 2) else 0.5
+phi_bounds <- function(x, y, n) {                       # what the counts of both sides of n people allow
+  spread <- sqrt(x * (n - x) * y * (n - y))
+  if (spread == 0) c(0, 0) else (n * c(max(0, x + y - n), min(x, y)) - x * y) / spread
+}
+r_of <- function(i, r) {
+  r <- if (!is.na(r_known[i])) r_known[i] else min(max(r, r_low[i]), r_high[i])
+  if (!(primary$measure[i] %in% c("odds_ratio", "risk_difference")) || !paired[i]) return(r)
+  ends <- phi_bounds(t$events[i], c_$events[i], t$n[i])
+  min(max(r, ends[1]), ends[2])
+}
 
 # effects: g of two sides of one body is not in metafor 3.8; written out from Bonett (2008), eq. for
 # paired samples, with Hedges' exact factor at the degrees of freedom of the mean of the two variances
@@ -150,6 +161,40 @@ posterior <- function(yi, vi, scale) {
 }
 ends_named <- function(x) setNames(x, c("estimate", "ci_low", "ci_high"))
 
+# counts of two groups of other people, one study: the conditional odds ratio with exact limits by the
+# noncentral hypergeometric distribution, and Miettinen and Nurminen's limits by brute force, as in pooled_counts.R
+by_counts <- function(i, measure) {
+  cell <- cbind(t$events[i], t$n[i] - t$events[i], c_$events[i], c_$n[i] - c_$events[i])
+  measure %in% c("odds_ratio", "risk_difference") && !any(paired[i]) && (length(i) == 1 || any(cell == 0))
+}
+exact_ratio <- function(e1, n1, e0, n0) {
+  m <- e1 + e0; k <- max(0, m - n0):min(m, n1); d <- dhyper(k, n1, n0, m)
+  stopifnot(e1 > min(k), e1 < max(k))
+  at <- function(x) { w <- log(d) + x * k; w <- exp(w - max(w)); w / sum(w) }
+  root <- function(g) exp(uniroot(g, c(-30, 30), tol = 1e-13)$root)
+  c(root(function(x) sum(k * at(x)) - e1), root(function(x) sum(at(x)[k >= e1]) - (1 - LEVEL) / 2),
+    root(function(x) sum(at(x)[k <= e1]) - (1 - LEVEL) / 2))
+}
+score_limits <- function(e1, n1, e0, n0) {
+  z <- qnorm((1 + LEVEL) / 2); d <- e1 / n1 - e0 / n0; N <- n1 + n0
+  part <- function(e, p) if (e == 0) 0 else e / p
+  score <- function(delta) {
+    slope <- function(p0) part(e1, p0 + delta) - part(n1 - e1, 1 - p0 - delta) + part(e0, p0) - part(n0 - e0, 1 - p0)
+    a <- max(0, -delta); b <- min(1, 1 - delta); w <- (b - a) * 1e-9
+    p0 <- if (slope(a + w) <= 0) a else if (slope(b - w) >= 0) b else uniroot(slope, c(a + w, b - w), tol = 1e-15, maxiter = 5000)$root
+    p1 <- p0 + delta
+    (d - delta) / sqrt(max((p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0) * N / (N - 1), 1e-300))
+  }
+  root <- function(side, a, b) uniroot(function(x) score(x) - side * z, c(a, b), tol = 1e-13)$root
+  100 * c(d, root(1, -1 + 1e-6, d), root(-1, d, 1 - 1e-6))
+}
+two_counts <- function(i, measure) {
+  stopifnot(length(i) == 1)
+  ends <- list(t$events[i], t$n[i], c_$events[i], c_$n[i])
+  if (measure == "odds_ratio" && sign[i] < 0) ends <- ends[c(3, 4, 1, 2)]
+  ends_named(as.list(do.call(if (measure == "odds_ratio") exact_ratio else score_limits, ends)))
+}
+
 # rates: beta-binomial by VGAM's density, maxima by optimize, limits by uniroot, as in pooled_rates.R
 MOST <- 1 / 3
 loglik <- function(x, n, mu, rho) {
@@ -194,6 +239,7 @@ rates_of <- function(i, stated) {
 fitted <- function(yi, vi) rma(yi, vi, method = "REML", test = "adhoc", level = 100 * LEVEL, control = TIGHT)
 estimate_of <- function(i, measure, r) {
   if (measure == "proportion") return(rates_of(i, integer())$estimate)
+  if (by_counts(i, measure)) return(two_counts(i, measure))
   e <- sapply(i, effect_of, measure = measure, r = r)
   of_fit <- function(x) ends_named(shown(c(x$b[1], x$ci.lb, x$ci.ub), i, measure))
   if (length(i) == 1) return(of_fit(rma(e[1, ], e[2, ], method = "REML", level = 100 * LEVEL)))
