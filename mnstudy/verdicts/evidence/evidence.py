@@ -321,7 +321,8 @@ def claim_evidence(
 def reviews_of(claim: Claim, published: Published) -> pd.DataFrame:
     """Return what published meta-analyses found on a claim."""
     reviews = reviews_frame(published)
-    return reviews[reviews["claim_id"] == claim.id].reset_index(drop=True)
+    reviews = reviews[reviews["claim_id"] == claim.id].sort_values("review_id")
+    return reviews.reset_index(drop=True)
 
 
 def review_note(row: Mapping[Any, Any]) -> Note:
