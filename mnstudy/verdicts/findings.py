@@ -120,7 +120,8 @@ class Findings(Sequence[Finding]):
             - ``sha256``, ``plan_sha256``: fingerprints of the data and of the plan;
             - ``estimand``, ``analysis_week``: what is estimated, in one line, and the week of the
               assessments behind it;
-            - ``lacking``: what a partly supported claim does not show: size, cause or both.
+            - ``lacking``: what a partly supported claim does not show: size, cause, enough studies;
+            - ``interval_kind``: confidence, or credible where few published studies take a prior.
         """
         return pd.DataFrame([row(f) for f in self._findings], columns=list(COLUMNS))
 
