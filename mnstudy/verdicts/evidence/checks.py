@@ -122,7 +122,9 @@ def on_interval(pooled: PooledGroup) -> Verdict:
         return _open(found, "correlation_decides")
     if found.word == "supported" and len(group.rows) < FEW:
         but = note("reason_but", reasons=found.reasons, doubts=(few_studies(group),))
-        return Verdict(word="partly supported", reasons=(but,), lacking=("studies",))
+        words = [_judged(group, b.estimate).word for b in pooled.beside if b.kind in _MUST_AGREE]
+        size = ("size",) if "partly supported" in words else ()
+        return Verdict(word="partly supported", reasons=(but,), lacking=(*size, "studies"))
     return found
 
 

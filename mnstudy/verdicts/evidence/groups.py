@@ -170,6 +170,8 @@ def _substance(rows: pd.DataFrame) -> pd.Series:
     named = rows["treated_adjunct"].mask(
         rows["treated_adjunct"] == "other", rows["treated_substance"]
     )
+    # a substance without a name may be any: it is that of its study alone
+    named = named.fillna("the substance of " + rows["label"])
     given = named.mask(rows["modality"].eq("plain") | named.eq("none"), "")
     return given.mask(rows["add_on"], rows["reference_arm"]).fillna("").astype("string")
 
