@@ -33,6 +33,7 @@ def to_pdf(table: PrintedTable, internal: str = "") -> bytes:
         Synthetic data are named above it. The same table gives the same bytes.
     """
     document = _document(table)
+    document.set_keywords(internal)
     for text in (internal, MARK if table.synthetic else ""):
         if text:
             _text(document, text, POINTS, bold=True)
