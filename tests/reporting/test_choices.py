@@ -136,7 +136,7 @@ def test_the_same_curve_gives_the_same_bytes(drawn):
 def test_a_curve_describes_itself_and_holds_every_number(split_face):
     found = mn.specification_curve(split_face, "topical-adjunct", n_resamples=199)
     shown = said.curve_caption(found)
-    for text in ("40 patients", "Margin 5 points", "SYNTHETIC", "95 % interval", "p = 0.005"):
+    for text in ("40 patients", "Margin 5 points", "SYNTHETIC", "95 % CI", "p = 0.005"):
         assert text in shown
     assert f"against margin 5; {len(found.table)} supported" in said.curve_alt(found)
     table = said.curve_data(found)
@@ -234,7 +234,7 @@ def test_the_page_says_what_other_choices_change_and_who_was_lost(page):
     assert "under 5 of 6 other choices" in page
     assert "each clinic left out (1 clinic not in this estimate: unchanged)" in page
     assert "Who was lost" in page
-    assert "22.0 (9.0 to 35.0) points, 95 % interval (Bonferroni over 10 claims)" in page
+    assert "22.0 (9.0 to 35.0) points, 95 % CI (Bonferroni over 10 claims)" in page
     assert "p = 0.004 after Holm" in page
     assert "primary claim of the plan" in page
 

@@ -90,11 +90,10 @@ def _own_charts(source: EvidenceSource, finding: Finding) -> Sequence[Chart]:
 def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dict[str, Any]:
     estimate = finding.estimate
     assert estimate is not None
-    level = fmt.level(estimate.confidence_level)
     plan = "primary claim of the plan" if finding.planned else "exploratory: not in the plan"
     return {
         "anchor": answer_anchor(finding.claim.id, source),
-        "estimate": f"{fmt.interval(estimate)} {estimate.unit}, {level} interval",
+        "estimate": f"{fmt.interval(estimate)} {estimate.unit}, {estimate.level_words}",
         "estimand": finding.claim.estimand if finding.n_studies is None else "",
         "week": analysis_week(finding),
         "p": "" if math.isnan(estimate.p_value) else fmt.p_value(estimate.p_value),
@@ -122,7 +121,7 @@ def _family(finding: Finding) -> str:
     if family is None:
         return ""
     text = (
-        f"{fmt.interval(family)} {family.unit}, {fmt.level(family.confidence_level)} interval "
+        f"{fmt.interval(family)} {family.unit}, {family.level_words} "
         f"(Bonferroni over {fmt.count(finding.family, 'claim')}): the verdict rests on it"
     )
     if math.isnan(finding.p_holm):

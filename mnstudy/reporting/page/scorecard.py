@@ -25,12 +25,14 @@ LEFT, RIGHT = -3.0, 4.0  # ends of the scale, in distances between margin and no
 MARGIN = 0.15
 TITLE, ARTICLES, TRACK, TEXT = 2.15, 0.72, 0.95, 1.62  # widths in inches
 GAP = 0.1
+MARK = {"confidence": "", "credible": "†"}
 ROW, GROUP_ROW = 0.295, 0.33
 SIZE = 7.5
 HELP = (
     "Each interval is drawn on the scale of its own claim: the dashed line is the margin (or the "
     "stated limit), the grey tick is no effect (or zero), and to the right of the line the claim "
-    "would hold. An arrow means that the interval goes on. Articles: ≠ says the opposite."
+    "would hold. An arrow means that the interval goes on. †: a credible interval, of few studies. "
+    "Articles: ≠ says the opposite."
 )
 
 
@@ -174,7 +176,7 @@ def scorecard_entry(finding: Finding | None) -> ScorecardEntry:
         )
     return ScorecardEntry(
         verdict=finding.verdict,
-        numbers=f"{fmt.interval(estimate)} {short(estimate.unit)}",
+        numbers=f"{fmt.interval(estimate)} {short(estimate.unit)}{MARK[estimate.interval_kind]}",
         size=_size(finding),
         reason=finding.reason,
         track=track(finding),
