@@ -17,6 +17,7 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.cohort.describe.flow import flow
 from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
+from mnstudy.cohort.published.tables import flow as published_flow
 from mnstudy.cohort.table import Cohort
 from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.figures.plot import charts_of, claim_charts, harms_chart, overview_charts
@@ -292,6 +293,7 @@ def published_source(
         ("Kind", "real: numbers printed in publications"),
         ("Publications", f"{len(published.studies):,}"),
         ("Contrasts", f"{len(published.contrasts):,}"),
+        ("Flow, as PRISMA 2020 asks, as far as known", _flow_words(published)),
         (HASH_OF_DATA, published.sha256),
     )
     limits = (
@@ -310,6 +312,11 @@ def published_source(
         limits=(*limits, *published.notes),
         trials=trials,
     )
+
+
+def _flow_words(published: Published) -> str:
+    rows = published_flow(published).itertuples(index=False)
+    return "; ".join(str(x.what) if pd.isna(x.n) else f"{int(x.n):,} {x.what}" for x in rows)
 
 
 def with_unique_keys(sources: list[EvidenceSource]) -> list[EvidenceSource]:
