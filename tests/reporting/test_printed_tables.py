@@ -336,7 +336,9 @@ def test_the_summary_of_findings_has_a_row_a_claim():
     assert len(summary.rows) == evidence["claim"].nunique() == 43
     shown = {row.cells[0].split(":")[0]: row for row in summary.rows}
     risk = shown["Works on surgical scars"].cells
-    assert (risk[1], risk[4]) == ("1 (30)", "733 (541 to 877)")  # 22 of 30, exact limits
+    assert (risk[1], risk[2], risk[4]) == ("1 (30)", "73.3 (54.1 to 87.7) %", "")  # no risk
+    satisfied = shown["Patients themselves report clear improvement"].cells
+    assert satisfied[4] == "500 (272 to 728)"  # 10 of 20, exact limits
     odds = shown["An alternative to chemical peels"].cells
     assert odds[3] == "333"  # 10 of 30 after the peel
     value = evidence.query("claim == 'comparable-to-peel' and decides").iloc[0]
@@ -350,7 +352,7 @@ def test_the_summary_of_findings_has_a_row_a_claim():
         == {"very low": "⊕○○○", "low": "⊕⊕○○"}[wrinkles.cells[5].split(" ", 1)[1]]
     )
     why = notes[shown["Heals acne itself"].mark(0)]
-    assert why.startswith("what was studied is radiofrequency needling")
+    assert why.startswith("nothing on needling alone")
 
 
 @pytest.fixture(scope="module")

@@ -168,11 +168,11 @@ STATE = {
     "single study": """
         reduces-scarring treats-acne-scars treats-surgical-scars treats-burn-scars
         treats-skin-laxity smooths-texture satisfies-patients severity-matters more-sessions
-        results-last topical-adjunct topical-absorption comparable-to-laser gentler-than-laser
+        topical-adjunct topical-absorption comparable-to-laser gentler-than-laser
         comparable-to-peel short-downtime little-pain rare-infection rare-worsening more-collagen
     """,
     "add-on": "treats-sun-damage evens-tone",
-    "described only": "weeks-to-results",
+    "described only": "weeks-to-results results-last",
     "radiofrequency only": "treats-enlarged-pores treats-active-acne maintenance rf-combination",
     "directions only": """
         reduces-scar-depth scar-type-matters skin-type-matters deeper-needling
@@ -625,7 +625,7 @@ def test_sentences_of_states(states):
         f"a treatment with needling against the same treatment alone; 4 contrasts {APART}"
     )
     assert states["maintenance"].sentence == (
-        "what was studied is radiofrequency needling, not needling alone; "
+        "nothing on needling alone; what has numbers is radiofrequency needling; "
         "1 direction that cannot test it"
     )
     for x in states.values():

@@ -18,7 +18,6 @@ from mnstudy import formatting as fmt
 from mnstudy.formatting import Profile, profile_named
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.claims.registry import GROUPS, OWN, registry
-from mnstudy.verdicts.evidence.directions import STATES
 from mnstudy.verdicts.evidence.evidence import EFFECT_WORDS, MODALITY_WORDS, SIDES
 from mnstudy.verdicts.evidence.groups import CONDITIONS
 from mnstudy.words.notes import note, sentences
@@ -38,6 +37,11 @@ BEYOND = 10_000  # a ratio or an end of it larger than this says nothing but "no
 DATASET = "published trials"
 DECIDES = "this group decides the verdict on the claim; the others are shown beside it"
 CREDIBLE = "95 % credible interval from few studies, with a prior on how much studies differ"
+BESIDE = {
+    "half_prior": "with half the scale of the prior",
+    "twice_prior": "with twice",
+    "knapp_hartung": "without a prior, Knapp-Hartung",
+}
 CIRCLES = {"high": "⊕⊕⊕⊕", "moderate": "⊕⊕⊕○", "low": "⊕⊕○○", "very low": "⊕○○○"}
 REVIEW_NOTES = ("reviews_as_printed", "reviews_overlap")
 SUMMARY_NOTES = ("summary_risks", "evidence_apart", "evidence_certainty")
@@ -92,7 +96,7 @@ def evidence_printed(
     for _, own in table.groupby("claim", sort=False):
         rows = tuple(_row(row, style, letters) for row in own.to_dict("records"))
         groups.append(RowGroup(title=str(own["title"].iloc[0]), rows=rows))
-    right = [f"Estimate ({level}CI)", "Prediction", "I\N{SUPERSCRIPT TWO}, %"]
+    right = [f"Estimate ({level}interval)", "Prediction", "I\N{SUPERSCRIPT TWO}, %"]
     return PrintedTable(
         key="evidence",
         title="Published evidence by claim, measure and endpoint",
@@ -119,7 +123,7 @@ def _row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
         cells = [row["state"], "", "0", "", "", "", "", "", row["verdict"]]
         return Row(cells=tuple(str(c) for c in cells), marks=((0, letters(row["reason"])),))
     name = f"{_measure(row)}: {row['outcome']}; {_of_whom(row)}"
-    ends = fmt.Ends(value=row["estimate"], ci_low=row["ci_low"], ci_high=row["ci_high"])
+    ends = _ends(row)
     ahead = fmt.Ends(value=math.nan, ci_low=row["prediction_low"], ci_high=row["prediction_high"])
     cells = [
         name,
@@ -133,8 +137,19 @@ def _row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
         str(row["verdict"]),
     ]
     marks = [(0, letters(DECIDES))] if row["decides"] else []
-    marks += [(4, letters(CREDIBLE))] if row["interval_kind"] == "credible" else []
+    marks += [(4, letters(_credible(row)))] if row["interval_kind"] == "credible" else []
     return Row(cells=tuple(cells), strong=bool(row["decides"]), marks=tuple(marks))
+
+
+def _credible(row: Mapping[Any, Any]) -> str:
+    """Say what a credible interval is, and what stands beside it."""
+    beside = [f"{words} {_interval(_ends(row, f'{kind}_'))}" for kind, words in BESIDE.items()]
+    return f"{CREDIBLE}; {'; '.join(beside)}"
+
+
+def _ends(row: Mapping[Any, Any], prefix: str = "") -> fmt.Ends:
+    value, low, high = (float(row[f"{prefix}{x}"]) for x in ("estimate", "ci_low", "ci_high"))
+    return fmt.Ends(value=value, ci_low=low, ci_high=high)
 
 
 def summary_printed(
@@ -175,7 +190,7 @@ def summary_printed(
     for row in first:
         topic = registry()[row["claim"]].group if row["claim"] in registry() else OWN
         by_topic.setdefault(topic, []).append(_summary_row(row, style, letters))
-    heads = ("Without needling", "With needling")
+    heads = ("Compared with", "Treated")
     return PrintedTable(
         key="summary_of_findings",
         title="Summary of findings: what published trials say of each claim",
@@ -199,10 +214,9 @@ def summary_printed(
 
 def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
     if not row["decides"]:
-        why = row["state"] if row["state"] in STATES[3:] else "described, not tested"
-        cells = [f"{row['title']}: {why}", "0", "", "", "", "", str(row["verdict"])]
+        cells = [f"{row['title']}: {row['claim_state']}", "0", "", "", "", "", str(row["verdict"])]
         return Row(cells=tuple(cells), marks=((0, letters(row["reason"])),))
-    ends = fmt.Ends(value=row["estimate"], ci_low=row["ci_low"], ci_high=row["ci_high"])
+    ends = _ends(row)
     cells = [
         f"{row['title']}: {row['outcome']}; {_comparison(row)}, {_of_whom(row)}",
         f"{style.count(int(row['k']))} ({style.count(int(row['people']))})",
@@ -212,7 +226,7 @@ def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> R
         f"{CIRCLES[row['certainty']]} {row['certainty']}",
         str(row["verdict"]),
     ]
-    marks = [(2, letters(CREDIBLE))] if row["interval_kind"] == "credible" else []
+    marks = [(2, letters(_credible(row)))] if row["interval_kind"] == "credible" else []
     marks += [(5, letters(str(row["lowered"])))] if row["lowered"] else []
     return Row(cells=tuple(cells), marks=tuple(marks))
 
@@ -309,14 +323,13 @@ def reviews_printed(
 
 
 def _review_row(row: Mapping[Any, Any], style: Profile) -> Row:
-    ends = fmt.Ends(value=row["value"], ci_low=row["ci_low"], ci_high=row["ci_high"])
     needling = MODALITY_WORDS[row["modality"]]
     what = "" if pd.isna(row["note"]) else f"; {row['note']}"
     cells = [
         str(row["label"]),
         f"{needling} against {row['reference']}{what}",
         EFFECT_WORDS[row["effect"]],
-        fmt.interval(ends),
+        _two_decimals(row),
         SIDES[row["side"]],
         *(
             "" if pd.isna(row[x]) else style.count(int(row[x]))
@@ -324,6 +337,12 @@ def _review_row(row: Mapping[Any, Any], style: Profile) -> Row:
         ),
     ]
     return Row(cells=tuple(cells))
+
+
+def _two_decimals(row: Mapping[Any, Any]) -> str:
+    """Write a printed value so that it shows on which side of no effect a limit lies."""
+    value, low, high = (fmt.number(row[x], 2) for x in ("value", "ci_low", "ci_high"))
+    return f"{value} ({low} to {high})"
 
 
 def bibtex(studies: pd.DataFrame) -> str:

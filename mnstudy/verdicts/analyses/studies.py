@@ -60,12 +60,13 @@ def two_stage(question: Question, treated: pd.DataFrame, missing: int) -> Answer
     if kept.empty:
         raise NotTestable(note("no_large_study", least=MIN_PATIENTS))
     studies = study_means(kept, question.confidence_level)
-    found = pool_studies(studies, question.confidence_level)
+    whole = pool_studies(studies, question.confidence_level)
+    found = _within_scale(whole)
     estimate = _estimate(question, studies, found)
     expected, remarks, holds = regression_expected(question, kept, SCORE, estimate)
     reached, of_shares = shares(question, kept)
     remarks += [
-        *_about_studies(studies, found),
+        *_about_studies(studies, whole),
         *_about_classes(kept, studies, found),
         *_about_small(small),
         *of_shares,
@@ -117,6 +118,18 @@ def _parts(
     low, high = found.prediction_low, found.prediction_high
     further = replace(pooled, kind="prediction", label="prediction", ci_low=low, ci_high=high)
     return (*rows, pooled, further)
+
+
+def _within_scale(found: PooledStudies) -> PooledStudies:
+    """Cut limits that lie beyond the scale to its ends; the notes say that they were."""
+    low, high = SCALE
+    return replace(
+        found,
+        ci_low=max(found.ci_low, low),
+        ci_high=min(found.ci_high, high),
+        prediction_low=max(found.prediction_low, low),
+        prediction_high=min(found.prediction_high, high),
+    )
 
 
 def _about_studies(studies: Sequence[StudyMean], found: PooledStudies) -> list[Note]:

@@ -10,9 +10,9 @@ from scipy.special import ndtri
 from mnstudy.stats.meta.small_studies import Egger, egger
 from mnstudy.verdicts.evidence.effects import R_GRID, effects
 from mnstudy.verdicts.evidence.groups import FEW, PooledGroup, StudyGroup, pool_group
-from mnstudy.verdicts.finding.finding import Estimate
-from mnstudy.verdicts.finding.judge import ADVERSE, FAVOURABLE, Verdict, judge
-from mnstudy.words.notes import Note, note
+from mnstudy.verdicts.finding.finding import VERDICTS, Estimate, Hold
+from mnstudy.verdicts.finding.judge import Verdict, judge
+from mnstudy.words.notes import note
 
 AGAINST_NULL = ("superiority", "difference")  # rules that ask for an effect, not for a limit
 
@@ -100,32 +100,24 @@ def checks(group: StudyGroup, *, egger_studies: int, r: float | None = None) -> 
 def on_interval(pooled: PooledGroup) -> Verdict:
     """Judge interval, margin and number of studies, as if the design could carry any verdict.
 
-    Fewer than five studies are at most partly supported; where a prior helped, in favour or against
-    only if half and twice its scale say so too, rates only if they do with the zeros that are
-    merely stated, and paired effects only under each correlation within the person where none is
-    derived. Rates that nobody counted stay open.
+    Fewer than five studies are at most partly supported, and ``holds_of`` may leave them open.
     """
     group = pooled.group
-    found = _judged(group, pooled.estimate)
-    if found.word not in FAVOURABLE and found.word not in ADVERSE:
+    measure = group.measure
+    found = judge(
+        pooled.estimate,
+        rule=measure.rule,
+        margin=measure.margin,
+        null=measure.null,
+        harm=harm(group),
+        comparison="rate",
+        holds=holds_of(pooled),
+    )
+    if found.word != VERDICTS[0] or len(group.rows) >= FEW:
         return found
-    if group.uncounted:
-        return _open(found, "zeros_only_stated")
-    side = FAVOURABLE if found.word in FAVOURABLE else ADVERSE
-    for kind, why in _MUST_AGREE.items():
-        beside = pooled.other(kind)
-        if beside and _judged(group, beside.estimate).word not in side:
-            return _open(found, why)
-    assumed = group.rows["paired"] & group.rows["r_derived"].isna()
-    grid = R_GRID if assumed.any() else ()
-    if any(_judged(group, pool_group(group, r).estimate).word not in side for r in grid):
-        return _open(found, "correlation_decides")
-    if found.word == "supported" and len(group.rows) < FEW:
-        but = note("reason_but", reasons=found.reasons, doubts=(few_studies(group),))
-        words = [_judged(group, b.estimate).word for b in pooled.beside if b.kind in _MUST_AGREE]
-        size = ("size",) if "partly supported" in words else ()
-        return Verdict(word="partly supported", reasons=(but,), lacking=(*size, "studies"))
-    return found
+    few = note("fewer_than_studies", studies=group.studies, least=FEW)
+    but = note("reason_but", reasons=found.reasons, doubts=(few,))
+    return Verdict(word=VERDICTS[1], reasons=(but,), lacking=(*found.lacking, "studies"))
 
 
 # Other estimates of the same studies that must say the same, and what is said where they do not:
@@ -137,26 +129,29 @@ _MUST_AGREE = {
 }
 
 
-def few_studies(group: StudyGroup) -> Note:
-    """Return that few studies are at most partly supported."""
-    return note("fewer_than_studies", studies=group.studies, least=FEW)
+def holds_of(pooled: PooledGroup) -> tuple[Hold, ...]:
+    """Return what leaves a group open, whatever its interval.
+
+    Half and twice the scale of a prior, the zeros that are merely stated, and every correlation
+    within the person where none is derived must say the same; rates that nobody counted stay open;
+    one study alone does not speak against a claim.
+    """
+    group = pooled.group
+    holds = [Hold(why=note("zeros_only_stated"))] if group.uncounted else []
+    for kind, why in _MUST_AGREE.items():
+        if beside := pooled.other(kind):
+            holds.append(Hold(why=note(why), also=_limits(beside.estimate)))
+    assumed = group.rows["paired"] & group.rows["r_derived"].isna()
+    for r in R_GRID if assumed.any() else ():
+        also = _limits(pool_group(group, r).estimate)
+        holds.append(Hold(why=note("correlation_decides"), also=also))
+    if len(group.rows) == 1:
+        holds.append(Hold(why=note("one_study_against"), favourable=False))
+    return tuple(holds)
 
 
-def _open(found: Verdict, kind: str) -> Verdict:
-    but = note("reason_but", reasons=found.reasons, doubts=(note(kind),))
-    return Verdict(word="inconclusive", reasons=(but,))
-
-
-def _judged(group: StudyGroup, estimate: Estimate) -> Verdict:
-    measure = group.measure
-    return judge(
-        estimate,
-        rule=measure.rule,
-        margin=measure.margin,
-        null=measure.null,
-        harm=harm(group),
-        comparison="rate",
-    )
+def _limits(estimate: Estimate) -> tuple[float, float]:
+    return estimate.ci_low, estimate.ci_high
 
 
 def line(group: StudyGroup) -> float:

@@ -110,7 +110,7 @@ def measure_of(
     base, end = dict(raw["measure"][name]), dict(raw["endpoint"].get(endpoint, {}))
     level = end.pop("level", False)
     if name != "proportion":  # the others have a margin of their own, whatever is counted
-        end = {key: end[key] for key in ("words", "describes") if key in end}
+        end = {key: end[key] for key in ("words", "describes", "definition") if key in end}
     in_points = name in ("md", "mean")
     points = _in_points(base, instrument, printed, level=level) if in_points else {}
     of_claim = raw["claim"].get(claim.id, {})
@@ -156,6 +156,11 @@ def instrument_words(instrument: str, printed: str) -> str:
     """
     ends = scale_ends(instrument, printed)
     return instrument if ends is None else f"{instrument} {ends[0]:g} to {ends[1]:g}"
+
+
+def least_weeks(claim: Claim) -> float:
+    """Return the weeks after the last session from which figures speak to a claim; 0 for any."""
+    return float(_settings()["claim"].get(claim.id, {}).get("least_weeks", 0))
 
 
 def says_comparable(claim: Claim) -> bool:

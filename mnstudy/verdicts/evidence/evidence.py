@@ -23,7 +23,7 @@ from mnstudy.cohort.published.tables import (
 )
 from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.evidence.certainty import Certainty, certainty, settings
-from mnstudy.verdicts.evidence.checks import PooledChecks, checks, favours
+from mnstudy.verdicts.evidence.checks import PooledChecks, checks, favours, holds_of
 from mnstudy.verdicts.evidence.directions import (
     SPEAK,
     Directions,
@@ -43,7 +43,7 @@ from mnstudy.verdicts.evidence.groups import (
     pool_group,
     single,
 )
-from mnstudy.verdicts.finding.finding import Finding
+from mnstudy.verdicts.finding.finding import Estimate, Finding
 from mnstudy.verdicts.finding.judge import ADVERSE, Verdict, capped
 from mnstudy.verdicts.findings import Findings
 from mnstudy.words.notes import Count, Note, as_given, note
@@ -155,7 +155,7 @@ def _pooled_finding(nothing: Finding, evidence: ClaimEvidence, said: tuple[Note,
         verdict=decides.verdict.word,
         lacking=decides.verdict.lacking,
         reasons=decides.verdict.reasons,
-        pooled_wording=first.measure.wording,
+        pooled_wording=ADD_ON_WORDING if first.add_on else first.measure.wording,
         comparison=first.comparison,
         estimate=decides.found.estimate,
         rule=first.measure.rule,
@@ -163,6 +163,7 @@ def _pooled_finding(nothing: Finding, evidence: ClaimEvidence, said: tuple[Note,
         null=first.measure.null,
         n_patients=first.people,
         n_studies=len(first.rows),
+        holds=holds_of(decides.found.pooled),
         certainty=decides.certainty.level,
         domains=decides.certainty.domains,
         remarks=(*group_notes(evidence), *said),
@@ -176,6 +177,7 @@ EFFECT_WORDS = {
     "MD": "difference of means",
     "WMD": "weighted difference of means",
 }
+ADD_ON_WORDING = "a treatment with needling added was compared with the same treatment alone"
 SIDES = {"for": "towards the claim", "against": "against the claim", "neither": "neither way"}
 MODALITY_WORDS = {
     "plain": "needling",
@@ -212,8 +214,8 @@ class ClaimEvidence:
         describe.
     conditions : Beside or None
         A rate over all conditions, every stated zero counted.
-    also_decides : tuple of str
-        Other claims that the only study of the deciding group decides too.
+    also_decides : tuple of (str, int, tuple of str)
+        Studies of the deciding group that decide other claims too: name, needled patients, claims.
     reviews : DataFrame
         What published meta-analyses found on it, see ``reviews_frame``.
     published : Published
@@ -225,7 +227,7 @@ class ClaimEvidence:
     directions: Directions
     deciding: Assessed | None
     conditions: Beside | None
-    also_decides: tuple[str, ...]
+    also_decides: tuple[tuple[str, int, tuple[str, ...]], ...]
     reviews: pd.DataFrame
     published: Published
 
@@ -360,23 +362,29 @@ def unseen_studies(group: StudyGroup, directions: Directions, published: Publish
 
 @lru_cache(maxsize=4)
 def deciding_studies(published: Published) -> Mapping[str, tuple[str, ...]]:
-    """Return the claims that a single study decides, by study."""
+    """Return the claims that each study decides, alone or with others, by study."""
     frame = contrast_frame(published)
     frame = frame[frame["primary"]]
     found: dict[str, tuple[str, ...]] = {}
     for one in select(None):
         own = groups(one, frame[frame["claim_id"] == one.id], 0.95)
-        if own and len(own[0].rows) == 1 and not own[0].measure.describes:
-            study = str(own[0].rows["study_id"].iloc[0])
-            found[study] = (*found.get(study, ()), one.id)
+        if own and not own[0].measure.describes:
+            for study in own[0].rows["study_id"].astype(str):
+                found[study] = (*found.get(study, ()), one.id)
     return found
 
 
-def _also_decides(group: StudyGroup, published: Published) -> tuple[str, ...]:
-    if len(group.rows) > 1:
-        return ()
-    study = str(group.rows["study_id"].iloc[0])
-    return tuple(c for c in deciding_studies(published).get(study, ()) if c != group.claim.id)
+def _also_decides(
+    group: StudyGroup, published: Published
+) -> tuple[tuple[str, int, tuple[str, ...]], ...]:
+    decided = deciding_studies(published)
+    rows = group.rows[["study_id", "label", "treated_n"]].itertuples(index=False)
+    found = [
+        (str(x.label), int(x.treated_n),
+         tuple(c for c in decided.get(str(x.study_id), ()) if c != group.claim.id))
+        for x in rows
+    ]  # fmt: skip
+    return tuple(one for one in found if one[2])
 
 
 def group_notes(evidence: ClaimEvidence) -> tuple[Note, ...]:
@@ -398,16 +406,28 @@ def group_notes(evidence: ClaimEvidence) -> tuple[Note, ...]:
         said.append(note("limit_cut", unit=group.measure.unit))
     if group.rows["paired"].any():
         said.append(_correlation(group))
+    said += _stated_zeros(group)
     if group.measure.definition:
         said.append(note("counts_as_response", definition=group.measure.definition))
-    if evidence.also_decides:
-        people, others = Count(n=group.people, noun="patient"), evidence.also_decides
-        said.append(note("decides_several_claims", people=people, n=len(others) + 1, others=others))
+    said += [
+        note("decides_several_claims", people=Count(n=n, noun="needled patient"), study=label,
+             others=others)
+        for label, n, others in evidence.also_decides
+    ]  # fmt: skip
     said.append(_certainty(decides.certainty))
     said += [other_note(one) for one in evidence.pooled[1:]]
     if group.claim.contrary:
         said.append(note("articles_disagree", contrary=group.claim.contrary))
     return tuple(said)
+
+
+def _stated_zeros(group: StudyGroup) -> list[Note]:
+    """Say which studies of a comparison count none by a sentence or a list."""
+    ends = group.rows[["treated_basis", "reference_basis"]].isin(["sentence", "list"])
+    if not group.controlled or not ends.to_numpy(dtype=bool).any():
+        return []
+    stated = ends.any(axis=1).to_numpy(dtype=bool)
+    return [note("zero_in_comparison", studies=tuple(group.rows.loc[stated, "label"]))]
 
 
 def other_note(pooled: PooledGroup) -> Note:
@@ -417,8 +437,14 @@ def other_note(pooled: PooledGroup) -> Note:
         group=pooled.group.label,
         estimate=fmt.ends(pooled.estimate),
         unit=pooled.estimate.unit,
+        level=_credible(pooled.estimate),
         studies=pooled.group.studies,
     )
+
+
+def _credible(estimate: Estimate) -> str:
+    """Return the kind of an interval that is no confidence interval."""
+    return "" if estimate.interval_kind == "confidence" else f" ({estimate.level_words})"
 
 
 def beside_note(beside: Beside) -> Note:

@@ -15,8 +15,15 @@ from mnstudy.stats.meta.between_studies import i_squared
 from mnstudy.stats.meta.effect_counts import pool_counts, pool_rates
 from mnstudy.stats.meta.pooling import Pooled, PooledPosterior, pool
 from mnstudy.verdicts.claims.registry import Claim
-from mnstudy.verdicts.evidence.effects import Measure, effects, instrument_words, measure_of, turned
-from mnstudy.verdicts.finding.finding import Estimate, Part, interval_of
+from mnstudy.verdicts.evidence.effects import (
+    Measure,
+    effects,
+    instrument_words,
+    least_weeks,
+    measure_of,
+    turned,
+)
+from mnstudy.verdicts.finding.finding import FEW_STUDIES, Estimate, Part, interval_of
 from mnstudy.words.notes import Count, Note, note
 
 # Contrasts that differ in any of these are never in one estimate.
@@ -26,7 +33,7 @@ _CONTINUOUS = ("smd", "smc", "md", "mean", "percent_change")
 _IN_POINTS = ("md", "mean")
 Array = NDArray[np.float64]
 LEVELS = ("proportion", "mean", "percent_change")  # measures without a value of no effect
-FEW = 5  # fewer studies tell too little of how much true effects differ
+FEW = FEW_STUDIES
 DESIGN_CLASSES = ("randomised", "not randomised", "one group")
 CONDITIONS = {
     "acne_scar": "acne scars",
@@ -198,6 +205,10 @@ def _group(claim: Claim, rows: pd.DataFrame, confidence_level: float) -> StudyGr
         rows=rows,
         confidence_level=confidence_level,
     )
+    least, weeks = least_weeks(claim), rows["treated_weeks_after_last"].astype("float64").min()
+    if weeks < least:
+        early = note("too_early", weeks=weeks, least=least)
+        group = replace(group, measure=replace(group.measure, describes=str(early)))
     if group.comparison != "rate" or name != "proportion":
         return group
     sure = ~rows["treated_basis"].isin(["sentence", "list"]).fillna(False).astype(bool)

@@ -42,6 +42,7 @@ COLUMNS = (
     "tau_high", "rho", "rho_low", "rho_high", "chance_beyond_margin", "limit_cut",
     *(f"{kind}_{end}" for kind in BESIDE for end in ("k", *_LIMITS)), "r_derived",
     "per_1000_reference", *(f"per_1000_{end}" for end in _LIMITS), "lowered", "outcome",
+    "claim_state",
 )  # fmt: skip
 
 
@@ -190,7 +191,7 @@ def _effects_of(group: StudyGroup) -> pd.DataFrame:
 
 def table_rows(found: ClaimEvidence) -> list[dict[str, object]]:
     """Return the rows of one claim: one a group of studies, or one that says there is none."""
-    shared = _shared(found.claim, found.published)
+    shared = _shared(found.claim, found.published) | {"claim_state": found.state.word}
     if not found.groups:
         return [shared | _without(found.state)]
     first = [] if found.deciding is None else [found.deciding]
@@ -282,8 +283,10 @@ def _per_1000(pooled: PooledGroup) -> dict[str, object]:
     """
     group, estimate = pooled.group, pooled.estimate
     if group.name == "proportion":
+        if group.controlled:  # a share of comparisons won is no risk
+            return {}
         return _ends(estimate, "per_1000_", lambda share: 10 * share)
-    if group.name not in ("risk_difference", "odds_ratio"):
+    if group.name not in ("risk_difference", "odds_ratio") or not group.controlled:
         return {}
     events, n = (float(group.rows[f"reference_{x}"].sum()) for x in ("events", "n"))
     risk = events / n

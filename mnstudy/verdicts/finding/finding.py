@@ -14,6 +14,7 @@ from mnstudy import formatting as fmt
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.words.notes import Note, sentence, sentences
 
+FEW_STUDIES = 5  # fewer tell too little of how much true effects differ
 VERDICTS = (
     "supported", "partly supported", "inconclusive", "too small to matter", "contradicted",
     "not testable",
@@ -261,6 +262,11 @@ class Finding:
 
         def __getattr__(self, name: str) -> Any:
             raise AttributeError(f"a finding has no attribute {name!r}{_nearest(name)}")
+
+    @property
+    def few_studies(self) -> bool:
+        """Pooled evidence of too few studies for more than partly supported."""
+        return bool(self.certainty) and (self.n_studies or 0) < FEW_STUDIES
 
     @property
     def in_full(self) -> str:

@@ -17,6 +17,7 @@ from mnstudy.verdicts.analyses.question import MIN_PATIENTS
 from mnstudy.verdicts.finding.finding import Estimate, Finding
 from mnstudy.verdicts.finding.judge import Verdict, judge
 from mnstudy.words.notes import Note, note
+from mnstudy.words.units import is_ratio
 
 COLUMNS = (
     "claim", "dataset", "check", "choice", "share", "margin", "estimate", "ci_low", "ci_high",
@@ -106,18 +107,28 @@ def over_margins(finding: Finding) -> list[Row]:
         return []
     rows = []
     for share in SHARES if finding.margin else (1.0,):
-        margin = finding.null + share * (finding.margin - finding.null)
+        margin = _margin(finding, estimate, share)
+        if estimate.unit == "percent" and finding.rule == "above" and margin >= 100:
+            continue  # no share lies above all patients
         found = verdict_of(finding, estimate, margin)
         usual = verdict_of(finding, estimate, finding.margin)
-        if found.word == "supported" and usual.word != finding.verdict:
+        if found.word == "supported" and (usual.word != finding.verdict or finding.few_studies):
             # what lowered the verdict, as too few studies, lowers it at every margin
-            found = replace(found, word="partly supported", reasons=finding.reasons)
+            why = finding.reasons if usual.word != finding.verdict else found.reasons
+            found = replace(found, word="partly supported", reasons=why)
         choice = note("margin_of", margin=margin, unit=estimate.unit)
         row = judged_row(finding, check="margins", choice=choice, estimate=estimate)
         reason = one_note(found.reasons)
         changed = {"share": share, "margin": margin, "verdict": found.word, "reason": reason}
         rows.append({**row, **changed})
     return rows
+
+
+def _margin(finding: Finding, estimate: Estimate, share: float) -> float:
+    """Return a share of the way from no effect to the margin, of a ratio on its log scale."""
+    if is_ratio(estimate.unit):
+        return float(f"{finding.null * (finding.margin / finding.null) ** share:.3g}")
+    return finding.null + share * (finding.margin - finding.null)
 
 
 def without_each_clinic(asked: CheckContext) -> list[Row]:
