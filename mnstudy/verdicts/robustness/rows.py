@@ -126,7 +126,7 @@ def over_margins(finding: Finding) -> list[Row]:
 
 def _margin(finding: Finding, estimate: Estimate, share: float) -> float:
     """Return a share of the way from no effect to the margin, of a ratio on its log scale."""
-    if is_ratio(estimate.unit):
+    if is_ratio(estimate.unit) and finding.null > 0:
         return float(f"{finding.null * (finding.margin / finding.null) ** share:.3g}")
     return finding.null + share * (finding.margin - finding.null)
 
