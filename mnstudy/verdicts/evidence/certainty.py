@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
@@ -265,7 +266,12 @@ def _at_high_risk(ratings: pd.Series) -> pd.Series:
 def _attrition(group: StudyGroup, found: PooledChecks) -> Domain:
     name, least = "attrition", settings()["attrition"]["lost"]
     rows = group.rows
-    share = ((rows["n_enrolled"] - rows["n_analysed"]) / rows["n_enrolled"]).astype(float)
+    analysed = rows["n_analysed"].astype(float)
+    # of one group all people of the study should stand behind its figure
+    whole = rows["design"].isin(settings()["one_arm"]) & rows["reference_n"].isna()
+    analysed = analysed.mask(whole, np.fmin(analysed, rows["treated_n"].astype(float)))
+    enrolled = rows["n_enrolled"].astype(float)
+    share = (enrolled - analysed) / enrolled
     lost = (share >= least) | _at_high_risk(rows["rob_d3_missing"])
     people, known = _people(group, lost), int(share.notna().sum())
     why = note("no_people_lost", least=100 * least)

@@ -40,7 +40,8 @@ class Measure:
 
     ``low`` and ``high`` are the ends of its scale in the unit shown, ``width`` the width of the
     instrument where it is one in points, nan where that is not known. ``worth`` is the difference
-    worth knowing where the margin tells none, for the size of information. ``describes`` is why its
+    worth knowing where the margin tells none, for the size of information; ``source`` is that of
+    the margin, empty where it is the claim's own. ``describes`` is why its
     figures describe without testing the claim, empty where they test it.
     """
 
@@ -60,6 +61,7 @@ class Measure:
     high: float = math.inf
     width: float = math.nan
     worth: float = math.nan
+    source: str = ""
 
     def back(self, value: float) -> float:
         """Turn a pooled value back into the unit shown."""
@@ -113,10 +115,14 @@ def measure_of(
         end = {key: end[key] for key in ("words", "describes", "definition") if key in end}
     in_points = name in ("md", "mean")
     points = _in_points(base, instrument, printed, level=level) if in_points else {}
+    if "margin" in end:
+        end["source"] = "one half, as defined beside"
     of_claim = raw["claim"].get(claim.id, {})
     own = {"describes": of_claim.get("describes", ""), **of_claim.get(name, {})}
     if "margin" not in own | end | points and not base.get("describes") and in_points:
         base["describes"] = "the range of the scale is not known, so no margin can be set"
+    if own.get("rule") == "below":  # a limit of the claim itself
+        own.setdefault("source", "")
     if not own["describes"]:
         judged = "margin" in own or "margin" in end
         own["describes"] = end.get("describes", "" if judged else base.get("describes", ""))
@@ -125,7 +131,7 @@ def measure_of(
 
 def _in_points(
     base: Mapping[str, Any], instrument: str, printed: str, *, level: bool
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Return margin and limits of an instrument; nothing where its range is not known."""
     ends = scale_ends(instrument, printed)
     if not ends:
@@ -135,7 +141,8 @@ def _in_points(
     known = _settings()["instrument"].get(instrument, {})
     margin = known.get("mid", MARGIN_OF_RANGE * width)
     reach = {"low": low, "high": high} if level else {"low": -width, "high": width}
-    return {"margin": margin, "worth": margin, "width": width, **reach}
+    source = known.get("mid_source", f"convention: a tenth of the range of the {instrument}")
+    return {"margin": margin, "worth": margin, "width": width, "source": source, **reach}
 
 
 def scale_ends(instrument: str, printed: str) -> tuple[float, float] | None:

@@ -146,6 +146,16 @@ def _unused_note(own: pd.DataFrame) -> tuple[Note, ...]:
     return (note("none_primary", contrasts=counted(len(own), "contrast")),)
 
 
+def _wording(group: StudyGroup) -> str:
+    """Return how far a sentence may go: of add-on trials, and of one substance, no further."""
+    if group.add_on:
+        return ADD_ON_WORDING
+    if group.substance:
+        substance = group.substance.replace("_", " ")
+        return f"needling with {substance} was compared with needling alone: {group.endpoint_words}"
+    return group.measure.wording
+
+
 def _pooled_finding(nothing: Finding, evidence: ClaimEvidence, said: tuple[Note, ...]) -> Finding:
     decides = evidence.deciding
     assert decides is not None
@@ -155,11 +165,12 @@ def _pooled_finding(nothing: Finding, evidence: ClaimEvidence, said: tuple[Note,
         verdict=decides.verdict.word,
         lacking=decides.verdict.lacking,
         reasons=decides.verdict.reasons,
-        pooled_wording=ADD_ON_WORDING if first.add_on else first.measure.wording,
+        pooled_wording=_wording(first),
         comparison=first.comparison,
         estimate=decides.found.estimate,
         rule=first.measure.rule,
         margin=first.measure.margin,
+        margin_of=first.measure.source,
         null=first.measure.null,
         n_patients=first.people,
         n_studies=len(first.rows),

@@ -443,7 +443,10 @@ def _shown(group: StudyGroup, found: Pooled | PooledPosterior, how: Note) -> tup
         ci_high=high,
         confidence_level=group.confidence_level,
         df=getattr(found, "df", math.nan),
-        p_value=getattr(found, "p_value", math.nan),
+        # a level is held against its limit, not against zero
+        p_value=math.nan
+        if measure.rule == "below" and group.name == "mean"
+        else getattr(found, "p_value", math.nan),
         unit=measure.unit,
         interval_kind=found.interval_kind,
         how=_method(group, how),

@@ -211,6 +211,8 @@ class Finding:
         claim of the family rests on it.
     p_holm : float
         The p-value adjusted over the family (Holm); nan outside it.
+    margin_of : str
+        Where the margin comes from, where that is not the claim's own source.
     n_patients, n_sites, n_missing : int
         Patients and sites assessed at the week; sites without a known value then.
     n_studies : int or None
@@ -247,6 +249,7 @@ class Finding:
     family: int = 0
     simultaneous: Estimate | None = None
     p_holm: float = float("nan")
+    margin_of: str = ""
     n_patients: int = 0
     n_sites: int = 0
     n_missing: int = 0
@@ -355,7 +358,7 @@ def row(finding: Finding) -> list[object]:
         "estimand": claim.estimand,
         "analysis_week": finding.week,
         "unit": claim.unit,
-        "margin_source": claim.margin_source,
+        "margin_source": finding.margin_of or claim.margin_source,
         "lacking": ", ".join(finding.lacking),
         "notes": " | ".join(finding.notes),
         "estimate": float("nan") if estimate is None else estimate.value,
