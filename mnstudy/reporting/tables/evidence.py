@@ -83,9 +83,9 @@ def evidence_printed(
     Examples
     --------
     >>> import mnstudy as mn
-    >>> printed = evidence_printed(mn.evidence_table(["rare-bruising", "home-riskier"]))
+    >>> printed = evidence_printed(mn.evidence_table(["treats-wrinkles", "home-riskier"]))
     >>> [row.cells[0] for row in printed.rows]
-    ['share of patients, %: bruising', 'nothing found']
+    ['mean, points: wrinkle score, points better; sun-damaged skin', 'nothing found']
     """
     if table.empty:
         return None

@@ -83,8 +83,8 @@ def between_studies(
     >>> table = between_studies()
     >>> table.loc[table["slope"].notna(), ["claim", "moderator", "k"]].head(2)
                    claim moderator  k
-    3   reduces-scarring  sessions  6
-    7  treats-acne-scars  sessions  6
+    1   reduces-scarring  sessions  6
+    5  treats-acne-scars  sessions  6
     """
     if not 0.5 < confidence_level < 1:
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
