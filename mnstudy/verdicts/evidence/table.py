@@ -107,11 +107,11 @@ def evidence_table(
     --------
     >>> table = evidence_table(["comparable-to-laser", "blood-flow", "home-riskier"])
     >>> table[["claim", "state", "k"]]
-                     claim           state  k
-    0  comparable-to-laser    single study  1
-    1  comparable-to-laser    single study  1
+                     claim            state  k
+    0  comparable-to-laser     single study  1
+    1  comparable-to-laser     single study  1
     2           blood-flow  directions only  0
-    3         home-riskier   nothing found  0
+    3         home-riskier    nothing found  0
     """
     if not 0.5 < confidence_level < 1:
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
