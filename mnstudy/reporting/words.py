@@ -152,9 +152,9 @@ def caption(finding: Finding) -> str:
     shown = f"Shown: {fmt.interval(estimate)} {words}."
     axis = verdict_axis(finding)
     shown += family_words(finding)
-    source = "" if finding.margin != finding.claim.margin else finding.claim.margin_source
-    source = finding.margin_of or source
-    line = f"{_capital(axis.margin_label)} {estimate.unit}" + (f" ({source})." if source else ".")
+    of_claim = "" if finding.margin != finding.claim.margin else finding.claim.margin_source
+    whence = finding.margin_of or of_claim
+    line = f"{_capital(axis.margin_label)} {estimate.unit}" + (f" ({whence})." if whence else ".")
     missing = ""
     if finding.n_missing:
         missing = f" Left out for a missing value: {finding.n_missing:,}."
