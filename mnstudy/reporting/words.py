@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.cohort.published.tables import RANDOMISED
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part
 from mnstudy.words.notes import Count, Note, note
@@ -48,7 +49,6 @@ STUDY_KINDS = ("study", "pooled", "prediction", "sensitivity")
 MOST_ROWS = 20  # of a forest plot: with more its rows are no longer read together
 # Whom a controlled difference favours where both arms are needled.
 FAVOURED = {"topical-adjunct": "the added substance", "rf-vs-plain": "radiofrequency"}
-RANDOMISED = ("rct_parallel", "rct_split_body")
 
 INTERNAL = "internal: not for publication: holds exact small counts"
 SYNTHETIC_WORDS = "SYNTHETIC data: invented, never evidence."

@@ -113,6 +113,11 @@ def load_published(path: str | os.PathLike[str] | None = None) -> Published:
     return replace(found, **tables, changed=_changed(folder) if path is None else ())
 
 
+def as_published(data: str | os.PathLike[str] | Published | None) -> Published:
+    """Return tables that are loaded already, or those of a folder; the shipped ones for None."""
+    return data if isinstance(data, Published) else load_published(data)
+
+
 @lru_cache(maxsize=2)
 def _checked(folder: Path, sha256: str) -> Published:
     """Read and check the tables once: most calls of a session ask for the same files."""
@@ -218,7 +223,8 @@ def contrast_frame(published: Published) -> pd.DataFrame:
         reference is another arm, or where the outcome itself compares two sides: two parts of one
         arm (grades, scar types) are no control. ``design_class`` is randomised or not randomised
         for controlled contrasts, else one group. ``r_assumed`` is the correlation within the person
-        where none is derived: the median of those derived, one a study, 0.5 below 3 of them.
+        where none is derived: the median of those derived, one a study, 0.5 where
+        fewer than two are.
     """
     frame = pd.concat(
         [published.contrasts.assign(add_on=False), published.add_on.assign(add_on=True)],

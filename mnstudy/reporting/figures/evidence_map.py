@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from seaborn.utils import relative_luminance
 
 from mnstudy import formatting as fmt
-from mnstudy.cohort.published.tables import Published, load_published
+from mnstudy.cohort.published.tables import Published, as_published
 from mnstudy.reporting.figures import intervals, style
 from mnstudy.reporting.figures.chart import (
     Chart,
@@ -173,7 +173,7 @@ def evidence_map(
     >>> mn.evidence_map().alt[:40]
     'Bubbles in a table of 43 claims by desig'
     """
-    published = data if isinstance(data, Published) else load_published(data)
+    published = as_published(data)
     plan = whole_map(gather_trials(published)).plan
     return draw_plan(plan, ax=ax, width=width, palette=palette, title=title)
 

@@ -22,10 +22,10 @@ from matplotlib.ticker import NullLocator
 from scipy.special import ndtri
 
 from mnstudy import formatting as fmt
+from mnstudy.cohort.published.tables import RANDOMISED
 from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.chart import Chart, Panel, Plan, numbers, sample
 from mnstudy.reporting.figures.style import Look, wrap
-from mnstudy.reporting.words import RANDOMISED
 from mnstudy.stats.meta.directions import contour_n
 from mnstudy.stats.meta.small_studies import FEW_STUDIES, Egger, egger
 from mnstudy.verdicts.claims.registry import Claim

@@ -17,8 +17,8 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.cohort.published.tables import (
     Published,
+    as_published,
     contrast_frame,
-    load_published,
     reviews_frame,
 )
 from mnstudy.verdicts.claims.registry import Claim, select
@@ -98,7 +98,7 @@ def evidence(
     """
     if not 0.5 < confidence_level < 1:
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
-    published = data if isinstance(data, Published) else load_published(data)
+    published = as_published(data)
     frame = contrast_frame(published)
     gathered = (claim_evidence(c, frame, published, confidence_level) for c in select(claims))
     return Findings([finding_of(found) for found in gathered])
@@ -128,10 +128,7 @@ def _finding(found: ClaimEvidence) -> Finding:
         said = (*said, note("directions_of_effect", said=directions.said))
     if not found.groups:
         return replace(nothing, remarks=(*_unused_note(found.rows), *said))
-    more = [(found.conditions,) if found.conditions else (), *([()] * len(found.pooled[1:]))]
-    parts = tuple(
-        part for one, also in zip(found.pooled, more, strict=True) for part in parts_of(one, *also)
-    )
+    parts = tuple(part for one in found.pooled for part in parts_of(one))
     if found.deciding is None:
         why = dict.fromkeys(group.measure.describes for group in found.groups)
         notes = tuple(other_note(one) for one in found.pooled)
@@ -223,8 +220,6 @@ class ClaimEvidence:
     deciding : Assessed or None
         The group that its finding rests on; None where there is none, or where the contrasts only
         describe.
-    conditions : Beside or None
-        A rate over all conditions, every stated zero counted.
     also_decides : tuple of (str, int, tuple of str)
         Studies of the deciding group that decide other claims too: name, needled patients, claims.
     reviews : DataFrame
@@ -237,7 +232,6 @@ class ClaimEvidence:
     pooled: list[PooledGroup]
     directions: Directions
     deciding: Assessed | None
-    conditions: Beside | None
     also_decides: tuple[tuple[str, int, tuple[str, ...]], ...]
     reviews: pd.DataFrame
     published: Published
@@ -246,6 +240,11 @@ class ClaimEvidence:
     def groups(self) -> list[StudyGroup]:
         """What may be pooled, the deciding group first."""
         return [one.group for one in self.pooled]
+
+    @property
+    def conditions(self) -> Beside | None:
+        """The deciding rate over all conditions, every stated zero counted."""
+        return self.deciding.found.pooled.other("all_conditions") if self.deciding else None
 
     @property
     def state(self) -> EvidenceState:
@@ -279,6 +278,15 @@ def assess(group: StudyGroup, directions: Directions | None = None, unseen: int 
     rated = certainty(group, found, directions=directions is not None, doubt=doubt, unseen=unseen)
     capped = cap(found.found, rated.doubts, group.comparison)
     return Assessed(group=group, found=found, certainty=rated, verdict=capped)
+
+
+def with_beside(assessed: Assessed, beside: Beside | None) -> Assessed:
+    """Set one more estimate beside that of a group; its verdict stays."""
+    if beside is None:
+        return assessed
+    pooled = assessed.found.pooled
+    pooled = replace(pooled, beside=(*pooled.beside, beside))
+    return replace(assessed, found=replace(assessed.found, pooled=pooled))
 
 
 def cap(found: Verdict, doubts: tuple[Note, ...], comparison: str) -> Verdict:
@@ -317,14 +325,17 @@ def claim_evidence(
     found = groups(claim, primary, confidence_level)
     directions = directions_of(claim, published, confidence_level=confidence_level, frame=rows)
     first = found[0] if found and not found[0].measure.describes else None
-    unseen = 0 if first is None else unseen_studies(first, directions, published)
+    deciding = None
+    if first is not None:
+        deciding = assess(first, directions, unseen_studies(first, directions, published))
+        deciding = with_beside(deciding, across_conditions(first, primary))
+    pooled = [] if deciding is None else [deciding.found.pooled]
     return ClaimEvidence(
         claim=claim,
         rows=rows,
-        pooled=[pool_group(group) for group in found],
+        pooled=pooled + [pool_group(group) for group in found[len(pooled) :]],
         directions=directions,
-        deciding=None if first is None else assess(first, directions, unseen),
-        conditions=None if first is None else across_conditions(first, primary),
+        deciding=deciding,
         also_decides=() if first is None else _also_decides(first, published),
         reviews=reviews_of(claim, published),
         published=published,
@@ -412,7 +423,7 @@ def group_notes(evidence: ClaimEvidence) -> tuple[Note, ...]:
         said.append(note("chance_beyond_margin", chance=100 * pooled.chance))
     if pooled.how == "few" and len(group.rows) == 2:
         said.append(_two_studies(pooled))
-    said += [beside_note(b) for b in (*pooled.beside, evidence.conditions) if b]
+    said += map(beside_note, pooled.beside)
     if pooled.cut:
         said.append(note("limit_cut", unit=group.measure.unit))
     if group.rows["paired"].any():

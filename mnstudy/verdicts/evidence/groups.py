@@ -34,7 +34,6 @@ _IN_POINTS = ("md", "mean")
 Array = NDArray[np.float64]
 LEVELS = ("proportion", "mean", "percent_change")  # measures without a value of no effect
 FEW = FEW_STUDIES
-DESIGN_CLASSES = ("randomised", "not randomised", "one group")
 CONDITIONS = {
     "acne_scar": "acne scars",
     "stretch_mark": "stretch marks",
@@ -71,8 +70,7 @@ class StudyGroup:
     uncounted: bool = False
 
     def _first(self, column: str) -> str:
-        value = self.rows[column].iloc[0]
-        return "" if pd.isna(value) else str(value)
+        return _text(self.rows[column].iloc[0])
 
     @property
     def design_class(self) -> str:
@@ -419,11 +417,8 @@ def _two_counts(group: StudyGroup) -> PooledGroup:
         "odds_ratio" if group.name == "odds_ratio" else "risk_difference"
     )
     found = pool_counts(*ends, measure=named, confidence_level=group.confidence_level)
-    factor = 100 if named == "risk_difference" else 1
     shown = Estimate(
-        value=factor * found.estimate,
-        ci_low=factor * found.ci_low,
-        ci_high=factor * found.ci_high,
+        **interval_of(found, 100 if named == "risk_difference" else 1),
         confidence_level=group.confidence_level,
         p_value=found.p_value,
         unit=measure.unit,
@@ -481,9 +476,7 @@ def _rate(group: StudyGroup, rows: pd.DataFrame) -> tuple[Any, Estimate]:
     found = pool_rates(*_counts(rows), confidence_level=group.confidence_level)
     how = note("exact_limits_of_one" if found.k == 1 else "beta_binomial")
     shown = Estimate(
-        value=100 * found.estimate,
-        ci_low=100 * found.ci_low,
-        ci_high=100 * found.ci_high,
+        **interval_of(found, 100),
         confidence_level=group.confidence_level,
         unit=group.measure.unit,
         how=_method(group, how),
@@ -522,7 +515,7 @@ def single(group: StudyGroup) -> list[StudyGroup]:
     return [replace(group, rows=group.rows.iloc[[i]], **alone) for i in range(len(group.rows))]
 
 
-def parts_of(pooled: PooledGroup, *more: Beside) -> list[Part]:
+def parts_of(pooled: PooledGroup) -> list[Part]:
     """Return every study of a group, its pooled value, its prediction interval, what is beside."""
     group = pooled.group
     studies = [_study(one, w) for one, w in zip(single(group), pooled.weights, strict=True)]
@@ -538,7 +531,7 @@ def parts_of(pooled: PooledGroup, *more: Beside) -> list[Part]:
     beside = [
         Part(kind="sensitivity", label=str(b.said), n=b.n, interval_kind=b.estimate.interval_kind,
              **interval_of(b.estimate), **shared)
-        for b in (*pooled.beside, *more)
+        for b in pooled.beside
     ]  # fmt: skip
     if len(studies) == 1:
         return [*studies, *beside]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 
-from mnstudy.cohort.published.tables import Published, contrast_frame, load_published
+from mnstudy.cohort.published.tables import Published, as_published, contrast_frame
 from mnstudy.verdicts.claims.registry import Claim, select
 from mnstudy.verdicts.evidence.directions import EvidenceState
 from mnstudy.verdicts.evidence.effects import R_GRID, correlations, effects, turned
@@ -115,7 +115,7 @@ def evidence_table(
     """
     if not 0.5 < confidence_level < 1:
         raise ValueError(f"confidence_level is {confidence_level}: give a number as 0.95")
-    published = data if isinstance(data, Published) else load_published(data)
+    published = as_published(data)
     frame = contrast_frame(published)
     found = (claim_evidence(claim, frame, published, confidence_level) for claim in select(claims))
     return pd.DataFrame([row for one in found for row in table_rows(one)], columns=list(COLUMNS))
@@ -156,7 +156,7 @@ def effects_table(
     0   iranjdburn     smd  0.878  0.073
     1  monisha_co2     smd  0.730  0.030
     """
-    published = data if isinstance(data, Published) else load_published(data)
+    published = as_published(data)
     frame = contrast_frame(published)
     frame = frame[frame["primary"]]
     tables = [
@@ -199,7 +199,7 @@ def table_rows(found: ClaimEvidence) -> list[dict[str, object]]:
     others = [assess(group) for group in found.groups[len(first) :]]
     rows = [shared | _row(assessed) | {"decides": False} for assessed in [*first, *others]]
     if first:
-        rows[0] |= {"decides": True} | _beside(found.conditions)
+        rows[0] |= {"decides": True}
     return rows
 
 
@@ -302,9 +302,7 @@ def _per_1000(pooled: PooledGroup) -> dict[str, object]:
     return {"per_1000_reference": 1000 * risk, **_ends(estimate, "per_1000_", with_needling)}
 
 
-def _beside(beside: Beside | None) -> dict[str, object]:
-    if beside is None:
-        return {}
+def _beside(beside: Beside) -> dict[str, object]:
     return {f"{beside.kind}_k": beside.k, **_ends(beside.estimate, f"{beside.kind}_")}
 
 
