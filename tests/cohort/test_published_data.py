@@ -19,6 +19,7 @@ from mnstudy.cohort.published.tables import (
     load_published,
     missing_identifiers,
     reviews_frame,
+    shown_labels,
     validate_published,
 )
 from mnstudy.cohort.study.study import read_study
@@ -721,3 +722,29 @@ def test_nothing_private_in_the_files():
         else:
             texts = [path.read_text(encoding="utf-8")] if path.is_file() else []
         assert not any(map(PRIVATE.search, texts)), path
+
+
+def test_a_label_shows_no_limit_of_the_search_and_names_one_study(published):
+    studies = published.studies.set_index("study_id")["label"]
+    assert not studies.str.contains(r"not seen|not on page|secondary page").any()
+    assert studies.is_unique
+    assert studies["nafl_mnrf_alternating"] == "Alternating laser and RF needling, 2023"
+    assert studies["nimrfco2"] == "RF needling vs CO2, striae (Ye)"
+    assert studies["cdc_hiv2024"] == "Stadelman-Behar 2024 (CDC)"
+
+
+def test_labels_that_become_equal_get_their_journals():
+    made = pd.DataFrame(
+        [
+            ("a", "Needling (authors not seen)", "T", "J One", 2020.0),
+            ("b", "Needling (authors not seen)", "T", "J One", 2020.0),
+            ("c", "Needling (title not seen)", "T", None, 2020.0),
+            ("d", "(authors not seen)", "A title", None, None),
+            ("e", "Kaur 2024", "T", None, 2024.0),
+        ],
+        columns=["study_id", "label", "title", "journal", "year"],
+    )
+    assert shown_labels(made).tolist() == [
+        "Needling, 2020, J One, a", "Needling, 2020, J One, b", "Needling, 2020, c", "A title",
+        "Kaur 2024",
+    ]  # fmt: skip

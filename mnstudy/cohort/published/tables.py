@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -30,6 +31,7 @@ _OF_ARM = {
 }  # fmt: skip
 RANDOMISED = ("rct_parallel", "rct_split_body")
 _NAMED = 5  # studies that a note names
+_UNSEEN = re.compile(r"not seen|not on page|secondary page")  # in a label: a limit of the search
 _Step = tuple[str, int | None, dict[str, str]]  # kind of note, count, values of its blanks
 _PREFIX = {"treated": "treated", "treated_baseline": "baseline", "reference": "reference"}
 
@@ -124,6 +126,7 @@ def _checked(folder: Path, sha256: str) -> Published:
     tables, report = _read(folder)
     report.raise_if_bad()
     typed = {name: extraction.typed(tables[name], extraction.specs()[name]) for name in tables}
+    typed["studies"]["label"] = shown_labels(typed["studies"])
     return Published(
         **typed,
         sha256=sha256,
@@ -131,6 +134,29 @@ def _checked(folder: Path, sha256: str) -> Published:
         printed=tables["outcomes"].reset_index(drop=True),
         remarks=report.remarks,
     )
+
+
+def shown_labels(studies: pd.DataFrame) -> pd.Series:
+    """Return the labels of studies for figures and tables, one text a study.
+
+    What a label says in brackets of a search (no author, year or title seen) is left out. A label
+    that lost it and names no year gets the year, where known; two that become equal get the
+    journal, or else their ids.
+    """
+    entered, year = studies["label"], studies["year"].astype("Int64").astype("string")
+    label = entered.str.replace(r"\s*\(([^()]*)\)", _without_unseen, regex=True)
+    label = label.mask(label.eq(""), studies["title"].fillna(entered))
+    cut = label.ne(entered)
+    dated = label.str.contains(r"\b(?:19|20)\d\d\b", regex=True) | year.isna()
+    label = label.mask(cut & ~dated, label + ", " + year)
+    for further in (studies["journal"].fillna(studies["study_id"]), studies["study_id"]):
+        label = label.mask(cut & label.duplicated(keep=False), label + ", " + further)
+    return label
+
+
+def _without_unseen(bracket: re.Match[str]) -> str:
+    kept = [part.strip() for part in bracket[1].split(";") if not _UNSEEN.search(part)]
+    return f" ({'; '.join(kept)})" if kept else ""
 
 
 def _changed(folder: Path) -> tuple[str, ...]:
