@@ -44,8 +44,9 @@ def draw_figures(
     """Draw and write every figure and the scorecard; return the figures by body and key.
 
     The figure of a finding has the id of its claim for a key, that of a specification curve
-    ``curve_key`` of it, a chart its own key. ``formats`` are some of ``FORMATS``; the page needs
-    svg, which is always drawn. ``internal`` stands in each of them, see ``words.banner``.
+    ``curve_key`` of it, a chart its own key. ``formats`` are some of ``FORMATS``; the pages
+    need svg, which is always drawn, also as wide as a column. ``internal`` stands in each of
+    them, see ``words.banner``.
     """
     # The last ones show all claims at once and take longest: begun first, none is waited for.
     wanted = dict(list(_wanted(sources))[::-1])
@@ -134,11 +135,10 @@ def _draw(
     wide, narrow = (cast(style.Picture, draw_plan(plan, width=x)) for x in ("full", "column"))
     width, height = wide.get_size_inches()
     files = {name: style.WRITERS[name](wide) for name in formats}
+    files["column.svg"] = style.svg_bytes(narrow)
     files["csv"] = csv_bytes(_data(shown))
     said = {"alt": shown.alt, "caption": shown.caption} if isinstance(shown, Chart) else {}
     figure = PageFigure(
-        wide=style.data_address(files["svg"]),
-        narrow=style.data_address(style.svg_bytes(narrow)),
         width=round(96 * width),
         height=round(96 * height),
         path="/".join(("figures", *key)),

@@ -21,7 +21,7 @@ from mnstudy.reporting.notebooks.shipped import begin_notebooks
 from mnstudy.reporting.page.certificate import shipped_charts
 from mnstudy.reporting.page.checklists import checklist_frame
 from mnstudy.reporting.page.downloads import downloads
-from mnstudy.reporting.page.page import render
+from mnstudy.reporting.page.page import pages
 from mnstudy.reporting.page.scorecard import scorecard_table
 from mnstudy.reporting.pictures import FORMATS, draw_figures
 from mnstudy.reporting.release import origin as release_origin
@@ -61,7 +61,7 @@ from mnstudy.verdicts.claims.own_claims import own_claims
 from mnstudy.verdicts.claims.registry import select
 from mnstudy.verdicts.finding.finding import Finding
 
-SHIPPED = ("published_patients", "demo_clinic")
+SHIPPED = "published_patients"
 
 
 def report(
@@ -85,11 +85,12 @@ def report(
     Parameters
     ----------
     cohort : Cohort, str or path, optional
-        See ``mnstudy.load``, or what it loads. Without one: the real published patients and the
-        synthetic demonstration clinic. The published trials stand beside it in either case.
+        See ``mnstudy.load``, or what it loads. Without one: the published trials, with the
+        published patients beside them. The published trials stand beside a cohort of your own too.
     out : path
-        Folder to write. An older report in it is replaced when the new one is whole; what else
-        lies in it is kept. A report of fewer claims does not replace one of more.
+        Folder to write: ``index.html`` with the answer first, a page for each claim in
+        ``claims/``, figures and tables. An older report in it is replaced when the new one is
+        whole; what else lies in it is kept. A report of fewer claims does not replace one of more.
     claims : str or sequence of str, optional
         Ids of the claims to answer, and of the notebooks only those that ask them; all when left
         out.
@@ -165,7 +166,7 @@ def report(
     _check_shipped(progress)
     if not (cohort is None or isinstance(cohort, Cohort)):
         cohort = load(cohort)
-    cohorts = [load(name) for name in SHIPPED] if cohort is None else [cohort]
+    cohorts = [load(SHIPPED) if cohort is None else cohort]
     asked = _asked(claims, cohorts)
     _refuse_fewer_claims(target, asked)
     kept, internal = _kept_in(reuse), banner(cohorts)
@@ -180,7 +181,10 @@ def report(
             if notebooks
             else ([], iter(()))
         )
-        sources = collect_evidence(cohorts, progress, claims=asked, profile=profile, workers=some)
+        sources = collect_evidence(
+            cohorts, progress, claims=asked, profile=profile, trials_first=cohort is None,
+            workers=some,
+        )  # fmt: skip
         addresses = [f"notebooks/{name}" for name in sorted(names)]
         write_report(
             sources,
@@ -271,9 +275,9 @@ def write_report(
     notebooks: Sequence[str] = (),
     internal: str = "",
 ) -> None:
-    """Write everything about these bodies of data into a folder, but notebooks.
+    """Write everything about these sources into a folder, but notebooks.
 
-    The page comes last, for it names every other file, and the addresses of the notebooks.
+    The pages come last, for they name every other file, and the addresses of the notebooks.
     ``internal`` heads page, figures and Word files; see ``head_files`` for the others.
     """
     pictures = draw_figures(
@@ -291,7 +295,7 @@ def write_report(
     for chart in shipped_charts():
         write_csv(chart.certificate.table, folder / "certificate.csv")
     progress("tables and page", 2, 3)
-    html = render(
+    made = pages(
         sources,
         pictures,
         versions=versions(),
@@ -300,7 +304,9 @@ def write_report(
         downloads=downloads(folder, sources, also=notebooks),
         internal=internal,
     )
-    (folder / "index.html").write_text(html, encoding="utf-8", newline="\n")
+    for address, html in made.items():
+        (folder / address).parent.mkdir(exist_ok=True)
+        (folder / address).write_text(html, encoding="utf-8", newline="\n")
     progress("tables and page", 3, 3)
 
 

@@ -39,8 +39,8 @@ _MEASURE_NAME = re.compile(r"(?!needle_depth_)[a-z][a-z0-9_]*(?<!_not)")
 DESIGNS = ("single_arm", "parallel", "split_body", "crossover", "registry")
 ASSESSORS = ("blinded", "unblinded", "self", "unclear")
 _PLAIN = {
-    "title": str, "design": str, "randomised": bool, "randomised_by": list, "assessor": str,
-    "synthetic": bool, "licence": str, "source": str, "file": str,
+    "title": str, "period": str, "design": str, "randomised": bool, "randomised_by": list,
+    "assessor": str, "synthetic": bool, "licence": str, "source": str, "file": str,
     "cluster": str, "columns": dict, "levels": dict, "units": dict, "selection": dict,
     "claims": dict, "specifications": dict, "truth": dict, "carry_over": bool, "arms": dict,
     "public": bool, "public_because": str, "release": dict,
@@ -71,19 +71,20 @@ class Limit:
 class Study:
     """Declared design of a study, its plan and its limits; read from ``study.toml``.
 
-    ``design_declared`` is false where the design was inferred from the table. ``claims`` are the
-    researcher's own, by id, as the tables of the study file; ``measures`` are columns of her sheet
-    that the contract does not know, by name; ``selection`` says how the patients were chosen;
-    ``randomised_by`` names the columns that chance decided, treatment and topical when empty;
-    ``carry_over`` says whether one side, or period, may have acted on the other, None where nothing
-    is declared; ``double_blind`` that neither raters nor patients knew the treatment; ``power`` is
-    what is assumed of a study to come; ``arms`` are names of one's own for treatments and topicals,
-    by the word of the contract; ``public`` that every row of the table was published before, and
-    ``public_because`` where; ``release`` makes the rules of a release stricter; ``reading`` says
-    how the sheet is read.
+    ``period`` says when patients were seen, in years or months; ``design_declared`` is false where
+    the design was inferred from the table. ``claims`` are the researcher's own, by id, as the
+    tables of the study file; ``measures`` are columns of her sheet that the contract does not
+    know, by name; ``selection`` says how the patients were chosen; ``randomised_by`` names the
+    columns that chance decided, treatment and topical when empty; ``carry_over`` says whether one
+    side, or period, may have acted on the other, None where nothing is declared; ``double_blind``
+    that neither raters nor patients knew the treatment; ``power`` is what is assumed of a study to
+    come; ``arms`` are names of one's own for treatments and topicals, by the word of the contract;
+    ``public`` that every row of the table was published before, and ``public_because`` where;
+    ``release`` makes the rules of a release stricter; ``reading`` says how the sheet is read.
     """
 
     title: str = "untitled"
+    period: str = ""
     design: str = "single_arm"
     design_declared: bool = False
     randomised: bool = False

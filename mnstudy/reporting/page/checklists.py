@@ -11,7 +11,7 @@ import pandas as pd
 
 from mnstudy.packaged import packaged
 from mnstudy.reporting.page import sections
-from mnstudy.reporting.page.claims import answer_anchor
+from mnstudy.reporting.page.claims import answer_address
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.tables.evidence import doi_link
 from mnstudy.verdicts.claims.registry import GROUPS
@@ -19,7 +19,7 @@ from mnstudy.verdicts.finding.finding import Finding
 
 ANSWERED, PARTLY, OPEN = "in this report", "in part", "yours to write"
 COLUMNS = ("checklist", "number", "topic", "answered", "where", "hint", "studies")
-PAGE = "index.html"
+PAGE, SCORECARD = "index.html", "scorecard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +66,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locator:
-    """A place of the report: its name for people, and the id it has on the page."""
+    """A place of the report: its name for people, and its address from the first page."""
 
     name: str
-    anchor: str
+    address: str
 
 
 def checklists(sources: Sequence[EvidenceSource]) -> tuple[Checklist, ...]:
@@ -114,7 +114,7 @@ def checklist_frame(sources: Sequence[EvidenceSource]) -> pd.DataFrame:
     rows = [
         (
             one.name, item.number, item.topic, item.answered,
-            " ".join(f"{PAGE}#{place.anchor}" for place in item.where),
+            " ".join(PAGE * place.address.startswith("#") + place.address for place in item.where),
             item.hint, "; ".join(one.studies),
         )
         for one in checklists(sources)
@@ -194,31 +194,34 @@ def places(
         found = [(source, one) for source in studies for one in place(source)]
         own[name] = [_named(one, source, many=many) for source, one in found]
     groups = {f.claim.group for b in sources for f in b.findings}
-    page = {"scorecard": "scorecard", "methods": "methods", "versions": "versions and hashes"}
+    page = {SCORECARD: "scorecard", "methods": "methods", "versions": "versions and hashes"}
     if any(b.trials is not None for b in sources):
-        page["trials"] = "what the published trials show"
-    page |= {key: GROUPS[key].lower() for key in ("safety", "modifiers") if key in groups}
-    always = {key: [Locator(name=name, anchor=key)] for key, name in page.items()}
+        page["trials"] = "the published trials as a whole"
+    always = {key: [Locator(name=name, address=f"#{key}")] for key, name in page.items()}
+    for key in ("safety", "modifiers"):
+        if key in groups:
+            always[key] = [Locator(name=GROUPS[key].lower(), address=f"#{SCORECARD}")]
     empty: dict[str, list[Locator]] = {key: [] for key in ("trials", "safety", "modifiers")}
     return empty | own | always
 
 
 def _named(place: Locator, source: EvidenceSource, *, many: bool) -> Locator:
     name = f"{place.name}, {source.name or source.heading}" if many else place.name
-    return Locator(name=name, anchor=place.anchor)
+    return Locator(name=name, address=place.address)
 
 
 def _section(key: str, name: str) -> Callable[[EvidenceSource], list[Locator]]:
     def place(source: EvidenceSource) -> list[Locator]:
         there = sections.has_section(key, source)
-        return [Locator(name=name, anchor=sections.section_id(key, source))] if there else []
+        address = f"#{sections.section_id(key, source)}"
+        return [Locator(name=name, address=address)] if there else []
 
     return place
 
 
 def _lost(source: EvidenceSource) -> list[Locator]:
     anchor = sections.patient_flow_anchor(source)
-    return [Locator(name="who was lost", anchor=anchor)] if anchor else []
+    return [Locator(name="who was lost", address=f"#{anchor}")] if anchor else []
 
 
 def _primary(source: EvidenceSource) -> list[Locator]:
@@ -226,7 +229,7 @@ def _primary(source: EvidenceSource) -> list[Locator]:
     if not found:
         return []
     name = f"primary claims ({len(found)}), the first: “{found[0].claim.title}”"
-    return [Locator(name=name, anchor=answer_anchor(found[0].claim.id, source))]
+    return [Locator(name=name, address=answer_address(found[0].claim.id, source))]
 
 
 def _choices(source: EvidenceSource) -> list[Locator]:
@@ -234,13 +237,12 @@ def _choices(source: EvidenceSource) -> list[Locator]:
     if first is None:
         return []
     name = f"other choices, as under “{first.claim.title}”"
-    return [
-        Locator(name=name, anchor=sections.choices_anchor(answer_anchor(first.claim.id, source)))
-    ]
+    address = sections.choices_anchor(answer_address(first.claim.id, source))
+    return [Locator(name=name, address=address)]
 
 
 _OF_A_COHORT: Mapping[str, Callable[[EvidenceSource], list[Locator]]] = {
-    "data": lambda source: [Locator(name="the data", anchor=f"data-{source.key}")],
+    "data": lambda source: [Locator(name="the data", address=f"#data-{source.key}")],
     **{key: _section(key, title) for key, title in sections.SECTIONS.items()},
     "lost": _lost,
     "primary": _primary,

@@ -1,6 +1,6 @@
-"""The claims on the page: what was said, what would test it, what each body of data answers.
+"""The claims of a report: their rows on the scorecard, the most known first, and a page for each.
 
-Also what their rows on the scorecard are sorted and filtered by.
+A row says what each source of data found; the page of a claim has all there is about it.
 """
 
 from __future__ import annotations
@@ -13,68 +13,170 @@ from mnstudy import formatting as fmt
 from mnstudy.reporting.figures.chart import Chart
 from mnstudy.reporting.page import sections
 from mnstudy.reporting.page.certificate import said_beside
-from mnstudy.reporting.page.scorecard import ScorecardEntry, articles, scorecard_entry
+from mnstudy.reporting.page.downloads import Download
+from mnstudy.reporting.page.scorecard import articles, known, scorecard_entry
 from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import EvidenceSource
-from mnstudy.reporting.words import alt_text, analysis_week, caption
-from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, Claim
+from mnstudy.reporting.tables.evidence import CIRCLES
+from mnstudy.reporting.words import alt_text, analysis_week, caption, verdict_axis
+from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, MATTER_MOST, Claim
+from mnstudy.verdicts.evidence.directions import STATES
+from mnstudy.verdicts.evidence.groups import CONDITIONS
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
+from mnstudy.words.units import short
 
-# What a column of a body of data is sorted by: its name in the cells, the label and the name of the
-# button, how its first press goes, and what comes first either way.
-SORTS = (
-    ("verdict", "verdict", "verdict in", "ascending", "supported first", "not testable first"),
-    ("estimate", "estimate", "estimate in", "descending", "lowest first", "highest first"),
-    ("beyond", "margin", "distance beyond the margin in", "descending", "nearest or short of it "
-     "first", "farthest beyond it first"),
-)  # fmt: skip
-
-
-def grouped(
-    claims: Sequence[Claim], sources: Sequence[EvidenceSource], pictures: Pictures
-) -> list[dict[str, Any]]:
-    """Return the claims by group, each with its row of the scorecard and its section."""
-    groups = []
-    for key, title in GROUPS.items():
-        own = [_claim(c, sources, pictures) for c in claims if c.group == key]
-        if own:
-            groups.append({"key": key, "title": title, "claims": own})
-    return groups
+# What the data were compared with, where no arms are named.
+COMPARED = {
+    "uncontrolled": "before and after, no comparison group",
+    "observational": "between groups, not randomised",
+    "randomised": "randomised",
+    "within": "within the same patients",
+    "rate": "one group",
+}
+Answers = list[tuple[EvidenceSource, Finding]]
 
 
-def _claim(claim: Claim, sources: Sequence[EvidenceSource], pictures: Pictures) -> dict[str, Any]:
-    found = [(b, next((f for f in b.findings if f.claim.id == claim.id), None)) for b in sources]
-    cells = [(b, scorecard_entry(f), f) for b, f in found]
+def bands(claims: Sequence[Claim], sources: Sequence[EvidenceSource]) -> list[dict[str, Any]]:
+    """Return the rows of the scorecard in bands, in each those first of which most is known.
+
+    The primary claims of a plan first, then the questions that patients ask most, then the others.
+    """
+    rows = sorted((_row(c, sources) for c in claims), key=lambda row: row["known"])
+    planned = [row for row in rows if row["planned"]]
+    asked = [row for row in rows if row["id"] in MATTER_MOST and not row["planned"]]
+    rest = [row for row in rows if not (row["planned"] or row["id"] in MATTER_MOST)]
+    named = (
+        ("Primary claims of the plan", planned),
+        ("What patients ask most", asked),
+        ("All other claims" if planned or asked else "All claims", rest),
+    )
+    return [{"title": title, "rows": own} for title, own in named if own]
+
+
+def answers_of(claim: Claim, sources: Sequence[EvidenceSource]) -> Answers:
+    """Return what each source found of a claim, where it was asked."""
+    return [(b, f) for b in sources for f in b.findings if f.claim.id == claim.id]
+
+
+def _known(found: Answers) -> tuple[float, ...]:
+    """Return what a row is ordered by: where nothing answers, by what there is at all."""
+    words = [b.trials.states[f.claim.id].word for b, f in found if b.trials and _rated(b, f)]
+    state = min((STATES.index(w) for w in words if w in STATES), default=len(STATES))
+    return (*min(known(f) for _, f in found), state)
+
+
+def _rated(source: EvidenceSource, finding: Finding) -> bool:
+    return source.trials is not None and finding.claim.id in source.trials.states
+
+
+def _row(claim: Claim, sources: Sequence[EvidenceSource]) -> dict[str, Any]:
+    found = answers_of(claim, sources)
+    lines = [
+        line(b, f) for b, f in found if f.estimate is not None or b is found[0][0]
+    ]  # an answer; of the first source also why there is none
+    words = [f.verdict for _, f in found]
     return {
         "id": claim.id,
         "title": claim.title,
+        "group": claim.group,
+        "topic": GROUPS[claim.group],
         "articles": articles(claim),
         "letters": (*claim.articles, *claim.against),
+        "says": claim.says,
+        "estimand": claim.estimand,
+        "planned": any(f.planned for _, f in found),
+        "known": _known(found),
+        "verdicts": [str(VERDICTS.index(w)) for w in dict.fromkeys(words)],
+        "lines": lines,
+    }
+
+
+def line(source: EvidenceSource, finding: Finding) -> dict[str, Any]:
+    """Return what one source found of a claim, as a line of the scorecard has it."""
+    shown = scorecard_entry(finding)
+    said: dict[str, Any] = {
+        "source": source.name or source.heading,
+        "synthetic": source.synthetic,
+        "shown": shown,
+        "about": finding.reason,
+        "margin": "",
+        "certainty": finding.certainty,
+        "circles": CIRCLES.get(finding.certainty, ""),
+        "size": finding.size,
+    }
+    if finding.estimate is None:
+        if source.trials is not None and _rated(source, finding):
+            said["about"] = source.trials.states[finding.claim.id].sentence
+        return said
+    unit = short(finding.estimate.unit)
+    about = [*outcome_words(source, finding), compared(source, finding)]
+    return said | {
+        "about": "; ".join(about),
+        "margin": f"{verdict_axis(finding).margin_label} {unit}",
+    }
+
+
+def outcome_words(source: EvidenceSource, finding: Finding) -> list[str]:
+    """Return the outcome and the condition behind pooled evidence; a cohort names its own."""
+    groups = source.trials.groups.get(finding.claim.id) if source.trials is not None else None
+    if not groups:
+        return []
+    group = groups[0]
+    return [group.endpoint_words, CONDITIONS.get(group.condition, group.condition)]
+
+
+def compared(source: EvidenceSource, finding: Finding) -> str:
+    """Say what was compared with what: the arms by their names where there are two of them."""
+    first = next((p for p in finding.parts if p.kind == "study"), None)
+    own = [p for p in finding.parts if p.kind == "study" and first and p.group == first.group]
+    arms = [p.label for p in finding.parts if p.kind == "arm"]
+    others = {p.arms[1] for p in own if len(p.arms) > 1}
+    if first is not None and len(others) == 1:
+        arms = [own[0].arms[0] if len(own) == 1 else "needling", *others]
+    usual = COMPARED.get(finding.comparison, "")
+    if len(arms) != 2:
+        return usual
+    against = f"{arms[0]} against {arms[1]}"
+    return f"{against}, {usual}" if finding.comparison == "randomised" else against
+
+
+def claim_page(
+    claim: Claim,
+    sources: Sequence[EvidenceSource],
+    pictures: Pictures,
+    downloads: Sequence[Download],
+) -> dict[str, Any]:
+    """Return what the page of a claim shows: question, answers, figures, trials, files."""
+    found = answers_of(claim, sources)
+    return {
+        "id": claim.id,
+        "title": claim.title,
+        "topic": GROUPS[claim.group],
+        "articles": [(letter, ARTICLES[letter]) for letter in (*claim.articles, *claim.against)],
         "said_by": claim.said_in[:1].upper() + claim.said_in[1:],
         "says": claim.says,
         "contrary": claim.contrary,
-        "estimand": claim.estimand,
         "attributes": claim.attributes.attributes(),
         "rule": sections.RULES[claim.rule],
         "margin": f"{fmt.as_entered(claim.margin)} {claim.unit}",
         "margin_source": claim.margin_source,
-        "cells": [
-            {"shown": shown, "synthetic": b.synthetic, "sorts": sort_keys(shown, f)}
-            for b, shown, f in cells
-        ],
-        "entries": [_entry(b, f, pictures) for b, f in found if f is not None],
+        "lines": [line(b, f) for b, f in found],
+        "entries": [_entry(b, f, pictures) for b, f in found],
+        "files": [one for one in downloads if claim.id in one.path.split("/")],
     }
 
 
 def _entry(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dict[str, Any]:
+    picture = pictures.get((source.key, finding.claim.id))
     entry: dict[str, Any] = {
+        "anchor": answer_anchor(finding.claim.id, source),
         "heading": source.heading,
         "synthetic": source.synthetic,
         "tested": finding.estimate is not None,
         "reason": finding.reason,
         "notes": finding.notes if source.trials is None else sections.other_notes(finding),
         "trials": sections.trials_beside(source, finding, pictures),
-        "picture": pictures.get((source.key, finding.claim.id)),
+        "picture": picture,
         "alt": alt_text(finding),
         "caption": caption(finding),
         "charts": sections.drawn_charts(source, _own_charts(source, finding), pictures),
@@ -92,9 +194,10 @@ def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dic
     assert estimate is not None
     plan = "primary claim of the plan" if finding.planned else "exploratory: not in the plan"
     return {
-        "anchor": answer_anchor(finding.claim.id, source),
         "estimate": f"{fmt.interval(estimate)} {estimate.unit}, {estimate.level_words}",
         "estimand": finding.claim.estimand if finding.n_studies is None else "",
+        "compared": "; ".join([*outcome_words(source, finding), compared(source, finding)]),
+        "margin": f"{verdict_axis(finding).margin_label} {estimate.unit}",
         "week": analysis_week(finding),
         "p": "" if math.isnan(estimate.p_value) else fmt.p_value(estimate.p_value),
         "verdict": finding.verdict,
@@ -111,8 +214,18 @@ def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dic
 
 
 def answer_anchor(claim_id: str, source: EvidenceSource) -> str:
-    """Return the id of the section in which a body of data answers a claim."""
+    """Return the id of the section in which a source answers a claim."""
     return f"{claim_id}-{source.key}"
+
+
+def answer_address(claim_id: str, source: EvidenceSource) -> str:
+    """Return where a source answers a claim, from the first page."""
+    return f"{page_of(claim_id)}#{answer_anchor(claim_id, source)}"
+
+
+def page_of(claim_id: str) -> str:
+    """Return the address of the page of a claim, from the first page."""
+    return f"claims/{claim_id}.html"
 
 
 def _family(finding: Finding) -> str:
@@ -129,36 +242,14 @@ def _family(finding: Finding) -> str:
     return f"{text}; {fmt.p_value(finding.p_holm)} after Holm"
 
 
-def controls(
-    claims: Sequence[Claim], sources: Sequence[EvidenceSource], groups: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
+def controls(claims: Sequence[Claim], sources: Sequence[EvidenceSource]) -> dict[str, Any]:
     """Return what the claims can be filtered by: only what some of them have."""
     said = {letter for c in claims for letter in (*c.articles, *c.against)}
     words = {f.verdict for b in sources for f in b.findings}
+    topics = {c.group for c in claims}
     return {
         "articles": [(letter, f"{letter}: {name}") for letter, name in ARTICLES.items()
                      if letter in said],
         "verdicts": [(str(i), word) for i, word in enumerate(VERDICTS) if word in words],
-        "bodies": [(str(i), source.heading) for i, source in enumerate(sources)],
-        "groups": [(group["key"], group["title"]) for group in groups],
-        "sorts": SORTS,
+        "groups": [(key, title) for key, title in GROUPS.items() if key in topics],
     }  # fmt: skip
-
-
-def sort_keys(shown: ScorecardEntry, finding: Finding | None) -> dict[str, str]:
-    """Return what a cell is sorted by; empty where there is nothing, which always comes last.
-
-    ``beyond`` is the distance of the estimate from the margin, in distances between margin and no
-    effect, positive where the claim would hold: it can be compared between claims, unlike the
-    estimates themselves.
-    """
-    estimate = finding.estimate if finding is not None else None
-    return {
-        "verdict": str(VERDICTS.index(shown.verdict)) if shown.verdict in VERDICTS else "",
-        "estimate": _number(estimate.value) if estimate is not None else "",
-        "beyond": _number(shown.track.value) if shown.track is not None else "",
-    }
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}" if math.isfinite(value) else ""

@@ -41,7 +41,8 @@ DECLARED = (
     ("Other files", r"(?P<rest>.+)", "{rest}"),
 )  # fmt: skip
 LATER = ("index.html", "manifest.json")  # written after this list
-ORDER = ("html", "svg", "png", "pdf", "csv", "docx", "tex", "bib", "ipynb", "json")
+NARROW = ".column.svg"  # a figure as wide as a column of text
+ORDER = ("html", "svg", "column.svg", "png", "pdf", "csv", "docx", "tex", "bib", "ipynb", "json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ def downloads(
     headings = {b.key: b.heading for b in sources}
     found: dict[tuple[int, str], list[str]] = {}
     for name in sorted({*_files(folder), *also}):
-        stem, _, ending = name.rpartition(".")
+        stem, ending = _parted(name)
         found.setdefault((_place(name), stem), []).append(ending)
     listed = [MANIFEST]
     for (place, stem), endings in sorted(found.items()):
@@ -109,6 +110,14 @@ def downloads(
         listed.append(Download(group=group, path=stem, formats=formats, what=what))
     ranks = list(dict.fromkeys(group for group, _, _ in DECLARED))
     return tuple(sorted(listed, key=lambda one: ranks.index(one.group)))
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Return a file's path without its ending, and the ending; of a narrow figure both words."""
+    for ending in (NARROW, Path(name).suffix):
+        if ending and name.endswith(ending):
+            return name.removesuffix(ending), ending.removeprefix(".")
+    return name, ""
 
 
 def _files(folder: Path) -> list[str]:

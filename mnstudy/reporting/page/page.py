@@ -1,7 +1,8 @@
-"""The page of a report: one self-contained file that opens from disk, on a phone and in print."""
+"""The pages of a report: the answer first, then a page for each claim; they open from disk."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -9,21 +10,41 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mnstudy import formatting as fmt
+from mnstudy.packaged import packaged
 from mnstudy.reporting.page import sections
 from mnstudy.reporting.page.certificate import CERTIFICATE, shipped_charts
 from mnstudy.reporting.page.checklists import checklists
-from mnstudy.reporting.page.claims import controls, grouped
+from mnstudy.reporting.page.claims import (
+    bands,
+    claim_page,
+    compared,
+    controls,
+    outcome_words,
+    page_of,
+)
 from mnstudy.reporting.page.downloads import Download
 from mnstudy.reporting.page.scorecard import HELP, claims_of
 from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import HASH_OF_DATA, HASH_OF_PLAN, EvidenceSource
-from mnstudy.verdicts.claims.registry import ARTICLES, OWN, Claim
-from mnstudy.verdicts.finding.finding import VERDICTS
+from mnstudy.reporting.words import verdict_axis
+from mnstudy.verdicts.claims.registry import ARTICLES, MATTER_MOST, OWN, Claim
+from mnstudy.verdicts.finding.finding import VERDICTS, Finding
+from mnstudy.words.notes import Count, Note, note, sentence
+from mnstudy.words.units import short
 
-TITLE = "Microneedling of scars: what the articles claim, held against data"
+TITLE = "Does microneedling do what the articles say?"
+SUMMARY = "tables/published_trials/summary_of_findings"  # without the ending
+ANSWERS = {
+    "supported": "headline_supported",
+    "inconclusive": "headline_inconclusive",
+    "too small to matter": "headline_too_small",
+    "contradicted": "headline_contradicted",
+}
+SHORT = "In short"
+POINTING = ("supported", "partly supported", "too small to matter", "contradicted")
 
 
-def render(
+def pages(
     sources: Sequence[EvidenceSource],
     pictures: Pictures,
     *,
@@ -32,15 +53,15 @@ def render(
     notebooks: Sequence[str] = (),
     downloads: Sequence[Download] = (),
     internal: str = "",
-) -> str:
-    """Return the page.
+) -> dict[str, str]:
+    """Return the pages by their address: ``index.html`` and ``claims/<id>.html``.
 
     Parameters
     ----------
     sources : sequence of EvidenceSource
-        The data and their findings, in the order of the columns.
+        The data and their findings; the first is what the report is about.
     pictures : mapping
-        Figures by the key of the body and the id of the claim; specification curves by
+        Figures by the key of the source and the id of the claim; specification curves by
         ``curve_key`` of it; charts by their own key.
     versions : mapping
         Name to version of what computed the numbers.
@@ -55,29 +76,40 @@ def render(
 
     Returns
     -------
-    str
+    dict of str to str
         HTML; everything that came from data is escaped.
     """
     claims = claims_of([(b.heading, b.findings) for b in sources])
-    groups = grouped(claims, sources, pictures)
-    return (
+    shown = bands(claims, sources)
+    order = [row["id"] for band in shown for row in band["rows"]]
+    by_id = {c.id: c for c in claims}
+    title = sources[0].title or TITLE
+    always: dict[str, Any] = {
+        "title": title,
+        "css": source_text("report.css"),
+        "internal": internal,
+        "VERDICTS": VERDICTS,
+        "GLOSSARY": packaged("words/glossary.toml"),
+    }
+    index = (
         environment()
         .get_template("page.html.j2")
         .render(
-            title=TITLE,
-            lead=_lead(claims, sources),
-            css=source_text("report.css"),
+            always,
+            root="",
+            SHORT=SHORT,
+            headline=headline(claims, sources),
             script=source_text("report.js"),
-            VERDICTS=VERDICTS,
             bodies=[_body(b) for b in sources],
-            controls=controls(claims, sources, groups),
+            controls=controls(claims, sources),
+            bands=shown,
+            sheet=next((one for one in downloads if one.path == SUMMARY), None),
             trials=any(b.trials is not None for b in sources),
             charts=sections.overview(sources, pictures),
             cohorts=sections.cohort_sections(sources, pictures),
             trials_tables=sections.other_tables(sources),
             doubts=sections.doubts_section(sources),
             lost=[found for b in sources if (found := sections.patient_flow(b))],
-            groups=groups,
             help=HELP,
             methods=sections.methods(sources),
             certificate=[
@@ -90,7 +122,6 @@ def render(
                 for chart in shipped_charts()
                 if (drawn := pictures.get((CERTIFICATE, chart.key))) is not None
             ],
-            internal=internal,
             articles=list(ARTICLES.items()),
             checklists=checklists(sources),
             downloads=_by_group(downloads),
@@ -100,6 +131,18 @@ def render(
             notebooks=notebooks,
         )
     )
+    made = {"index.html": index}
+    template = environment().get_template("claim.html.j2")
+    for before, claim_id, after in zip([None, *order], order, [*order[1:], None], strict=False):
+        made[page_of(claim_id)] = template.render(
+            always,
+            root="../",
+            claim=claim_page(by_id[claim_id], sources, pictures, downloads),
+            before=by_id.get(before or ""),
+            after=by_id.get(after or ""),
+            synthetic=all(b.synthetic for b in sources[:1]),
+        )
+    return made
 
 
 @cache
@@ -126,28 +169,113 @@ def _by_group(downloads: Sequence[Download]) -> list[tuple[str, list[Download]]]
     return [(name, [one for one in downloads if one.group == name]) for name in names]
 
 
-def _lead(claims: Sequence[Claim], sources: Sequence[EvidenceSource]) -> str:
-    own = sum(c.group == OWN for c in claims)
-    more = f", and {fmt.count(own, 'claim')} of the study itself" if own else ""
-    return (
-        f"Five articles say that microneedling of scars works, for whom, how much and how safely. "
-        f"{fmt.count(len(claims) - own, 'statement')} of theirs{more}, each held against "
-        f"{fmt.count(len(sources), 'body', 'bodies')} of data: the estimate with its interval, "
-        "the verdict and the reason."
+def headline(claims: Sequence[Claim], sources: Sequence[EvidenceSource]) -> list[tuple[str, str]]:
+    """Return what was asked, what the data say of it and how sure that is: a sentence or two each.
+
+    They are about one finding of the first source: of the first primary claim of its plan, else
+    of what patients ask most.
+    """
+    first, *others = sources
+    found = _leading(first)
+    if found is None:
+        return []
+    says, rest = found.claim.says, Count(n=len(claims) - 1, noun="more claim")
+    kind = "headline_asked_own" if any(c.group == OWN for c in claims) else "headline_asked"
+    measured, sure = [], []
+    if found.estimate is not None:
+        measured.append(_numbers(first, found))
+        sure.append(_sure(first, found))
+    if first.trials is not None:
+        share = first.trials.directions[found.claim.id].share("uncontrolled")
+        studies = Count(n=share.k + share.no_difference + share.mixed, noun="study",
+                        plural="studies")  # fmt: skip
+        if studies.n and found.comparison in ("randomised", "observational"):
+            measured.append(note("headline_before_after", n=share.favouring, studies=studies))
+    for other in others:
+        beside = next((f for f in other.findings if f.claim.id == found.claim.id), None)
+        if beside is not None and beside.estimate is not None:
+            sure.append(_beside(other, beside))
+    lines = {
+        "Asked": [note(kind, says=says, others=rest)] if rest.n else [],
+        SHORT: [_found(found)],
+        "Compared": measured,
+        "How sure": sure,
+        "All claims": [_all_claims(first)] if rest.n else [],
+    }
+    texts = {name: " ".join(map(sentence, notes)) for name, notes in lines.items() if notes}
+    return [(name, text[:1].upper() + text[1:]) for name, text in texts.items()]
+
+
+def _leading(source: EvidenceSource) -> Finding | None:
+    """Return the finding that the first lines are about."""
+    ranks = {claim_id: i for i, claim_id in enumerate(MATTER_MOST)}
+    return min(
+        source.findings,
+        key=lambda f: (f.estimate is None, not f.planned, ranks.get(f.claim.id, len(ranks))),
+        default=None,
+    )
+
+
+def _found(finding: Finding) -> Note:
+    says = finding.claim.says
+    if finding.estimate is None:
+        return note("headline_not_testable", says=says, reason=finding.reason)
+    if finding.verdict == "partly supported":
+        return note("headline_partly_supported", says=says, lacking=finding.lacking)
+    return note(ANSWERS[finding.verdict], says=says)
+
+
+def _numbers(source: EvidenceSource, finding: Finding) -> Note:
+    estimate = finding.estimate
+    assert estimate is not None
+    unit = short(estimate.unit)
+    return note(
+        "headline_numbers",
+        compared=compared(source, finding),
+        about=tuple(outcome_words(source, finding)) or finding.claim.estimand,
+        numbers=f"{fmt.interval(estimate)} {unit}",
+        level=estimate.level_words,
+        margin=f"{verdict_axis(finding).margin_label} {unit}",
+    )
+
+
+def _sure(source: EvidenceSource, finding: Finding) -> Note:
+    if not finding.certainty:
+        return note("headline_cohort", design=source.banner, reason=finding.reason)
+    lowered = tuple(d.name for d in finding.domains if d.steps < 0)
+    certainty, size = finding.certainty, finding.size
+    return note("headline_certainty", certainty=certainty, size=size, lowered=lowered)
+
+
+def _beside(source: EvidenceSource, finding: Finding) -> Note:
+    assert finding.estimate is not None
+    return note(
+        "headline_beside",
+        source=source.name or source.heading,
+        numbers=f"{fmt.interval(finding.estimate)} {short(finding.estimate.unit)}",
+        verdict=finding.in_full,
+    )
+
+
+def _all_claims(source: EvidenceSource) -> Note:
+    words = Counter(f.verdict for f in source.findings)
+    return note(
+        "headline_all",
+        claims=Count(n=len(source.findings), noun="claim"),
+        pointing=sum(words[w] for w in POINTING),
+        open=words["inconclusive"],
+        untested=words["not testable"],
     )
 
 
 def _body(source: EvidenceSource) -> dict[str, Any]:
-    words = [f.verdict for f in source.findings]
-    counts = [f"{words.count(v)} {v}" for v in VERDICTS if v in words]
     return {
         "key": source.key,
         "heading": source.heading,
+        "name": source.name or source.heading,
         "synthetic": source.synthetic,
         "facts": [(n, value, n in (HASH_OF_DATA, HASH_OF_PLAN)) for n, value in source.facts],
         "limits": source.limits,
-        "limit": source.limits[0] if source.limits else "",
         "banner": source.banner,
         "sha256": source.sha256,
-        "summary": ", ".join(counts) or "no claim",
     }

@@ -1,4 +1,4 @@
-"""The scorecard: one row a claim, one column a body of data, every interval against its margin."""
+"""The scorecard: what was found of every claim, each interval drawn against its margin."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from mnstudy.words.units import short
 Columns = Sequence[tuple[str, Findings]]  # heading and findings of each body of data
 LEFT, RIGHT = -3.0, 4.0  # ends of the scale, in distances between margin and no effect
 MARGIN = 0.15
-TITLE, ARTICLES, TRACK, TEXT = 2.15, 0.72, 0.95, 1.62  # widths in inches
-GAP = 0.1
+SIZE = 9.0
+WIDTH, HEAD, ROW, TRACK = 9.6, 0.36, 0.38, 1.5  # inches, as LEFTS
+LEFTS = (MARGIN, 2.75, 4.4, 6.5, 7.95)  # of claim, interval drawn, numbers, how sure, verdict
 MARK = {"confidence": "", "credible": "†"}
-ROW, GROUP_ROW = 0.295, 0.33
-SIZE = 7.5
+LEVELS = ("high", "moderate", "low", "very low")
+FIRM = ("randomised", "within", "rate", "observational", "uncontrolled")  # from most to least
 HELP = (
-    "Each interval is drawn on the scale of its own claim: the dashed line is the margin (or the "
-    "stated limit), the grey tick is no effect (or zero), and to the right of the line the claim "
-    "would hold. An arrow means that the interval goes on. †: a credible interval, of few studies. "
-    "Articles: ≠ says the opposite."
+    "Each interval is drawn on the scale of its own claim. The dashed line is the margin or the "
+    "stated limit; to its right the claim holds. The grey tick is no effect, or zero. An arrow: "
+    "the interval goes on. †: credible interval, of few studies."
 )
 
 
@@ -74,39 +74,49 @@ NOT_ASKED = ScorecardEntry(verdict="not asked", numbers="", size="", reason="", 
 
 
 def scorecard(columns: Columns, internal: str = "") -> Picture:
-    """Draw the scorecard.
+    """Draw the scorecard: a row for every answer, those of which most is known first.
 
     Parameters
     ----------
     columns : sequence of (heading, Findings)
-        One body of data each, from left to right.
+        One source of data each; the first stands first in each claim.
     internal : str
         What heads a report that must not leave; stands beneath the rest.
 
     Returns
     -------
     Picture
-        A matplotlib figure with one row for every claim.
+        A matplotlib figure. Claims without an estimate are named beneath the rows.
 
     Raises
     ------
     ValueError
         No column, or no claim in any of them.
     """
-    claims = claims_of(columns)
-    if not claims:
+    if not claims_of(columns):
         raise ValueError("there is nothing to draw: give at least one heading with its findings")
-    plan = ScorecardPlan(columns, claims, internal)
-    look = Look(width=plan.width, letters=SIZE)
+    plan = ScorecardPlan(columns, internal)
+    look = Look(width=WIDTH, letters=SIZE)
     with look.theme():
         picture = style.new_picture(look, plan.height, alt_text(columns))
         picture.set_layout_engine("none")
         axes = picture.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
-        axes.set_xlim(0, plan.width)
+        axes.set_xlim(0, WIDTH)
         axes.set_ylim(plan.height, 0)
         draw(axes, plan)
     return picture
+
+
+def known(finding: Finding) -> tuple[int, int, int]:
+    """Return what claims are ordered by, most known first; without an estimate they come last.
+
+    Certainty (very low where none is rated), then what the comparison can carry, then patients.
+    """
+    if finding.estimate is None:
+        return (len(LEVELS), 0, 0)
+    rank = LEVELS.index(finding.certainty or LEVELS[-1])
+    return (rank, FIRM.index(finding.comparison or FIRM[-1]), -finding.n_patients)
 
 
 def scorecard_table(columns: Columns) -> pd.DataFrame:
@@ -230,85 +240,61 @@ def _log(x: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ScorecardPlan:
-    """Where everything lies, in inches from the top left."""
+    """What stands where, in inches from the top left."""
 
     columns: Columns
-    claims: list[Claim]
     internal: str = ""
 
     @property
-    def width(self) -> float:
-        """Width of the picture."""
-        return 2 * MARGIN + TITLE + ARTICLES + len(self.columns) * (TRACK + TEXT + 2 * GAP)
-
-    def left(self, i: int) -> float:
-        """Return the left edge of the i-th body of data."""
-        return MARGIN + TITLE + ARTICLES + i * (TRACK + TEXT + 2 * GAP) + GAP
-
-    @property
-    def headings(self) -> list[list[str]]:
-        """Headings of the columns, wrapped."""
-        return [wrap(h, TRACK + TEXT, SIZE + 1, bold=True) for h, _ in self.columns]
+    def answers(self) -> list[tuple[str, Finding]]:
+        """Headings and findings with an estimate, those of one claim together."""
+        by_claim: dict[str, list[tuple[str, Finding]]] = {}
+        for heading, findings in self.columns:
+            for finding in (f for f in findings if f.estimate is not None):
+                by_claim.setdefault(finding.claim.id, []).append((heading, finding))
+        ordered = sorted(by_claim.values(), key=lambda own: min(known(f) for _, f in own))
+        return [answer for own in ordered for answer in own]
 
     @property
-    def head(self) -> float:
-        """Height of the head of the table."""
-        return MARGIN + max(map(len, self.headings)) * line_height(SIZE + 1) + 0.24
-
-    @property
-    def rows(self) -> list[tuple[str | Claim, float]]:
-        """Return group headings and claims with the height where each begins."""
-        rows: list[tuple[str | Claim, float]] = []
-        top, group = self.head, ""
-        for claim in self.claims:
-            if claim.group != group:
-                group = claim.group
-                rows.append((GROUPS[group], top))
-                top += GROUP_ROW
-            rows.append((claim, top))
-            top += ROW
-        return [*rows, ("", top)]
-
-    @property
-    def stretches(self) -> list[tuple[float, float]]:
-        """Return top and bottom of the claims of each group."""
-        tops = [top for entry, top in self.rows if isinstance(entry, str)]
-        return [(a + GROUP_ROW, b) for a, b in pairwise(tops)]
+    def words(self) -> list[str]:
+        """What stands beneath the rows, wrapped: claims without an answer, how to read it."""
+        answered = {f.claim.id for _, f in self.answers}
+        rest = [c.title for c in claims_of(self.columns) if c.id not in answered]
+        untold = f"No number that answers ({len(rest)}): {'; '.join(rest)}." if rest else ""
+        said = filter(None, (untold, HELP, self.internal))
+        return [x for text in said for x in wrap(text, WIDTH - 2 * MARGIN, SIZE - 1)]
 
     @property
     def bottom(self) -> float:
         """Where the last row ends."""
-        return self.rows[-1][1]
-
-    @property
-    def legend(self) -> list[str]:
-        """How to read the picture, and what heads it, wrapped."""
-        said = filter(None, (HELP, self.internal))
-        return [x for text in said for x in wrap(text, self.width - 2 * MARGIN, SIZE - 0.5)]
+        return HEAD + ROW * len(self.answers)
 
     @property
     def height(self) -> float:
         """Height of the picture."""
-        lines = len(self.legend) * line_height(SIZE - 0.5)
-        return self.bottom + 0.12 + line_height(SIZE) + 0.08 + lines + MARGIN
+        beneath = len(self.words) * line_height(SIZE - 1)
+        return self.bottom + 0.1 + line_height(SIZE) + 0.1 + beneath + MARGIN
 
 
 def draw(axes: Axes, plan: ScorecardPlan) -> None:
     """Draw the scorecard on axes whose unit is the inch."""
-    for i, (_, findings) in enumerate(plan.columns):
-        synthetic = any(f.synthetic for f in findings)
-        _ground(axes, plan, i, synthetic=synthetic)
-    _heads(axes, plan)
-    for entry, top in plan.rows[:-1]:
-        if isinstance(entry, str):
-            _text(axes, MARGIN, top + GROUP_ROW / 2 + 0.03, entry, SIZE + 1, fontweight="bold")
-            _rule(axes, plan, top + GROUP_ROW, style.LINE)
-            continue
-        _claim(axes, entry, top)
-        for i, (_, findings) in enumerate(plan.columns):
-            shown = cell_of(findings, entry)
-            _cell(axes, shown, plan.left(i), top + ROW / 2)
-        _rule(axes, plan, top + ROW, style.RULE)
+    heads = ("Claim", "", "Interval", "How sure", "Verdict")
+    for x, text in zip(LEFTS, heads, strict=True):
+        _text(axes, x, HEAD / 2, text, SIZE, fontweight="bold")
+    for side, text, move in (("right", "against ◂", -0.04), ("left", "▸ for", 0.04)):
+        _text(axes, _x(LEFTS[1], 0) + move, HEAD / 2, text, SIZE, ha=side, color=style.MUTED)
+    _rule(axes, HEAD, style.LINE)
+    before, several = "", len(plan.columns) > 1
+    for i, (heading, finding) in enumerate(plan.answers):
+        top = HEAD + i * ROW
+        first = finding.claim.id != before
+        before = finding.claim.id
+        if finding.synthetic:
+            _invented(axes, top)
+        if first and i:
+            _rule(axes, top, style.RULE)
+        _claim(axes, finding.claim, top, first=first)
+        _answer(axes, finding, top, heading if several else "")
     _legend(axes, plan)
 
 
@@ -317,87 +303,53 @@ def _text(axes: Axes, x: float, middle: float, text: str, size: float, **look: A
     axes.text(x, baseline, text, fontsize=size, va="baseline", **look)
 
 
-def _rule(axes: Axes, plan: ScorecardPlan, y: float, colour: str) -> None:
-    axes.plot([MARGIN, plan.width - MARGIN], [y, y], color=colour, linewidth=0.5, zorder=1)
+def _fitting(axes: Axes, x: float, middle: float, text: str, room: float, **look: Any) -> None:
+    bold = "fontweight" in look
+    size = min(SIZE, SIZE * room / text_width(text, SIZE, bold=bold)) if text else SIZE
+    _text(axes, x, middle, text, size, **look)
 
 
-def _x(left: float, position: float) -> float:
-    return left + TRACK * (position - LEFT) / (RIGHT - LEFT)
+def _rule(axes: Axes, y: float, colour: str) -> None:
+    axes.plot([MARGIN, WIDTH - MARGIN], [y, y], color=colour, linewidth=0.6, zorder=1)
 
 
-def _ground(axes: Axes, plan: ScorecardPlan, i: int, *, synthetic: bool) -> None:
-    """Draw what lies behind a column: the zone, the margin, the mark of invented data."""
-    left, top, bottom = plan.left(i), plan.head, plan.bottom
-    right = left + TRACK + TEXT
-    if synthetic:
-        edges = [left - GAP / 2, right + GAP / 2]
-        band: dict[str, Any] = {
-            "facecolor": style.BAND,
-            "edgecolor": style.HATCH,
-            "hatch": "///",
-            "linewidth": 0,
-        }
-        axes.fill_between(edges, MARGIN / 2, bottom, zorder=-10, **band)
-        for k in range(4):
-            axes.text(
-                (left + right) / 2, top + (k + 0.5) * (bottom - top) / 4, style.SYNTHETIC,
-                fontsize=27, fontweight="bold", color=style.WATERMARK, rotation=52, ha="center",
-                va="center", zorder=-8,
-            )  # fmt: skip
-    for top_of, bottom_of in plan.stretches:
-        zone = [_x(left, 0), left + TRACK]
-        axes.fill_between(zone, top_of, bottom_of, color=style.ZONE, linewidth=0, zorder=-9)
-        line: dict[str, Any] = {"color": style.INK, "linewidth": 0.7, "linestyle": (0, (3, 2))}
-        axes.plot([_x(left, 0)] * 2, [top_of, bottom_of], zorder=0, **line)
+def _invented(axes: Axes, top: float) -> None:
+    """Hatch the row of an answer from invented data; the word stands with the answer."""
+    axes.fill_between(
+        [MARGIN, WIDTH - MARGIN], top, top + ROW, zorder=-10, facecolor=style.BAND,
+        edgecolor=style.HATCH, hatch="///", linewidth=0,
+    )  # fmt: skip
 
 
-def _heads(axes: Axes, plan: ScorecardPlan) -> None:
-    size = SIZE + 1
-    last = plan.head - 0.24 - line_height(size) / 2
-    _text(axes, MARGIN, last, "claim", size, fontweight="bold")
-    _text(axes, MARGIN + TITLE, last, "articles", size, fontweight="bold")
-    for i, lines in enumerate(plan.headings):
-        for k, line in enumerate(lines):
-            y = last - (len(lines) - 1 - k) * line_height(size)
-            _text(axes, plan.left(i), y, line, size, fontweight="bold")
-        look: dict[str, Any] = {"color": style.MUTED, "ha": "center"}
-        _text(axes, _x(plan.left(i), 0), plan.head - 0.13, "margin", SIZE - 1.5, **look)
-
-
-def _claim(axes: Axes, claim: Claim, top: float) -> None:
-    lines = wrap(claim.title, TITLE - 0.1, SIZE)
+def _claim(axes: Axes, claim: Claim, top: float, *, first: bool) -> None:
+    if not first:
+        return
+    lines = wrap(claim.title, LEFTS[1] - LEFTS[0] - 0.15, SIZE)
     for k, line in enumerate(lines):
-        middle = top + ROW / 2 + (k - (len(lines) - 1) / 2) * line_height(SIZE) * 0.93
+        middle = top + ROW / 2 + (k - (len(lines) - 1) / 2) * line_height(SIZE) * 0.95
         _text(axes, MARGIN, middle, line, SIZE)
-    _text(axes, MARGIN + TITLE, top + ROW / 2, articles(claim), SIZE)
 
 
-def _cell(axes: Axes, shown: ScorecardEntry, left: float, middle: float) -> None:
+def _answer(axes: Axes, finding: Finding, top: float, heading: str) -> None:
+    shown, middle = scorecard_entry(finding), top + ROW / 2
+    upper, lower = middle - line_height(SIZE) / 2, middle + line_height(SIZE) / 2
     if shown.track is not None:
-        _track(axes, shown, left, middle)
-    x = left + TRACK + GAP
-    if shown.verdict not in style.VERDICT_STYLES:
-        _text(axes, x + 0.15, middle, shown.verdict, SIZE - 0.5, color=style.MUTED)
-        return
-    single = not shown.numbers
-    first = middle if single else middle - line_height(SIZE) * 0.48
-    colour = style.MUTED if single else style.INK
-    _marker(axes, shown.verdict, x + 0.05, first)
-    _text(axes, x + 0.15, first, shown.in_full, SIZE - 0.5, color=colour)
-    if single:
-        return
-    room, numbers = TEXT - GAP - 0.15, shown.numbers
-    word, tail = text_width(shown.in_full, SIZE - 0.5), f" · {shown.size}" if shown.size else ""
-    if word + text_width(tail, SIZE - 1) < room:
-        _text(axes, x + 0.15 + word, first, tail, SIZE - 1, color=style.MUTED)
-    else:
-        numbers += tail
-    second = middle + line_height(SIZE) * 0.46
-    size = min(SIZE - 0.5, (SIZE - 0.5) * room / text_width(numbers, SIZE - 0.5))
-    _text(axes, x + 0.15, second, numbers, size)
+        _track(axes, shown, LEFTS[1], middle)
+    room = [b - a - 0.12 for a, b in pairwise((*LEFTS, WIDTH - MARGIN))]
+    named = style.SYNTHETIC if finding.synthetic else heading
+    _fitting(axes, LEFTS[2], upper if named else middle, shown.numbers, room[2], fontweight="bold")
+    _fitting(axes, LEFTS[2], lower, named, room[2], color=style.MUTED)
+    sure = finding.certainty
+    _fitting(axes, LEFTS[3], upper if sure else middle, finding.size, room[3], color=style.MUTED)
+    if sure:
+        _fitting(axes, LEFTS[3], lower, sure, room[3])
+    lines = [shown.verdict, f"({shown.lacking})" if shown.lacking else ""]
+    _marker(axes, shown.verdict, LEFTS[4] + 0.06, upper if shown.lacking else middle)
+    for y, text in zip((upper if shown.lacking else middle, lower), lines, strict=True):
+        _fitting(axes, LEFTS[4] + 0.18, y, text, room[4] - 0.18)
 
 
-def _marker(axes: Axes, verdict: str, x: float, y: float, size: float = 5) -> None:
+def _marker(axes: Axes, verdict: str, x: float, y: float, size: float = 6) -> None:
     look = style.VERDICT_STYLES[verdict]
     axes.plot(
         [x], [y], marker=look.marker, markersize=size, color=look.colour,
@@ -405,29 +357,39 @@ def _marker(axes: Axes, verdict: str, x: float, y: float, size: float = 5) -> No
     )  # fmt: skip
 
 
+def _x(left: float, position: float) -> float:
+    return left + TRACK * (position - LEFT) / (RIGHT - LEFT)
+
+
 def _track(axes: Axes, shown: ScorecardEntry, left: float, y: float) -> None:
     track, look = shown.track, style.VERDICT_STYLES[shown.verdict]
     assert track is not None
+    half, margin = ROW * 0.36, _x(left, 0)
+    axes.fill_between([margin, left + TRACK], y - half, y + half, color=style.ZONE, linewidth=0,
+                      zorder=-9)  # fmt: skip
+    axes.plot([margin, margin], [y - half, y + half], color=style.INK, linewidth=0.8,
+              linestyle=(0, (3, 2)), zorder=0)  # fmt: skip
     if track.null is not None and LEFT <= track.null <= RIGHT:
         x = _x(left, track.null)
-        axes.plot([x, x], [y - 0.06, y + 0.06], color=style.LINE, linewidth=1.0, zorder=1)
+        axes.plot([x, x], [y - 0.08, y + 0.08], color=style.LINE, linewidth=1.2, zorder=1)
     ends = [_x(left, track.low), _x(left, track.high)]
-    axes.plot(ends, [y, y], color=look.edge, linewidth=1.4, zorder=3)
+    axes.plot(ends, [y, y], color=look.edge, linewidth=1.6, zorder=3)
     for runs, x, marker in ((track.runs_left, ends[0], 4), (track.runs_right, ends[1], 5)):
         if runs:
-            axes.plot([x], [y], marker=marker, markersize=4, color=look.edge, zorder=3)
+            axes.plot([x], [y], marker=marker, markersize=5, color=look.edge, zorder=3)
     if LEFT <= track.value <= RIGHT:
-        _marker(axes, shown.verdict, _x(left, track.value), y, size=4.5)
+        _marker(axes, shown.verdict, _x(left, track.value), y, size=5.5)
 
 
 def _legend(axes: Axes, plan: ScorecardPlan) -> None:
-    y = plan.bottom + 0.12 + line_height(SIZE) / 2
+    _rule(axes, plan.bottom, style.LINE)
+    y = plan.bottom + 0.1 + line_height(SIZE) / 2
     x = MARGIN
     for verdict in VERDICTS:
-        _marker(axes, verdict, x + 0.05, y)
-        _text(axes, x + 0.15, y, verdict, SIZE)
-        x += 0.15 + text_width(verdict, SIZE) + 0.25
-    y += line_height(SIZE) / 2 + 0.08
-    for line in plan.legend:
-        y += line_height(SIZE - 0.5)
-        _text(axes, MARGIN, y - line_height(SIZE - 0.5) / 2, line, SIZE - 0.5, color=style.MUTED)
+        _marker(axes, verdict, x + 0.06, y)
+        _text(axes, x + 0.18, y, verdict, SIZE - 1)
+        x += 0.18 + text_width(verdict, SIZE - 1) + 0.22
+    y += line_height(SIZE) / 2 + 0.1
+    for line in plan.words:
+        y += line_height(SIZE - 1)
+        _text(axes, MARGIN, y - line_height(SIZE - 1) / 2, line, SIZE - 1, color=style.MUTED)

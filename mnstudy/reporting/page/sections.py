@@ -34,15 +34,21 @@ OPEN_WORDS = {
     "too small to matter": "that these data show an effect, if any, too small to matter",
     "contradicted": "that these data speak against the claim as it is put",
 }
+# What a technical chart shows, by the folder of its files: those stay folded.
+TECHNICAL = {
+    "albatross": "every study by its size and p-value",
+    "harvest": "which way each study points, and how well it was done",
+    "funnel": "whether small studies differ from large ones",
+    "residuals": "how well the model fits",
+    "correlations": "how what was measured goes together",
+}
 STEPS = {-1: "1 step lower", 0: "no change"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFigure:
-    """A figure as the page holds it: wide, narrow, its files, and the words of a chart."""
+    """A figure as a page shows it: size, where its files lie, and the words of a chart."""
 
-    wide: str
-    narrow: str
     width: int
     height: int
     path: str
@@ -112,7 +118,12 @@ def drawn_charts(
     """
     found = ((chart, pictures.get((source.key, chart.key))) for chart in charts)
     return [
-        {"picture": drawn, "alt": drawn.alt or chart.alt, "caption": drawn.caption or chart.caption}
+        {
+            "picture": drawn,
+            "alt": drawn.alt or chart.alt,
+            "caption": drawn.caption or chart.caption,
+            "technical": TECHNICAL.get(chart.key.partition("/")[0], ""),
+        }
         for chart, drawn in found
         if drawn is not None
     ]

@@ -170,12 +170,12 @@ def _runs(pid: int) -> bool:
 
 
 def head_files(folder: Path, heading: str) -> None:
-    """Write what a report is above every text in it but the page: tables get a last column."""
+    """Write what a report is above every text in it but the pages: tables get a last column."""
     for path in folder.rglob("*"):
         above = HEADS.get(path.suffix)
         if path.suffix == ".csv":
             path.write_text(_with_column(path, heading), encoding="utf-8", newline="")
-        elif above and path.name != "index.html":
+        elif above and (path.suffix != ".html" or "tables" in path.relative_to(folder).parts):
             text = above(path.read_text(encoding="utf-8"), heading)
             path.write_text(text, encoding="utf-8", newline="")
 

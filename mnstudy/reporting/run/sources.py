@@ -67,7 +67,9 @@ class EvidenceSource:
     synthetic : bool
     sha256 : str
     banner : str
-        Size and design in one line.
+        Size and design in one line, with the period where the study file has one.
+    title : str
+        Of the study, as its file has it.
     facts : tuple of (name, value)
         Provenance, in words.
     name : str
@@ -99,6 +101,7 @@ class EvidenceSource:
     banner: str
     facts: tuple[tuple[str, str], ...]
     name: str = ""
+    title: str = ""
     design: str = ""
     randomised: bool = False
     limits: tuple[str, ...] = ()
@@ -136,14 +139,15 @@ def collect_evidence(
     *,
     claims: Sequence[str] = (),
     profile: str = "default",
+    trials_first: bool = False,
     workers: Workers = ALONE,
 ) -> list[EvidenceSource]:
-    """Put the claims to each body of data, and each answer to other choices.
+    """Put the claims to each source of data, and each answer to other choices.
 
     Parameters
     ----------
     cohorts : sequence of Cohort
-        The published trials stand after the first of them.
+        The published trials stand after the first of them, or before it (``trials_first``).
     progress : callable
         Called with the stage, how much of it is done and how much there is.
     claims : sequence of str
@@ -171,7 +175,8 @@ def collect_evidence(
         done=partial(progress, "charts"),
     )
     pairs = zip([sources[0], trials, *sources[1:]], checked, strict=True)
-    return with_unique_keys([replace(source, checked=done) for source, done in pairs])
+    first, beside, *rest = [replace(source, checked=done) for source, done in pairs]
+    return with_unique_keys([beside, first, *rest] if trials_first else [first, beside, *rest])
 
 
 def find_side_by_side(
@@ -242,6 +247,7 @@ def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
         ("Title", study.title),
         ("Kind", "SYNTHETIC: invented, never evidence" if cohort.synthetic else "real"),
         ("Design", study.allocation),
+        ("Period", study.period),
         ("Assessments", rows),
         ("Patients", patients),
         ("Sites", f"{sites:,}"),
@@ -255,12 +261,22 @@ def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
         key=slug(cohort.name),
         heading=f"{name} ({mark})",
         name=name,
+        title=study.title,
         design=study.design,
         randomised=study.randomised,
         findings=findings,
         synthetic=cohort.synthetic,
         sha256=cohort.provenance.sha256,
-        banner=f"{patients} {cohort.person}s, {rows} assessments; {study.allocation}",
+        banner=", ".join(
+            x
+            for x in (
+                study.allocation,
+                study.period,
+                f"{patients} {cohort.person}s",
+                f"{rows} assessments",
+            )
+            if x
+        ),
         facts=tuple((name, value) for name, value in facts if value),
         limits=(*(limit.says for limit in study.limits), *cohort.notes),
     )
@@ -307,7 +323,8 @@ def published_source(
         findings=findings,
         synthetic=False,
         sha256=published.sha256,
-        banner=f"{len(published.studies):,} publications, {len(published.contrasts):,} contrasts",
+        banner=f"{len(published.studies):,} publications, {len(published.contrasts):,} comparisons "
+        "with numbers",
         facts=facts,
         limits=(*limits, *published.notes),
         trials=trials,

@@ -26,6 +26,21 @@ GROUPS = {
     "mechanism": "Why",
     OWN: "Claims of this study",
 }
+# What patients ask about, each with its question: benefit, whether it lasts, the alternatives, what
+# it costs them, harms. Fixed before the results were looked at; GRADE asks for at most seven to ten
+# (Cochrane Handbook 6, section 14.1.3).
+MATTER_MOST = {
+    "reduces-scarring": "Are scars less noticeable?",
+    "treats-acne-scars": "Are acne scars better?",
+    "satisfies-patients": "Do patients themselves see a clear improvement?",
+    "results-last": "Do results last?",
+    "topical-adjunct": "Does a serum add to needling?",
+    "comparable-to-laser": "Is needling as good as laser?",
+    "short-downtime": "Has redness gone within two days?",
+    "little-pain": "Is there little pain?",
+    "rare-pih": "Are dark spots afterwards rare?",
+    "rare-infection": "Is infection rare?",
+}
 ARTICLES = {
     "A": "Micro-needling For scar Reduction",
     "B": "untitled long article on microneedling for atrophic scarring",
