@@ -20,8 +20,9 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.py
 environment: $(READY)  ## make the environment alone (about 2 min): then . .venv/bin/activate, and mnstudy is there
 	@echo "environment ready; in this terminal: . $(BIN)/activate"
 
-report: $(READY)  ## regenerate what changed in reports/; all of it with OPTIONS=--fresh (1 to 3 min)
-	@$(BIN)/mnstudy report --out reports --formats svg $(OPTIONS)
+report: $(READY)  ## regenerate what changed in reports/ and reports/demo/; all of it with OPTIONS=--fresh (2 to 4 min)
+	@$(BIN)/mnstudy report --out reports --formats svg --no-notebooks $(OPTIONS)
+	@$(BIN)/mnstudy report demo_clinic --out reports/demo --formats svg $(OPTIONS)
 
 test: $(READY)  ## run the tests, side by side (about 4 min on 2 cores)
 	@$(PYTEST) -m "not slow and not e2e"

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-FILES = ("results", "parts", "evidence", "sensitivity", "specifications")
+OF_EACH = ("results", "parts", "evidence", "sensitivity", "specifications")
+FILES = (*OF_EACH, *(f"demo/{name}" for name in OF_EACH))
 REL_TOL = 1e-9
 ROOT = Path(__file__).parents[1]
 

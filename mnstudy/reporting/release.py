@@ -74,7 +74,8 @@ def write_release(
         environment()
         .get_template("release.html.j2")
         .render(
-            title=TITLE,
+            title=dict(release.facts).get("Title", TITLE),
+            about=TITLE,
             banner=BANNER,
             release=release,
             css=source_text("report.css"),

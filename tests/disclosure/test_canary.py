@@ -8,6 +8,7 @@ import traceback
 import canary
 import pandas as pd
 import pytest
+from written_pages import everything
 
 import mnstudy as mn
 from mnstudy import cli
@@ -149,7 +150,7 @@ def test_what_three_patients_had_is_exact_in_a_report(report, cohort, findings):
     data = pd.read_csv(report / "results.csv").set_index(["claim", "dataset"])
     row, exact = data.loc["rare-pih", cohort.name], findings["rare-pih"]
     assert row["estimate"] == exact.estimate.value == pytest.approx(100 * 3 / row["n_patients"])
-    assert f"3 of {exact.n_patients} patients" in (report / "index.html").read_text("utf-8")
+    assert f"3 of {exact.n_patients} patients" in everything(report)
 
 
 def test_a_planted_patient_stops_the_report(report, cohort):

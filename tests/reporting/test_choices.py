@@ -17,6 +17,7 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.markers import MarkerStyle
 from outline import Outline
+from written_pages import everything, pages
 
 import mnstudy as mn
 from mnstudy.reporting import report as module
@@ -210,22 +211,22 @@ def written(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(written):
-    return (written / "index.html").read_text(encoding="utf-8")
+    return everything(written)
 
 
-def test_the_page_with_other_choices_is_well_formed_and_its_links_lead_somewhere(page, written):
-    outline = Outline(page)
-    assert outline.open == []
-    assert len(outline.ids) == len(set(outline.ids))
-    assert all("scope" in head for head in outline.heads)
-    steps = zip(outline.levels, outline.levels[1:], strict=False)
-    assert all(after - before <= 1 for before, after in steps)
-    targets = set(re.findall(r'href="([^"]+)"', page))
-    assert {t[1:] for t in targets if t.startswith("#")} <= set(outline.ids)
-    beside = {t for t in targets if not t.startswith("#")} - {"manifest.json"}  # written last
-    assert all((written / t).is_file() for t in beside)
+def test_the_pages_with_other_choices_are_well_formed_and_point_to_the_files(written):
+    found, images = pages(written), 0
+    for one in found.values():
+        outline = Outline(one)
+        assert outline.open == []
+        assert len(outline.ids) == len(set(outline.ids))
+        assert all("scope" in head for head in outline.heads)
+        steps = zip(outline.levels, outline.levels[1:], strict=False)
+        assert all(after - before <= 1 for before, after in steps)
+        images += len(outline.images)
+    targets = set(re.findall(r'href="([^"]+)"', found["index.html"]))
     assert {"sensitivity.csv", "specifications.csv", "attrition.csv", "dropouts.csv"} <= targets
-    assert len(outline.images) == 4  # two findings, a curve and the certificate
+    assert images == 4  # two findings, a curve and the certificate
     assert (written / "figures/demo/specifications/reduces-scarring.csv").is_file()
 
 
@@ -305,12 +306,14 @@ def test_own_claims_stand_in_their_own_group(sheet, tmp_path):
     module.write_report(
         [cohort_source(cohort, found)], tmp_path / "r", formats=["svg"], progress=quiet
     )
-    page = (tmp_path / "r" / "index.html").read_text(encoding="utf-8")
-    own = page.split('<h2 id="own">')[1]
-    assert own.startswith("Claims of this study")
-    assert "Most &lt;b&gt;improve&lt;/b&gt;" in own
+    found = pages(tmp_path / "r")
+    own = found["claims/most-improve.html"]
+    for page in (own, found["index.html"]):
+        assert "Most &lt;b&gt;improve&lt;/b&gt;" in page
+        assert "<b>improve" not in page
     assert "The study file: " in own
-    assert "1 statement of theirs, and 1 claim of the study itself" in page
+    assert "and 1 more claim.</dd>" in found["index.html"]
+    assert "<h1>Hers</h1>" in found["index.html"]
 
 
 def test_estimates_without_an_interval_or_a_value_are_written_plainly():

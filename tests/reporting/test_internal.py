@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from written_pages import everything
 
 import mnstudy as mn
 from mnstudy.reporting import report as module
@@ -87,7 +88,7 @@ def test_tables_have_a_last_column_and_read_as_before(internal, public):
 
 def test_the_page_says_that_it_is_internal_and_what_may_leave(internal):
     page = (internal / "index.html").read_text(encoding="utf-8")
-    bar = page.split("<header>")[1].split("</p>")[0]
+    bar = page.split('<p class="internal">')[1].split("</p>")[0]
     assert "internal" in bar
     assert "mnstudy report --release" in bar
     assert json.loads((internal / "manifest.json").read_text())["profile"] == INTERNAL
@@ -96,7 +97,7 @@ def test_the_page_says_that_it_is_internal_and_what_may_leave(internal):
 def test_counts_of_a_few_are_exact_in_the_files(internal):
     results = pd.read_csv(internal / "results.csv").set_index(["claim", "synthetic"])
     assert results.loc[("rare-pih", False), "estimate"].iloc[0] == pytest.approx(100 * 2 / 12)
-    assert "2 of 12 patients" in (internal / "index.html").read_text(encoding="utf-8")
+    assert "2 of 12 patients" in everything(internal)
     dots = pd.read_csv(next(internal.rglob("points/reduces-scarring.csv")))
     own = dots.loc[dots["kind"] == "dot", "value"].round(9)
     assert set(own) == set(sheet()["improvement_score"])

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_bodies import bodies, body
 from made_checks import checked_bodies
-from made_findings import HOSTILE, estimate, finding
+from made_findings import HOSTILE, estimate, finding, part
 from outline import Outline
 
 from mnstudy.reporting.figures.chart import Chart
@@ -17,14 +17,13 @@ from mnstudy.reporting.figures.style import VERDICT_STYLES
 from mnstudy.reporting.page import checklists as module
 from mnstudy.reporting.page import page as page_module
 from mnstudy.reporting.page.checklists import OPEN, PARTLY, checklist_frame, checklists, places
-from mnstudy.reporting.page.claims import SORTS, sort_keys
+from mnstudy.reporting.page.claims import bands, compared
 from mnstudy.reporting.page.downloads import downloads
-from mnstudy.reporting.page.page import render
-from mnstudy.reporting.page.scorecard import scorecard_entry
+from mnstudy.reporting.page.page import headline, pages
+from mnstudy.reporting.page.scorecard import claims_of
 from mnstudy.reporting.page.sections import PageFigure, cohort_sections, other_tables
 from mnstudy.reporting.tables.printed_table import Column, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.claims.registry import GROUPS
-from mnstudy.verdicts.finding.finding import VERDICTS
 
 DESIGNS = {
     "randomised": {"design": "parallel", "randomised": True},
@@ -60,10 +59,7 @@ class Stub(Chart):
 
 
 def drawn(path):
-    picture = "data:image/svg+xml;base64,PHN2Zy8+"
-    return PageFigure(
-        wide=picture, narrow=picture, width=690, height=300, path=path, files=("svg",)
-    )
+    return PageFigure(width=690, height=300, path=path, files=("svg", "column.svg"))
 
 
 def printed(key, dataset="clinic", **more):
@@ -86,8 +82,12 @@ def study(design, key="clinic", **more):
     return replace(one, name=key, tables=tables, **DESIGNS[design], **more)
 
 
+def made(some, pictures=None, **more):
+    return pages(some, pictures or {}, versions={"mnstudy": "0"}, register_sha256="ab", **more)
+
+
 def shown(some, pictures=None, **more):
-    return render(some, pictures or {}, versions={"mnstudy": "0"}, register_sha256="ab", **more)
+    return made(some, pictures, **more)["index.html"]
 
 
 @pytest.fixture(scope="module")
@@ -97,26 +97,35 @@ def two():
     return [study("clinic"), study("split", key="faces", **more)]
 
 
+PICTURES = {("faces", f"stub/{name}"): drawn(f"figures/faces/{name}")
+            for name in ("doses", "harms")}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def page(two):
-    pictures = {("faces", f"stub/{name}"): drawn(f"figures/faces/{name}")
-                for name in ("doses", "harms")}  # fmt: skip
-    return shown(two, pictures)
+    return shown(two, PICTURES)
 
 
 def ids(page):
     return Outline(page).ids
 
 
-def test_sections_of_cohorts_stand_on_the_page_and_in_its_contents(page):
+def addresses(some):
+    """Return every address that can be pointed to, from the first page."""
+    return {
+        f"#{anchor}" if path == "index.html" else f"{path}#{anchor}"
+        for path, page in made(some).items()
+        for anchor in ids(page)
+    }
+
+
+def test_sections_of_cohorts_are_folded_on_the_page(page):
     outline = Outline(page)
     assert outline.open == []
     assert len(outline.ids) == len(set(outline.ids))
-    contents = page.split("<nav")[1].split("</nav>")[0]
     for key, title in (("table1", "Table 1"), ("outcomes", "Outcomes"), ("harms", "Harms")):
-        assert f'<a href="#{key}">{title}</a>' in contents
+        assert f'<details class="section"><summary><h2 id="{key}">{title}</h2>' in page
         for cohort in ("clinic", "faces"):
-            assert f'href="#{key}-{cohort}"' in contents
             section = page.split(f'<h3 id="{key}-{cohort}">')[1].split("</section>")[0]
             assert "a &lt; b" in section
             assert "<caption" in section
@@ -124,38 +133,126 @@ def test_sections_of_cohorts_stand_on_the_page_and_in_its_contents(page):
     assert "<figure>" not in page.split('id="harms-clinic"')[1].split("</section>")[0]
 
 
-def test_further_charts_stand_with_their_claim_where_they_were_drawn(page, two):
-    answer = page.split('<h4 id="rare-pih-faces">')[1].split("</section>")[0]
+def test_each_claim_has_a_page_that_links_back_and_on(two):
+    found = made(two, PICTURES)
+    assert list(found) == ["index.html", "claims/reduces-scarring.html", "claims/rare-pih.html"]
+    for address in list(found)[1:]:
+        own = found[address]
+        assert f'<a href="{address}">' in found["index.html"]
+        assert '<a href="../index.html">' in own
+        outline = Outline(own)
+        assert outline.open == []
+        assert len(outline.ids) == len(set(outline.ids))
+        steps = zip(outline.levels, outline.levels[1:], strict=False)
+        assert all(after - before <= 1 for before, after in steps)
+    assert 'rel="next"' in found["claims/reduces-scarring.html"]
+    assert 'rel="prev"' in found["claims/rare-pih.html"]
+
+
+def test_further_charts_stand_with_their_claim_where_they_were_drawn(two):
+    address = "claims/rare-pih.html"
+    answer = made(two, PICTURES)[address].split('<h3 id="rare-pih-faces">')[1]
     assert "Caption of &lt;doses&gt;" in answer
-    assert 'href="figures/faces/doses.svg"' in answer
-    assert "&lt;doses&gt;" not in shown(two)
+    assert 'src="../figures/faces/doses.svg"' in answer
+    assert 'srcset="../figures/faces/doses.column.svg"' in answer
+    assert "&lt;doses&gt;" not in made(two)[address]
 
 
-def test_estimand_and_week_stand_beside_an_estimate_and_the_five_with_the_methods():
+def test_estimand_and_week_stand_beside_an_estimate():
     asked = [
         finding("reduces-scarring", estimate(22, 14, 30), "supported", week=24.0),
         finding("rare-pih", estimate(1.5, 0.4, 4.1, unit="percent"), "inconclusive"),
         finding("more-sessions", estimate(2.5, 2.1, 3), "supported", n_studies=2),
     ]
-    page = shown([body("clinic", asked, heading="clinic")])
-    answers = {
-        f.claim.id: page.split(f'<h4 id="{f.claim.id}-clinic">')[1].split("</section>")[0]
-        for f in asked
-    }
-    assert f"<dd>{asked[0].claim.estimand}</dd>" in answers["reduces-scarring"]
-    assert "<dt>Analysis week</dt><dd>24</dd>" in answers["reduces-scarring"]
-    assert f"<dd>{asked[1].claim.estimand}</dd>" in answers["rare-pih"]
-    assert "Analysis week" not in answers["rare-pih"]
+    found = made([body("clinic", asked, heading="clinic")])
+    own = {f.claim.id: found[f"claims/{f.claim.id}.html"] for f in asked}
+    assert f"<dd>{asked[0].claim.estimand}</dd>" in own["reduces-scarring"]
+    assert "<dt>Analysis week</dt><dd>24</dd>" in own["reduces-scarring"]
+    assert f"<dd>{asked[1].claim.estimand}</dd>" in own["rare-pih"]
+    assert "Analysis week" not in own["rare-pih"]
     # published trials were not made to estimate what a cohort is asked
-    assert "<dt>Estimand</dt>" not in answers["more-sessions"]
-    # said once: above the answers only where no estimate says it
-    claims = page.split('<h2 id="methods">')[0]
-    assert [claims.count(f"<dd>{f.claim.estimand}</dd>") for f in asked] == [1, 1, 1]
-    methods = page.split('<h2 id="methods">')[1]
+    assert f"<dd>{asked[2].claim.estimand}</dd>" not in own["more-sessions"]
     for f in asked:
-        stated = methods.split(f"<summary>{f.claim.title}</summary>")[1].split("</details>")[0]
         for name, text in f.claim.attributes.attributes().items():
-            assert f"<dt>{name.capitalize()}</dt><dd>{text}</dd>" in stated
+            assert f"<dt>{name.capitalize()}</dt><dd>{text}</dd>" in own[f.claim.id]
+
+
+def lines(some):
+    return dict(headline(claims_of([(b.heading, b.findings) for b in some]), some))
+
+
+def test_the_first_lines_answer_what_was_asked_what_was_found_and_how_sure():
+    asked = [
+        finding("more-sessions", estimate(2.5, 2.1, 3), "supported"),
+        finding("reduces-scarring", estimate(22, 14, 30), "partly supported", lacking=("cause",)),
+        finding("rare-pih", None, "not testable"),
+    ]
+    said = lines([body("clinic", asked, heading="clinic")])
+    assert list(said) == ["Asked", "In short", "Compared", "How sure", "All claims"]
+    assert said["In short"] == (
+        "The data support in part that needling makes scars less noticeable; not shown: the cause."
+    )
+    assert "22.0 (14.0 to 30.0) points, 95 % CI; margin 10 points" in said["Compared"]
+    assert said["How sure"].startswith("It rests on 57 patients, 61 sites (57 patients). Why this")
+    assert said["All claims"].startswith("Of 3 claims, 2 point one way, 0 are open and 1 have no ")
+    planned = [replace(asked[0], planned=True), *asked[1:]]
+    assert "several sessions" in lines([body("clinic", planned, heading="x")])["Asked"]
+
+
+def test_where_nothing_could_be_tested_the_first_line_says_why():
+    none = finding("reduces-scarring", None, "not testable")
+    said = lines([body("clinic", [none], heading="clinic")])
+    assert list(said) == ["In short"]
+    assert none.reason in said["In short"]
+
+
+def test_rows_come_by_how_much_is_known_primary_claims_first():
+    def of(claim_id, certainty, n, **more):
+        one = finding(claim_id, estimate(22, 14, 30), "inconclusive", certainty=certainty, **more)
+        return replace(one, n_patients=n)
+
+    asked = [
+        of("rare-pih", "very low", 90), of("little-pain", "low", 10),
+        of("satisfies-patients", "very low", 100), of("results-last", "", 5, planned=True),
+        finding("treats-acne-scars", None, "not testable"), of("more-sessions", "high", 3),
+    ]  # fmt: skip
+    some = [body("clinic", asked, heading="clinic")]
+    found = bands(claims_of([(b.heading, b.findings) for b in some]), some)
+    assert [(band["title"], [row["id"] for row in band["rows"]]) for band in found] == [
+        ("Primary claims of the plan", ["results-last"]),
+        ("What patients ask most",
+         ["little-pain", "satisfies-patients", "rare-pih", "treats-acne-scars"]),
+        ("All other claims", ["more-sessions"]),
+    ]  # fmt: skip
+
+
+def test_arms_are_called_by_their_names():
+    arms = [part("arm", "needling alone", 20, 18, 22), part("arm", "laser", 25, 21, 29)]
+    one = finding("comparable-to-laser", estimate(-5, -9, -1), "inconclusive", parts=tuple(arms))
+    source = body("clinic", [one], heading="clinic")
+    assert compared(source, one) == "needling alone against laser"
+    bare = replace(one, parts=(), comparison="uncontrolled")
+    assert compared(source, bare) == "before and after, no comparison group"
+
+
+def test_every_word_that_is_explained_leads_to_the_glossary(two):
+    for address, page in made(two).items():
+        words = re.findall(r'class="term" href="([^"#]*)#([^"]+)"', page)
+        assert words
+        assert {where for where, _ in words} == {"" if address == "index.html" else "../index.html"}
+        assert {key for _, key in words} <= set(ids(made(two)["index.html"]))
+
+
+def test_text_of_a_study_is_escaped_on_every_page():
+    own = "<script>alert(1)</script> A & B"
+    asked = finding("reduces-scarring", estimate(22, 14, 30), "supported")
+    claim = replace(asked.claim, title=own, says=own)
+    source = replace(
+        body("clinic", [replace(asked, claim=claim)], heading=own), title=own, banner=own
+    )
+    for page in made([source]).values():
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(1)&lt;/script&gt; A &amp; B" in page
 
 
 def test_tables_of_published_trials_stand_with_the_trials(two):
@@ -188,17 +285,17 @@ class Controls(HTMLParser):
 
 def test_without_the_script_there_is_no_control_and_no_row_is_hidden(page):
     found = Controls(page).found
-    assert len(found) > 8
+    assert len(found) > 5
     assert all(waits for _, waits, _ in found)
     assert all(a["type"] in ("button", "reset") for tag, _, a in found if tag == "button")
     table = page.split('id="scorecard-table"')[1].split("</table>")[0]
     assert "hidden>" not in table.replace('class="hidden">', "")
-    assert table.count("<tr data-claim=") == 2
+    assert table.count('<tbody class="claim" data-claim=') == 2
 
 
 def test_the_script_is_small_strict_and_asks_nobody():
     text = resources.files("mnstudy.reporting.page").joinpath("templates/report.js").read_text()
-    assert len(text.splitlines()) <= 150
+    assert len(text.splitlines()) <= 110
     assert '"use strict"' in text
     for word in ("http", "import", "fetch", "eval", "innerHTML", "document.write", "</script"):
         assert word not in text, word
@@ -208,36 +305,18 @@ def test_filters_offer_only_what_some_claim_has(page):
     form = page.split('<form id="scorecard-filters"')[1].split("</form>")[0]
     offered = re.findall(r'<option value="([^"]+)">([^<]+)', form)
     words = [text for value, text in offered if value.isdigit()]
-    assert words == ["supported", "inconclusive", "clinic (real)", "faces (real)"]
+    assert words == ["supported", "inconclusive"]
     assert ("safety", GROUPS["safety"]) in offered
     assert "modifiers" not in dict(offered)
-    single = shown([study("clinic")])
-    assert 'name="data"' not in single
 
 
 def test_rows_carry_what_they_are_sorted_and_filtered_by_escaped():
     page = shown(bodies())
-    row = re.search(r'<tr data-claim="rare-pih".*?</tr>', page, re.S)
+    row = re.search(r'<tbody class="claim" data-claim="rare-pih".*?>', page, re.S)
     assert row is None or 'data-group="safety"' in row[0]
     letters = re.findall(r'data-letters="([^"]*)"', page)
     assert all(re.fullmatch(r"([A-E]( [A-E])*)?", text) for text in letters)
-    head = page.split("<thead>")[1].split("</thead>")[0]
-    assert HOSTILE not in head
-    assert page.count('data-sort="verdict"') == 3
-
-
-def test_cells_sort_by_verdict_by_number_and_by_distance_from_the_margin():
-    case = finding("reduces-scarring", estimate(22, 14, 30), "supported")
-    keys = sort_keys(scorecard_entry(case), case)
-    assert keys == {"verdict": "0", "estimate": "22", "beyond": "1.2"}  # (22 - 10) / 10
-    assert set(keys) == {name for name, *_ in SORTS}
-    fewer = finding("rare-pih", estimate(0.25, 0.1, 0.4, unit="percent"), "supported")
-    assert float(sort_keys(scorecard_entry(fewer), fewer)["beyond"]) > 0
-    none = finding("maintenance", None, "not testable")
-    assert sort_keys(scorecard_entry(none), none) == {
-        "verdict": str(len(VERDICTS) - 1), "estimate": "", "beyond": ""
-    }  # fmt: skip
-    assert set(sort_keys(scorecard_entry(None), None).values()) == {""}
+    assert HOSTILE not in page
 
 
 def test_landmarks_are_few_and_headings_in_order(page):
@@ -274,23 +353,24 @@ def test_without_harms_or_a_study_there_is_less_to_check():
 @pytest.mark.parametrize("design", DESIGNS)
 def test_every_place_a_checklist_points_to_is_on_the_page(design):
     some = [study(design), *bodies()[1:]]
-    there = set(ids(shown(some)))
-    pointed = {p.anchor for one in checklists(some) for i in one.items for p in i.where}
+    there = addresses(some)
+    pointed = {p.address for one in checklists(some) for i in one.items for p in i.where}
     assert pointed <= there
-    assert {"table1-clinic", "outcomes-clinic", "harms-clinic", "methods"} <= pointed
+    assert {"#table1-clinic", "#outcomes-clinic", "#harms-clinic", "#methods"} <= pointed
 
 
 def test_other_choices_and_those_who_were_lost_are_pointed_to_where_there_are_any():
     some = [replace(b, **DESIGNS["clinic"]) for b in checked_bodies()]
-    pointed = {p.anchor for one in checklists(some) for i in one.items for p in i.where}
-    assert {"reduces-scarring-clinic-choices", "lost-clinic"} <= pointed
-    assert pointed <= set(ids(shown(some)))
+    pointed = {p.address for one in checklists(some) for i in one.items for p in i.where}
+    page = "claims/reduces-scarring.html"
+    assert {f"{page}#reduces-scarring-clinic-choices", "#lost-clinic"} <= pointed
+    assert pointed <= addresses(some)
 
 
 def test_what_a_report_lacks_is_yours_to_write():
     bare = replace(study("clinic"), tables=())
     item = next(i for one in checklists([bare]) for i in one.items if i.number == "14a")
-    assert [place.anchor for place in item.where] == ["data-clinic"]
+    assert [place.address for place in item.where] == ["#data-clinic"]
     gone = next(i for one in checklists([bare]) for i in one.items if i.number == "14c")
     assert (gone.where, gone.answered) == ((), OPEN)
     assert {i.answered for one in checklists([bare]) for i in one.items} >= {OPEN, PARTLY}
@@ -328,6 +408,7 @@ def test_downloads_list_every_file_once_with_what_it_is(two, tmp_path):
         "results.csv", "scorecard.svg", "scorecard.png", "checklist.csv", "index.html",
         "tables/faces/outcomes_faces.docx", "tables/faces/outcomes_faces.csv",
         "figures/faces/rare-pih.svg", "figures/faces/rare-pih.csv",
+        "figures/faces/rare-pih.column.svg",
         "figures/faces/specifications/rare-pih.svg", "notebooks/02_does_it_work.ipynb", "odd.txt",
     ):  # fmt: skip
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -335,7 +416,7 @@ def test_downloads_list_every_file_once_with_what_it_is(two, tmp_path):
     found = {one.path: one for one in downloads(tmp_path, two)}
     assert found["tables/faces/outcomes_faces"].formats == ("csv", "docx")
     assert found["tables/faces/outcomes_faces"].what == "outcomes of faces, faces (real)"
-    assert found["figures/faces/rare-pih"].formats == ("svg", "csv")
+    assert found["figures/faces/rare-pih"].formats == ("svg", "column.svg", "csv")
     title = two[0].findings["rare-pih"].claim.title
     assert found["figures/faces/rare-pih"].what == f"{title}, faces (real)"
     assert "every combination" in found["figures/faces/specifications/rare-pih"].what
@@ -344,15 +425,18 @@ def test_downloads_list_every_file_once_with_what_it_is(two, tmp_path):
     there = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert files == there - {"index.html"} | {"manifest.json"}
     page = shown(two, downloads=tuple(found.values()))
-    section = page.split('<h2 id="downloads">')[1].split("</section>")[0]
+    section = page.split('<h2 id="downloads">')[1].split('<h2 id="versions">')[0]
     assert set(re.findall(r'href="([^"]+)"', section)) == files
     assert 'href="checklist.csv"' in page.split('<h2 id="checklists">')[1]
     assert 'href="tables/faces/outcomes_faces.docx"' in page.split('id="outcomes-faces"')[1]
+    own = made(two, downloads=tuple(found.values()))["claims/rare-pih.html"]
+    assert 'href="../figures/faces/rare-pih.column.svg"' in own.split('<h2 id="files">')[1]
 
 
 def test_the_page_is_the_same_each_time(two):
     assert shown(two) == shown(two)
     assert page_module.TITLE in shown(two)
+    assert "<h1>Her clinic</h1>" in shown([replace(two[0], title="Her clinic"), two[1]])
 
 
 COLOURED = ("supported", "partly", "inconclusive", "inconclusive-edge", "contradicted",

@@ -13,6 +13,7 @@ from made_bodies import quiet
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from outline import Outline
+from written_pages import pages
 
 import mnstudy as mn
 from mnstudy.cohort.published.tables import load_published
@@ -80,8 +81,13 @@ def written(trials, published, findings, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(written):
-    return (written / "index.html").read_text(encoding="utf-8")
+def found(written):
+    return pages(written)
+
+
+@pytest.fixture(scope="module")
+def page(found):
+    return found["index.html"]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -547,8 +553,8 @@ def test_a_hostile_doi_stays_inside_its_attribute():
     assert '"' not in evidence.doi_link('10.1000/a"><script>')
 
 
-def test_the_page_shows_state_certainty_directions_and_studies_of_a_claim(page, trials):
-    article = re.search(r'<article aria-labelledby="rare-pih">.*?</article>', page, re.S)[0]
+def test_the_page_shows_state_certainty_directions_and_studies_of_a_claim(found, trials):
+    article = found["claims/rare-pih.html"]
     for text in (
         trials.states["rare-pih"].word, "6 of 10 of all", "Why is the certainty", "inconsistency",
         "2 steps lower", "https://doi.org/", "no DOI seen", "draft by rule",
@@ -560,35 +566,35 @@ def test_the_page_shows_state_certainty_directions_and_studies_of_a_claim(page, 
     assert "directions of effect:" not in article
 
 
-def test_a_claim_without_numbers_shows_its_state_and_directions(page):
-    article = re.search(r'<article aria-labelledby="blood-flow">.*?</article>', page, re.S)[0]
+def test_a_claim_without_numbers_shows_its_state_and_directions(found):
+    article = found["claims/blood-flow.html"]
     assert "directions only: no usable published number found" in article
     assert "Kenkel 2021" in article
-    nothing = re.search(r'<article aria-labelledby="home-riskier">.*?</article>', page, re.S)[0]
+    nothing = found["claims/home-riskier.html"]
     assert "nothing found: no usable published number found" in nothing
     assert "The studies" not in nothing
-    describes = re.search(r'<article aria-labelledby="rf-combination">.*?</article>', page, re.S)[0]
-    assert "<figure>" in describes
+    assert "<figure>" in found["claims/rf-combination.html"]
 
 
 def test_doubts_stand_on_the_page_as_questions(page, trials):
-    section = page.split('<section aria-labelledby="doubts">')[1].split("</section>")[0]
+    section = page.split('<h2 id="doubts">')[1].split('<h2 id="')[0]
     assert section.count('<th scope="row">') == len(trials.doubts) >= 22
     assert "a question, not an accusation" in section
     for word in ("fraud", "fabricat", "wrong number", "misconduct"):
         assert word not in section.lower()
 
 
-def test_the_page_stays_well_formed_and_its_links_lead_somewhere(page, written):
-    outline = Outline(page)
-    assert outline.open == []
-    assert len(outline.ids) == len(set(outline.ids))
-    targets = set(re.findall(r'href="([^"]+)"', page))
-    outside = {t for t in targets if t.startswith("http")}
-    assert all(re.fullmatch(r"https://doi\.org/10\.\d{4,9}/[^\s\"<>]+", t) for t in outside)
-    beside = {t for t in targets - outside if not t.startswith("#")} - {"manifest.json"}
-    assert all((written / t).is_file() for t in beside)
-    assert beside >= FILES
+def test_the_pages_stay_well_formed_and_their_links_lead_somewhere(found, written):
+    for name, page in found.items():
+        outline = Outline(page)
+        assert outline.open == []
+        assert len(outline.ids) == len(set(outline.ids))
+        targets = set(re.findall(r'href="([^"#]+)', page))
+        outside = {t for t in targets if t.startswith("http")}
+        assert all(re.fullmatch(r"https://doi\.org/10\.\d{4,9}/[^\s\"<>]+", t) for t in outside)
+        here = (written / name).parent
+        assert all((here / t).is_file() for t in targets - outside)
+    assert set(re.findall(r'href="([^"#]+)', found["index.html"])) >= FILES
 
 
 def test_the_files_hold_full_precision_and_are_in_the_manifest(written, trials):

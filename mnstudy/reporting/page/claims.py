@@ -117,10 +117,10 @@ def line(source: EvidenceSource, finding: Finding) -> dict[str, Any]:
 
 
 def outcome_words(source: EvidenceSource, finding: Finding) -> list[str]:
-    """Return the outcome and the condition behind pooled evidence; a cohort names its own."""
+    """Return the outcome in words, of pooled evidence also the condition."""
     groups = source.trials.groups.get(finding.claim.id) if source.trials is not None else None
     if not groups:
-        return []
+        return [finding.claim.attributes.variable]
     group = groups[0]
     return [group.endpoint_words, CONDITIONS.get(group.condition, group.condition)]
 

@@ -104,9 +104,9 @@ def downloads(
     listed = [MANIFEST]
     for (place, stem), endings in sorted(found.items()):
         group, pattern, words = DECLARED[place]
-        held = re.fullmatch(pattern, f"{stem}.{endings[0]}")
-        what = _filled(words, held.groupdict() if held else {}, headings, names)
         formats = tuple(sorted(endings, key=_order))
+        held = re.fullmatch(pattern, f"{stem}.{formats[0]}")
+        what = _filled(words, held.groupdict() if held else {}, headings, names)
         listed.append(Download(group=group, path=stem, formats=formats, what=what))
     ranks = list(dict.fromkeys(group for group, _, _ in DECLARED))
     return tuple(sorted(listed, key=lambda one: ranks.index(one.group)))

@@ -232,7 +232,7 @@ def _numbers(source: EvidenceSource, finding: Finding) -> Note:
     return note(
         "headline_numbers",
         compared=compared(source, finding),
-        about=tuple(outcome_words(source, finding)) or finding.claim.estimand,
+        about=tuple(outcome_words(source, finding)),
         numbers=f"{fmt.interval(estimate)} {unit}",
         level=estimate.level_words,
         margin=f"{verdict_axis(finding).margin_label} {unit}",
@@ -241,7 +241,9 @@ def _numbers(source: EvidenceSource, finding: Finding) -> Note:
 
 def _sure(source: EvidenceSource, finding: Finding) -> Note:
     if not finding.certainty:
-        return note("headline_cohort", design=source.banner, reason=finding.reason)
+        return note(
+            "headline_cohort", size=finding.size, design=source.banner, reason=finding.reason
+        )
     lowered = tuple(d.name for d in finding.domains if d.steps < 0)
     certainty, size = finding.certainty, finding.size
     return note("headline_certainty", certainty=certainty, size=size, lowered=lowered)
