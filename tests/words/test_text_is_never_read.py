@@ -55,7 +55,7 @@ ALLOWED = {
     },
     "typography of any text: lines, full stops, cells that a spreadsheet would compute": {
         "_key_columns", "numbers_at_risk", "_table", "charts",
-        "sentence", "_longest_word", "disarmed", "_spelled",
+        "sentence", "_head_width", "disarmed", "_spelled",
     },
     "the platform": {"swap_folders"},
 }  # fmt: skip

@@ -10,8 +10,8 @@ from mnstudy.fingerprints import packed_again
 from mnstudy.reporting.tables.printed_table import SYNTHETIC, PrintedTable, Row, sentence
 
 THEN = datetime(2000, 1, 1, tzinfo=UTC)  # of the document; a date of today would change its bytes
-FONT, POINTS, NOTE_POINTS = "Times New Roman", 9, 8
-PAGE_MM, MARGIN_MM = (210, 297), 20
+FONT, POINTS, SHEET_POINTS = "Times New Roman", 9, 8  # notes are a point smaller
+PAGE_MM, MARGIN_MM = (210, 297), 15
 INDENT_MM = 4
 MARK = f"{SYNTHETIC} DATA: invented, never evidence"
 XML_ILLEGAL = dict.fromkeys([i for i in (*range(0x20), 0xFFFE, 0xFFFF) if chr(i) not in "\t\n\r"])
@@ -36,24 +36,24 @@ def to_docx(table: PrintedTable, internal: str = "") -> bytes:
     """
     from docx import Document
 
-    document = Document()
-    _page(document, table)
+    document, points = Document(), SHEET_POINTS if table.one_page else POINTS
+    _page(document, table, points)
     _properties(document, table)
     if internal:
-        _paragraph(document, internal, NOTE_POINTS, bold=True)
-    caption = _paragraph(document, table.caption, POINTS + 1, bold=True)
+        _paragraph(document, internal, points - 1, bold=True)
+    caption = _paragraph(document, table.caption, points + 1, bold=True)
     caption.paragraph_format.keep_with_next = True
     _table(document, table)
     for letter, text in table.lettered:
-        _paragraph(document, sentence(text), NOTE_POINTS, mark=letter)
+        _paragraph(document, sentence(text), points - 1, mark=letter)
     for text in table.notes:
-        _paragraph(document, sentence(text), NOTE_POINTS)
+        _paragraph(document, sentence(text), points - 1)
     file = io.BytesIO()
     document.save(file)
     return packed_again(file.getvalue())
 
 
-def _page(document: Any, table: PrintedTable) -> None:
+def _page(document: Any, table: PrintedTable, points: int) -> None:
     from docx.enum.section import WD_ORIENT
     from docx.shared import Mm, Pt
 
@@ -64,9 +64,9 @@ def _page(document: Any, table: PrintedTable) -> None:
     for side in ("left_margin", "right_margin", "top_margin", "bottom_margin"):
         setattr(section, side, Mm(MARGIN_MM))
     document.styles["Normal"].font.name = FONT
-    document.styles["Normal"].font.size = Pt(POINTS)
+    document.styles["Normal"].font.size = Pt(points)
     if table.synthetic:
-        _runs(section.header.paragraphs[0], MARK, POINTS, bold=True)
+        _runs(section.header.paragraphs[0], MARK, points, bold=True)
 
 
 def _properties(document: Any, table: PrintedTable) -> None:
@@ -98,7 +98,7 @@ def _runs(paragraph: Any, text: str, points: int, *, bold: bool = False, mark: s
     for words, raised in ((text, False), (mark, True)):
         if words:
             run = paragraph.add_run(_legal(words))
-            run.font.size, run.font.name = Pt(points), FONT
+            run.font.size, run.font.name = Pt(points) if points else None, FONT
             run.bold = bold and not raised
             run.font.superscript = True if raised else None
 
@@ -185,7 +185,7 @@ def _fill(
     paragraph.paragraph_format.space_after = Pt(1)
     if above:
         paragraph.paragraph_format.keep_with_next = True
-    _runs(paragraph, text, POINTS, bold=bold, mark=mark)
+    _runs(paragraph, text, 0, bold=bold, mark=mark)
 
 
 def _finish(rows: list[tuple[Any, list[Any]]], heads: int) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from mnstudy.reporting.tables.docx import MARGIN_MM, MARK, PAGE_MM, THEN
 from mnstudy.reporting.tables.printed_table import PrintedTable, Row, sentence
 
-FAMILY, POINTS, NOTE_POINTS = "DejaVu", 7.5, 6.5
+FAMILY = "DejaVu"
+SIZES = (7.5, 7.0, 6.5, 6.0)  # points, largest first; notes are a point smaller
+LAST = 0.4  # of its height the last of several pages is filled, or smaller letters are tried
 LINE = 1.35  # height of a line over the size of its letters
 MM_A_POINT = 25.4 / 72
 SUPERSCRIPT = str.maketrans(
@@ -32,20 +37,30 @@ def to_pdf(table: PrintedTable, internal: str = "") -> bytes:
         The page on its side where the table is wide, the head repeated on every page, notes below.
         Synthetic data are named above it. The same table gives the same bytes.
     """
+    tried = []
+    for points in SIZES:
+        tried.append(_drawn(table, internal, points))
+        filled = tried[-1].y / tried[-1].h
+        if tried[-1].page == 1 or (filled >= LAST and not table.one_page):
+            return bytes(tried[-1].output())
+    return bytes(min(tried, key=lambda document: (document.page, -document.y)).output())
+
+
+def _drawn(table: PrintedTable, internal: str, points: float) -> Any:
     document = _document(table)
     document.set_keywords(internal)
     for text in (internal, MARK if table.synthetic else ""):
         if text:
-            _text(document, text, POINTS, bold=True)
-    _text(document, table.caption, POINTS + 1.5, bold=True)
+            _text(document, text, points, bold=True)
+    _text(document, table.caption, points + 1.5, bold=True)
     document.ln(1.5)
-    _table(document, table)
+    _table(document, table, points)
     document.ln(1.5)
     for letter, text in table.lettered:
-        _text(document, f"{letter.translate(SUPERSCRIPT)} {sentence(text)}", NOTE_POINTS)
+        _text(document, f"{letter.translate(SUPERSCRIPT)} {sentence(text)}", points - 1)
     for text in table.notes:
-        _text(document, sentence(text), NOTE_POINTS)
-    return bytes(document.output())
+        _text(document, sentence(text), points - 1)
+    return document
 
 
 @cache
@@ -80,19 +95,20 @@ def _text(document: Any, text: str, points: float, *, bold: bool = False) -> Non
                         align="L")  # fmt: skip
 
 
-def _table(document: Any, table: PrintedTable) -> None:
+def _table(document: Any, table: PrintedTable, points: float) -> None:
     from fpdf.fonts import FontFace
 
-    document.set_font(FAMILY, "", POINTS)
+    document.set_font(FAMILY, "", points)
     document.set_line_width(0.1)
     document.set_draw_color(170)
     heads = 2 if table.over else 1
+    with_next = []
     with document.table(
         align="LEFT",
         borders_layout="HORIZONTAL_LINES",
         col_widths=tuple(table.shares),
         headings_style=FontFace(emphasis="BOLD"),
-        line_height=LINE * POINTS * MM_A_POINT,
+        line_height=LINE * points * MM_A_POINT,
         num_heading_rows=heads,
         padding=(0.5, 1, 0.5, 0),
         text_align=tuple(c.align.upper() for c in table.columns),
@@ -106,9 +122,24 @@ def _table(document: Any, table: PrintedTable) -> None:
         for group in table.groups:
             if group.title:
                 bold = FontFace(emphasis="BOLD")
+                with_next.append(len(grid.rows))
                 grid.row().cell(group.title, colspan=len(table.columns), align="LEFT", style=bold)
             for line in group.rows:
                 _line(grid.row(), line)
+            at = len(grid.rows) - len(group.rows)
+            indents = pairwise(line.indent for line in group.rows)
+            with_next += [at + i for i, (own, below) in enumerate(indents) if below > own]
+        grid._compute_rows_info = partial(_together, grid._compute_rows_info, with_next)
+
+
+def _together(rows_info: Callable[[], Iterable[Any]], with_next: Sequence[int]) -> list[Any]:
+    """Keep rows on the page of the row below: the library breaks a page at any row."""
+    found = list(rows_info())
+    for i in reversed(with_next):
+        if i + 1 < len(found):
+            height = found[i].pagebreak_height + found[i + 1].pagebreak_height
+            found[i] = replace(found[i], pagebreak_height=height)
+    return found
 
 
 def _line(row: Any, line: Row) -> None:

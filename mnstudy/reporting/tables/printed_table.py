@@ -16,7 +16,9 @@ import pandas as pd
 Align = Literal["left", "right", "center"]
 SYNTHETIC = "SYNTHETIC"
 WIDE = 104  # characters across: more does not fit an upright page at a readable size
+ACROSS = 170  # characters across a page on its side
 WIDEST, AROUND = 40, 3  # characters of a column beyond which it wraps; the room around them
+LEAST = 14  # characters that a column of text keeps where there is not enough room
 
 STYLE = (
     "body{font:1rem/1.45 system-ui,'DejaVu Sans',sans-serif;margin:1.5rem;color:#1f1f1f;"
@@ -30,8 +32,11 @@ STYLE = (
     "tbody th[scope=row]{min-width:9rem}"
     ".number{white-space:nowrap;font-variant-numeric:tabular-nums}"
     ".table-notes{font-size:.82rem;max-width:60rem}.table-notes p{margin:.25rem 0}"
-    "@media print{body{margin:0}.scroll{overflow:visible}}"
+    "@media print{body{margin:0}.scroll{overflow:visible}tr{break-inside:avoid}"
+    "tr:has(>.group){break-after:avoid}.table-notes{max-width:none}}"
 )
+SIDEWAYS = "@page{size:A4 landscape;margin:12mm}"
+SHEET = "@media print{html{font-size:7.5pt}th,td{padding:.15rem .6rem .15rem 0}}"
 INDENT = 1.2  # em: in the cell itself, so that it is kept where the table is pasted
 
 
@@ -59,6 +64,8 @@ class PrintedTable:
         Number format, see ``mnstudy.formatting``.
     section : str
         Where it stands on the page: table1, outcomes or harms; empty for published trials.
+    one_page : bool
+        A sheet of one A4 page on its side: as small as that needs.
 
     Raises
     ------
@@ -76,6 +83,7 @@ class PrintedTable:
     notes: tuple[str, ...] = ()
     profile: str = "default"
     section: str = ""
+    one_page: bool = False
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -116,20 +124,28 @@ class PrintedTable:
     def characters(self) -> list[int]:
         """How many characters wide each column is at its best."""
         return [
-            AROUND + min(WIDEST, max(_longest_word(c.head), *(len(r.cells[i]) for r in self.rows)))
+            AROUND + min(WIDEST, max(_head_width(c.head), *(len(r.cells[i]) for r in self.rows)))
             for i, c in enumerate(self.columns)
         ]
 
     @property
     def shares(self) -> list[float]:
-        """The share of the page that each column takes; they add up to 1."""
-        widths = self.characters
+        """The share of the page that each column takes; they add up to 1.
+
+        Where there is not enough room, text wraps before numbers do.
+        """
+        widths: list[float] = list(self.characters)
+        over = sum(widths) - (ACROSS if self.wide else WIDE)
+        text = [i for i, c in enumerate(self.columns) if c.align == "left"]
+        whole = sum(widths[i] for i in text)
+        for i in text if over > 0 else ():
+            widths[i] = max(widths[i] * (1 - over / whole), min(LEAST, widths[i]))
         return [w / sum(widths) for w in widths]
 
     @property
     def wide(self) -> bool:
         """Tell whether the table needs a page turned on its side."""
-        return sum(self.characters) > WIDE
+        return self.one_page or sum(self.characters) > WIDE
 
     def to_frame(self) -> pd.DataFrame:
         """Return the cells as text, one row a row; the notes are the last rows.
@@ -217,11 +233,12 @@ def disarmed(text: str) -> str:
 def sentence(text: str) -> str:
     """Return a note as a sentence: a capital at the start of a word, a full stop at the end.
 
-    >>> sentence("linear model, t intervals"), sentence("k: number of studies")
-    ('Linear model, t intervals.', 'k: number of studies.')
+    >>> sentence("linear model, t intervals"), sentence("k: number of studies"), sentence("a group")
+    ('Linear model, t intervals.', 'k: number of studies.', 'A group.')
     """
     word = text.split(" ", 1)[0].rstrip(":,;")
-    opened = text[:1].upper() + text[1:] if word.isalpha() and len(word) > 1 else text
+    plain = word.isalpha() and (len(word) > 1 or word == "a")
+    opened = text[:1].upper() + text[1:] if plain else text
     return opened if opened.endswith((".", "?", "!")) else f"{opened}."
 
 
@@ -290,8 +307,11 @@ def _letter(place: int) -> str:
     return ("" if not more else _letter(more - 1)) + chr(ord("a") + last)
 
 
-def _longest_word(text: str) -> int:
-    return max((len(word) for word in text.split(" ")), default=0)
+def _head_width(text: str) -> int:
+    """Return how wide a head is on two lines, or one of a single word."""
+    words = text.split(" ")
+    lines = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(len(words))]
+    return min(max(map(len, both)) for both in lines)
 
 
 def _bracketed(row: Row, column: int) -> str:
@@ -366,9 +386,10 @@ def _notes(table: PrintedTable) -> list[str]:
 
 
 def _page(table: PrintedTable, part: str) -> str:
+    style = STYLE + SIDEWAYS * table.wide + SHEET * table.one_page
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(table.caption)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(table.caption)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f"{part}</body>\n</html>\n"
     )
