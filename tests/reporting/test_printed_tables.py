@@ -11,13 +11,15 @@ import pandas as pd
 import pytest
 from docx import Document
 from docx.enum.section import WD_ORIENT
+from fpdf import FPDF
+from scipy.stats import norm
 
 import mnstudy as mn
 from mnstudy.cohort.describe.table_one import table_one
 from mnstudy.reporting.tables import latex as table_latex
 from mnstudy.reporting.tables.baseline import baseline_table
 from mnstudy.reporting.tables.docx import to_docx
-from mnstudy.reporting.tables.evidence import evidence_printed
+from mnstudy.reporting.tables.evidence import evidence_printed, summary_printed
 from mnstudy.reporting.tables.harms import harms_table
 from mnstudy.reporting.tables.latex import to_latex
 from mnstudy.reporting.tables.outcomes import outcome_table
@@ -31,6 +33,8 @@ from mnstudy.reporting.tables.printed_table import (
     to_html,
 )
 from mnstudy.reporting.tables.write import cohort_tables, trials_tables, write_csv, write_tables
+from mnstudy.verdicts.claims.registry import MATTER_MOST
+from mnstudy.verdicts.evidence.certainty import LEVELS
 
 HOSTILE = (
     "<script>alert('x')</script>",
@@ -210,7 +214,7 @@ def test_a_pdf_is_the_same_each_time_and_on_its_side_where_it_is_wide(face_table
 def test_a_long_table_has_its_head_on_every_page(face_tables):
     rows = tuple(Row(cells=(f"row {i}", "1")) for i in range(120))
     long = replace(made(("a", "b")), groups=(RowGroup(title="", rows=rows),))
-    assert to_pdf(long).count(b"/Type /Page\n") == 3
+    assert to_pdf(long).count(b"/Type /Page\n") == 2
 
 
 def test_all_formats_show_the_same_cells(face_tables):
@@ -330,29 +334,139 @@ def test_an_end_that_says_nothing_is_written_as_such():
     assert printed.rows[0].cells[4] == "5.3 (1.60 to over 10,000)"
 
 
-def test_the_summary_of_findings_has_a_row_a_claim():
-    evidence = mn.evidence_table()
-    summary, _ = trials_tables(evidence)
+@pytest.fixture(scope="module")
+def evidence():
+    return mn.evidence_table()
+
+
+@pytest.fixture(scope="module")
+def sheet_of_ten(evidence):
+    return trials_tables(evidence)[0]
+
+
+def test_the_summary_of_findings_can_have_a_row_for_every_claim(evidence):
+    summary = summary_printed(evidence)
     assert len(summary.rows) == evidence["claim"].nunique() == 43
-    shown = {row.cells[0].split(":")[0]: row for row in summary.rows}
+    assert not summary.one_page
+    shown = {row.cells[0].split(":")[0].split("?")[0]: row for row in summary.rows}
     risk = shown["Works on surgical scars"].cells
-    assert (risk[1], risk[2], risk[4]) == ("1 (30)", "73.3 (54.1 to 87.7) %", "")  # no risk
-    satisfied = shown["Patients themselves report clear improvement"].cells
-    assert satisfied[4] == "500 (272 to 728)"  # 10 of 20, exact limits
+    assert risk[1] == "1,\xa0randomised (30)"
+    assert (risk[2], risk[4]) == ("73.3 (54.1 to 87.7) %", "")  # no risk
     odds = shown["An alternative to chemical peels"].cells
+    assert odds[2].startswith("odds ratio ")
     assert odds[3] == "333"  # 10 of 30 after the peel
     value = evidence.query("claim == 'comparable-to-peel' and decides").iloc[0]
     expected = 1000 * value["estimate"] / 3 / (2 / 3 + value["estimate"] / 3)
     assert odds[4].startswith(f"{expected:.0f} (")
     notes = dict(summary.lettered)
-    wrinkles = shown["Softens fine lines and wrinkles"]
-    assert "credible" in notes[wrinkles.mark(2)]
+    assert "credible" in notes[shown["Softens fine lines and wrinkles"].mark(2)]
+    assert "nothing on needling alone" in shown["Heals acne itself"].cells[6]
+
+
+def test_the_summary_of_findings_is_the_ten_questions_that_matter_most(evidence, sheet_of_ten):
+    assert len(MATTER_MOST) == 10
+    assert [row.cells[0].split("?")[0] + "?" for row in sheet_of_ten.rows] == [
+        *MATTER_MOST.values()
+    ]
+    shown = dict(zip(MATTER_MOST, sheet_of_ten.rows, strict=True))
+    # 10 of 20, exact limits
+    assert shown["satisfies-patients"].cells[3:5] == ("", "500 (272 to 728)")
+    assert shown["topical-adjunct"].cells[3] == "179"  # 5 of 28 sides with saline
     assert (
-        wrinkles.cells[5].split()[0]
-        == {"very low": "⊕○○○", "low": "⊕⊕○○"}[wrinkles.cells[5].split(" ", 1)[1]]
+        "against CO2 laser, 13 weeks after the last session"
+        in (shown["comparable-to-laser"].cells[0])
     )
-    why = notes[shown["Heals acne itself"].mark(0)]
-    assert why.startswith("nothing on needling alone")
+    assert shown["short-downtime"].cells[6].endswith("(claimed: below 2 days)")
+    assert shown["results-last"].cells[1:3] == ("0", "no estimate")
+    assert shown["results-last"].cells[6].startswith("not testable: an effect at the last visit")
+    only = evidence[evidence["claim"] == "home-riskier"]
+    assert [table.key for table in trials_tables(only)] == ["evidence"]
+
+
+def test_a_difference_in_sd_is_also_a_chance_to_do_better(evidence, sheet_of_ten):
+    laser = evidence.query("claim == 'comparable-to-laser' and decides").iloc[0]
+    ends = laser[["estimate", "ci_low", "ci_high"]].astype(float)
+    value, low, high = 100 * norm.cdf(ends / 2**0.5)  # McGraw & Wong 1992, equation 4
+    cell = sheet_of_ten.rows[5].cells[2]
+    assert cell.endswith(f" SD; better in {value:.0f} of 100 ({low:.0f} to {high:.0f})")
+    changes = evidence.query("measure == 'smc'")  # before and after: nobody to do better than
+    assert "better in" not in "".join(r.cells[2] for r in summary_printed(changes).rows)
+
+
+def test_footnotes_of_the_summary_are_steps_and_short(evidence, sheet_of_ten):
+    assert sheet_of_ten.lettered[0] == ("a", (
+        "risk of bias \u22121, people lost \u22121, few people or a wide interval \u22122, "
+        "publication bias \u22121"
+    ))  # fmt: skip
+    assert max(len(text) for _, text in sheet_of_ten.lettered) < 120
+    steps = evidence[[c for c in evidence if c.startswith("steps_")]]
+    rated = evidence["certainty"].fillna("") != ""
+    level = steps.sum(axis=1).clip(lower=-3).map(dict(zip((0, -1, -2, -3), LEVELS, strict=True)))
+    assert (level == evidence["certainty"])[rated].all()
+    assert steps[~rated].isna().all(axis=None)
+
+
+def test_the_summary_is_one_page_in_pdf_and_turned_everywhere(sheet_of_ten):
+    assert to_pdf(sheet_of_ten).count(b"/Type /Page\n") == 1
+    assert "@page{size:A4 landscape" in to_html(sheet_of_ten, standalone=True)
+    section = Document(io.BytesIO(to_docx(sheet_of_ten))).sections[0]
+    assert section.orientation == WD_ORIENT.LANDSCAPE
+    latex = to_latex(sheet_of_ten)
+    assert "[U+" not in latex.replace("{[}", "[")
+    assert r"$\oplus$$\bigcirc$$\bigcirc$$\bigcirc$~very~low" in latex
+
+
+def test_a_sheet_too_long_for_its_letters_gets_smaller_ones():
+    rows = tuple(Row(cells=(f"row {i}", "1")) for i in range(33))
+    long = made(("a", "b"), one_page=True, groups=(RowGroup(title="", rows=rows),))
+    assert to_pdf(long).count(b"/Type /Page\n") == 1
+    assert to_pdf(replace(long, one_page=False)) != to_pdf(long)
+
+
+def pages_of(table, monkeypatch):
+    """Return the page of each text of a PDF: where it is set last, as cells are measured first."""
+    tried, given = {}, []
+    cell, output = FPDF.multi_cell, FPDF.output
+
+    def kept(self, w, h=None, text="", *more, **how):
+        if not how.get("dry_run"):
+            tried.setdefault(self, {})[text.strip("\xa0")] = self.page
+        return cell(self, w, h, text, *more, **how)
+
+    def told(self, *more):
+        given.append(self)
+        return output(self, *more)
+
+    monkeypatch.setattr(FPDF, "multi_cell", kept)
+    monkeypatch.setattr(FPDF, "output", told)
+    to_pdf(table)
+    return tried[given[-1]]
+
+
+@pytest.mark.parametrize("before", (48, 52, 54, 58))
+def test_a_heading_stands_on_the_page_of_its_first_row(before, monkeypatch):
+    rows = tuple(Row(cells=(f"row {i}", "1")) for i in range(before))
+    under = tuple(Row(cells=(f"under {i}", "1"), indent=1) for i in range(30))
+    parent = Row(cells=("parent", "1"), strong=True)
+    groups = (RowGroup(title="", rows=rows), RowGroup(title="heading", rows=(parent, *under)))
+    pages = pages_of(made(("a", "b"), groups=groups), monkeypatch)
+    assert pages["heading"] == pages["parent"] == pages["under 0"]
+
+
+@pytest.mark.parametrize("rows", (56, 58, 62, 70))
+def test_the_last_page_is_not_left_nearly_blank(rows, monkeypatch):
+    many = tuple(Row(cells=(f"row {i}", "1")) for i in range(rows))
+    pages = pages_of(made(("a", "b"), groups=(RowGroup(title="", rows=many),)), monkeypatch)
+    last = [text for text, page in pages.items() if page == max(pages.values())]
+    assert len(last) > 12
+
+
+def test_where_a_page_is_too_narrow_text_wraps_before_numbers():
+    heads = (Column(head="what"), *(Column(head=f"n{i}", align="right") for i in range(9)))
+    long = Row(cells=("some words " * 9, *["1,000 (900 to 1,100)"] * 9))
+    table = made(columns=heads, groups=(RowGroup(title="", rows=(long,)),))
+    assert table.shares[0] < table.shares[1]
+    assert sum(table.shares) == pytest.approx(1)
 
 
 @pytest.fixture(scope="module")

@@ -444,7 +444,7 @@ def test_levels_follow_from_the_steps(groups):
 
 def test_circles_are_drawn_as_grade_draws_them():
     drawn = [Certainty(level=level, domains=()).circles for level in LEVELS]
-    assert drawn == ["⊕⊕⊕⊕", "⊕⊕⊕◯", "⊕⊕◯◯", "⊕◯◯◯"]
+    assert drawn == ["⨁⨁⨁⨁", "⨁⨁⨁◯", "⨁⨁◯◯", "⨁◯◯◯"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -16,23 +16,17 @@ import pandas as pd
 
 from mnstudy import formatting as fmt
 from mnstudy.formatting import Profile, profile_named
+from mnstudy.packaged import packaged
+from mnstudy.reporting.tables.latex import ESCAPES
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
-from mnstudy.verdicts.claims.registry import GROUPS, OWN, registry
+from mnstudy.verdicts.claims.registry import GROUPS, MATTER_MOST, OWN, registry
+from mnstudy.verdicts.evidence.certainty import Certainty, settings
 from mnstudy.verdicts.evidence.evidence import EFFECT_WORDS, MODALITY_WORDS, SIDES
 from mnstudy.verdicts.evidence.groups import CONDITIONS
 from mnstudy.words.notes import note, sentences
 from mnstudy.words.units import short
 
-MEASURES = {
-    "smd": "standardised difference between arms",
-    "smc": "standardised change from before to after",
-    "md": "difference of means",
-    "mean": "mean",
-    "proportion": "share of patients",
-    "risk_difference": "difference of risks",
-    "odds_ratio": "odds ratio",
-    "correlation": "correlation",
-}
+SAID = packaged("verdicts/evidence/evidence.toml")
 BEYOND = 10_000  # a ratio or an end of it larger than this says nothing but "not known"
 DATASET = "published trials"
 DECIDES = "this group decides the verdict on the claim; the others are shown beside it"
@@ -42,22 +36,14 @@ BESIDE = {
     "twice_prior": "with twice",
     "knapp_hartung": "without a prior, Knapp-Hartung",
 }
-CIRCLES = {"high": "⊕⊕⊕⊕", "moderate": "⊕⊕⊕○", "low": "⊕⊕○○", "very low": "⊕○○○"}
 REVIEW_NOTES = ("reviews_as_printed", "reviews_overlap")
-SUMMARY_NOTES = ("summary_risks", "evidence_apart", "evidence_certainty")
+SUMMARY_NOTES = ("summary_risks", "summary_better", "summary_steps", "evidence_certainty")
 NOTES = ("evidence_apart", "evidence_prediction", "evidence_certainty")
 READ_IN = {
     "abstract_or_paper": "figures read from an abstract or table page",
     "secondary": "figures read from a news, register or regulator page",
 }
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{c: "\\" + c for c in "&%$#_"},
-}
+_SPECIAL = {c: ESCAPES[c] for c in "\\{}~^&%$#_"}
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _NAME = re.compile(r"[^\W\d_][^\W\d_'’-]*(?:['’ -][^\W\d_]+)*")
 
@@ -90,32 +76,36 @@ def evidence_printed(
     if table.empty:
         return None
     style, letters = profile_named(profile), Lettered()
-    levels = table["confidence_level"].dropna().unique()
-    level = f"{style.level(float(levels[0]))} " if len(levels) == 1 else ""
-    groups = []
+    level, groups = _level(table, style), []
     for _, own in table.groupby("claim", sort=False):
         rows = tuple(_row(row, style, letters) for row in own.to_dict("records"))
         groups.append(RowGroup(title=str(own["title"].iloc[0]), rows=rows))
-    right = [f"Estimate ({level}interval)", "Prediction", "I\N{SUPERSCRIPT TWO}, %"]
     return PrintedTable(
         key="evidence",
         title="Published evidence by claim, measure and endpoint",
         dataset=DATASET,
         synthetic=False,
-        columns=(
-            Column(head="Measure and endpoint"),
-            Column(head="Comparison"),
-            Column(head="k", align="right"),
-            Column(head="People", align="right"),
-            *(Column(head=head, align="right") for head in right),
-            Column(head="Certainty"),
-            Column(head="Verdict"),
+        columns=_columns(
+            "Measure and endpoint", "Comparison", "k", "People", f"Estimate ({level}interval)",
+            "Prediction", "I\N{SUPERSCRIPT TWO}, %", "Certainty", "Verdict", numbers=range(2, 7),
         ),
         groups=tuple(groups),
         lettered=letters.notes,
         notes=sentences(map(note, NOTES)),
         profile=style.name,
-    )
+    )  # fmt: skip
+
+
+def _level(table: pd.DataFrame, style: Profile) -> str:
+    """Return the level of all intervals; nothing where they differ."""
+    levels = table["confidence_level"].dropna().unique()
+    return f"{style.level(float(levels[0]))} " if len(levels) == 1 else ""
+
+
+def _columns(*heads: str, numbers: Collection[int] = ()) -> tuple[Column, ...]:
+    """Return columns by their heads, and which of them hold numbers."""
+    aligned = (("right" if i in numbers else "left", head) for i, head in enumerate(heads))
+    return tuple(Column(head=head, align=align) for align, head in aligned)
 
 
 def _row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
@@ -153,7 +143,10 @@ def _ends(row: Mapping[Any, Any], prefix: str = "") -> fmt.Ends:
 
 
 def summary_printed(
-    table: pd.DataFrame, *, profile: str | Profile = "default"
+    table: pd.DataFrame,
+    claims: Iterable[str] | None = None,
+    *,
+    profile: str | Profile = "default",
 ) -> PrintedTable | None:
     """Print the summary of findings: what decides each claim, a row a claim.
 
@@ -161,15 +154,19 @@ def summary_printed(
     ----------
     table : DataFrame
         As ``mnstudy.evidence_table`` returns it, or some of its rows.
+    claims : iterable of str, optional
+        These claims in this order, on one sheet (``MATTER_MOST`` has the ten that matter most);
+        all of the table when left out.
     profile : str or Profile
         Number format, see ``mnstudy.formatting``.
 
     Returns
     -------
     PrintedTable or None
-        None without a row. Where the effect is a risk, it stands per 1,000 patients; the certainty
-        in circles, with the reasons that lowered it as notes; a claim without an estimate says
-        what there is.
+        None without a row. Where the effect is a risk, it stands per 1,000 patients; where it is a
+        standardised difference between arms, as the chance that a treated one does better; the
+        certainty in circles, with the steps that lowered it as notes; a claim without an estimate
+        says what there is.
 
     References
     ----------
@@ -178,66 +175,96 @@ def summary_printed(
     Examples
     --------
     >>> import mnstudy as mn
-    >>> printed = summary_printed(mn.evidence_table(["treats-surgical-scars", "home-riskier"]))
-    >>> [row.cells[1] for row in printed.rows]
-    ['1 (30)', '0']
+    >>> printed = summary_printed(mn.evidence_table(["comparable-to-laser", "home-riskier"]))
+    >>> [row.cells[2] for row in printed.rows]
+    ['0.88 (0.35 to 1.41) SD; better in 73 of 100 (60 to 84)', 'no estimate']
     """
-    if table.empty:
-        return None
     style, letters = profile_named(profile), Lettered()
-    first = table.drop_duplicates("claim").to_dict("records")  # the deciding group stands first
+    first = table.drop_duplicates("claim").set_index("claim", drop=False)  # it decides, if any
+    asked = list(first.index) if claims is None else [c for c in claims if c in first.index]
+    if not asked:
+        return None
     by_topic: dict[str, list[Row]] = {}
-    for row in first:
+    for row in first.loc[asked].to_dict("records"):
         topic = registry()[row["claim"]].group if row["claim"] in registry() else OWN
         by_topic.setdefault(topic, []).append(_summary_row(row, style, letters))
-    heads = ("Compared with", "Treated")
+    most = "the questions patients ask most" if claims is not None else "each claim"
+    level, heads = _level(table, style), ("Compared with", "Treated")
     return PrintedTable(
         key="summary_of_findings",
-        title="Summary of findings: what published trials say of each claim",
+        title=f"Summary of findings: what published trials say of {most}",
         dataset=DATASET,
         synthetic=False,
         columns=(
-            Column(head="Claim: outcome"),
-            Column(head="Studies (people)", align="right"),
-            Column(head="Effect (95 % interval)", align="right"),
+            *_columns("Question: outcome, patients, comparison, time", "Studies (people)"),
+            *_columns(f"Effect ({level}interval)"),
             *(Column(head=head, over="Of 1,000 patients", align="right") for head in heads),
-            Column(head="Certainty"),
-            Column(head="Verdict"),
+            *_columns("Certainty", "What it means"),
         ),
         groups=tuple(RowGroup(title=GROUPS[topic], rows=tuple(rows))
                      for topic, rows in by_topic.items()),
         lettered=letters.notes,
         notes=sentences(map(note, SUMMARY_NOTES)),
         profile=style.name,
+        one_page=claims is not None,
     )  # fmt: skip
 
 
 def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
+    asked = MATTER_MOST.get(row["claim"], row["title"])
     if not row["decides"]:
-        cells = [f"{row['title']}: {row['claim_state']}", "0", "", "", "", "", str(row["verdict"])]
-        return Row(cells=tuple(cells), marks=((0, letters(row["reason"])),))
-    ends = _ends(row)
+        why = f"{row['verdict']}: {row['reason']}"
+        return Row(cells=(asked, "0", "no estimate", "", "", "", why))
+    against = f"against {row['reference_arm']}" if row["reference_arm"] else ""
+    rated = Certainty(level=row["certainty"], domains=())
+    about = (row["outcome"], _of_whom(row), against, _when(row))
     cells = [
-        f"{row['title']}: {row['outcome']}; {_comparison(row)}, {_of_whom(row)}",
-        f"{style.count(int(row['k']))} ({style.count(int(row['people']))})",
-        f"{_interval(ends)} {short(str(row['unit']))}",
+        f"{asked}{' ' if row['claim'] in MATTER_MOST else ': '}{', '.join(filter(None, about))}",
+        fmt.unbroken(f"{style.count(int(row['k']))}, {_comparison(row)}")
+        + f" ({style.count(int(row['people']))})",
+        _valued(_interval(_ends(row)), row) + _better(row),
         fmt.number(row["per_1000_reference"], 0) if row["per_1000_reference"] >= 0 else "",
-        _per_1000(row),
-        f"{CIRCLES[row['certainty']]} {row['certainty']}",
-        str(row["verdict"]),
+        fmt.interval(_ends(row, "per_1000_"), 0) if row["per_1000_estimate"] >= 0 else "",
+        fmt.unbroken(f"{rated.circles} {rated.level}"),
+        f"{row['verdict']}: {row['because']} ({_line(row)})",
     ]
-    marks = [(2, letters(_credible(row)))] if row["interval_kind"] == "credible" else []
-    marks += [(5, letters(str(row["lowered"])))] if row["lowered"] else []
+    marks = [(2, letters(CREDIBLE))] if row["interval_kind"] == "credible" else []
+    steps = ((words, row[f"steps_{name}"]) for name, words in settings()["domains"].items())
+    lost = [f"{words} {fmt.number(x, 0)}" for words, x in steps if x < 0]
+    marks += [(5, letters(", ".join(lost)))] if lost else []
     return Row(cells=tuple(cells), marks=tuple(marks))
 
 
-def _per_1000(row: Mapping[Any, Any]) -> str:
-    if math.isnan(row["per_1000_estimate"]):
+def _valued(number: str, row: Mapping[Any, Any]) -> str:
+    """Return a number with its unit; the name of a ratio stands before it."""
+    unit = str(row["unit"])
+    return f"{unit} {number}" if unit == "odds ratio" else f"{number} {short(unit)}"
+
+
+def _better(row: Mapping[Any, Any]) -> str:
+    """Return the probability of superiority, Phi(d / sqrt 2), of a difference between arms in SD.
+
+    McGraw & Wong (1992), doi 10.1037/0033-2909.111.2.361.
+    """
+    if row["measure"] != "smd":
         return ""
-    value, low, high = (
-        fmt.number(row[f"per_1000_{e}"], 0) for e in ("estimate", "ci_low", "ci_high")
-    )
-    return f"{value} ({low} to {high})"
+    ends = (row["estimate"], row["ci_low"], row["ci_high"])
+    value, low, high = (fmt.number(50 * (1 + math.erf(d / 2)), 0) for d in ends)
+    return f"; better in {value} of 100 ({low} to {high})"
+
+
+def _line(row: Mapping[Any, Any]) -> str:
+    """Return what the interval is compared with, in words."""
+    return f"{SAID['line'][row['rule']]} {_valued(fmt.as_entered(row['margin']), row)}"
+
+
+def _when(row: Mapping[Any, Any]) -> str:
+    """Return when it was assessed, in weeks after the last session where that is printed."""
+    low, high = row["weeks_after_last_low"], row["weeks_after_last_high"]
+    if math.isnan(low):
+        return str(SAID["phase"].get(row["phase"], "at several times"))
+    weeks = dict.fromkeys(fmt.number(x, 0) for x in (low, high))
+    return f"{' to '.join(weeks)} weeks after the last session"
 
 
 def _comparison(row: Mapping[Any, Any]) -> str:
@@ -256,7 +283,7 @@ def _of_whom(row: Mapping[Any, Any]) -> str:
 
 def _measure(row: Mapping[Any, Any]) -> str:
     """Return the measure with its unit, unless it says that already."""
-    name, unit = MEASURES.get(row["measure"], str(row["measure"])), str(row["unit"])
+    name, unit = str(SAID["measure"][row["measure"]]["label"]), str(row["unit"])
     return name if unit == name else f"{name}, {short(unit)}"
 
 
@@ -307,19 +334,14 @@ def reviews_printed(
         title="What published meta-analyses found of the claims",
         dataset=DATASET,
         synthetic=False,
-        columns=(
-            Column(head="Meta-analysis"),
-            Column(head="Compared"),
-            Column(head="Effect"),
-            Column(head="Value (95 % CI)", align="right"),
-            Column(head="Points"),
-            Column(head="Studies", align="right"),
-            Column(head="Of ours at most", align="right"),
+        columns=_columns(
+            "Meta-analysis", "Compared", "Effect", "Value (95 % CI)", "Points", "Studies",
+            "Of ours at most", numbers=(3, 5, 6),
         ),
         groups=tuple(groups),
         notes=sentences(map(note, REVIEW_NOTES)),
         profile=style.name,
-    )
+    )  # fmt: skip
 
 
 def _review_row(row: Mapping[Any, Any], style: Profile) -> Row:
@@ -341,8 +363,7 @@ def _review_row(row: Mapping[Any, Any], style: Profile) -> Row:
 
 def _two_decimals(row: Mapping[Any, Any]) -> str:
     """Write a printed value so that it shows on which side of no effect a limit lies."""
-    value, low, high = (fmt.number(row[x], 2) for x in ("value", "ci_low", "ci_high"))
-    return f"{value} ({low} to {high})"
+    return fmt.interval(fmt.Ends(**{x: row[x] for x in ("value", "ci_low", "ci_high")}), 2)
 
 
 def bibtex(studies: pd.DataFrame) -> str:

@@ -27,6 +27,7 @@ ESCAPES = {
     "\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{LEFT SINGLE QUOTATION MARK}": r"`{}",
     "\N{RIGHT DOUBLE QUOTATION MARK}": "''", "\N{LEFT DOUBLE QUOTATION MARK}": "``",
     "\N{RIGHTWARDS ARROW}": r"$\rightarrow$", "\N{SECTION SIGN}": r"\S{}",
+    "\N{N-ARY CIRCLED PLUS OPERATOR}": r"$\oplus$", "\N{LARGE CIRCLE}": r"$\bigcirc$",
 }  # fmt: skip
 GREEK = {
     "\u03b1": "alpha", "\u03b2": "beta", "\u03b3": "gamma", "\u03b4": "delta", "\u03b8": "theta",

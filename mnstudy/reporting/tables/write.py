@@ -20,6 +20,7 @@ from mnstudy.reporting.tables.latex import to_latex
 from mnstudy.reporting.tables.outcomes import outcome_table
 from mnstudy.reporting.tables.pdf import to_pdf
 from mnstudy.reporting.tables.printed_table import PrintedTable, disarmed, to_html
+from mnstudy.verdicts.claims.registry import MATTER_MOST
 from mnstudy.verdicts.evaluate import evaluate
 from mnstudy.verdicts.evidence.table import evidence_table
 from mnstudy.verdicts.finding.finding import Finding
@@ -122,11 +123,11 @@ def trials_tables(
     Returns
     -------
     list of PrintedTable
-        The summary of findings, the evidence table and what published meta-analyses found; empty
-        without evidence.
+        The summary of findings on the claims that matter most (one sheet), the evidence table of
+        all claims and what published meta-analyses found; empty without evidence.
     """
     found = [
-        summary_printed(evidence, profile=profile),
+        summary_printed(evidence, MATTER_MOST, profile=profile),
         evidence_printed(evidence, profile=profile),
         None if reviews is None else reviews_printed(reviews, profile=profile),
     ]
@@ -182,20 +183,17 @@ def write_tables(
     for table in found:
         for ending in wanted:
             paths.append(place / f"{table.file}.{ending}")
-            headed = _HEADED.get(ending)
-            content = headed(table, internal) if headed else FORMATS[ending](table)
-            paths[-1].write_bytes(content)
+            paths[-1].write_bytes(FORMATS[ending](table, internal))
     return paths
 
 
-FORMATS: dict[str, Callable[[PrintedTable], bytes]] = {
-    "csv": lambda table: csv_bytes(table.to_frame()),
-    "html": lambda table: to_html(table, standalone=True).encode("utf-8"),
-    "tex": lambda table: to_latex(table).encode("utf-8"),
+FORMATS: dict[str, Callable[[PrintedTable, str], bytes]] = {
+    "csv": lambda table, _: csv_bytes(table.to_frame()),
+    "html": lambda table, _: to_html(table, standalone=True).encode("utf-8"),
+    "tex": lambda table, _: to_latex(table).encode("utf-8"),
     "docx": to_docx,
     "pdf": to_pdf,
 }
-_HEADED = {"docx": to_docx, "pdf": to_pdf}
 
 
 def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:

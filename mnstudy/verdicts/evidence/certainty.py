@@ -42,7 +42,7 @@ class Certainty:
     def circles(self) -> str:
         """The level as GRADE draws it: of four circles one filled for very low, all for high."""
         filled = len(LEVELS) - LEVELS.index(self.level)
-        return "⊕" * filled + "◯" * (len(LEVELS) - filled)
+        return "⨁" * filled + "◯" * (len(LEVELS) - filled)
 
     @property
     def doubts(self) -> tuple[Note, ...]:

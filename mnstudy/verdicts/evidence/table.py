@@ -11,6 +11,7 @@ import pandas as pd
 
 from mnstudy.cohort.published.tables import Published, as_published, contrast_frame
 from mnstudy.verdicts.claims.registry import Claim, select
+from mnstudy.verdicts.evidence.certainty import settings
 from mnstudy.verdicts.evidence.directions import EvidenceState
 from mnstudy.verdicts.evidence.effects import R_GRID, correlations, effects, turned
 from mnstudy.verdicts.evidence.evidence import (
@@ -42,7 +43,8 @@ COLUMNS = (
     "tau_high", "rho", "rho_low", "rho_high", "chance_beyond_margin", "limit_cut",
     *(f"{kind}_{end}" for kind in BESIDE for end in ("k", *_LIMITS)), "r_derived",
     "per_1000_reference", *(f"per_1000_{end}" for end in _LIMITS), "lowered", "outcome",
-    "claim_state",
+    "claim_state", "reference_arm", "phase", "weeks_after_last_low", "weeks_after_last_high",
+    "because", *(f"steps_{name}" for name in settings()["domains"]),
 )  # fmt: skip
 
 
@@ -80,7 +82,10 @@ def evidence_table(
         one is); ``per_1000_``, a risk per 1,000 patients with needling beside
         ``per_1000_reference`` without; certainty with what ``lowered`` it, verdict and reason;
         ``studies``, their ids; ``directions``, how many studies print a direction of effect for
-        the claim. A claim without any group has one row, whose ``state`` says what there is.
+        the claim; ``reference_arm``, what was compared with; ``phase`` and ``weeks_after_last_``,
+        when it was assessed, where the studies agree and where weeks are printed; ``because``, the
+        reason before the doubts; ``steps_``, what each domain costs the certainty. A claim without
+        any group has one row, whose ``state`` says what there is.
 
     Raises
     ------
@@ -255,6 +260,7 @@ def _row(assessed: Assessed) -> dict[str, object]:
         "margin": group.measure.margin,
         "method": estimate.method,
         "studies": " ".join(group.rows["study_id"]),
+        **_seen(group),
         **_ends(estimate),
         **_between(pooled),
         **_per_1000(pooled),
@@ -264,6 +270,19 @@ def _row(assessed: Assessed) -> dict[str, object]:
     for beside in pooled.beside:
         row |= _beside(beside)
     return row
+
+
+def _seen(group: StudyGroup) -> dict[str, object]:
+    """Return what was compared with, and when it was assessed."""
+    rows = group.rows
+    arms = [list(rows[f"reference_{x}"].dropna().unique()) for x in ("arm", "treatment")]
+    weeks = rows["treated_weeks_after_last"]
+    return {
+        "reference_arm": "; ".join(arms[0] if len(arms[0]) < 2 else arms[1]),
+        "phase": rows["treated_phase"].iloc[0] if rows["treated_phase"].nunique() == 1 else "",
+        "weeks_after_last_low": weeks.min(),
+        "weeks_after_last_high": weeks.max(),
+    }
 
 
 def _between(pooled: PooledGroup) -> dict[str, object]:
@@ -327,9 +346,14 @@ def _judged(assessed: Assessed) -> dict[str, object]:
     describes = assessed.group.measure.describes
     if describes:
         return {"certainty": "", "verdict": "not testable", "reason": describes}
+    found = assessed.found.found
+    steps = {domain.name: domain.steps for domain in assessed.certainty.domains}
+    lowered = (note("doubts_lower"),) if found.word != assessed.verdict.word else ()
     return {
         "certainty": assessed.certainty.level,
         "verdict": assessed.verdict.word,
         "reason": assessed.verdict.reason,
         "lowered": str(note("several", said=lowered_domains(assessed.certainty))),
+        "because": str(note("several", said=(*found.reasons, *lowered))),
+        **{f"steps_{name}": steps.get(name.replace("_", " ")) for name in settings()["domains"]},
     }
