@@ -21,6 +21,7 @@ from mnstudy import __version__
 from mnstudy.errors import DataError, DesignError
 
 BAR = 30  # characters
+EVERY = 10.0  # seconds between two lines of a stage where no line can be written again
 
 # As in the modules that write them, which are too heavy to import for --help; a test compares.
 FORMATS = ("svg", "png", "pdf")
@@ -244,7 +245,8 @@ class Progress:
     ----------
     live : bool, optional
         Write the line again at each step; when left out, in a terminal only. Give True in a
-        notebook.
+        notebook. Else a line tells that a stage begins, then one at most every ten seconds how
+        far it is.
 
     Examples
     --------
@@ -257,7 +259,7 @@ class Progress:
     def __init__(self, live: bool | None = None) -> None:
         self._live = sys.stdout.isatty() if live is None else live
         self._stage = ""
-        self._started = time.monotonic()
+        self._started = self._told = time.monotonic()
         self._done, self._total = 0, 0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
@@ -265,11 +267,15 @@ class Progress:
         if stage != self._stage:
             self.close()
             self._stage, self._started = stage, time.monotonic()
+            self._told = self._started - EVERY
         self._done, self._total = done, total
         if done == total:
             self.close()
         elif self._live:
             print(f"\r{self._line()}{self._left():<20}", end="", flush=True)
+        elif time.monotonic() >= self._told + EVERY:
+            self._told = time.monotonic()
+            print(self._line() + self._left(), flush=True)
 
     def _line(self) -> str:
         full = BAR * self._done // max(self._total, 1)
@@ -279,7 +285,7 @@ class Progress:
     def _left(self) -> str:
         spent = time.monotonic() - self._started
         if not 0 < self._done < self._total:
-            return ""
+            return "  begun"
         return f"  about {spent * (self._total - self._done) / self._done:.0f} s left"
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnstudy.cli import NOBODY_READS, main
+from mnstudy.cli import NOBODY_READS, Progress, main
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 COMMANDS = (
@@ -191,3 +191,41 @@ def test_python_m_is_the_command():
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "demo_clinic" in ended.stderr
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands until it is set."""
+    now = [0.0]
+    monkeypatch.setattr("mnstudy.cli.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_off_a_terminal_a_stage_tells_its_beginning_and_every_ten_seconds(capsys, clock):
+    progress = Progress()
+    progress("figures", 0, 100)
+    assert "figures ............ 0 of 100" in capsys.readouterr().out
+    for done in range(1, 100):
+        clock[0] += 0.25
+        progress("figures", done, 100)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split("[")[0].split(" ", 2)[2].strip() for line in said] == [
+        "40 of 100", "80 of 100",
+    ]  # fmt: skip
+    assert said[0].endswith("about 15 s left")
+    progress("figures", 100, 100)
+    progress("page", 1, 1)
+    ended = capsys.readouterr().out.splitlines()
+    assert [line.split("[")[0].strip() for line in ended] == [
+        "figures ............ 100 of 100", "page ............... 1 of 1",
+    ]  # fmt: skip
+
+
+def test_in_a_terminal_the_line_is_written_again(capsys, clock):
+    progress = Progress(live=True)
+    progress("figures", 0, 2)
+    progress("figures", 1, 2)
+    progress("figures", 2, 2)
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert out.count("\r") == 3

@@ -443,7 +443,7 @@ def pages_of(table, monkeypatch):
     return tried[given[-1]]
 
 
-@pytest.mark.parametrize("before", (48, 52, 54, 58))
+@pytest.mark.parametrize("before", [48, 52, 54, 58])
 def test_a_heading_stands_on_the_page_of_its_first_row(before, monkeypatch):
     rows = tuple(Row(cells=(f"row {i}", "1")) for i in range(before))
     under = tuple(Row(cells=(f"under {i}", "1"), indent=1) for i in range(30))
@@ -453,7 +453,7 @@ def test_a_heading_stands_on_the_page_of_its_first_row(before, monkeypatch):
     assert pages["heading"] == pages["parent"] == pages["under 0"]
 
 
-@pytest.mark.parametrize("rows", (56, 58, 62, 70))
+@pytest.mark.parametrize("rows", [56, 58, 62, 70])
 def test_the_last_page_is_not_left_nearly_blank(rows, monkeypatch):
     many = tuple(Row(cells=(f"row {i}", "1")) for i in range(rows))
     pages = pages_of(made(("a", "b"), groups=(RowGroup(title="", rows=many),)), monkeypatch)
