@@ -1,6 +1,9 @@
 """The lists of dependencies agree, and nothing names an index or a path of one machine."""
 
+import importlib.util
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -62,3 +65,42 @@ def test_no_module_imports_itself_through_others():
         imports[name] = {n for n in [*named, *(m for m, _ in top)] if n != name}
     known = {n: {m for m in found if m in imports} for n, found in imports.items()}
     assert len(list(TopologicalSorter(known).static_order())) == len(known)
+
+
+@pytest.fixture
+def maker():
+    spec = importlib.util.spec_from_file_location("make_venv", ROOT / "tools" / "make_venv.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_maker_of_the_environment_tells_what_it_will_do_and_each_stage(
+    maker, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "requirements.lock").write_text(
+        "one==1 ; python_version == '3.11' \\\n  --hash=sha256:0\ntwo==2\n"
+    )
+    monkeypatch.setattr(maker.sys, "argv", ["make_venv.py", "env"])
+    python = Path("env") / ("Scripts" if maker.os.name == "nt" else "bin") / "python"
+
+    def make(*words, **how):
+        python.parent.mkdir(parents=True)
+        return subprocess.CompletedProcess(words, 0)
+
+    pip = "print('Collecting one\\nInstalling collected packages: one')"
+    begun = subprocess.Popen
+    monkeypatch.setattr(maker.subprocess, "run", make)
+    monkeypatch.setattr(
+        maker.subprocess, "Popen", lambda words, **how: begun([sys.executable, "-c", pip], **how)
+    )
+    maker.main()
+    said = [
+        line.removeprefix("environment ........ ") for line in capsys.readouterr().out.split("\n")
+    ]
+    assert said[0].startswith("making env with python 3.")
+    assert "up to 2 packages, each locked with" in said[0]
+    assert "hash in requirements.lock; about 2 minutes" in said[1]
+    assert [line[:6] for line in said[2:6]] == ["1 of 3", "2 of 3", "2 of 3", "3 of 3"]
+    assert said[6].startswith("env is ready: 0 packages")

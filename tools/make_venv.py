@@ -6,6 +6,7 @@ Usage: python3 tools/make_venv.py [.venv]. Needs the standard library only.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -35,6 +36,17 @@ def check_python() -> None:
         assert venv
 
 
+def say(text: str) -> None:
+    """Tell a stage; in a terminal over the line that counts packages."""
+    start = "\r" if sys.stdout.isatty() else ""
+    print(f"{start}environment ........ {text:<{60 if start else 0}}", flush=True)
+
+
+def packages(lock: str) -> int:
+    """Count the packages that a lock names, those of other systems too."""
+    return len(re.findall(r"^[a-z0-9][^ ]*==", lock, re.MULTILINE))
+
+
 def run(command: list[str], log: Path, *, count: int = 0) -> None:
     """Run a command into the log; with count, show how many packages are done."""
     done = 0
@@ -48,6 +60,8 @@ def run(command: list[str], log: Path, *, count: int = 0) -> None:
             if count and line.startswith("Collecting "):
                 done += 1
                 show(done, count)
+            elif count and line.startswith("Installing collected packages"):
+                say(f"2 of 3: {done} packages fetched, their hashes checked; installing them")
     if process.wait() != 0:
         tail = log.read_text().splitlines()[-3:]
         fail("it could not be made: " + " | ".join(tail) + f" (all of it: {log})")
@@ -56,19 +70,27 @@ def run(command: list[str], log: Path, *, count: int = 0) -> None:
 def show(done: int, count: int) -> None:
     if sys.stdout.isatty():
         share = min(done / count, 1)
-        print(f"\renvironment ........ {done} of about {count} packages {share:4.0%}", end="")
+        print(
+            f"\renvironment ........ {done} of about {count} packages {share:4.0%}",
+            end="",
+            flush=True,
+        )
     elif done % 25 == 0:
-        print(f"environment ........ {done} of about {count} packages", flush=True)
+        say(f"{done} of about {count} packages")
 
 
 def main() -> None:
     check_python()
     target = Path(sys.argv[1] if len(sys.argv) > 1 else ".venv")
     start = time.monotonic()
-    print(f"environment ........ making {target}", flush=True)
+    version = ".".join(map(str, sys.version_info[:3]))
+    count = packages(LOCK.read_text())
+    say(f"making {target} with python {version}: up to {count} packages, each locked with")
+    say(f"its version and hash in {LOCK}; about 2 minutes, more over a slow line")
     log = target / "setup.log"
     python = target / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not python.exists():
+        say("1 of 3: an empty environment")
         made = subprocess.run(
             [sys.executable, "-m", "venv", str(target)], capture_output=True, text=True, check=False
         )
@@ -76,19 +98,15 @@ def main() -> None:
             fail("venv failed: " + (made.stderr or made.stdout).strip().splitlines()[-1])
     log.write_text("")
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--no-deps"]
-    packages = LOCK.read_text().count("==")
-    run([*pip, "--require-hashes", "-r", str(LOCK)], log, count=packages)
+    say("2 of 3: fetching the packages")
+    run([*pip, "--require-hashes", "-r", str(LOCK)], log, count=count)
+    say("3 of 3: mnstudy itself")
     run([*pip, "--no-build-isolation", "-e", "."], log)
     (target / ".ready").touch()
-    version = ".".join(map(str, sys.version_info[:2]))
     seconds = time.monotonic() - start
     found = target.glob("[Ll]ib*/**/site-packages/*.dist-info")
     installed = len({path.name for path in found})
-    end = "\r" if sys.stdout.isatty() else ""
-    print(
-        f"{end}environment ........ {target} (python {version}, {installed} packages, locked)"
-        f"   {seconds:.0f} s"
-    )
+    say(f"{target} is ready: {installed} packages   {seconds:.0f} s")
 
 
 if __name__ == "__main__":
