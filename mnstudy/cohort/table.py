@@ -92,6 +92,17 @@ class Cohort:
         return self.provenance.name
 
     @property
+    def heading(self) -> str:
+        """What stands above a report of it: the title of the study, else the sheet and its design.
+
+        >>> import mnstudy as mn
+        >>> patients = mn.load("demo_clinic").data
+        >>> mn.load(patients, study={"design": "registry"}).heading
+        'table: registry, not randomised'
+        """
+        return self.study.title.strip() or f"{self.name}: {self.study.allocation}"
+
+    @property
     def synthetic(self) -> bool:
         """True for invented data."""
         return self.provenance.synthetic

@@ -525,3 +525,41 @@ def test_a_cohort_without_events_or_answers_has_no_such_table(sheet):
     assert harms_table(cohort) is None
     assert outcome_table(cohort, mn.evaluate(cohort, "home-riskier")) is None
     assert [t.key for t in cohort_tables(cohort, [])] == [f"baseline_{cohort.name}"]
+
+
+MARKUP = "A & B <b>$x_1$</b> <script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def marked(split_face):
+    """A cohort whose study file asks a claim of its own with markup in its title."""
+    own = {"mine": {"like": "topical-adjunct", "title": MARKUP, "margin": 4}}
+    study = {"design": "split_body", "randomised": True, "claims": own}
+    return mn.load(split_face.data, study=study)
+
+
+def test_markup_in_the_title_of_an_own_claim_stays_text_in_tables(marked):
+    table = cohort_tables(marked, mn.evaluate(marked, ["mine"]))[1]
+    assert table.rows[0].cells[0] == f"{MARKUP}, points"
+    page = to_html(table, standalone=True)
+    assert "A &amp; B &lt;b&gt;$x_1$&lt;/b&gt; &lt;script&gt;" in page
+    assert not re.search(r"<(script|b)\b", page)
+    assert table_latex.escape(MARKUP) in to_latex(table)
+    grid = Document(io.BytesIO(to_docx(table))).tables[0]
+    assert f"{MARKUP}, points" in [cell.text for row in grid.rows for cell in row.cells]
+    assert to_pdf(table).startswith(b"%PDF")
+
+
+def test_markup_in_the_title_of_an_own_claim_stays_text_in_a_figure(marked):
+    svg = io.BytesIO()
+    mn.plot(mn.evaluate(marked, ["mine"])[0]).savefig(svg, format="svg")
+    text = svg.getvalue().decode()
+    assert "A &amp; B &lt;b&gt;$x_1$&lt;/b&gt; &lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert not re.search(r"<(script|b)\b", text)
+
+
+def test_a_study_without_a_title_is_headed_by_its_sheet_and_design(marked):
+    assert marked.study.title == ""
+    assert marked.heading == "table: split body, randomised"
+    titled = replace(marked, study=replace(marked.study, title=f" {MARKUP} "))
+    assert titled.heading == MARKUP

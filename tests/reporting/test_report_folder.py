@@ -1,5 +1,6 @@
 """A report's folder is whole at every moment, also when the run is killed."""
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import canary
 import pytest
 
+from mnstudy.cli import _of_system
 from mnstudy.fingerprints import sha256_of
 from mnstudy.reporting.run import folder as place
 
@@ -311,3 +313,82 @@ def test_the_manifest_lists_every_file(tmp_path):
     files = json.loads((tmp_path / "report" / "manifest.json").read_text())["files"]
     assert sorted(files) == ["0.txt", "1.txt"]
     assert os.listdir(tmp_path) == ["report"]
+
+
+def snapshot(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    "step", ["a file", "the manifest", "what others put there", "the exchange"]
+)
+def test_where_the_disk_is_full_the_old_report_is_whole(tmp_path, monkeypatch, step):
+    target = tmp_path / "report"
+    write(target)
+    (target / "thesis.docx").write_text("years of work", encoding="utf-8")
+    before = snapshot(target)
+
+    def full(*args, **more):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(args[0]))
+
+    def half(path, text, *args, **more):
+        """Write half of a file, as a disk does that fills."""
+        if path.name == ("20.txt" if step == "a file" else place.MANIFEST):
+            path.write_bytes(text.encode()[: len(text) // 2])
+            full(path)
+        return path.write_bytes(text.encode())
+
+    if step == "what others put there":
+        monkeypatch.setattr(place.shutil, "copy2", full)
+    elif step == "the exchange":
+        monkeypatch.setattr(place, "swap_folders", lambda one, other: False)
+        monkeypatch.setattr(place.Path, "rename", full)
+    else:
+        monkeypatch.setattr(place.Path, "write_text", half)
+    with pytest.raises(OSError, match="No space left") as stopped:
+        write(target, "b")
+    monkeypatch.undo()
+    assert snapshot(target) == before
+    assert leftovers(target) == []
+    assert _of_system(stopped.value).endswith("what was there before is as it was")
+
+
+OLDER = [
+    {"made_by": place.MADE_BY},
+    {"made_by": place.MADE_BY, "made_from": "a", "files": []},
+    {"made_by": place.MADE_BY, "made_from": "a", "files": {"\0": "a"}},
+]
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"\xff\xfe", b"[]", *(json.dumps(x).encode() for x in OLDER)]
+)
+def test_a_manifest_that_cannot_be_read_is_said_and_nothing_is_overwritten(tmp_path, content):
+    (tmp_path / "thesis.docx").write_text("years of work", encoding="utf-8")
+    (tmp_path / place.MANIFEST).write_bytes(content)
+    assert not place.is_current(tmp_path, "a")
+    if b"\\u0000" in content:
+        return
+    with pytest.raises(ValueError, match=r"its manifest\.json cannot be read as that of a report"):
+        place.check_target(tmp_path)
+    assert (tmp_path / "thesis.docx").is_file()
+
+
+def test_a_report_of_an_older_version_is_replaced_and_what_others_put_there_kept(tmp_path):
+    target = tmp_path / "report"
+    write(target, n=3)
+    (target / "figures").mkdir()
+    (target / "figures" / "gone.svg").write_text("<svg/>", encoding="utf-8")
+    (target / "thesis.docx").write_text("years of work", encoding="utf-8")
+    manifest = {
+        "made_by": place.MADE_BY,
+        "files": {"0.txt": "", "2.txt": "", "figures/gone.svg": ""},
+    }
+    (target / place.MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    assert not place.is_current(target, "a")
+    assert place.check_target(target) == target
+    write(target, "b", n=1)
+    assert sorted(p.name for p in target.rglob("*")) == [
+        "0.txt", "1.txt", "manifest.json", "thesis.docx",
+    ]  # fmt: skip
+    assert place.is_current(target, "b")

@@ -83,7 +83,7 @@ class Study:
     ``release`` makes the rules of a release stricter; ``reading`` says how the sheet is read.
     """
 
-    title: str = "untitled"
+    title: str = ""
     period: str = ""
     design: str = "single_arm"
     design_declared: bool = False

@@ -46,9 +46,11 @@ def check_target(out: Path) -> Path:
     if os.path.lexists(target) and not target.is_dir():
         raise ValueError(f"{out} is a file: name a folder for the report")
     if target.is_dir() and any(target.iterdir()) and _own_files(target) is None:
+        there = os.path.lexists(target / MANIFEST)
+        why = f"its {MANIFEST} cannot be read as that of a report" if there else f"no {MANIFEST}"
         raise ValueError(
-            f"{out} holds files, but no report (no {MANIFEST} written by mnstudy): nothing was "
-            "overwritten; name another folder, or empty this one"
+            f"{out} holds files, but no report ({why}): nothing was overwritten; name another "
+            "folder, or empty this one"
         )
     return target
 
@@ -230,16 +232,18 @@ def is_current(folder: Path, made_from: str) -> bool:
 
 def holds(folder: Path) -> bool:
     """Tell whether every file of the report in this folder is as it was written."""
-    manifest = manifest_of(folder)
-    if manifest is None:
-        return False
+    files = _hashes(folder)
     try:
-        return all(sha256_of(folder / name) == sha for name, sha in manifest["files"].items())
-    except OSError:
+        return bool(files) and all(sha256_of(folder / x) == sha for x, sha in files.items())
+    except (OSError, ValueError):
         return False
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Return the files of the report in this folder; none where there is no list of them."""
+    files = (manifest_of(folder) or {}).get("files")
+    return files if isinstance(files, dict) else {}
 
 
 def _own_files(folder: Path) -> set[str] | None:
-    manifest = manifest_of(folder)
-    files = None if manifest is None else manifest.get("files")
-    return {MANIFEST, *files} if isinstance(files, dict) else None
+    return {MANIFEST, *_hashes(folder)} if _hashes(folder) else None
