@@ -20,7 +20,7 @@ from mnstudy.packaged import packaged
 from mnstudy.reporting.tables.latex import ESCAPES
 from mnstudy.reporting.tables.printed_table import Column, Lettered, PrintedTable, Row, RowGroup
 from mnstudy.verdicts.claims.registry import GROUPS, MATTER_MOST, OWN, registry
-from mnstudy.verdicts.evidence.certainty import Certainty, settings
+from mnstudy.verdicts.evidence.certainty import LEVELS, Certainty, settings
 from mnstudy.verdicts.evidence.evidence import EFFECT_WORDS, MODALITY_WORDS, SIDES
 from mnstudy.verdicts.evidence.groups import CONDITIONS
 from mnstudy.words.notes import note, sentences
@@ -36,6 +36,7 @@ BESIDE = {
     "twice_prior": "with twice",
     "knapp_hartung": "without a prior, Knapp-Hartung",
 }
+CIRCLES = {level: Certainty(level=level, domains=()).circles for level in LEVELS}
 REVIEW_NOTES = ("reviews_as_printed", "reviews_overlap")
 SUMMARY_NOTES = ("summary_risks", "summary_better", "summary_steps", "evidence_certainty")
 NOTES = ("evidence_apart", "evidence_prediction", "evidence_certainty")
@@ -216,7 +217,6 @@ def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> R
         why = f"{row['verdict']}: {row['reason']}"
         return Row(cells=(asked, "0", "no estimate", "", "", "", why))
     against = f"against {row['reference_arm']}" if row["reference_arm"] else ""
-    rated = Certainty(level=row["certainty"], domains=())
     about = (row["outcome"], _of_whom(row), against, _when(row))
     cells = [
         f"{asked}{' ' if row['claim'] in MATTER_MOST else ': '}{', '.join(filter(None, about))}",
@@ -225,7 +225,7 @@ def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> R
         _valued(_interval(_ends(row)), row) + _better(row),
         fmt.number(row["per_1000_reference"], 0) if row["per_1000_reference"] >= 0 else "",
         fmt.interval(_ends(row, "per_1000_"), 0) if row["per_1000_estimate"] >= 0 else "",
-        fmt.unbroken(f"{rated.circles} {rated.level}"),
+        fmt.unbroken(f"{CIRCLES[row['certainty']]} {row['certainty']}"),
         f"{row['verdict']}: {row['because']} ({_line(row)})",
     ]
     marks = [(2, letters(CREDIBLE))] if row["interval_kind"] == "credible" else []
