@@ -89,7 +89,7 @@ def _folded(text: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mnstudy",
-        description="Hold the efficacy claims made for microneedling of scars against data.",
+        description="Put efficacy claims about microneedling of scars to data.",
     )
     parser.add_argument("--version", action="version", version=f"mnstudy {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -99,14 +99,14 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("data", nargs="?", help=data + "; the shipped ones when left out")
     _how_to_report(report)
 
-    diff = _command(commands, "diff", _diff, "say what changed between two reports, and why")
+    diff = _command(commands, "diff", _diff, "show what changed between two reports, and why")
     diff.add_argument("old", help="folder of a report")
     diff.add_argument("new", help="folder of another; exit code 1 where a finding differs")
 
-    evaluate = _command(commands, "evaluate", _evaluate, "hold the claims against a data set")
+    evaluate = _command(commands, "evaluate", _evaluate, "test the claims on a data set")
     evaluate.add_argument("data", help=data)
     evaluate.add_argument("--claims", nargs="+", metavar="ID", help="these claims only")
-    evaluate.add_argument("--confidence-level", type=float, help="0.95 unless the plan says else")
+    evaluate.add_argument("--confidence-level", type=float, help="default: the plan's, else 0.95")
     evaluate.add_argument("--csv", metavar="FILE", help="write every number to this file as well")
 
     claims = _command(commands, "claims", _claims, "list the 43 claims, and a study's own")
@@ -122,20 +122,20 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "plan", _plan, "show the declared plan and its fingerprint").add_argument(
         "data", help=data
     )
-    power = _command(commands, "power", _power, "say how many patients the next study needs")
+    power = _command(commands, "power", _power, "work out how many patients the next study needs")
     _how_to_plan(power)
     _own_sheets(commands, data)
-    release = _command(commands, "release", _release, "hold a release against an earlier one")
-    release.add_argument("what", choices=("check",), help="the only one there is")
+    release = _command(commands, "release", _release, "compare a release with an earlier one")
+    release.add_argument("what", choices=("check",), help="always the word check")
     release.add_argument("old", help="folder of a release")
     release.add_argument("new", help="folder of another; or the sheet or study.toml of the next")
     release.add_argument(
-        "--records", metavar="FILE", help="releases.jsonl of the sheet; beside the sheet else"
+        "--records", metavar="FILE", help="releases.jsonl of the sheet (default: beside the sheet)"
     )
     evidence = _command(
-        commands, "evidence", _evidence, "check tables of published studies of one's own"
+        commands, "evidence", _evidence, "check your own tables of published studies"
     )
-    evidence.add_argument("what", choices=("check",), help="the only one there is")
+    evidence.add_argument("what", choices=("check",), help="always the word check")
     evidence.add_argument("folder", help="with studies.csv, arms.csv, outcomes.csv, contrasts.csv")
     return parser
 
@@ -145,11 +145,11 @@ def _own_sheets(commands: argparse._SubParsersAction[argparse.ArgumentParser], d
     template = _command(commands, "template", _template, "write an empty Excel sheet to fill in")
     template.add_argument("file", nargs="?", default="template.xlsx", help="the .xlsx to write")
     template.add_argument(
-        "--columns", nargs="+", default=(), metavar="NAME", help="beside the core ones; all of them"
+        "--columns", nargs="+", default=(), metavar="NAME", help="besides core ones (default: all)"
     )
     init = _command(commands, "init", _init, "propose a study.toml for a sheet")
     init.add_argument("sheet", help="the sheet to look at")
-    validate = _command(commands, "validate", _validate, "list what has to be mended")
+    validate = _command(commands, "validate", _validate, "list what has to be corrected")
     validate.add_argument("data", help=data)
     validate.add_argument(
         "--no-copy", action="store_true", help="write no marked copy of the sheet beside it"
@@ -161,22 +161,22 @@ def _how_to_report(report: argparse.ArgumentParser) -> None:
     report.add_argument("--no-notebooks", action="store_true", help="leave the notebooks out")
     report.add_argument("--only", nargs="+", metavar="CLAIM", help="answer these claims only")
     report.add_argument(
-        "--formats", nargs="+", choices=FORMATS, default=FORMATS, help="of the figures; all three"
+        "--formats", nargs="+", choices=FORMATS, default=FORMATS, help="of figures (default: all)"
     )
     report.add_argument(
         "--profile", choices=PROFILES, default="default", help="number format of the tables"
     )
     report.add_argument(
-        "--release", action="store_true", help="write what may leave: see docs/disclosure.md"
+        "--release", action="store_true", help="write a report to share: see docs/disclosure.md"
     )
     report.add_argument(
-        "--fresh", action="store_true", help="work everything out again, reuse nothing"
+        "--fresh", action="store_true", help="compute everything again, reuse nothing"
     )
 
 
 def _how_to_plan(power: argparse.ArgumentParser) -> None:
     power.add_argument("study", help="a study.toml with a [power] table; no sheet is needed")
-    power.add_argument("--pilot", metavar="SHEET", help="its spread, at its upper 80 %% limit")
+    power.add_argument("--pilot", metavar="SHEET", help="its spread, at the upper 80 %% limit")
     power.add_argument("--target", type=float, default=0.8, help="chance wanted (default: 0.8)")
     power.add_argument("--csv", metavar="FILE", help="write the curves to this file as well")
 
@@ -211,7 +211,7 @@ def _report(arguments: argparse.Namespace) -> int:
     ):
         for place in (Path(os.path.realpath(out)), place_of_runs()):
             remove_abandoned(place)  # of runs that were killed
-        print("nothing changed since this report was made (--fresh works everything out again)")
+        print("nothing changed since this report was made (--fresh computes everything again)")
     else:
         _make_report(arguments, how)
         gc.freeze()  # ending takes a second less: nothing is looked through to be thrown away

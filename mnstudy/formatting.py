@@ -61,10 +61,19 @@ def number(value: float, decimals: int = 1) -> str:
 
 
 def decimals_for(*values: float) -> int:
-    """Choose the decimals that show two or three digits of the largest of these values."""
+    """Choose the decimals that show two or three digits of the largest of these values.
+
+    Up to two where one that is not zero would otherwise be printed as zero.
+
+    >>> decimals_for(6.87, 2.1, 31.2), decimals_for(6.87, 0.37, 148), decimals_for(250)
+    (1, 1, 0)
+    """
     finite = [abs(v) for v in values if math.isfinite(v)]
     largest = max(finite, default=0.0)
-    return 0 if largest >= 100 else 1 if largest >= 1 else 2
+    usual = 0 if largest >= 100 else 1 if largest >= 1 else 2
+    return min(
+        range(usual, 3), key=lambda n: sum(v > 0 and not float(f"{v:.{n}f}") for v in finite)
+    )
 
 
 def as_entered(value: float) -> str:

@@ -271,7 +271,7 @@ def _judged(finding: Finding, possible: Estimate, margin: float | None = None) -
 def _weights(answer: Answer, finding: Finding) -> pd.Series | None:
     """Return how far one value of each patient can move the estimate; None where it is no sum.
 
-    The estimate is c'y for the rows y of the model; held against the finding before it is used.
+    The estimate is c'y for the rows y of the model; compared with the finding before it is used.
     """
     behind, estimate = answer.model, finding.estimate
     if behind is None or estimate is None or not isinstance(behind.fit, RobustFit):

@@ -24,7 +24,7 @@ DESIGNS = {
     "rct_parallel": "RCT",
     "nonrandomised": "not randomised",
     "single_arm": "one arm",
-    "retrospective": "looked back",
+    "retrospective": "retrospective",
     "case_series": "case series",
 }
 BLINDED = {"yes": "raters blinded", "no": "raters not blinded"}

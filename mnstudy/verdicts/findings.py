@@ -23,7 +23,7 @@ __all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]
 class Findings(Sequence[Finding]):
     """Findings in the order of the register; indexed by position or by claim id.
 
-    Those of several bodies of data are put together with ``+``; a claim that more than one of them
+    Those of several sources of data are put together with ``+``; a claim that more than one of them
     answers is then found by its position alone.
     """
 
@@ -53,7 +53,7 @@ class Findings(Sequence[Finding]):
             yield checks[0], list(found)
 
     def __add__(self, other: Findings) -> Findings:
-        """Return these findings and, after them, those of another body of data."""
+        """Return these findings and, after them, those of another source of data."""
         if not isinstance(other, Findings):
             return NotImplemented
         mine = {(f.claim.id, f.dataset, f.sha256) for f in self}
@@ -107,7 +107,7 @@ class Findings(Sequence[Finding]):
             - ``estimate``, ``ci_low``, ``ci_high``, ``confidence_level``, ``std_error``, ``df``,
               ``p_value``, ``unit``: the estimate; the p-value is against no effect, or against
               the margin for a level, a rate or a ratio;
-            - ``margin``, ``margin_source``, ``rule``: what the interval is held against;
+            - ``margin``, ``margin_source``, ``rule``: what the interval is compared with;
             - ``comparison``, ``wording``: what the design can carry, and how far words may go;
             - ``certainty``: of published evidence, high to very low;
             - ``method``: what ran;

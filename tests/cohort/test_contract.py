@@ -245,4 +245,4 @@ def test_a_treated_site_without_a_name_is_told_not_dropped(sheet):
 def test_an_empty_column_of_sites_is_one_site_a_patient(sheet):
     cohort = mn.load(sheet.assign(site_id=None))
     assert len(cohort.sites()) == 6
-    assert "no site_id: one treated site a patient is assumed" in cohort.notes
+    assert "no site_id column: one treated site per patient is assumed" in cohort.notes

@@ -182,7 +182,7 @@ def test_losses_are_counted_by_arm():
 def test_losses_that_differ_between_arms_are_said():
     data = trial([30, 31] * 8 + [None] * 4, untreated=[5, 6] * 10)
     said = notes_of(data, **PARALLEL)
-    assert "losses differ between arms: not assessed then: 4 of 20 sites (needling alone)" in said
+    assert "losses differ between arms (not assessed then: 4 of 20 sites (needling alone))" in said
 
 
 # The worst cases

@@ -128,7 +128,7 @@ def test_nobody_seen_around_the_week_says_nothing_about_it(weeks):
     found = finding(visits(weeks), "weeks-to-results")
     assert found.verdict == "not testable"
     assert "assessed in weeks 4.5 to 7.5, around week 6" in found.reason
-    assert "thresholds under [plan] can name another week" in found.reason
+    assert "another week can be set under [plan], as a threshold" in found.reason
     plan = {"thresholds": {"weeks-to-results": {"weeks": 12}}}
     assert finding(visits(weeks), "weeks-to-results", plan=plan).estimate.value == 100
 
@@ -156,7 +156,7 @@ def test_an_empty_topical_is_named_as_what_keeps_a_site_out():
     sheet = trial().assign(adjunct=None)
     found = finding(sheet, "reduces-scarring", **PARALLEL)
     assert found.verdict == "not testable"
-    assert "the topical is not known: 40 sites" in found.reason
+    assert "40 sites left out: the topical is not known" in found.reason
     assert "write none into adjunct" in found.reason
 
 
@@ -164,7 +164,7 @@ def test_sites_of_unknown_treatment_are_counted():
     sheet = trial()
     sheet.loc[sheet.index[:18:2], "treatment"] = None  # nine that were needled
     found = finding(sheet, "reduces-scarring", **PARALLEL)
-    assert "left out, as the treatment is not known: 9 sites" in found.notes
+    assert "9 sites left out: the treatment is not known" in found.notes
     assert found.n_sites == 71
     whole = finding(trial(), "reduces-scarring", **PARALLEL)
     assert "not known" not in " ".join(whole.notes)
@@ -185,7 +185,10 @@ def test_an_event_that_was_not_recorded_is_not_silently_absent():
     sheet["infection"] = [False] * 10 + [None] * 70
     found = finding(sheet, "home-riskier", **PARALLEL)
     assert found.n_patients == 40
-    assert "35 patients with only some of these recorded: the rest count as absent" in found.notes
+    assert (
+        "35 patients with only some of these events recorded: the others count as absent"
+        in found.notes
+    )
     whole = finding(sheet.assign(infection=False), "home-riskier", **PARALLEL)
     assert "only some" not in " ".join(whole.notes)
 
@@ -203,7 +206,7 @@ def classes(sheet):
 def test_classes_are_said_beside_a_difference_too():
     sheet = classes(trial().drop(columns="baseline_severity"))
     found = finding(sheet, "reduces-scarring", **PARALLEL)
-    note = next(n for n in found.notes if "known only to a class" in n)
+    note = next(n for n in found.notes if "known only as a class" in n)
     middle = sheet.groupby("treatment")["improvement_score"].mean()
     crude = middle["needling"] - middle["untreated"]
     assert f"between {crude - 25:.0f} and {crude + 25:.0f} " in note

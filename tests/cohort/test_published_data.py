@@ -515,7 +515,7 @@ def test_the_flow_adds_up_and_says_what_was_never_recorded(published):
     assert n["primary"] + n["other_effect"] == effect
     unknown = table[table["n"].isna()]
     assert unknown["step"].tolist() == ["records_found", "records_screened"]
-    assert unknown["what"].str.contains("never recorded").all()
+    assert unknown["what"].str.contains("not recorded").all()
     assert flow(published, searches=None)["n"].isna().sum() == 3
 
 

@@ -106,8 +106,10 @@ def test_several_studies_are_pooled_at_both_ends(patients, findings):
     assert (new.ci_low, new.ci_high) == pytest.approx(tuple(ends))
     said = " ".join(found.notes)
     assert "beyond the scale of −100 to 100" in said
-    assert "61 of 71 sites is known only to a class" in said
-    assert "too few to estimate a spread in ali2024, alster2020, striae_disk_needling" in said
+    assert "61 of 71 sites is known only as a class" in said
+    assert (
+        "too few classes to estimate a spread in ali2024, alster2020, striae_disk_needling" in said
+    )
     assert "336 sites without a known outcome" in said
 
 
@@ -153,7 +155,7 @@ def test_a_study_without_spread_is_given_that_of_the_others():
     reach = stats.t.ppf(0.975, 8) * np.std(normal(1, 20, 30), ddof=1) / 3
     assert (part.ci_low, part.ci_high) == pytest.approx((40 - reach, 40 + reach))
     nothing = finding_of({"a": [20.0] * 6, "b": [40.0] * 9})
-    assert "no spread is known" in nothing.reason
+    assert "the spread is not known" in nothing.reason
 
 
 def test_sites_of_a_patient_are_averaged():

@@ -238,7 +238,7 @@ def test_an_unknown_scale_is_kept_and_its_word_not_repeated():
     frame.loc[:1, "scale"] = "ECA"
     assert mn.validate(frame).ok
     assert np.isnan(improvement(frame)).all()
-    said = note(frame, "registry does not know")
+    said = note(frame, "scale not known")
     assert "4 assessments" in said
     assert "nearest names: ECCA" in said
     assert "Muster" not in " ".join(mn.load(frame).notes)
@@ -266,24 +266,24 @@ def test_nothing_typed_is_overwritten():
     assert improvement(frame) == [40, 25.6, 25]
     said = note(frame, "ECCA")
     assert "filled for 1 assessment" in said
-    assert "1 assessment with a typed value that differs by more than 1 point: kept" in said
+    assert "1 assessment with an entered value that differs by more than 1 point: kept" in said
 
 
 def test_a_typed_interval_is_not_refined():
     ends = {"improvement_low": [None, 25, None, 50], "improvement_high": [None, 50, None, 75]}
     frame = raw("ECCA", [120, 80], [120, 80], **ends)
     assert np.isnan(improvement(frame)).all()
-    assert "1 assessment with a typed value" in note(frame, "ECCA")
+    assert "1 assessment with an entered value" in note(frame, "ECCA")
 
 
 def test_typed_grades_and_classes_are_kept():
     grades = raw("Goodman-Baron qualitative", [4, 3], [4, 3], grade_change=[None, 2, None, 1])
     assert improvement(grades, "grade_change") == [2, 1]
-    assert "1 assessment with a typed value that differs from it" in note(grades, "Goodman")
+    assert "1 assessment with an entered value that differs from it" in note(grades, "Goodman")
     classes = raw("quartile", [np.nan, 2, 3], improvement_score=[0, 30, 30])
     assert improvement(classes) == [30, 30]
     assert "improvement_low" not in mn.load(classes).data
-    assert "1 assessment with a typed value that differs by more" in note(classes, "quartile")
+    assert "1 assessment with an entered value that differs by more" in note(classes, "quartile")
 
 
 def test_a_sheet_of_raw_scores_needs_no_improvement_column():

@@ -159,7 +159,10 @@ def test_the_sentence_counts_names_and_leaves_out_what_is_no_choice():
         "without A." in text
     )  # without D leaves out nobody, and pushed results are no choice
     assert "in 1 of 2 scar types taken alone; it changes to inconclusive in burn." in text
-    assert "Lost results 60 points worse or better than imputed do not turn the verdict." in text
+    assert (
+        "The verdict does not change if lost results are 60 points worse or better than imputed."
+        in text
+    )
 
 
 def test_a_verdict_that_never_changes_is_said_in_one_go():

@@ -556,7 +556,7 @@ def test_a_hostile_doi_stays_inside_its_attribute():
 def test_the_page_shows_state_certainty_directions_and_studies_of_a_claim(found, trials):
     article = found["claims/rare-pih.html"]
     for text in (
-        trials.states["rare-pih"].word, "6 of 10 of all", "Why is the certainty", "inconsistency",
+        trials.states["rare-pih"].word, "6 of 10 in all", "Why is the certainty", "inconsistency",
         "2 steps lower", "https://doi.org/", "no DOI seen", "draft by rule",
     ):  # fmt: skip
         assert text in article

@@ -68,7 +68,7 @@ def test_spreads_that_differ_are_named_with_their_ratio_and_the_wider_arm():
     (note,) = said(arms(normal(20, 30, 25), normal(20, 5, 5)))
     assert note.kind == "spreads_differ"
     assert (note["arm"], note["factor"]) == ("treated", pytest.approx(5))
-    assert "5.0 times as widely in the treated arm" in str(note)
+    assert "5.0 times as much in the treated arm" in str(note)
     assert "allows for it" in str(note)
     (note,) = said(arms(normal(20, 30, 5), normal(20, 5, 25)))
     assert note["arm"] == "reference"

@@ -90,8 +90,8 @@ def test_grades_get_ordinal_methods_beside_the_percentage(trial):
     chance = part(found, "more grades than untreated")
     expected = mn.stats.probability_of_superiority(gained[:10], gained[10:], paired=False)
     assert (chance.value, chance.ci_low) == pytest.approx((expected.estimate, expected.ci_low))
-    assert any("8 of 10 patients better by one or more" in n for n in found.notes)
-    assert any("odds of gaining more grades" in n for n in found.notes)
+    assert any("better by one grade or more: 8 of 10 patients" in n for n in found.notes)
+    assert any("odds ratio of gaining more grades" in n for n in found.notes)
 
 
 def test_grades_alone_are_no_percentage(trial):

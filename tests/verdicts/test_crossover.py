@@ -160,7 +160,7 @@ def test_who_was_seen_in_one_period_is_missing_and_said():
     sheet.loc[unknown, "improvement_score"] = np.nan
     found = asked(sheet[~gone])
     assert (found.n_patients, found.n_missing) == (17, 3)
-    assert any(n.startswith("3 patients with one of the two treatments") for n in found.notes)
+    assert any(n.startswith("3 patients with only one of the two treatments") for n in found.notes)
 
 
 def test_one_order_tells_nothing_and_few_of_the_other_little():
@@ -169,7 +169,7 @@ def test_one_order_tells_nothing_and_few_of_the_other_little():
     assert "same order" in alone.reason
     few = asked(trial(14, 3, effect=30))
     assert few.verdict == "inconclusive"
-    assert "one order of the treatments has 3 patients only" in few.reason
+    assert "only 3 patients had one of the two orders of treatments" in few.reason
 
 
 def test_chance_is_in_the_sequence():
@@ -252,7 +252,7 @@ def test_a_crossover_needs_its_periods():
 def test_an_order_that_is_not_written_is_read_off_where_it_can_be():
     sheet = trial().drop(columns="sequence")
     cohort = mn.load(sheet, study=STUDY)
-    assert "no sequence: the order of treatments is read off the periods" in cohort.notes
+    assert "no sequence column: the order of treatments is taken from the periods" in cohort.notes
     assert asked(sheet).estimate.value == asked(trial()).estimate.value
     sheet.loc[3, ["treatment", "needle_depth_mm"]] = None
     ((line, column, _),) = problems(sheet)

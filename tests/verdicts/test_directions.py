@@ -103,7 +103,7 @@ treats-active-acne all 2/0/0/0 - 2/0/0/0
 GROUPS = json.loads(
     (Path(__file__).parents[1] / "reference/published_groups.json").read_text("utf-8")
 )["groups"]
-APART = "shown apart: another condition, design or endpoint, or zeros that are only stated"
+APART = "shown apart: another condition, design or endpoint, or events only stated to be absent"
 
 # contrasts, primary | primary by measure | by endpoint
 CONTRASTS = """
@@ -389,16 +389,16 @@ def test_pooled_rows_are_those_of_primary_contrasts(found, published):
 def test_reading():
     assert str(read(direction_share(28, 3))) == (
         "most studies point towards the claim (28 of 31 with a direction, 74 to 98 %; "
-        "28 of 31 of all)"
+        "28 of 31 in all)"
     )
     assert str(read(direction_share(0, 6))) == (
-        "most studies point away from the claim (0 of 6 with a direction, 0 to 46 %; 0 of 6 of all)"
+        "most studies point away from the claim (0 of 6 with a direction, 0 to 46 %; 0 of 6 in all)"
     )
     assert str(read(direction_share(4, 4, mixed=1))) == (
-        "directions disagree (4 of 8 with a direction, 16 to 84 %; 4 of 9 of all), 1 mixed"
+        "directions disagree (4 of 8 with a direction, 16 to 84 %; 4 of 9 in all), 1 mixed"
     )
     assert str(read(direction_share(4, 1))) == (
-        "too few for a test (4 of 5 with a direction point towards the claim, 4 of 5 of all)"
+        "too few for a test (4 of 5 with a direction point towards the claim, 4 of 5 in all)"
     )
     assert str(read(direction_share(0, 0, no_difference=2))) == (
         "no study with a direction, 2 without difference"
@@ -408,14 +408,14 @@ def test_reading():
 def test_sentence(found):
     said = found["comparable-to-laser"].sentence
     assert said.startswith(
-        "controlled: directions disagree (3 of 7 with a direction, 10 to 82 %; 3 of 14 of all), "
+        "controlled: directions disagree (3 of 7 with a direction, 10 to 82 %; 3 of 14 in all), "
         "5 without difference, 2 mixed"
     )
     assert "12 of 14 studies could not be pooled" in said
     assert "20 of another kind of needling" in said
     said = found["evens-tone"].sentence
     assert "controlled by another treatment with and without needling: 17" in said
-    assert found["rare-bruising"].sentence == "no study prints a direction"
+    assert found["rare-bruising"].sentence == "no study reports a direction"
     for x in found.values():
         assert "equivalen" not in x.sentence
 
@@ -435,7 +435,7 @@ def test_both_denominators_are_told(published):
     words = ["favours_claim"] * 17 + ["against_claim"] + ["no_difference"] * 3 + ["mixed"] * 2
     said = str(entered(published, "reduces-scarring", "before_after", words).read("uncontrolled"))
     assert said == (
-        "17 of 18 with a direction point towards the claim, 17 of 23 of all, "
+        "17 of 18 with a direction point towards the claim, 17 of 23 in all, "
         "3 without difference, 2 mixed"
     )
 
@@ -461,7 +461,7 @@ def test_no_limits_where_a_test_makes_no_sense(published, name, comparison, test
     assert x.tested(kind) == tested
     said = str(x.read(kind))
     assert ("too few for a test" in said) == tested
-    assert "2 of 2 with a direction point towards the claim, 2 of 2 of all" in said
+    assert "2 of 2 with a direction point towards the claim, 2 of 2 in all" in said
 
 
 def test_no_sentence_of_counts_has_a_limit(found):
@@ -479,7 +479,7 @@ def test_before_and_after_is_doubted_by_its_counts(published):
     outside = x.share("uncontrolled", outside=True)
     assert outside.against >= outside.favouring
     assert x.doubt("uncontrolled") == (
-        f"uncontrolled studies beside those behind the estimate: {outside.favouring} towards the "
+        f"uncontrolled studies that are not behind the estimate: {outside.favouring} towards the "
         f"claim, {outside.against} against it"
     )
 
@@ -496,7 +496,7 @@ def test_which_estimates_the_directions_lower(found, trials):
     doubted = {f.claim.id for f in trials if f.estimate and found[f.claim.id].doubt(f.comparison)}
     assert doubted == LOWERED
     assert found["comparable-to-laser"].doubt("observational") == (
-        "controlled studies beside those behind the estimate: 2 towards the claim, 4 against it "
+        "controlled studies that are not behind the estimate: 2 towards the claim, 4 against it "
         "(share in favour 4 to 78 %), 5 without difference, 2 mixed"
     )
 
@@ -619,14 +619,15 @@ def test_sentences_of_states(states):
         f"a single study, nothing to pool it with; 27 contrasts {APART}"
     )
     assert states["rare-pih"].sentence == (
-        f"2 studies pooled; 9 contrasts {APART}; 10 directions; 8 directions that cannot test it"
+        f"2 studies pooled; 9 contrasts {APART}; 10 directions; "
+        "8 directions that cannot test the claim"
     )
     assert states["treats-sun-damage"].sentence.startswith(
-        f"a treatment with needling against the same treatment alone; 4 contrasts {APART}"
+        f"needling added to another treatment, against that treatment alone; 4 contrasts {APART}"
     )
     assert states["maintenance"].sentence == (
-        "nothing on needling alone; what has numbers is radiofrequency needling; "
-        "1 direction that cannot test it"
+        "nothing on needling alone; only radiofrequency needling has numbers; "
+        "1 direction that cannot test the claim"
     )
     for x in states.values():
         absent = x.word in ("directions only", "nothing found")

@@ -142,7 +142,7 @@ def test_a_percentage_of_the_count_beside_it_is_explained(small):
 def test_a_percentage_of_other_people_is_explained(small):
     row = {"statistic": "events", "events": "5", "n": "18", "percent": "25"}
     (found,) = told(small, row).to_dict("records")
-    assert "out of 20 one does" in found["explanation"]
+    assert "one out of 20 does" in found["explanation"]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_limits_of_reconstructed_patients_cap_the_verdicts(patients):
     scarring = findings["reduces-scarring"]
     assert scarring.comparison == "uncontrolled"
     assert any("regression to the mean" in n for n in scarring.notes)
-    assert any("known only to a class" in n for n in scarring.notes)
+    assert any("known only as a class" in n for n in scarring.notes)
 
 
 def test_split_face_equals_the_paired_t_test(split_face):

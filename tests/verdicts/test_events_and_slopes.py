@@ -238,7 +238,7 @@ def test_untreated_sites_seen_once_leave_the_slope_as_it_is():
     found = slope_of(beside_untreated(seen=1))
     assert found.comparison == "within"
     assert found.estimate.value == slope_of(beside_untreated(untreated=0)).estimate.value
-    assert "sessions and time pass together" in " ".join(found.notes)
+    assert "sessions and time go together" in " ".join(found.notes)
 
 
 def test_untreated_visits_count_by_the_session_at_their_time():
@@ -271,7 +271,9 @@ def test_a_visit_after_an_unknown_number_of_sessions_is_counted_as_missing():
     assert slope_of(sheet).n_missing == 1
 
 
-@pytest.mark.parametrize(("n", "words"), [(1, "1 patient seen once"), (2, "2 patients seen once")])
+@pytest.mark.parametrize(
+    ("n", "words"), [(1, "1 patient seen only once"), (2, "2 patients seen only once")]
+)
 def test_patients_seen_once_are_named_in_number(n, words):
     sheet = beside_untreated(untreated=0)
     once = sheet["weeks"].gt(4) & (sheet["patient_id"] < f"P{n:03}")
@@ -340,7 +342,7 @@ def test_a_change_after_stopping_on_a_reading_settles_nothing(rule):
     (hold,) = stopped(found)
     assert hold.favourable
     assert hold.adverse
-    assert "some of the change afterwards is regression to the mean" in " ".join(found.notes)
+    assert "part of the later change is regression to the mean" in " ".join(found.notes)
     # had the protocol fixed each number, as by scar, the interval speaks for itself
     assert not stopped(lasting_of(sheet, sessions_fixed=True))
 

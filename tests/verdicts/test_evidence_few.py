@@ -266,7 +266,7 @@ def test_a_verdict_on_a_rate_needs_the_stated_zeros_to_agree(tmp_path):
     assert alone.word == "contradicted"
     assert counted.estimate == found.estimate
     assert open_.word == "inconclusive"
-    assert "with the zeros that rest on a sentence or a list it would say otherwise" in open_.reason
+    assert "counting studies that only state “none” would give another verdict" in open_.reason
     both = pool_rates([90, 80, 0, 0, 0, 0], [900] * 6)
     beside = found.other("all_zeros")
     assert (beside.k, beside.n) == (6, 5400)

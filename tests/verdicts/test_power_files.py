@@ -241,5 +241,5 @@ class TestPilot:
         sheet = mn.simulate(20, design="parallel", rng=1).data
         with pytest.raises(mn.DataError, match=r"improvement_score .*add it"):
             mn.power(written(TRIAL + SCARS), sheet.drop(columns="improvement_score"))
-        with pytest.raises(ValueError, match="nothing is known in the column improvement_score"):
+        with pytest.raises(ValueError, match="the column improvement_score is empty"):
             mn.power(written(TRIAL + SCARS), sheet.assign(improvement_score=float("nan")))

@@ -170,7 +170,7 @@ def test_the_tipping_point_turns_the_verdict(two_arms):
     table = only(load(lose(two_arms, severe_and_needled)), "missing")
     usual = table.loc[table["choice"].str.contains("50 times"), "verdict"].item()
     worse = table[table["check"].eq("tipping point") & table["choice"].str.contains("worse")]
-    assert "turn the verdict" in worse["choice"].item()
+    assert "the verdict changes if lost" in worse["choice"].item()
     assert worse["verdict"].item() != usual
 
 

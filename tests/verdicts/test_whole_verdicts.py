@@ -163,7 +163,7 @@ def test_a_few_lost_patients_count_by_a_random_intercept_with_robust_errors():
     assert (found.estimate.value, found.estimate.df) == pytest.approx(
         (by_hand.estimate, by_hand.df)
     )
-    assert any("allow only a model that takes visits" in note for note in found.notes)
+    assert any("the model must take all visits" in note for note in found.notes)
 
 
 def test_visits_too_many_for_their_covariance_have_a_random_intercept():

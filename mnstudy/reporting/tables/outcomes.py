@@ -20,8 +20,8 @@ PLANNED, POST_HOC = "Primary claims of the plan", "Other claims (exploratory)"
 NO_PLAN = "All claims (exploratory: the plan declares no primary claim)"
 NOTES = ("outcome_results", "outcome_effects", "outcome_ratios", "outcome_p")
 COMPARISONS = {
-    "randomised": "groups by chance",
-    "observational": "groups not by chance: a difference need not come from the treatment",
+    "randomised": "randomised groups",
+    "observational": "groups not randomised: a difference need not come from the treatment",
     "uncontrolled": "no control group: the change need not come from the treatment",
     "within": "within the patient",
     "rate": "",

@@ -66,7 +66,7 @@ class MetaRegression(SmallResult):
         return pd.DataFrame({"name": list(self.names), **columns}).assign(**same)
 
     def predict(self, moderators: ArrayLike) -> pd.DataFrame:
-        """Predict the mean effect, and that of a single further study, at given moderators.
+        """Predict the mean effect, and that of a single new study, at given moderators.
 
         Parameters
         ----------

@@ -158,7 +158,7 @@ class RemlFit(LinearFit):
 
     @abstractmethod
     def _left_over(self) -> tuple[Array, Array]:
-        """Return the residual of each row, and the standard deviation it is held against."""
+        """Return the residual of each row, and the standard deviation it is compared with."""
 
     @abstractmethod
     def _covariance_of(self, rows: Codes) -> Array:

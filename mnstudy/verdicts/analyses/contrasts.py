@@ -162,7 +162,7 @@ def contrast(
     if question.crossover:
         remarks += [note("one_period_only", patients=single)] if single.n else []
     elif paired and within and not question.brief:
-        remarks += sides(frame, base["treated"], outcome)
+        remarks += sides(frame, base["treated"], outcome, question.claim.unit)
     usual = "within_patients" if question.crossover else "pairs"
     how = usual if within and question.engine == "robust" else ""
     behind = frame[_with_both(frame, base["treated"])] if how else frame
@@ -322,8 +322,8 @@ def _needed(number: NumberNeeded) -> Note:
     return note("number_needed", ranges=tuple(ranges))
 
 
-def sides(frame: pd.DataFrame, arm: pd.Series, outcome: str) -> list[Note]:
-    """Say how alike the two sides of a person are: what a plan of a further study needs.
+def sides(frame: pd.DataFrame, arm: pd.Series, outcome: str, unit: str) -> list[Note]:
+    """Say how alike the two sides of a person are: what a plan of the next study needs.
 
     Items 17a and 20 of CONSORT for within-person trials (Pandis et al. 2017, doi
     10.1136/bmj.j2835).
@@ -335,7 +335,8 @@ def sides(frame: pd.DataFrame, arm: pd.Series, outcome: str) -> list[Note]:
         return []
     difference = pairs["treated"] - pairs["reference"]
     r = float(np.corrcoef(pairs["treated"], pairs["reference"])[0, 1])
-    return [note("alike_sides", r=r, sd=float(difference.std())), note("carry_across")]
+    alike = note("alike_sides", r=r, sd=float(difference.std()), unit=unit)
+    return [alike, note("carry_across")]
 
 
 def classes(frame: pd.DataFrame, arm: np.ndarray, outcome: str) -> list[Note]:

@@ -23,7 +23,7 @@ WORDING = {
     "randomised": "the outcome was compared under random assignment: a difference between what "
     "was assigned is an effect",
     "within": "the outcome was compared within the same patients, where time passes as well",
-    "rate": "a rate or a level was held against the stated limit",
+    "rate": "a rate or a level was compared with the stated limit",
 }
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

@@ -43,9 +43,9 @@ MATTER_MOST = {
 }
 ARTICLES = {
     "A": "Micro-needling For scar Reduction",
-    "B": "untitled long article on microneedling for atrophic scarring",
+    "B": "An article on microneedling for atrophic scars",
     "C": "Facial Scars? 4 Ways Micro-needling May Help",
-    "D": "untitled overview of collagen induction therapy",
+    "D": "An overview of collagen induction therapy",
     "E": "Understanding the Significance of Micro-needling for Scars and Other Facial Problems",
 }
 

@@ -43,7 +43,7 @@ def doubts(published: Published | None = None) -> pd.DataFrame:
     percentage or mean may also have been cut. A doubt is raised only where no usual reading
     reconciles the figures: one- or two-sided, t or normal, Welch or one variance, any correlation
     within the person from 0 to 0.99, the scores of one rater or the mean of two, every number of
-    people the tables give for the figure. Worked-out figures are not held against what they were
+    people the tables give for the figure. Worked-out figures are not compared with what they were
     worked out from; nothing is dropped or corrected. Not checked: mean percent improvement
     against the means (a mean of percentages is no percentage of means), p-values of counts, and
     whatever lacks n.

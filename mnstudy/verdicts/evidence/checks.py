@@ -47,12 +47,12 @@ class PooledChecks:
 
     @property
     def prediction_low(self) -> float:
-        """Least effect a further study may have; nan where nothing tells."""
+        """Least effect that the next similar study may have; nan where nothing tells."""
         return self.pooled.prediction[0]
 
     @property
     def prediction_high(self) -> float:
-        """Greatest effect a further study may have; nan where nothing tells."""
+        """Greatest effect that the next similar study may have; nan where nothing tells."""
         return self.pooled.prediction[1]
 
     @property

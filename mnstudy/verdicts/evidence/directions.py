@@ -185,7 +185,7 @@ class Directions:
         comparison : {"randomised", "observational", "within", "uncontrolled", "rate"}
             What the estimate rests on, as ``Finding.comparison``.
         favours : bool
-            Does the estimate point towards the claim? Directions are never held against one
+            Does the estimate point towards the claim? Directions are never compared with one
             that does not: what is printed is selected for the claim, so they cannot raise it.
 
         Notes

@@ -116,7 +116,7 @@ def measure_of(
     in_points = name in ("md", "mean")
     points = _in_points(base, instrument, printed, level=level) if in_points else {}
     if "margin" in end:
-        end["source"] = "one half, as defined beside"
+        end["source"] = "one half, by the definition of the outcome"
     of_claim = raw["claim"].get(claim.id, {})
     own = {"describes": of_claim.get("describes", ""), **of_claim.get(name, {})}
     if "margin" not in own | end | points and not base.get("describes") and in_points:

@@ -509,9 +509,10 @@ def _correlation(group: StudyGroup) -> Note:
     paired = group.rows[group.rows["paired"]]
     derived = int(paired["r_derived"].notna().sum())
     used = correlations(paired)
+    pooled = {r: pool_group(group, r).estimate for r in R_GRID}
     others = tuple(
-        note("under_correlation", estimate=fmt.ends(pool_group(group, r).estimate), r=r)
-        for r in R_GRID
+        note("under_correlation", estimate=fmt.ends(found), unit=found.unit, r=r)
+        for r, found in pooled.items()
     )
     taken = {"least": float(used.min()), "most": float(used.max())}
     if derived == len(paired):

@@ -302,7 +302,7 @@ class PooledGroup:
 
     @cached_property
     def prediction(self) -> tuple[float, float]:
-        """Where the true effect of a further study would lie, in the unit shown; else nan."""
+        """Where the true effect of a next similar study lies, in the unit shown; else nan."""
         found = self.posterior or self.fitted
         if found is None or len(self.group.rows) == 1:
             return (math.nan, math.nan)
@@ -438,7 +438,7 @@ def _shown(group: StudyGroup, found: Pooled | PooledPosterior, how: Note) -> tup
         ci_high=high,
         confidence_level=group.confidence_level,
         df=getattr(found, "df", math.nan),
-        # a level is held against its limit, not against zero
+        # a level is compared with its limit, not against zero
         p_value=math.nan
         if measure.rule == "below" and group.name == "mean"
         else getattr(found, "p_value", math.nan),

@@ -286,7 +286,7 @@ def _seen(group: StudyGroup) -> dict[str, object]:
 
 
 def _between(pooled: PooledGroup) -> dict[str, object]:
-    """Return how much true effects differ, and where that of a further study would lie."""
+    """Return how much true effects differ, and where that of the next similar study would lie."""
     ends = ("", "_low", "_high")
     cells = {f"{name}{end}": x for name in ("tau", "i2", "rho")
              for end, x in zip(ends, getattr(pooled, name), strict=True)}  # fmt: skip

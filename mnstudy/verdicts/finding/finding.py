@@ -174,7 +174,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Finding:
-    """The answer of one body of data to one claim.
+    """The answer of one source of data to one claim.
 
     Attributes
     ----------
@@ -307,7 +307,7 @@ class Finding:
         lines = [f"{self.claim.title} ({self.claim.said_in}) · {self.dataset}{mark}"]
         if self.estimate is not None:
             margin = fmt.number(self.margin, fmt.decimals_for(self.margin))
-            lines.append(f"{self.estimate}; margin {margin}")
+            lines.append(f"{self.estimate}; margin {margin} {self.estimate.unit}")
         exploratory = "" if self.planned or self.n_studies is not None else "exploratory, "
         lines.append(f"{exploratory}{self.in_full}: {self.reason}")
         if self.certainty:

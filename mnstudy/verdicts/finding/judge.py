@@ -1,4 +1,4 @@
-"""From an interval and a margin to a verdict, and from a design to what may be said."""
+"""From an interval and a margin to a verdict, and from a design to how far a verdict may go."""
 
 from __future__ import annotations
 

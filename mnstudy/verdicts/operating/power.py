@@ -470,7 +470,7 @@ class _Search:
         e = finding.estimate
         if e is None or not e.std_error > 0 or not e.df >= 1:
             why = finding.reason if e is None else "its estimate has no error"
-            raise ValueError(f"the pilot says nothing of the spread of {self.claim.id}: {why}")
+            raise ValueError(f"the pilot does not tell the spread of {self.claim.id}: {why}")
         alone = finding.comparison == "uncontrolled"
         has = "one" if alone else kind_of(self.claim, self.pilot.study)
         if kind != has and {kind, has} != {"arms", "one"}:  # within an arm both have one spread
@@ -488,7 +488,8 @@ class _Search:
         sd = e.std_error / math.sqrt(per)
         most = sd * math.sqrt(e.df / stats.chi2.ppf(1 - PILOT, e.df))
         what = _SPREAD_OF.get(kind, "between patients")
-        said = note("power_pilot", patients=n, what=what, sd=sd, most=most, percent=100 * PILOT)
+        spread = {"sd": sd, "most": most, "unit": e.unit, "percent": 100 * PILOT}
+        said = note("power_pilot", patients=n, what=what, **spread)
         return float(most), sentence(said)
 
     @cached_property
@@ -621,7 +622,8 @@ def _said(found: ClaimPower, whole: Power) -> dict[str, Any]:
         )
     elif planned.kind != "share":
         what = _SPREAD_OF.get(planned.kind, "between patients")
-        assumed += f", with a standard deviation {what} of {fmt.number(planned.sd, 1)}"
+        sd = f"{fmt.number(planned.sd, 1)} {found.claim.unit}"
+        assumed += f", with a standard deviation {what} of {sd}"
     if planned.step:
         assumed += f", scores are multiples of {fmt.as_entered(planned.step)}"
     if planned.lost:

@@ -206,7 +206,7 @@ def test_what_is_known_only_after_a_treatment_is_not_taken_for_the_baseline():
     before = cohort.data["session_count"] == 0
     assert cohort.data.loc[before, "pain_score"].isna().all()
     assert cohort.data.loc[~before, "pain_score"].tolist() == [4, 5]
-    assert any("not taken for the baseline of [[rows]]: Schmerz" in n for n in cohort.notes)
+    assert any("not used as baseline of [[rows]]: Schmerz" in n for n in cohort.notes)
 
 
 def test_a_core_column_that_only_one_block_sets_is_missing():

@@ -120,7 +120,7 @@ def test_a_meaning_that_the_column_cannot_have_is_refused_with_the_allowed_ones(
 
 def test_words_that_occur_nowhere_are_said():
     cohort = mn.load(sheet(), study={"levels": {"scar_type": {"roll": "acne_rolling"}}})
-    assert "scar_type: words of [levels] that the sheet has not: roll" in cohort.notes
+    assert "scar_type: words of [levels] that are not in the sheet: roll" in cohort.notes
 
 
 def test_whole_numbers_written_with_decimals_are_whole():

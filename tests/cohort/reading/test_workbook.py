@@ -354,7 +354,7 @@ def test_an_ods_file_is_read_by_its_values_and_says_so(tmp_path):
     assert sheet.worksheet == "Data"
     assert sheet.cells.shape == (12, 5)
     assert sheet.cells["needle_depth_mm"].iloc[0] == 1.5
-    assert "the values alone can be seen" in said(sheet)
+    assert "only the values can be seen" in said(sheet)
     assert len(grids(path)) == 2
 
 
