@@ -90,6 +90,15 @@ def is_ratio(name: str) -> bool:
     return unit(name).scale == RATIO
 
 
+def valued(number: str, name: str) -> str:
+    """Write a number with its unit, a ratio behind its name.
+
+    >>> valued("3.1", "points"), valued("2.5", "odds ratio")
+    ('3.1 points', 'odds ratio 2.5')
+    """
+    return f"{name} {number}" if is_ratio(name) else f"{number} {name}"
+
+
 def short(name: str) -> str:
     """Return a unit as it stands in a narrow table."""
     return unit(name).short or name

@@ -14,6 +14,7 @@ from mnstudy import formatting as fmt
 from mnstudy.errors import nearest
 from mnstudy.packaged import packaged
 from mnstudy.verdicts.claims.settings import Estimand, forms
+from mnstudy.words.units import valued
 
 RULES = ("superiority", "difference", "noninferiority", "below", "above")
 
@@ -92,17 +93,18 @@ class Claim:
     @property
     def said_in(self) -> str:
         """Where it is said: the articles, or the study file."""
-        return f"articles {', '.join(self.articles)}" if self.articles else "the study file"
+        if not self.articles:
+            return "the study file"
+        return f"article{'s' * (len(self.articles) > 1)} {', '.join(self.articles)}"
 
     def lines(self) -> list[str]:
         """Return the claim as lines of text."""
-        digits = fmt.decimals_for(self.margin)
         lines = [
             f"{self.title} ({self.id})",
             f"said in {self.said_in}: {self.says}",
             *([f"tested by: {self.own_words}"] if self.own_words else []),
             *self.attributes.lines(),
-            f"margin: {fmt.number(self.margin, digits)} {self.unit} ({self.rule}); "
+            f"margin: {valued(fmt.as_entered(self.margin), self.unit)} ({self.rule}); "
             f"{self.margin_source}",
             f"columns needed: {', '.join(self.columns)}",
         ]

@@ -13,6 +13,7 @@ import pandas as pd
 from mnstudy import formatting as fmt
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.words.notes import Note, sentence, sentences
+from mnstudy.words.units import valued
 
 FEW_STUDIES = 5  # fewer tell too little of how much true effects differ
 VERDICTS = (
@@ -70,7 +71,7 @@ class Estimate:
     def __str__(self) -> str:
         digits = fmt.decimals_for(self.value, self.ci_low, self.ci_high)
         value, low, high = (fmt.number(x, digits) for x in (self.value, self.ci_low, self.ci_high))
-        return f"{value} {self.unit}, {self.level_words} {low} to {high}"
+        return f"{valued(value, self.unit)}, {self.level_words} {low} to {high}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,8 +307,8 @@ class Finding:
         mark = " · SYNTHETIC DATA" if self.synthetic else ""
         lines = [f"{self.claim.title} ({self.claim.said_in}) · {self.dataset}{mark}"]
         if self.estimate is not None:
-            margin = fmt.number(self.margin, fmt.decimals_for(self.margin))
-            lines.append(f"{self.estimate}; margin {margin} {self.estimate.unit}")
+            margin = valued(fmt.as_entered(self.margin), self.estimate.unit)
+            lines.append(f"{self.estimate}; margin {margin}")
         exploratory = "" if self.planned or self.n_studies is not None else "exploratory, "
         lines.append(f"{exploratory}{self.in_full}: {self.reason}")
         if self.certainty:
