@@ -210,7 +210,7 @@ def test_unseen_results_are_set_to_the_percentiles_of_those_seen():
     for row, q in ((bad, 0.1), (good, 0.9)):
         filled = np.append(seen, 2 * [np.quantile(seen, q)])
         assert row["estimate"] == pytest.approx(filled.mean())
-    assert bad["choice"].startswith("2 sites unseen")
+    assert bad["choice"].startswith("2 sites not seen")
 
 
 def test_the_arms_are_set_against_each_other():

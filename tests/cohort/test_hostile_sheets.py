@@ -79,7 +79,7 @@ def test_depth_in_a_trial_of_something_else_is_adjusted_and_gives_no_number_need
     found = finding(trial(), "deeper-needling", **PARALLEL)
     assert found.estimate.method.endswith("adjusted for severity, scar type")
     assert "confounding by indication" in " ".join(found.notes)
-    assert "not shown to be by needle depth" in " ".join(found.notes)
+    assert "nothing shows that it was by needle depth" in " ".join(found.notes)
     assert "number needed" not in " ".join(found.notes)
 
 

@@ -146,7 +146,7 @@ def test_small_studies_are_left_out_and_named():
     assert "1 study of fewer than 5 patients left out: tiny" in found.notes
     nothing = finding_of({"a": normal(1, 4, 30), "b": normal(2, 3, 45)})
     assert nothing.verdict == "not testable"
-    assert "no study has 5 patients" in nothing.reason
+    assert "no study has 5 or more patients" in nothing.reason
 
 
 def test_a_study_without_spread_is_given_that_of_the_others():

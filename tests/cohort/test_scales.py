@@ -416,4 +416,4 @@ def test_a_few_known_results_are_exact(known):
     frame = frame.assign(session_count=3)
     frame.loc[: known - 1, "improvement_score"] = 20.0
     cohort = mn.load(frame, study={"design": "single_arm"})
-    assert f"improvement known for {known} assessments ({known / 12:.0%})" in repr(cohort)
+    assert f"improvement known for {known} assessments ({100 * known / 12:.0f} %)" in repr(cohort)

@@ -192,7 +192,7 @@ def test_a_lost_minus_sign_is_named(small):
     row = interval("0.42", "-0.12", "0.73", "significant", statistic="pooled_difference", n="")
     (found,) = told(small, row).to_dict("records")
     assert found["check"] == "interval"
-    assert "it is that of 0.12 to 0.73" in found["explanation"]
+    assert "but that of 0.12 to 0.73" in found["explanation"]
 
 
 def test_ratios_are_symmetric_as_logarithms(small):
