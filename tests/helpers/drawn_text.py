@@ -18,7 +18,7 @@ def texts(picture):
         for axis in (axes.xaxis, axes.yaxis):
             for tick in axis._update_ticks():
                 found += [t for t in (tick.label1, tick.label2) if t.get_visible()]
-    return [t for t in found if t.get_text() not in ("", style.SYNTHETIC) and t.get_visible()]
+    return [t for t in found if t.get_text().strip() and t.get_visible()]
 
 
 def legends(picture):
@@ -31,7 +31,7 @@ def words(picture):
 
 
 def marks(picture):
-    """Return the watermarks of a figure or an axes."""
+    """Return the words that mark a figure of invented data."""
     return [t for t in picture.texts if t.get_text() == style.SYNTHETIC]
 
 
@@ -41,7 +41,7 @@ def whole_and_apart(picture, written=texts):
     with picture.look.theme():
         canvas.draw()
         renderer, (right, top) = canvas.get_renderer(), picture.bbox.size
-        boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in written(picture)]
+        boxes = [(t.get_text(), _extent(t, renderer)) for t in written(picture)]
     for text, box in boxes:
         assert -1 <= box.x0 <= box.x1 <= right + 1, text
         assert -1 <= box.y0 <= box.y1 <= top + 1, text
@@ -49,3 +49,11 @@ def whole_and_apart(picture, written=texts):
         across = min(one.x1, other.x1) - max(one.x0, other.x0)
         along = min(one.y1, other.y1) - max(one.y0, other.y0)
         assert across < 1.5 or along < 1.5, f"{a!r} lies on {b!r}"
+
+
+def _extent(text, renderer):
+    """Return the box of a text without the empty lines above it."""
+    box, lines = text.get_window_extent(renderer), text.get_text().split("\n")
+    empty = sum(not "".join(lines[: i + 1]) for i in range(len(lines)))
+    box.y1 -= box.height * empty / len(lines)
+    return box

@@ -122,7 +122,7 @@ def test_the_estimates_are_drawn_on_an_axes_of_ones_own(tmp_path):
     plt.close(figure)
 
 
-def test_only_invented_curves_bear_the_watermark(drawn):
+def test_only_invented_curves_are_marked(drawn):
     for name, width in drawn:
         there = any(t.get_text() == style.SYNTHETIC for t in drawn[name, width].texts)
         assert there == CURVES[name].finding.synthetic

@@ -86,7 +86,7 @@ def test_every_text_is_whole_and_none_lies_on_another(charts, demo, width):
         whole_and_apart(mn.plot(chart, width=width))
 
 
-def test_synthetic_charts_and_only_they_bear_the_watermark(charts):
+def test_synthetic_charts_and_only_they_are_marked(charts):
     for (_, _, synthetic), chart in charts.items():
         assert bool(marks(mn.plot(chart))) == synthetic
         assert ("SYNTHETIC data" in chart.caption) == synthetic
@@ -119,7 +119,7 @@ def test_every_dot_of_the_data_is_drawn(charts):
     [
         ("points", 0, ["dot", "mean"], ["value", "ci_low", "ci_high"]),
         ("pairs", 1, ["line", "mean"], ["reference", "treated"]),
-        ("course", 1, ["patient", "session", "model"], ["value", "ci_low", "ci_high"]),
+        ("course", 1, ["patient", "session", "model"], ["value", "same"]),
     ],
 )
 @pytest.mark.parametrize("synthetic", [True, False])

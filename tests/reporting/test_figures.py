@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from drawn_text import marks, texts, whole_and_apart, words
 from made_findings import CONTROLLED, HOSTILE, cases, estimate, finding, studies, untestable
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -165,10 +166,16 @@ def test_a_single_study_is_shown_once_under_its_name():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_synthetic_figures_and_only_they_bear_the_watermark(pictures, name):
-    found = marks(pictures[name, "full"])
-    assert bool(found) == CASES[name].synthetic
-    assert all(mark.get_zorder() < 0 for mark in found)
+def test_synthetic_figures_and_only_they_are_marked(pictures, name):
+    picture = pictures[name, "full"]
+    assert bool(marks(picture)) == CASES[name].synthetic
+    assert (picture.get_facecolor() == to_rgba(style.BAND)) == CASES[name].synthetic
+
+
+def test_the_mark_of_synthetic_data_leaves_an_axes_of_ones_own_free(axes):
+    mn.plot(replace(CASES["levels"], synthetic=True), ax=axes, title="ours")
+    assert axes.get_title(loc="right") == style.SYNTHETIC
+    assert style.SYNTHETIC not in {t.get_text() for t in axes.texts}
 
 
 def test_names_are_drawn_as_they_are_never_as_mathematics(pictures):

@@ -127,7 +127,7 @@ def draw_plan(
             key = ax.legend([handle for handle, _ in plan.key], names, fontsize=letters - 0.5)
             key.set_in_layout(False)  # a constrained layout would shrink the Axes for it
         if plan.synthetic:
-            style.watermark(ax, look)
+            style.mark_synthetic(ax, look)
     return ax
 
 
@@ -157,7 +157,7 @@ def _figure(plan: Plan, look: Look, title: str | None) -> Picture:
                 width = ax.get_window_extent().width / picture.dpi
                 ax.set_box_aspect(look.scale * panel.height / width)
     if plan.synthetic:
-        style.watermark(picture, look)
+        style.mark_synthetic(picture, look)
     return picture
 
 
@@ -193,7 +193,9 @@ def _fit(
 def _head(picture: Picture, plan: Plan, look: Look, title: str) -> None:
     """Write the title and the lines beneath it; constrained layout makes the room."""
     room, size = look.width - 2 * look.pt(EDGE), look.letters
-    if not plan.words and not title:
+    above = wrap(title, room, size + 2, bold=True) if title else []
+    above = ["", *above] if plan.synthetic else above  # beneath its mark
+    if not plan.words and not above:
         return
     handles, lines, colours = [], [], []
     for words in plan.words:
@@ -206,7 +208,7 @@ def _head(picture: Picture, plan: Plan, look: Look, title: str) -> None:
     flush = {} if marked else {"handlelength": 0, "handletextpad": 0}
     picture.legend(
         handles, lines, **flush,
-        title="\n".join(wrap(title, room, size + 2, bold=True)) if title else None,
+        title="\n".join(above) or (" " if above else None),
         title_fontproperties={"weight": "bold", "size": size + 2}, alignment="left",
         loc="outside upper left", labelcolor=colours or None,
     )  # fmt: skip

@@ -44,6 +44,7 @@ PAIRS_HEIGHT, COURSE_HEIGHT = 2.1, 2.2  # inches
 PATIENT, FALLING, MODEL = 5, 4, 3  # places of their colours among those of groups
 DASHES = {1: "", -1: (3, 1.5), 0: (1, 1)}  # of lines that rise, fall and do neither
 DIRECTIONS = {1: "rising", -1: "falling", 0: "level"}
+INTERVAL = ("ci_low", "ci_high")
 SINGLY: dict[str, Any] = {"estimator": None, "errorbar": None, "legend": False}
 
 
@@ -100,7 +101,10 @@ class PointPlot(Chart):
 
     def plan(self, look: Look) -> Plan:
         """Return the groups above the estimate, both on one scale."""
-        panels = _Groups(self.points, self._name, look).panels(look)
+        name, arms = self._name, self.points.arms
+        if name == "difference":
+            name = f"{arms[0].label} minus {arms[1].label}"
+        panels = _Groups(self.points, name, look).panels(look)
         key = _point_key(self.points, look)
         return _plan(self, self.points.finding, panels, key, look, aligned=True)
 
@@ -123,8 +127,8 @@ class PointPlot(Chart):
     def _second_axis(self) -> str:
         if len(self.points.arms) == 1:
             return "The estimate stands on the same scale."
-        group = "lowest mean" if self._of_levels else "mean of the reference"
-        return f"The axis of the estimate has the same scale, its zero at the {group}."
+        zero = "lowest mean" if self._of_levels else f"mean of {self.points.arms[1].label}"
+        return f"The axis of the estimate has the same scale, its zero at the {zero}."
 
     def _adjusted(self) -> str:
         if not self.points.adjusted:
@@ -190,7 +194,8 @@ class PairPlot(Chart):
     def plan(self, look: Look) -> Plan:
         """Return the lines with the difference beside them."""
         panel = Panel(draw=partial(_draw_pairs, self.pairs), height=PAIRS_HEIGHT)
-        panels = [panel, _beside(self.pairs.finding, "difference", look)]
+        name = " minus ".join(self.pairs.labels[::-1])
+        panels = [panel, _beside(self.pairs.finding, name, look)]
         return _plan(self, self.pairs.finding, panels, _pair_key(self.pairs, look), look)
 
     def _left_out(self) -> str:
@@ -221,11 +226,13 @@ class TrajectoryPlot(Chart):
         several = ", several sites of a patient at their mean" if course.several else ""
         return (
             f"{finding.claim.title}: improvement after each session, the first assessment after "
-            f"it. Thin lines: single patients{several}. Squares: means of those seen after that "
-            "many sessions, where they are five or more; others stay on for more sessions than "
-            "stop early. Heavy line: the fitted model of a patient with the mean number of "
-            f"sessions ({fmt.number(course.mean_sessions)}), its {_slope_of(finding)} is the "
-            f"estimate; dashed: pointwise {level} interval. {intervals.source_words(finding)}"
+            f"it. Thin lines: single patients{several}. Squares, joined: means of those seen after "
+            "that many sessions, six or more, their number beneath; others go on for more sessions "
+            "than stop early. Circles: the first mean plus what the same patients gained from one "
+            "number of sessions to the next. Dashed line: the fitted model of a patient with the "
+            f"mean number of sessions ({fmt.number(course.mean_sessions)}), its "
+            f"{_slope_of(finding)} is the estimate; shaded: pointwise {level} interval. "
+            f"{_off(course)}{intervals.source_words(finding)}"
         )
 
     @property
@@ -253,13 +260,26 @@ class TrajectoryPlot(Chart):
             for row in part.to_dict("records")
         ]
         rows += _estimates(course.finding, n=course.n_patients)
-        return _table(course.finding, "line x value ci_low ci_high n kind unit", rows)
+        return _table(course.finding, "line x value same ci_low ci_high n kind unit", rows)
 
     def plan(self, look: Look) -> Plan:
         """Return the courses with the slope beside them."""
         panel = Panel(draw=partial(_draw_courses, self.course), height=COURSE_HEIGHT)
         panels = [panel, _beside(self.course.finding, "slope", look)]
-        return _plan(self, self.course.finding, panels, _course_key(self.course, look), look)
+        plan = _plan(self, self.course.finding, panels, _course_key(self.course, look), look)
+        return replace(plan, words=[*plan.words, *filter(None, [_off(self.course).strip()])])
+
+
+def _off(course: Trajectories) -> str:
+    """Say where the means lie off the interval of the line; empty where they do not."""
+    sessions, model = course.sessions, course.model
+    low, high = (np.interp(sessions["session"], model["x"], model[c]) for c in INTERVAL)
+    said = []
+    for column, name in (("mean", "the means"), ("same", "those of the same patients")):
+        off = sessions["session"][(sessions[column] < low) | (sessions[column] > high)]
+        if len(off):
+            said.append(f"{name} after {' and '.join(f'{x:g}' for x in off)} sessions")
+    return f"Off the straight line: {'; '.join(said)}. " if said else ""
 
 
 def _whose(finding: Finding) -> str:
@@ -446,20 +466,26 @@ def _upright(ax: Axes, label: str, height: float, look: Look) -> None:
 def _course_key(course: Trajectories, look: Look) -> list[Entry]:
     line: dict[str, Any] = {"linestyle": "-", "linewidth": 1}
     who = (sample(look, color=look.groups[PATIENT], **line), "a patient")
-    model = sample(look, color=look.groups[MODEL], **line | {"linewidth": 2.2})
-    return [who, _square(look, "mean after that many sessions"), (model, "model")]
+    dashed: dict[str, Any] = {"linewidth": 2.2, "linestyle": style.DASHED}
+    same = sample(look, color=style.INK, marker="o", markersize=4.5, markerfacecolor=style.PAPER)
+    return [
+        who, _square(look, "mean after that many sessions", **line), (same, "gains of the same patients added up"),
+        (sample(look, color=look.groups[MODEL], **dashed), "straight line of the model"),
+    ]  # fmt: skip
 
 
 def _draw_courses(course: Trajectories, ax: Axes, look: Look) -> None:
     sessions, model, bold = course.sessions, course.model, look.groups[MODEL]
     _patients(ax, course, look)
-    sns.lineplot(model, x="x", y="value", color=bold, linewidth=look.pt(2.2), zorder=5, ax=ax,
-                 **SINGLY)  # fmt: skip
-    sns.scatterplot(sessions, x="session", y="mean", marker="s", s=look.pt(5.5) ** 2, linewidth=0,
-                    color=style.INK, zorder=6, legend=False, ax=ax)  # fmt: skip
+    ax.plot(model["x"], model["value"], color=bold, linewidth=look.pt(2.2), zorder=5,
+            linestyle=style.DASHED)  # fmt: skip
+    means: dict[str, Any] = {"color": style.INK, "markersize": look.pt(4.5), "zorder": 6}
+    ax.plot(sessions["session"], sessions["mean"], marker="s", linewidth=look.pt(1), **means)
+    ax.plot(sessions["session"], sessions["same"], marker="o", linestyle="none",
+            markerfacecolor=style.PAPER, **means | {"zorder": 5.5})  # fmt: skip
     ax.autoscale(enable=False, axis="y")  # a wide interval may run off
-    ax.plot(model["x"], model[["ci_low", "ci_high"]], color=bold, linewidth=look.pt(1),
-            linestyle=style.DASHED, zorder=5)  # fmt: skip
+    ax.fill_between(model["x"], *(model[c] for c in INTERVAL), color=bold, alpha=0.25, linewidth=0,
+                    zorder=4)  # fmt: skip
     last = max([*sessions["session"], *(x for xs, _ in course.lines for x in xs)])
     ax.set_xlim(sessions["session"].min() - 0.35, last + 0.35)
     counts = sessions["n"].map("{:,}".format)

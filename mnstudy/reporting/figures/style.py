@@ -27,6 +27,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 from PIL import Image
 
@@ -47,6 +48,7 @@ ZONE = "#e6f1ec"
 PART = "#3d5a80"  # further numbers, which carry no verdict of their own
 PAPER = "#ffffff"
 BAND = "#faf7f2"  # behind whatever is synthetic
+STRIP = "#e3d3b4"  # along the edge of such a figure
 HATCH = "#ece5da"
 WATERMARK = "#eae3d8"
 RULE = "#dcdcdc"
@@ -380,25 +382,23 @@ def new_picture(look: Look, height: float, alt: str = "") -> Picture:
     return picture
 
 
-def watermark(drawn: Figure | Axes, look: Look) -> None:
-    """Write SYNTHETIC across a figure or an axes, behind everything else, as large as fits."""
-    figure = drawn.get_figure()
-    assert figure is not None
-    box = drawn.get_window_extent() if isinstance(drawn, Axes) else figure.bbox
-    width, height = box.width / figure.dpi, box.height / figure.dpi
-    turn = np.radians(min(24.0, 50 * height / width))
-    along, up = text_width(SYNTHETIC, 1, bold=True), 0.73 / 72  # a capital, of its size
-    size = 0.92 * min(
-        height / (along * np.sin(turn) + up * np.cos(turn)),
-        width / (along * np.cos(turn) + up * np.sin(turn)),
-        look.pt(64) / 0.92,
-    )
-    where: dict[str, Any] = {"transform": drawn.transAxes} if isinstance(drawn, Axes) else {}
-    written = drawn.text(
-        0.5, 0.5, SYNTHETIC, fontsize=size, color=WATERMARK, fontweight="bold", ha="center",
-        va="center", rotation=float(np.degrees(turn)), zorder=-10, **where,
-    )  # fmt: skip
-    written.set_in_layout(False)
+def mark_synthetic(drawn: Picture | Axes, look: Look) -> None:
+    """Mark invented data where nothing else is written: a strip along the top edge of a figure.
+
+    Its head leaves a line free for the strip. Paper of another colour stays when the strip is cut
+    off. An Axes has the word above its right corner.
+    """
+    if isinstance(drawn, Axes):
+        drawn.set_title(SYNTHETIC, loc="right", fontweight="bold", backgroundcolor=STRIP)
+        return
+    drawn.set_facecolor(BAND)
+    low = 1 - line_height(look.letters + 2) / drawn.get_figheight()
+    strip = Rectangle((0, low), 1, 1 - low, color=STRIP, transform=drawn.transFigure)
+    drawn.add_artist(strip).set_in_layout(False)
+    for x, side in ((0.02, "left"), (0.5, "center"), (0.98, "right")):
+        mark = drawn.text(x, (1 + low) / 2, SYNTHETIC, fontsize=look.letters, ha=side,
+                          va="center_baseline", fontweight="bold")  # fmt: skip
+        mark.set_in_layout(False)
 
 
 def svg_bytes(picture: Picture) -> bytes:

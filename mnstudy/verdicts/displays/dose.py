@@ -113,8 +113,8 @@ def dose_curve(cohort: Cohort, finding: Finding) -> DoseCurve | None:
     Returns
     -------
     DoseCurve or None
-        None for other claims, for one that is not testable, and where fewer than two doses have
-        five patients.
+        None for other claims, for one that is not testable, where fewer than two doses have five
+        patients, and where the slopes rest on five patients or fewer.
 
     Notes
     -----
@@ -157,7 +157,7 @@ def _session_means(finding: Finding) -> pd.DataFrame:
 
 def _slopes(finding: Finding) -> list[Part]:
     """Return the slopes per dose among the parts, the one within patients first."""
-    found = [p for p in finding.parts if p.kind == "slope" and (p.n or 0) >= MIN_PATIENTS]
+    found = [p for p in finding.parts if p.kind == "slope"]
     return sorted(found, key=lambda p: LINES.get(p.label, p.label) != WITHIN)
 
 
@@ -197,6 +197,7 @@ def _curve(
     slopes: Sequence[Part],
     method: str,
 ) -> DoseCurve | None:
+    slopes = [p for p in slopes if (p.n or 0) > MIN_PATIENTS]
     if len(means) < 2 or not slopes or finding.estimate is None:
         return None
     params = {**finding.claim.params, **cohort.study.plan.thresholds.get(finding.claim.id, {})}

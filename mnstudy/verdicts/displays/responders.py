@@ -82,7 +82,7 @@ def responder_curve(cohort: Cohort, finding: Finding) -> ResponderCurve | None:
     -------
     ResponderCurve or None
         None for claims that are not about the improvement score, for one that is not testable,
-        and for arms of fewer than five patients.
+        and for arms of five patients or fewer: their points say more than a curve.
 
     Notes
     -----
@@ -109,7 +109,7 @@ def responder_curve(cohort: Cohort, finding: Finding) -> ResponderCurve | None:
     if question is None:
         return None
     arms = _arms(question, finding)
-    if not arms or min(len(values) for values in arms.values()) < MIN_PATIENTS:
+    if not arms or min(len(values) for values in arms.values()) <= MIN_PATIENTS:
         return None
     paired = len(arms) == 2 and cohort.study.within_patients
     usual = float(question.margin(claim("reduces-scarring")))

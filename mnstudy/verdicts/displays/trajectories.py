@@ -13,7 +13,7 @@ from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import NotTestable, Question, model
 from mnstudy.verdicts.analyses.dose import session_design, session_visits, several_visits
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, n_patients
-from mnstudy.verdicts.displays.rows import Floats, by_person, question_of
+from mnstudy.verdicts.displays.rows import Floats, question_of
 from mnstudy.verdicts.finding.finding import Finding
 
 SCORE, WITHIN = "improvement_score", "within patients"
@@ -32,8 +32,9 @@ class Trajectories:
     lines : tuple of (sessions, improvements)
         One a patient, those with several sites at their mean.
     sessions : DataFrame
-        One row a number of sessions with five patients or more: session, n (patients) and mean of
-        their improvement.
+        One row a number of sessions with six patients or more: session, n (patients), mean of their
+        improvement, and ``same``: the mean in the first row plus what the same patients, six or
+        more, gained from row to row.
     model : DataFrame
         x (sessions), value, ci_low, ci_high: the fitted model of a patient with the mean number
         of sessions, and its pointwise interval.
@@ -67,7 +68,7 @@ def trajectories(cohort: Cohort, finding: Finding) -> Trajectories | None:
     -------
     Trajectories or None
         None for other claims, for rows known only by their study, and where fewer than two
-        numbers of sessions have five patients.
+        numbers of sessions have six patients.
 
     Notes
     -----
@@ -93,9 +94,15 @@ def trajectories(cohort: Cohort, finding: Finding) -> Trajectories | None:
     fitted = _fit(question, visits)
     if fitted is None or not _same(finding, fitted, visits):
         return None
-    sessions = pd.DataFrame(list(_by_session(visits)))
-    if len(sessions) < 2:
+    table = visits.groupby(["patient_id", "session_count"])[SCORE].mean().unstack()
+    table = table.loc[:, table.notna().sum() > MIN_PATIENTS]
+    if table.shape[1] < 2:
         return None
+    means, gains = _means(table), table.diff(axis="columns").iloc[:, 1:]
+    gained = _means(gains).where(gains.notna().sum() > MIN_PATIENTS)
+    same = pd.concat([means.iloc[:1], gained]).cumsum(skipna=False)
+    sessions = pd.DataFrame({"n": table.notna().sum(), "mean": means, "same": same})
+    sessions = sessions.rename_axis("session").reset_index().astype({"session": "float64"})
     centre = float(visits.groupby("patient_id")["session_count"].mean().mean())
     return Trajectories(
         finding=finding,
@@ -134,13 +141,9 @@ def _line(fitted: model.Fitted, sessions: pd.Series, centre: float) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def _by_session(visits: pd.DataFrame) -> Iterator[dict[str, float]]:
-    """Give the numbers of each number of sessions that five patients or more were seen after."""
-    for session, own in visits.groupby("session_count"):
-        values = np.sort(by_person(own[SCORE], own["patient_id"]).to_numpy("float64"))
-        if len(values) >= MIN_PATIENTS:
-            session = float(str(session))
-            yield {"session": session, "n": len(values), "mean": float(values.mean())}
+def _means(table: pd.DataFrame) -> pd.Series:
+    """Return the mean of each column, the same whatever the order of the rows."""
+    return table.apply(lambda column: pd.Series(np.sort(column)).mean())
 
 
 def _lines(visits: pd.DataFrame) -> Iterator[Line]:

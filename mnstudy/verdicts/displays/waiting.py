@@ -11,6 +11,7 @@ import pandas as pd
 from mnstudy.cohort.table import Cohort
 from mnstudy.stats.missing.interval_censored import turnbull
 from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.analyses.question import MIN_PATIENTS
 from mnstudy.verdicts.analyses.timing import days_to_clear, weeks_to_response
 from mnstudy.verdicts.claims.registry import claim
 from mnstudy.verdicts.displays.rows import question_of
@@ -92,7 +93,8 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
     Returns
     -------
     Waiting or None
-        None for claims that are not about a time, and where no response was seen.
+        None for claims that are not about a time, of five patients or fewer, and where no response
+        was seen.
 
     Notes
     -----
@@ -120,7 +122,7 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
     in_weeks = finding.claim.analysis == "time_to_response"
     times = weeks_to_response(question) if in_weeks else days_to_clear(question)
     n = int(times["patient_id"].nunique())
-    if n != finding.n_patients:
+    if n != finding.n_patients or n <= MIN_PATIENTS:
         return None
     fit = turnbull(times["left"], times["right"])
     table = fit.to_frame()
