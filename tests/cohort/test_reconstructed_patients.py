@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_text import words
 from scipy import stats
 
 import mnstudy as mn
+from mnstudy.cohort.published.tables import load_published
 from mnstudy.reporting.words import alt_text, caption, figure_data
 from mnstudy.stats.counts.proportions import proportion
 from mnstudy.stats.meta.pooling import pool
@@ -83,7 +85,7 @@ def test_one_study_of_two_classes_is_known_between_bounds(patients, findings):
     assert (
         found.verdict == "inconclusive"
     )  # all of the 20 in the class 0-25 may have gained nothing
-    assert any("from one study, ali2024" in note for note in found.notes)
+    assert any("from one study, Ali 2024" in note for note in found.notes)
     assert not [p for p in found.parts if p.kind in ("study", "pooled", "prediction")]
 
 
@@ -98,7 +100,8 @@ def test_several_studies_are_pooled_at_both_ends(patients, findings):
     assert high.ci_high > 100 == found.estimate.ci_high  # cut to the end of the scale
     assert found.estimate.value == pytest.approx((low.estimate + high.estimate) / 2)
     studies = [p for p in found.parts if p.kind == "study"]
-    assert [p.label for p in studies] == names
+    labels = load_published().studies.set_index("study_id")["label"]
+    assert [p.label for p in studies] == labels[names].tolist()
     assert [p.n for p in studies] == [30, 25, 16]
     assert sum(p.weight for p in studies) == pytest.approx(100)
     new = next(p for p in found.parts if p.kind == "prediction")
@@ -107,10 +110,18 @@ def test_several_studies_are_pooled_at_both_ends(patients, findings):
     said = " ".join(found.notes)
     assert "beyond the scale of −100 to 100" in said
     assert "61 of 71 sites is known only as a class" in said
-    assert (
-        "too few classes to estimate a spread in ali2024, alster2020, striae_disk_needling" in said
-    )
+    assert "too few classes to estimate a spread in Ali 2024, Alster 2020 (striae), " in said
     assert "336 sites without a known outcome" in said
+
+
+def test_an_interval_that_fills_the_scale_says_so_in_the_figure(findings):
+    found = findings["treats-stretch-marks"]
+    assert (found.estimate.ci_low, found.estimate.ci_high) == (-100, 100)
+    picture = mn.plot(found, width="column")
+    assert "the interval fills the whole scale of −100 to 100" in words(picture)
+    assert "beyond the scale" in words(mn.plot(findings["reduces-scarring"]))
+    low, high = picture.axes[0].get_xlim()
+    assert -125 < low < high < 125
 
 
 def test_exact_values_are_pooled_like_published_means():
@@ -199,7 +210,7 @@ def test_shares_hold_whatever_the_true_values_are(findings):
     grades = parts["share better by 2 grades or more"]
     assert grades.n == 50
     assert grades.value == pytest.approx(44)
-    assert any("better by 2 grades or more: 22 of 50" in n and "khalid2019" in n for n in notes)
+    assert any("better by 2 grades or more: 22 of 50" in n and "Khalid 2019" in n for n in notes)
 
 
 @pytest.mark.parametrize("claim", TESTED)

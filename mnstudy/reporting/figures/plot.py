@@ -194,7 +194,9 @@ def _findings_plan(shown: Sequence[Finding], look: Look) -> Plan:
         panels=panels,
         key=[] if one_claim else _verdict_key(shown, look),
         other_key=forest_key(first, look) if forest else [],
-        foot=[str(note("forest_bias"))] if forest and any(p.bias for p in first.parts) else [],
+        foot=[str(note("forest_bias"))]
+        if forest and any(p.bias for p in first.parts)
+        else [str(x) for x in first.remarks if x.kind in ("beyond_scale", "whole_scale")],
         alt=" ".join(alt_text(f) for f in shown),
         synthetic=any(f.synthetic for f in shown),
     )

@@ -12,12 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.cohort.published.tables import load_published
 from mnstudy.stats.counts.proportions import proportion
 from mnstudy.stats.meta.pooling import pool, quantile, two_sided_p
 from mnstudy.stats.missing import interval_mean
@@ -59,7 +61,10 @@ def two_stage(question: Question, treated: pd.DataFrame, missing: int) -> Answer
     kept, small = large_enough(treated)
     if kept.empty:
         raise NotTestable(note("no_large_study", least=MIN_PATIENTS))
-    studies = study_means(kept, question.confidence_level)
+    studies = [
+        replace(study, label=named(study.label))
+        for study in study_means(kept, question.confidence_level)
+    ]
     whole = pool_studies(studies, question.confidence_level)
     found = _within_scale(whole)
     estimate = _estimate(question, studies, found)
@@ -136,8 +141,10 @@ def _about_studies(studies: Sequence[StudyMean], found: PooledStudies) -> list[N
     if len(studies) == 1:
         return [note("one_named_study", study=studies[0].label)]
     said = note("mean_of_such_studies", studies=len(studies))
-    if found.ci_low < SCALE[0] or found.ci_high > SCALE[1]:
-        said = note("beyond_scale", said=said, low=SCALE[0], high=SCALE[1])
+    beyond = (found.ci_low < SCALE[0], found.ci_high > SCALE[1])
+    if any(beyond):
+        kind = "whole_scale" if all(beyond) else "beyond_scale"
+        said = note(kind, said=said, low=SCALE[0], high=SCALE[1])
     return [said]
 
 
@@ -162,7 +169,7 @@ def _about_small(small: Sequence[str]) -> list[Note]:
     if not small:
         return []
     few = Count(n=len(small), noun="study", plural="studies")
-    return [note("small_studies", studies=few, least=MIN_PATIENTS, names=tuple(small))]
+    return [note("small_studies", studies=few, least=MIN_PATIENTS, names=tuple(map(named, small)))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +210,17 @@ class PooledStudies(BoundedMean):
     weights: tuple[float, ...] = (100.0,)
     prediction_low: float = math.nan
     prediction_high: float = math.nan
+
+
+def named(study: str) -> str:
+    """Return the label of a published study by its id; of any other its id."""
+    return _labels().get(study, study)
+
+
+@cache
+def _labels() -> dict[str, str]:
+    studies = load_published().studies
+    return dict(zip(studies["study_id"], studies["label"], strict=True))
 
 
 def large_enough(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -398,7 +416,7 @@ def _by_study(sure: pd.Series, possible: pd.Series, study: pd.Series) -> Note:
     labels = study.reindex(sure.index).to_numpy()
     names: Sequence[str] = np.unique(labels).tolist()
     if len(names) == 1:
-        return note("of_one_study", study=names[0])
+        return note("of_one_study", study=named(names[0]))
     low = 100 * sure.groupby(labels).mean().min()
     high = 100 * possible.groupby(labels).mean().max()
     return note("studies_taken_as_one", studies=len(names), low=float(low), high=float(high))
