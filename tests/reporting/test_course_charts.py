@@ -183,6 +183,24 @@ def test_captions_say_how_many_and_how(charts):
     assert "none seen is not none" in harms
 
 
+def test_where_the_means_leave_the_straight_line_the_figure_says_so(charts):
+    dose, off = charts[0], "Off the straight line: the mean at 2 sessions."
+    assert "Off the straight line" not in dose.caption
+    means = dose.curve.means.copy()
+    means.loc[1, ["value", "low", "high"]] = [60.0, 55.0, 65.0]
+    bent = replace(dose, curve=replace(dose.curve, means=means))
+    assert off in bent.caption
+    assert off in " ".join(words(mn.plot(bent)))
+
+
+def test_harms_of_arms_stand_on_one_line_each_in_a_column(clinic):
+    chart = harms_chart(clinic)
+    narrow, wide = (" ".join(words(mn.plot(chart, width=w))) for w in ("column", "full"))
+    assert "17 of 44" in narrow
+    assert "38.6 %" in wide
+    assert "38.6 %" not in narrow, "the axis has it"
+
+
 def test_data_hold_what_is_drawn(charts, real):
     for chart in (*charts, *real):
         table = chart.data()

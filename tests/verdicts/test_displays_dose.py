@@ -18,6 +18,7 @@ from mnstudy.stats.missing.interval_censored import turnbull
 from mnstudy.verdicts.analyses.timing import weeks_to_response
 from mnstudy.verdicts.displays.dose import dose_curve, means_by_dose
 from mnstudy.verdicts.displays.harms import counted, difference, harms
+from mnstudy.verdicts.displays.points import points
 from mnstudy.verdicts.displays.responders import responder_curve
 from mnstudy.verdicts.displays.rows import question_of
 from mnstudy.verdicts.displays.waiting import waiting
@@ -276,6 +277,25 @@ def test_shares_fall(clinic, clinic_found):
         assert own["threshold"].is_monotonic_increasing
         assert (own["share"].diff().dropna() <= 0).all()
         assert own["share"].iloc[0] == 100 or curve.arms[0] not in own["arm"].tolist()
+
+
+def test_five_people_are_no_curve_but_points(clinic):
+    five = mn.evaluate(clinic, "treats-active-acne")[0]
+    assert five.n_patients == 5
+    assert responder_curve(clinic, five) is None
+    assert len(points(clinic, five).arms[0].values) == 5
+
+
+@pytest.mark.parametrize("n", [5, 6])
+def test_five_people_have_no_curve_of_waiting(clinic, n):
+    rows = clinic.data[
+        clinic.data["erythema_days"].notna() & clinic.data["treatment"].eq("needling")
+    ]
+    some = clinic.data["patient_id"].isin(rows["patient_id"].unique()[:n])
+    few = replace(clinic, data=clinic.data[some].reset_index(drop=True))
+    finding = mn.evaluate(few, "short-downtime")[0]
+    assert finding.n_patients == n
+    assert (waiting(few, finding) is None) == (n == 5)
 
 
 # --- waiting

@@ -132,6 +132,10 @@ def test_the_line_of_the_model_has_the_slope_of_the_finding():
     own = own[own["size"] >= 5]
     assert shown.sessions["mean"].tolist() == pytest.approx(own["mean"].tolist())
     assert shown.sessions["n"].tolist() == own["size"].tolist()
+    table = sheet.pivot(index="patient_id", columns="session_count", values="improvement_score")
+    gains = table[shown.sessions["session"]].diff(axis="columns").mean()
+    same = [own["mean"].iloc[0], *gains.iloc[1:]]
+    assert shown.sessions["same"].tolist() == pytest.approx(np.cumsum(same).tolist())
     assert len(shown.lines) == 14
 
 
@@ -141,6 +145,9 @@ def test_numbers_of_sessions_that_few_reached_are_not_shown():
     shown = trajectories(*asked(pd.concat([sheet, more], ignore_index=True), "more-sessions"))
     assert shown.sessions["session"].max() < 5
     assert shown.model["x"].max() < 5
+    for patients, last in ((15, 3), (18, 4)):  # five, or six, were seen after the fourth session
+        few = trajectories(*asked(visits(patients), "more-sessions"))
+        assert few.sessions["session"].max() == few.model["x"].max() == last
 
 
 MOVES = [(4, 2)] * 9 + [(4, 3)] * 6 + [(3, 2)] * 8 + [(3, 3)] * 7 + [(2, 1)] * 6 + [(2, 2)] * 5

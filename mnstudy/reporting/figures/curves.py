@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -125,10 +125,11 @@ class DosePlot(Chart):
             f"{curve.title}: {curve.outcome} by {curve.dose}.",
             f"Data: {curve.dataset}, {_dose_size(curve)}.",
             SYNTHETIC_WORDS if curve.synthetic else "",
-            f"Squares: {curve.method}, with {level} intervals, of five patients or more each; "
-            "their number stands beneath.",
+            f"Squares, joined: {curve.method}, with {level} intervals, of five patients or more "
+            "each; their number stands beneath.",
             f"Lines: slopes of the finding ({slopes}), drawn through the middle of the squares; "
             f"shaded and dotted: their {level} intervals.",
+            _off(curve),
             f"{curve.caution[:1].upper()}{curve.caution[1:]}." if curve.caution else "",
         )
 
@@ -164,10 +165,11 @@ class DosePlot(Chart):
         curve = self.curve
         key = [_line_key(look, i, _slope(line)) for i, line in enumerate(curve.lines)]
         if math.isfinite(curve.mark):
-            named = f"upright: {fmt.as_entered(curve.mark)} {curve.each}, named in the claim"
+            named = f"{fmt.as_entered(curve.mark)} {curve.each}, named in the claim"
             key.append((sample(look, **THIN), named))
         panels = [Panel(draw=self._draw, height=DOSE_PLOT)]
-        return _plan(self, curve, _dose_size(curve), panels, key)
+        plan = _plan(self, curve, _dose_size(curve), panels, key)
+        return replace(plan, words=[*plan.words, *filter(None, [_off(curve)])])
 
     def _draw(self, ax: Axes, look: Look) -> None:
         curve, table = self.curve, self.data()
@@ -175,6 +177,7 @@ class DosePlot(Chart):
         means, known, colour = curve.means, curve.means.dropna(), look.groups[0]
         sns.scatterplot(means, x="dose", y="value", marker="s", s=look.pt(4.5) ** 2, linewidth=0,
                         color=colour, zorder=3, legend=False, ax=ax)  # fmt: skip
+        ax.plot(means["dose"], means["value"], color=colour, linewidth=look.pt(0.6), zorder=2.2)
         ax.vlines(known["dose"], known["low"], known["high"], color=colour, zorder=3,
                   linewidth=look.pt(1.1))  # fmt: skip
         _limits(ax, curve)
@@ -189,6 +192,16 @@ class DosePlot(Chart):
 
 def _dose_size(curve: DoseCurve) -> str:
     return f"{fmt.count(curve.n_patients, 'patient')}, {fmt.count(curve.n_sites, 'site')}"
+
+
+def _off(curve: DoseCurve) -> str:
+    """Say at which doses the first line lies outside the interval of the mean."""
+    means, points = curve.means, curve.lines[0].points
+    line = np.interp(means["dose"], points["dose"], points["value"])
+    off = means["dose"][(line < means["low"]) | (line > means["high"])]
+    unit_of = f"{curve.each}s" if curve.whole else curve.each
+    doses = " and ".join(fmt.as_entered(round(x, 2)) for x in off)
+    return f"Off the straight line: the mean at {doses} {unit_of}." if doses else ""
 
 
 def _slope(line: DoseLine) -> str:
@@ -263,7 +276,7 @@ class ResponderPlot(Chart):
         kinds = [kind for kind in SHARES if kind in set(self.data()["kind"])]
         panels = [Panel(draw=partial(self._draw, kind), height=SHARES[kind][1]) for kind in kinds]
         key = [_line_key(look, i, _at(curve, arm)) for i, arm in enumerate(curve.arms)]
-        usual = f"upright: {fmt.as_entered(curve.usual)} points, taken as worthwhile"
+        usual = f"{fmt.as_entered(curve.usual)} points, taken as worthwhile"
         size = fmt.count(curve.n_patients, "patient")
         return _plan(self, curve, size, panels, [*key, (sample(look, **THIN), usual)])
 
@@ -326,8 +339,8 @@ class WaitingPlot(Chart):
             "Interval-censored (Turnbull): the line is known where it is level; in the shaded "
             "boxes, between two visits, it may run anywhere from corner to corner.",
             f"Dot: {_estimate(w)} {w.when}, {level} interval ({w.estimate.method}).",
-            f"Upright: the {day} of the claim; "
-            f"level: its margin, {fmt.as_entered(w.margin)} percent.",
+            f"Dashed: the {day} of the claim; dotted: its margin, {fmt.as_entered(w.margin)} "
+            "percent.",
             f"Beneath: patients with a {w.each} still watched without it.",
             f"Not seen by the end: {fmt.number(w.never, 0)} percent." if w.never > 0 else "",
             "A share after treatment; without a control it does not show a cause.",

@@ -469,7 +469,8 @@ def _course_key(course: Trajectories, look: Look) -> list[Entry]:
     dashed: dict[str, Any] = {"linewidth": 2.2, "linestyle": style.DASHED}
     same = sample(look, color=style.INK, marker="o", markersize=4.5, markerfacecolor=style.PAPER)
     return [
-        who, _square(look, "mean after that many sessions", **line), (same, "gains of the same patients added up"),
+        who, _square(look, "mean after that many sessions", **line),
+        (same, "gains of the same patients added up"),
         (sample(look, color=look.groups[MODEL], **dashed), "straight line of the model"),
     ]  # fmt: skip
 

@@ -79,7 +79,7 @@ class DoseCurve:
     method : str
         How the means came about.
     caution : str
-        What a slope that was not randomised cannot tell.
+        What a slope that was not randomised cannot tell, and that no straight line fits.
     n_patients, n_sites : int
     """
 
@@ -207,7 +207,8 @@ def _curve(
         words = _plain(str(params["outcome"]))
     else:
         words = "improvement"
-    apart = finding.comparison != "randomised"
+    cautions = [INDICATION] if finding.comparison != "randomised" else []
+    cautions += [str(remark) for remark in finding.remarks if remark.kind == "bends"]
     return DoseCurve(
         claim_id=finding.claim.id,
         title=finding.claim.title,
@@ -222,7 +223,7 @@ def _curve(
         lines=tuple(_line(part, means, each) for part in slopes),
         mark=float(params.get("threshold_mm", math.nan)),
         method=method,
-        caution=INDICATION if apart else "",
+        caution="; ".join(cautions),
         n_patients=finding.n_patients,
         n_sites=finding.n_sites,
     )
