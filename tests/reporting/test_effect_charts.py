@@ -93,6 +93,21 @@ def test_synthetic_charts_and_only_they_are_marked(charts):
         assert ("synthetic data" in chart.alt) == synthetic
 
 
+def test_arms_have_their_own_names(clinic, clinic_findings):
+    finding = clinic_findings["comparable-to-laser"]
+    chart = effect_charts(clinic, finding)[0]
+    assert "its zero at the mean of laser" in chart.caption
+    for shown in (chart, finding):
+        assert "needling alone minus laser" in words(mn.plot(shown, width="column"))
+
+
+def test_a_course_says_where_the_means_leave_its_line(clinic, clinic_findings):
+    chart = effect_charts(clinic, clinic_findings["more-sessions"])[0]
+    off = "Off the straight line: the means after 5 and 6 sessions; those of the same patients"
+    assert off in chart.caption
+    assert off in words(mn.plot(chart))
+
+
 def test_the_estimate_drawn_is_that_of_the_finding(charts):
     for (_, kind, synthetic), chart in charts.items():
         if kind == "grades":

@@ -37,7 +37,7 @@ from mnstudy.words.units import is_ratio
 
 HEADERS = ("estimate (interval)", "n")
 TITLES = {
-    "arm": "mean of each arm",
+    "arm": "each arm",
     "level": "mean of each group",
     "gain": "gain over the session before",
     "slope": "slope",
@@ -156,6 +156,9 @@ def is_estimate(finding: Finding, part: Part) -> bool:
 
 def _own_label(finding: Finding) -> str:
     same = next((p.label for p in finding.parts if is_estimate(finding, p)), None)
+    arms = [p.label for p in finding.parts if p.kind == "arm"]
+    if len(arms) == 2 and finding.null == 0:
+        return f"{arms[0]} minus {arms[1]}"
     return same or ("pooled" if (finding.n_studies or 0) > 1 else "estimate")
 
 
