@@ -137,7 +137,14 @@ def test_the_same_curve_gives_the_same_bytes(drawn):
 def test_a_curve_describes_itself_and_holds_every_number(split_face):
     found = mn.specification_curve(split_face, "topical-adjunct", n_resamples=199)
     shown = said.curve_caption(found)
-    for text in ("40 patients", "Margin 5 points", "SYNTHETIC", "95 % interval", "p = 0.005"):
+    for text in (
+        "40 patients",
+        "How to read it: ",
+        "Margin 5 points",
+        "SYNTHETIC",
+        "95 % interval",
+        "p = 0.005",
+    ):
         assert text in shown
     assert f"against margin 5; {len(found.table)} supported" in said.curve_alt(found)
     table = said.curve_data(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -137,8 +137,11 @@ def _shares(found: Harms, look: Look) -> IntervalTable:
         if several:
             rows.append(IntervalRow(label=str(label), mark="heading", bold=True))
         rows += [_row(found, r, r.arm if several else r.label, look) for r in own.itertuples()]
+    headers = (f"{found.person}s", "share (limits)")
+    if several and not look.wide:  # on one line each: the axis has the shares
+        headers, rows = headers[:1], [replace(r, cells=r.cells[:1]) for r in rows]
     return IntervalTable(
-        title="", rows=tuple(rows), headers=(f"{found.person}s", "share (limits)"),
+        title="", rows=tuple(rows), headers=headers,
         axis_label=SHARE, keep=(0.0,),
     )  # fmt: skip
 

@@ -93,10 +93,13 @@ def curve_caption(curve: SpecificationCurve) -> str:
         f"{finding.claim.title}, under other defensible choices. Each column is one combination of "
         f"the choices marked beneath it, by rising estimate; those that come to the same numbers "
         f"count once ({fmt.count(len(table), 'specification')} of "
-        f"{fmt.count(curve.n_combinations, 'combination')}). Data: {finding.dataset}, "
-        f"{patients(table)}.{mark} Usual choices: {fmt.interval(estimate)} {estimate.unit}, "
-        f"{fmt.level(estimate.confidence_level)} interval; {estimate.method}. "
-        f"{margin[:1].upper()}{margin[1:]} {estimate.unit}. Held together, "
+        f"{fmt.count(curve.n_combinations, 'combination')}). How to read it: where all intervals "
+        "lie on the same side of the dashed line, the answer does not hang on these choices; where "
+        "they cross it, the marks beneath show which choice turns it. "
+        f"Data: {finding.dataset}, {patients(table)}.{mark} Usual choices: "
+        f"{fmt.interval(estimate)} {estimate.unit}, {fmt.level(estimate.confidence_level)} "
+        f"interval; {estimate.method}. "
+        f"{margin[:1].upper()}{margin[1:]} {estimate.unit}. Taken together, "
         f"{joint_words(curve)}. No interval is adjusted "
         "for the number of specifications."
     )
@@ -294,10 +297,13 @@ class ResidualPlot(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         finding = self.residuals.finding
-        seen = "; ".join(PANELS[x]["seen"] for x in self.residuals.dots["panel"].unique())
+        seen, reads = ("; ".join(PANELS[panel][words] for panel in
+                                 self.residuals.dots["panel"].unique())
+                       for words in ("seen", "reads"))  # fmt: skip
         return (
-            f"{finding.claim.title}, residuals of the model: {seen}; each dot is a patient or an "
-            f"assessment. {IN_REPORTS} {intervals.source_words(finding)}"
+            f"{finding.claim.title}, residuals (what the model does not explain, in standard "
+            f"deviations, SD): {seen}. Each dot is a patient or an assessment. How to read it: "
+            f"where the model fits, {reads}. {IN_REPORTS} {intervals.source_words(finding)}"
         )
 
     @property
