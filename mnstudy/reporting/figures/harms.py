@@ -137,7 +137,7 @@ def _shares(found: Harms, look: Look) -> IntervalTable:
         if several:
             rows.append(IntervalRow(label=str(label), mark="heading", bold=True))
         rows += [_row(found, r, r.arm if several else r.label, look) for r in own.itertuples()]
-    headers = (f"{found.person}s", "share (limits)")
+    headers: tuple[str, ...] = (f"{found.person}s", "share (limits)")
     if several and not look.wide:  # on one line each: the axis has the shares
         headers, rows = headers[:1], [replace(r, cells=r.cells[:1]) for r in rows]
     return IntervalTable(

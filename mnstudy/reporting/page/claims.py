@@ -17,7 +17,7 @@ from mnstudy.reporting.page.downloads import Download
 from mnstudy.reporting.page.scorecard import articles, known, scorecard_entry
 from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import EvidenceSource
-from mnstudy.reporting.tables.evidence import CIRCLES
+from mnstudy.reporting.tables.evidence import CIRCLES, better_of_100
 from mnstudy.reporting.words import alt_text, analysis_week, caption, verdict_axis
 from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, MATTER_MOST, Claim
 from mnstudy.verdicts.evidence.directions import STATES
@@ -109,9 +109,9 @@ def line(source: EvidenceSource, finding: Finding) -> dict[str, Any]:
             said["about"] = source.trials.states[finding.claim.id].sentence
         return said
     unit = short(finding.estimate.unit)
-    about = [*outcome_words(source, finding), compared(source, finding)]
+    about = [better(finding), *outcome_words(source, finding), compared(source, finding)]
     return said | {
-        "about": "; ".join(about),
+        "about": "; ".join(filter(None, about)),
         "margin": f"{verdict_axis(finding).margin_label} {unit}",
     }
 
@@ -123,6 +123,14 @@ def outcome_words(source: EvidenceSource, finding: Finding) -> list[str]:
         return [finding.claim.attributes.variable]
     group = groups[0]
     return [group.endpoint_words, CONDITIONS.get(group.condition, group.condition)]
+
+
+def better(finding: Finding) -> str:
+    """Say a pooled difference in SD in plain words; empty for others."""
+    first = next((p for p in finding.parts if p.kind == "study"), None)
+    if first is None or finding.estimate is None:
+        return ""
+    return better_of_100(first.measure, finding.estimate)
 
 
 def compared(source: EvidenceSource, finding: Finding) -> str:

@@ -16,6 +16,7 @@ from mnstudy.reporting.page.certificate import CERTIFICATE, shipped_charts
 from mnstudy.reporting.page.checklists import checklists
 from mnstudy.reporting.page.claims import (
     bands,
+    better,
     claim_page,
     compared,
     controls,
@@ -28,6 +29,7 @@ from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import HASH_OF_DATA, HASH_OF_PLAN, EvidenceSource
 from mnstudy.reporting.words import verdict_axis
 from mnstudy.verdicts.claims.registry import ARTICLES, MATTER_MOST, OWN, Claim
+from mnstudy.verdicts.evidence.certainty import settings
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.words.notes import Count, Note, note, sentence
 from mnstudy.words.units import short
@@ -233,7 +235,7 @@ def _numbers(source: EvidenceSource, finding: Finding) -> Note:
         "headline_numbers",
         compared=compared(source, finding),
         about=tuple(outcome_words(source, finding)),
-        numbers=f"{fmt.interval(estimate)} {unit}",
+        numbers=(f"{fmt.interval(estimate)} {unit}", *filter(None, [better(finding)])),
         level=estimate.level_words,
         margin=f"{verdict_axis(finding).margin_label} {unit}",
     )
@@ -244,7 +246,9 @@ def _sure(source: EvidenceSource, finding: Finding) -> Note:
         return note(
             "headline_cohort", size=finding.size, design=source.banner, reason=finding.reason
         )
-    lowered = tuple(d.name for d in finding.domains if d.steps < 0)
+    words = settings()["domains"]
+    steps = {d.name.replace(" ", "_"): d.steps for d in finding.domains}
+    lowered = tuple(text for name, text in words.items() if steps.get(name, 0) < 0)
     certainty, size = finding.certainty, finding.size
     return note("headline_certainty", certainty=certainty, size=size, lowered=lowered)
 

@@ -16,6 +16,7 @@ from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.style import Look, Picture, line_height, text_width, wrap
 from mnstudy.reporting.words import verdict_axis
 from mnstudy.verdicts.claims.registry import GROUPS, OWN, Claim, registry
+from mnstudy.verdicts.evidence.certainty import LEVELS
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.verdicts.findings import Findings
 from mnstudy.words.units import short
@@ -27,7 +28,6 @@ SIZE = 9.0
 WIDTH, HEAD, ROW, TRACK = 9.6, 0.36, 0.38, 1.5  # inches, as LEFTS
 LEFTS = (MARGIN, 2.75, 4.4, 6.5, 7.95)  # of claim, interval drawn, numbers, how sure, verdict
 MARK = {"confidence": "", "credible": "†"}
-LEVELS = ("high", "moderate", "low", "very low")
 FIRM = ("randomised", "within", "rate", "observational", "uncontrolled")  # from most to least
 HELP = (
     "Each interval is drawn on the scale of its own claim. The dashed line is the margin or the "

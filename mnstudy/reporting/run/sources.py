@@ -261,7 +261,7 @@ def cohort_source(cohort: Cohort, findings: Findings) -> EvidenceSource:
         key=slug(cohort.name),
         heading=f"{name} ({mark})",
         name=name,
-        title=study.title,
+        title=cohort.heading,
         design=study.design,
         randomised=study.randomised,
         findings=findings,

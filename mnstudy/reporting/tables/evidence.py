@@ -105,8 +105,9 @@ def _level(table: pd.DataFrame, style: Profile) -> str:
 
 def _columns(*heads: str, numbers: Collection[int] = ()) -> tuple[Column, ...]:
     """Return columns by their heads, and which of them hold numbers."""
-    aligned = (("right" if i in numbers else "left", head) for i, head in enumerate(heads))
-    return tuple(Column(head=head, align=align) for align, head in aligned)
+    return tuple(
+        Column(head=head, align="right" if i in numbers else "left") for i, head in enumerate(heads)
+    )
 
 
 def _row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
@@ -222,7 +223,12 @@ def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> R
         f"{asked}{' ' if row['claim'] in MATTER_MOST else ': '}{', '.join(filter(None, about))}",
         fmt.unbroken(f"{style.count(int(row['k']))}, {_comparison(row)}")
         + f" ({style.count(int(row['people']))})",
-        _valued(_interval(_ends(row)), row) + _better(row),
+        "; ".join(
+            filter(
+                None,
+                (_valued(_interval(_ends(row)), row), better_of_100(row["measure"], _ends(row))),
+            )
+        ),
         fmt.number(row["per_1000_reference"], 0) if row["per_1000_reference"] >= 0 else "",
         fmt.interval(_ends(row, "per_1000_"), 0) if row["per_1000_estimate"] >= 0 else "",
         fmt.unbroken(f"{CIRCLES[row['certainty']]} {row['certainty']}"),
@@ -241,16 +247,21 @@ def _valued(number: str, row: Mapping[Any, Any]) -> str:
     return f"{unit} {number}" if unit == "odds ratio" else f"{number} {short(unit)}"
 
 
-def _better(row: Mapping[Any, Any]) -> str:
+def better_of_100(measure: str, ends: fmt.Interval) -> str:
     """Return the probability of superiority, Phi(d / sqrt 2), of a difference between arms in SD.
 
-    McGraw & Wong (1992), doi 10.1037/0033-2909.111.2.361.
+    McGraw & Wong (1992), doi 10.1037/0033-2909.111.2.361. Empty for other measures.
+
+    Examples
+    --------
+    >>> better_of_100("smd", fmt.Ends(value=0.31, ci_low=-0.13, ci_high=0.75))
+    'better in 59 of 100 (46 to 70)'
     """
-    if row["measure"] != "smd":
+    if measure != "smd":
         return ""
-    ends = (row["estimate"], row["ci_low"], row["ci_high"])
-    value, low, high = (fmt.number(50 * (1 + math.erf(d / 2)), 0) for d in ends)
-    return f"; better in {value} of 100 ({low} to {high})"
+    of_100 = (50 * (1 + math.erf(d / 2)) for d in (ends.value, ends.ci_low, ends.ci_high))
+    value, low, high = (fmt.number(x, 0) for x in of_100)
+    return f"better in {value} of 100 ({low} to {high})"
 
 
 def _line(row: Mapping[Any, Any]) -> str:
