@@ -29,8 +29,11 @@ STICKS_OUT = """() => {
     .filter(e => out(e) && !inside(e.parentElement))
     .map(e => `${e.tagName.toLowerCase()}: ${e.textContent.trim().slice(0, 60)}`);
 }"""
-# The first page, one of a claim with much, and one without a number.
-ADDRESSES = ("index.html", "claims/reduces-scarring.html", "claims/blood-flow.html")
+# The first page, one of a claim with much, one without a number, one of the demonstration.
+ADDRESSES = (
+    "index.html", "claims/reduces-scarring.html", "claims/blood-flow.html",
+    "demo/claims/more-sessions.html",
+)  # fmt: skip
 PRINTED = ("reduces-scarring", "rare-pih", "treats-acne-scars", "rf-combination")
 CONTRAST = "color-contrast"
 # Contrast takes axe minutes on a whole page; what has the same styles has the same colours.

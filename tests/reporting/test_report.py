@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -322,3 +323,14 @@ def test_a_cohort_is_described_with_its_limits(patients):
     assert described.heading == "published patients (real)"
     assert dict(described.facts)["Patients"] == "1,523"
     assert len(described.limits) >= 4
+
+
+def test_a_study_is_named_by_its_title_its_design_and_its_period(patients):
+    study = replace(patients.study, title="Rollers", period="2023 to 2025")
+    found = Findings([untestable()])
+    described = cohort_source(replace(patients, study=study), found)
+    assert described.title == "Rollers"
+    assert described.banner.startswith("registry, not randomised, 2023 to 2025, 1,523 patient-")
+    assert dict(described.facts)["Period"] == "2023 to 2025"
+    bare = cohort_source(replace(patients, study=replace(study, title=" ")), found)
+    assert bare.title == "published_patients: registry, not randomised"
