@@ -87,7 +87,7 @@ class VerdictAxis:
     rule : str
         superiority, difference, noninferiority, below or above.
     margin : float
-        The line the interval is held against.
+        The line the interval is compared with.
     other_margin : float or None
         Its mirror image, where a difference in either direction counts.
     null : float or None
@@ -140,7 +140,7 @@ def analysis_week(finding: Finding) -> str:
 
 
 def caption(finding: Finding) -> str:
-    """Return the caption: what is shown, of whom, by which method, held against which margin."""
+    """Return the caption: what is shown, of whom, by which method, compared with which margin."""
     estimate = finding.estimate
     head = f"{finding.claim.title}. {_capital(_about(finding))}."
     source = f"Data: {finding.dataset}{', ' + finding.size if finding.size else ''}."

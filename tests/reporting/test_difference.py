@@ -65,7 +65,7 @@ def test_another_verdict_comes_first_with_its_reason_and_its_cause(report, findi
     assert [c.what for c in found.changes] == ["verdict", "estimate"]
     verdict, estimate = found.changes
     assert verdict.lines[0] == "was contradicted, now inconclusive: too wide"
-    assert verdict.lines[1].startswith("held against a margin of 4 points of 10, before 3")
+    assert verdict.lines[1].startswith("compared with a margin of 4 points of 10, before 3")
     assert verdict.lines[-1] == "why: another margin"
     assert estimate.lines[0].endswith(", as before")
     assert "moved by 0.001, less than a hundredth of the margin" in estimate.lines[1]

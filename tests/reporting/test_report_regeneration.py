@@ -234,7 +234,7 @@ def test_report_from_the_command_line(study, tmp_path, capsys):
     assert cli.main(["diff", str(out), str(other)]) == 1
     said = capsys.readouterr().out
     assert "made from: another plan of mine" in said
-    assert "held against a margin of 2 percent, before 1" in said
+    assert "compared with a margin of 2 percent, before 1" in said
     assert "topical-adjunct" not in said
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["claims"] == ["topical-adjunct", "rare-pih"]

@@ -214,9 +214,9 @@ def _telling_digits(before: fmt.Ends, after: fmt.Ends) -> int:
 
 
 def _margin_line(old: pd.Series, new: pd.Series) -> str:
-    """Say which margin it is held against now."""
+    """Say which margin it is compared with now."""
     then, now = (fmt.as_entered(float(r["margin"])) for r in (old, new))
-    return f"held against a margin of {now} {new['unit']}, before {then} ({new['margin_source']})"
+    return f"compared with a margin of {now} {new['unit']}, before {then} ({new['margin_source']})"
 
 
 def _why(old: pd.Series, new: pd.Series, *, numbers: bool, margin: bool) -> str:

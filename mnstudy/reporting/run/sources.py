@@ -1,4 +1,4 @@
-"""The bodies of data a report stands on, with all it shows of each, gathered before it is written.
+"""The sources of data a report stands on, with all it shows of each, gathered before it is written.
 
 Findings, the same under other choices, charts and tables, and of the published trials studies,
 directions and doubts: pieces that are worked out side by side.
