@@ -83,7 +83,9 @@ def test_nothing_is_cut_and_nothing_lies_on_anything_else(charts, real, transiti
 @pytest.mark.parametrize("width", WIDTHS)
 def test_hostile_names_break(charts, transitions, width):
     dose, responders, waiting, _ = charts
-    flow, own = transitions.flow, {"title": HOSTILE, "dataset": HOSTILE}
+    flow, finding = transitions.flow, dose.curve.finding
+    hostile = replace(finding, dataset=HOSTILE, claim=replace(finding.claim, title=HOSTILE))
+    own = {"finding": hostile}
     arms = {arm: f"{arm} {HOSTILE}" for arm in responders.curve.arms}
     shares = responders.curve.shares.replace({"arm": arms})
     names = {grade: f"{name} {HOSTILE}" for grade, name in flow.names.items()}

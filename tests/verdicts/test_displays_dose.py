@@ -308,7 +308,7 @@ def test_steps_are_those_of_a_lasting_response_of_the_patients_of_the_finding(cl
     fit = turnbull(times["left"], times["right"])
     for right, after in found.steps[["right", "after"]].itertuples(index=False):
         assert after == pytest.approx(100 * fit.share_by(right), abs=1e-6)
-    assert (found.n_patients, found.n_units) == (finding.n_patients, finding.n_sites)
+    assert found.n_units == finding.n_sites
     # who improved lastingly by the week had improved at the assessment around it
     before = found.steps[found.steps["right"] <= found.by]
     assert before["after"].iloc[-1] < finding.estimate.value
@@ -325,7 +325,7 @@ def test_redness_agrees_with_the_finding(clinic, clinic_found):
 
 def test_everybody_is_watched_at_first(clinic, clinic_found):
     found = waiting(clinic, clinic_found["weeks-to-results"])
-    assert found.watched["n"].iloc[0] == found.n_patients
+    assert found.watched["n"].iloc[0] == found.finding.n_patients
     assert found.watched["n"].is_monotonic_decreasing
 
 

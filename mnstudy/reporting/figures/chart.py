@@ -20,6 +20,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mnstudy import formatting as fmt
 from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.style import Look, Palette, Picture, Width, wrap
+from mnstudy.verdicts.finding.finding import Finding
 
 SYNTHETIC = "SYNTHETIC DATA"
 EDGE = 0.08  # inches on paper between the edge of a figure and its head or key
@@ -328,6 +329,17 @@ def numbers(ax: Axes, *, x: bool = True, y: bool = True, count: int = 6) -> None
 def source_line(dataset: str, *, synthetic: bool, size: str) -> str:
     """Say which data, how many, and that invented data are invented."""
     return " · ".join(x for x in (dataset, SYNTHETIC if synthetic else "", size) if x)
+
+
+def whose(finding: Finding) -> str:
+    """Name the claim and the data, for an alternative text."""
+    synthetic = "synthetic data, " if finding.synthetic else ""
+    return f"{finding.claim.title}, {synthetic}{finding.dataset}"
+
+
+def level_of(finding: Finding) -> str:
+    """Write the level of the interval of a finding."""
+    return fmt.level(finding.estimate.confidence_level) if finding.estimate else ""
 
 
 def confidence_band(

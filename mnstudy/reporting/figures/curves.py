@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,16 +26,19 @@ from mnstudy.reporting.figures.chart import (
     Panel,
     Plan,
     confidence_band,
+    level_of,
     numbers,
     numbers_at_risk,
     sample,
     source_line,
+    whose,
 )
 from mnstudy.reporting.figures.style import DASHED, DOTTED, Look, line_height, wrap
 from mnstudy.reporting.words import SYNTHETIC_WORDS
 from mnstudy.verdicts.displays.dose import DoseCurve, DoseLine
 from mnstudy.verdicts.displays.responders import ResponderCurve
 from mnstudy.verdicts.displays.waiting import Waiting
+from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.words.units import unit
 
 DOSE_DATA = ["kind", "label", "dose", "value", "ci_low", "ci_high", "n", "unit"]
@@ -56,14 +59,19 @@ SHADE = 0.4  # how dense the boxes are in which a share is not known
 
 
 def _plan(
-    chart: Chart, shown: DoseCurve | ResponderCurve | Waiting, size: str, panels: Sequence[Panel],
-    key: Sequence[Entry],
+    chart: Chart, finding: Finding, size: str, panels: Sequence[Panel], key: Sequence[Entry],
+    said: str = "",
 ) -> Plan:  # fmt: skip
-    words = source_line(shown.dataset, synthetic=shown.synthetic, size=size)
+    words = [source_line(finding.dataset, synthetic=finding.synthetic, size=size), said]
     return Plan(
-        title=shown.title, words=[words], panels=panels, key=key, alt=chart.alt,
-        synthetic=shown.synthetic, aligned=True,
+        title=finding.claim.title, words=[*filter(None, words)], panels=panels, key=key,
+        alt=chart.alt, synthetic=finding.synthetic, aligned=True,
     )  # fmt: skip
+
+
+def _source(finding: Finding, size: str) -> str:
+    mark = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
+    return f"Data: {finding.dataset}, {size}.{mark}"
 
 
 def _sentences(*parts: str) -> str:
@@ -114,17 +122,16 @@ class DosePlot(Chart):
     @property
     def key(self) -> str:
         """Name among the files."""
-        return f"dose/{self.curve.claim_id}"
+        return f"dose/{self.curve.finding.claim.id}"
 
     @property
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
-        curve, level = self.curve, fmt.level(self.curve.confidence_level)
+        curve, level = self.curve, level_of(self.curve.finding)
         slopes = "; ".join(_slope(line) for line in curve.lines)
         return _sentences(
-            f"{curve.title}: {curve.outcome} by {curve.dose}.",
-            f"Data: {curve.dataset}, {_dose_size(curve)}.",
-            SYNTHETIC_WORDS if curve.synthetic else "",
+            f"{curve.finding.claim.title}: {curve.outcome} by {curve.dose}.",
+            _source(curve.finding, curve.finding.size),
             f"Squares, joined: {curve.method}, with {level} intervals, of five patients or more "
             "each; their number stands beneath.",
             f"Lines: slopes of the finding ({slopes}), drawn through the middle of the squares; "
@@ -136,14 +143,14 @@ class DosePlot(Chart):
     @property
     def alt(self) -> str:
         """Description for those who do not see it."""
-        curve, mark = self.curve, "synthetic data, " if self.curve.synthetic else ""
+        curve = self.curve
         means = "; ".join(
             f"{fmt.number(x)}: {fmt.number(value)}"
             for x, value in curve.means[["dose", "value"]].itertuples(index=False)
         )
         slopes = "; ".join(_slope(line) for line in curve.lines)
         return (
-            f"Means and lines. {curve.title}, {mark}{curve.dataset}: {curve.outcome} by "
+            f"Means and lines. {whose(curve.finding)}: {curve.outcome} by "
             f"{curve.dose}: {means}. Slopes: {slopes}."
         )
 
@@ -168,8 +175,7 @@ class DosePlot(Chart):
             named = f"{fmt.as_entered(curve.mark)} {curve.each}, named in the claim"
             key.append((sample(look, **THIN), named))
         panels = [Panel(draw=self._draw, height=DOSE_PLOT)]
-        plan = _plan(self, curve, _dose_size(curve), panels, key)
-        return replace(plan, words=[*plan.words, *filter(None, [_off(curve)])])
+        return _plan(self, curve.finding, curve.finding.size, panels, key, _off(curve))
 
     def _draw(self, ax: Axes, look: Look) -> None:
         curve, table = self.curve, self.data()
@@ -188,10 +194,6 @@ class DosePlot(Chart):
         numbers_at_risk(ax, list(zip(means["dose"].round(2), counts, strict=True)), look)
         label = f"{curve.dose}; beneath: number of patients"
         _name_axes(ax, label, curve.outcome, DOSE_PLOT, look)
-
-
-def _dose_size(curve: DoseCurve) -> str:
-    return f"{fmt.count(curve.n_patients, 'patient')}, {fmt.count(curve.n_sites, 'site')}"
 
 
 def _off(curve: DoseCurve) -> str:
@@ -235,19 +237,19 @@ class ResponderPlot(Chart):
     @property
     def key(self) -> str:
         """Name among the files."""
-        return f"responders/{self.curve.claim_id}"
+        return f"responders/{self.curve.finding.claim.id}"
 
     @property
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
-        curve, level = self.curve, fmt.level(self.curve.confidence_level)
+        curve, level = self.curve, level_of(self.curve.finding)
         who = "patients with both known" if curve.paired else "patients"
         how = f"{level} Newcombe intervals{', for pairs' if curve.paired else ''}"
         below = f"Below: {' minus '.join(curve.arms)}, {how}, not adjusted."
         return _sentences(
-            f"{curve.title}: share of patients whose final improvement reaches each threshold.",
-            f"Data: {curve.dataset}, {_sizes(curve)} ({who}).",
-            SYNTHETIC_WORDS if curve.synthetic else "",
+            f"{curve.finding.claim.title}: share of patients whose final improvement reaches each "
+            "threshold.",
+            _source(curve.finding, f"{_sizes(curve)} ({who})"),
             f"A patient counts by the mean of the sites in the arm. Around the curves: {level} "
             "Wilson intervals, each for one threshold.",
             "" if curve.differences.empty else below,
@@ -258,9 +260,9 @@ class ResponderPlot(Chart):
     @property
     def alt(self) -> str:
         """Description for those who do not see it."""
-        curve, mark = self.curve, "synthetic data, " if self.curve.synthetic else ""
+        curve = self.curve
         said = "; ".join(_at(curve, arm) for arm in curve.arms)
-        return f"Falling curves. {curve.title}, {mark}{curve.dataset}: {said}."
+        return f"Falling curves. {whose(curve.finding)}: {said}."
 
     def data(self) -> pd.DataFrame:
         """Return the shares and the differences, one row a threshold."""
@@ -278,7 +280,7 @@ class ResponderPlot(Chart):
         key = [_line_key(look, i, _at(curve, arm)) for i, arm in enumerate(curve.arms)]
         usual = f"{fmt.as_entered(curve.usual)} points, taken as worthwhile"
         size = fmt.count(curve.n_patients, "patient")
-        return _plan(self, curve, size, panels, [*key, (sample(look, **THIN), usual)])
+        return _plan(self, curve.finding, size, panels, [*key, (sample(look, **THIN), usual)])
 
     def _draw(self, kind: str, ax: Axes, look: Look) -> None:
         """Draw lines with their range."""
@@ -323,24 +325,23 @@ class WaitingPlot(Chart):
     @property
     def key(self) -> str:
         """Name among the files."""
-        return f"waiting/{self.waiting.claim_id}"
+        return f"waiting/{self.waiting.finding.claim.id}"
 
     @property
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         w = self.waiting
-        level = fmt.level(w.estimate.confidence_level)
+        level = level_of(w.finding)
         day = unit(w.unit).one
         return _sentences(
-            f"{w.title}: share of {w.counted} with {w.what} by each {day}.",
+            f"{w.finding.claim.title}: share of {w.counted} with {w.what} by each {day}.",
             LASTING if w.unit == "weeks" else "",
-            f"Data: {w.dataset}, {_waiting_size(w)}.",
-            SYNTHETIC_WORDS if w.synthetic else "",
+            _source(w.finding, _waiting_size(w)),
             "Interval-censored (Turnbull): the line is known where it is level; in the shaded "
             "boxes, between two visits, it may run anywhere from corner to corner.",
             f"Dot: {_estimate(w)} {w.when}, {level} interval ({w.estimate.method}).",
-            f"Dashed: the {day} of the claim; dotted: its margin, {fmt.as_entered(w.margin)} "
-            "percent.",
+            f"Dashed: the {day} of the claim; dotted: its margin, "
+            f"{fmt.as_entered(w.finding.margin)} percent.",
             f"Beneath: patients with a {w.each} still watched without it.",
             f"Not seen by the end: {fmt.number(w.never, 0)} percent." if w.never > 0 else "",
             "A share after treatment; without a control it does not show a cause.",
@@ -350,14 +351,14 @@ class WaitingPlot(Chart):
     def alt(self) -> str:
         """Description for those who do not see it."""
         w = self.waiting
-        mark, day = "synthetic data, " if w.synthetic else "", unit(w.unit).one
+        day = unit(w.unit).one
         ends = "; ".join(
             f"by {day} {fmt.as_entered(right)} {fmt.number(after, 0)} percent"
             for right, after in w.steps[["right", "after"]].itertuples(index=False)
         )
         return (
-            f"Rising steps. {w.title}, {mark}{w.dataset}: {_estimate(w)} {w.when}, against a "
-            f"margin of {fmt.as_entered(w.margin)} percent. {w.what.capitalize()}: {ends}."
+            f"Rising steps. {whose(w.finding)}: {_estimate(w)} {w.when}, against a "
+            f"margin of {fmt.as_entered(w.finding.margin)} percent. {w.what.capitalize()}: {ends}."
         )
 
     def data(self) -> pd.DataFrame:
@@ -366,7 +367,7 @@ class WaitingPlot(Chart):
         rows: list[tuple[object, ...]] = [
             ("step", *step, *[nothing] * 4, w.unit) for step in w.steps.itertuples(index=False)
         ]
-        ends = (w.estimate.value, w.estimate.ci_low, w.estimate.ci_high, w.n_patients)
+        ends = (w.estimate.value, w.estimate.ci_low, w.estimate.ci_high, w.finding.n_patients)
         rows.append(("estimate", w.by, w.by, nothing, nothing, *ends, w.unit))
         watched = w.watched.itertuples(index=False)
         rows += [("watched", at, at, *[nothing] * 5, n, w.unit) for at, n in watched]
@@ -381,16 +382,17 @@ class WaitingPlot(Chart):
             (sample(look, marker="o", markersize=4.5, color=style.INK),
              f"{w.when}: {_estimate(w)}"),
             (sample(look, **THIN | {"linestyle": DOTTED}),
-             f"margin of the claim: {fmt.as_entered(w.margin)} percent"),
+             f"margin of the claim: {fmt.as_entered(w.finding.margin)} percent"),
             (sample(look, **THIN), f"{day} that the claim names"),
         ]  # fmt: skip
         panels = [Panel(draw=self._draw, height=WAITING_PLOT)]
-        return _plan(self, w, _waiting_size(w), panels, key)
+        return _plan(self, w.finding, _waiting_size(w), panels, key)
 
     def _draw(self, ax: Axes, look: Look) -> None:
         w = self.waiting
         _steps(ax, w, look)
-        ax.axhline(w.margin, color=style.INK, linewidth=look.pt(0.8), linestyle=DOTTED, zorder=1.5)
+        thin = THIN | {"linewidth": look.pt(0.8), "linestyle": DOTTED}
+        ax.axhline(w.finding.margin, zorder=1.5, **thin)
         _reference(ax, w.by, look)
         e = w.estimate
         low, high = (e.value if math.isnan(x) else x for x in (e.ci_low, e.ci_high))
@@ -408,7 +410,7 @@ class WaitingPlot(Chart):
 
 def _waiting_size(w: Waiting) -> str:
     counted = f"{w.n_units:,} {w.counted if w.n_units != 1 else w.each}"
-    return f"{fmt.count(w.n_patients, 'patient')}, {counted}"
+    return f"{fmt.count(w.finding.n_patients, 'patient')}, {counted}"
 
 
 def _estimate(w: Waiting) -> str:

@@ -13,7 +13,7 @@ from matplotlib.path import Path
 
 from mnstudy import formatting as fmt
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.chart import Chart, Entry, Panel, Plan, sample
+from mnstudy.reporting.figures.chart import Chart, Entry, Panel, Plan, sample, whose
 from mnstudy.reporting.figures.style import Look, line_height, text_width, wrap
 from mnstudy.reporting.words import SYNTHETIC_WORDS
 from mnstudy.verdicts.displays.grades import GradeFlow, GradeTable
@@ -58,12 +58,8 @@ class GradeChart(Chart):
     def alt(self) -> str:
         """Description for those who do not see it."""
         flow, finding = self.flow, self.flow.finding
-        synthetic = "synthetic data, " if finding.synthetic else ""
         arms = "; ".join(f"{arm.label}: {self._moves(arm)}" for arm in flow.arms)
-        return (
-            f"Bands from grades before to grades after. {finding.claim.title}, {synthetic}"
-            f"{finding.dataset}, {flow.scale}; {arms}."
-        )
+        return f"Bands from grades before to grades after. {whose(finding)}, {flow.scale}; {arms}."
 
     def data(self) -> pd.DataFrame:
         """Return one row a pair of grades, totals included."""

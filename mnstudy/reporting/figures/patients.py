@@ -25,9 +25,11 @@ from mnstudy.reporting.figures.chart import (
     Panel,
     Plan,
     Rows,
+    level_of,
     numbers,
     numbers_at_risk,
     sample,
+    whose,
 )
 from mnstudy.reporting.figures.style import Look, line_height, text_width, wrap
 from mnstudy.verdicts.displays.pairs import Pairs
@@ -76,8 +78,8 @@ class PointPlot(Chart):
         """Description for those who do not see it."""
         groups = "; ".join(_in_words(arm) for arm in self.points.arms)
         return (
-            f"Dots by group above an interval. {_whose(self.points.finding)}: {groups}. "
-            f"{self._name.capitalize()}: {intervals.estimate_words(self.points.finding)}."
+            f"Dots by group above an interval. {whose(self.points.finding)}: {groups}. "
+            f"{self._name}: {intervals.estimate_words(self.points.finding)}."
         )
 
     def data(self) -> pd.DataFrame:
@@ -101,10 +103,7 @@ class PointPlot(Chart):
 
     def plan(self, look: Look) -> Plan:
         """Return the groups above the estimate, both on one scale."""
-        name, arms = self._name, self.points.arms
-        if name == "difference":
-            name = f"{arms[0].label} minus {arms[1].label}"
-        panels = _Groups(self.points, name, look).panels(look)
+        panels = _Groups(self.points, self._name, look).panels(look)
         key = _point_key(self.points, look)
         return _plan(self, self.points.finding, panels, key, look, aligned=True)
 
@@ -116,7 +115,8 @@ class PointPlot(Chart):
     def _name(self) -> str:
         if self._of_levels:
             return "largest difference"
-        return "difference" if len(self.points.arms) > 1 else "mean"
+        several = len(self.points.arms) > 1
+        return " minus ".join(arm.label for arm in self.points.arms) if several else "mean"
 
     def _means(self) -> str:
         if len(self.points.arms) == 1:
@@ -172,7 +172,7 @@ class PairPlot(Chart):
         pairs = self.pairs
         ends = [f"{label} {_short(x)}" for label, x in zip(pairs.labels, pairs.means, strict=True)]
         return (
-            f"Lines from one arm to the other, beside an interval. {_whose(pairs.finding)}: "
+            f"Lines from one arm to the other, beside an interval. {whose(pairs.finding)}: "
             f"{pairs.n_pairs:,} pairs, means {' and '.join(ends)}; "
             f"difference {intervals.estimate_words(pairs.finding)}."
         )
@@ -222,7 +222,6 @@ class TrajectoryPlot(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         course, finding = self.course, self.course.finding
-        level = fmt.level(finding.estimate.confidence_level) if finding.estimate else ""
         several = ", several sites of a patient at their mean" if course.several else ""
         return (
             f"{finding.claim.title}: improvement after each session, the first assessment after "
@@ -231,8 +230,8 @@ class TrajectoryPlot(Chart):
             "than stop early. Circles: the first mean plus what the same patients gained from one "
             "number of sessions to the next. Dashed line: the fitted model of a patient with the "
             f"mean number of sessions ({fmt.number(course.mean_sessions)}), its "
-            f"{_slope_of(finding)} is the estimate; shaded: pointwise {level} interval. "
-            f"{_off(course)}{intervals.source_words(finding)}"
+            f"{_slope_of(finding)} is the estimate; shaded: pointwise {level_of(finding)} "
+            f"interval. {_off(course)}{intervals.source_words(finding)}"
         )
 
     @property
@@ -244,7 +243,7 @@ class TrajectoryPlot(Chart):
             f"{fmt.number(mean, 0)} after {session:g} ({n:,} patients)" for session, mean, n in rows
         )
         return (
-            f"Lines over the number of sessions. {_whose(course.finding)}: mean improvement "
+            f"Lines over the number of sessions. {whose(course.finding)}: mean improvement "
             f"{means}; {_slope_of(course.finding)} {intervals.estimate_words(course.finding)}."
         )
 
@@ -266,8 +265,8 @@ class TrajectoryPlot(Chart):
         """Return the courses with the slope beside them."""
         panel = Panel(draw=partial(_draw_courses, self.course), height=COURSE_HEIGHT)
         panels = [panel, _beside(self.course.finding, "slope", look)]
-        plan = _plan(self, self.course.finding, panels, _course_key(self.course, look), look)
-        return replace(plan, words=[*plan.words, *filter(None, [_off(self.course).strip()])])
+        key, said = _course_key(self.course, look), _off(self.course)
+        return _plan(self, self.course.finding, panels, key, look, said=said)
 
 
 def _off(course: Trajectories) -> str:
@@ -280,11 +279,6 @@ def _off(course: Trajectories) -> str:
         if len(off):
             said.append(f"{name} after {' and '.join(f'{x:g}' for x in off)} sessions")
     return f"Off the straight line: {'; '.join(said)}. " if said else ""
-
-
-def _whose(finding: Finding) -> str:
-    synthetic = "synthetic data, " if finding.synthetic else ""
-    return f"{finding.claim.title}, {synthetic}{finding.dataset}"
 
 
 def _in_words(arm: PatientGroup) -> str:
@@ -320,13 +314,14 @@ def _table(finding: Finding, columns: str, rows: Sequence[Row], **more: object) 
 
 def _plan(
     chart: Chart, finding: Finding, panels: Sequence[Panel], key: Sequence[Entry], look: Look, *,
-    aligned: bool = False,
+    aligned: bool = False, said: str = "",
 ) -> Plan:  # fmt: skip
     """Return a chart with its estimate: aligned beneath it, else beside it where there is room."""
     return Plan(
-        title=finding.claim.title, words=[intervals.estimate_words(finding)], alt=chart.alt,
-        panels=panels, key=key, other_key=intervals.estimate_key(finding, look),
-        synthetic=finding.synthetic, beside=not aligned, aligned=aligned,
+        title=finding.claim.title, alt=chart.alt, panels=panels, key=key,
+        words=[*filter(None, [intervals.estimate_words(finding), said.strip()])],
+        other_key=intervals.estimate_key(finding, look), synthetic=finding.synthetic,
+        beside=not aligned, aligned=aligned,
     )  # fmt: skip
 
 
@@ -497,11 +492,9 @@ def _draw_courses(course: Trajectories, ax: Axes, look: Look) -> None:
 
 def _patients(ax: Axes, course: Trajectories, look: Look) -> None:
     """Draw a thin line for each patient, a dot for those seen after one session only."""
-    lines = _lines(course)
-    own: dict[str, Any] = {"color": look.groups[PATIENT], "zorder": 2, "ax": ax}
-    sns.lineplot(lines, x="x", y="value", units="line", linewidth=look.pt(0.35), **own, **SINGLY)
-    alone = lines[~lines["line"].duplicated(keep=False)]
-    sns.scatterplot(alone, x="x", y="value", s=look.pt(2.2) ** 2, linewidth=0, legend=False, **own)
+    own: dict[str, Any] = {"color": look.groups[PATIENT], "linewidth": look.pt(0.35), "zorder": 2}
+    for x, y in course.lines:
+        ax.plot(x, y, marker="o" * (len(x) == 1), markersize=look.pt(2.2), **own)
 
 
 def _lines(course: Trajectories) -> pd.DataFrame:

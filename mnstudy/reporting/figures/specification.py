@@ -297,13 +297,11 @@ class ResidualPlot(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         finding = self.residuals.finding
-        seen, reads = ("; ".join(PANELS[panel][words] for panel in
-                                 self.residuals.dots["panel"].unique())
-                       for words in ("seen", "reads"))  # fmt: skip
+        reads = "; ".join(PANELS[x]["reads"] for x in self.residuals.dots["panel"].unique())
         return (
-            f"{finding.claim.title}, residuals (what the model does not explain, in standard "
-            f"deviations, SD): {seen}. Each dot is a patient or an assessment. How to read it: "
-            f"where the model fits, {reads}. {IN_REPORTS} {intervals.source_words(finding)}"
+            f"{finding.claim.title}, residuals: what the model does not explain, in standard "
+            "deviations (SD); each dot is a patient or an assessment. How to read it: where the "
+            f"model fits, {reads}. {IN_REPORTS} {intervals.source_words(finding)}"
         )
 
     @property

@@ -50,7 +50,6 @@ PAPER = "#ffffff"
 BAND = "#faf7f2"  # behind whatever is synthetic
 STRIP = "#e3d3b4"  # along the edge of such a figure
 HATCH = "#ece5da"
-WATERMARK = "#eae3d8"
 RULE = "#dcdcdc"
 SYNTHETIC = "SYNTHETIC"
 SKY, BLUE, ORANGE, VERMILION = "#56b4e9", "#0072b2", "#e69f00", "#d55e00"

@@ -61,10 +61,7 @@ def two_stage(question: Question, treated: pd.DataFrame, missing: int) -> Answer
     kept, small = large_enough(treated)
     if kept.empty:
         raise NotTestable(note("no_large_study", least=MIN_PATIENTS))
-    studies = [
-        replace(study, label=named(study.label))
-        for study in study_means(kept, question.confidence_level)
-    ]
+    studies = study_means(kept, question.confidence_level)
     whole = pool_studies(studies, question.confidence_level)
     found = _within_scale(whole)
     estimate = _estimate(question, studies, found)
@@ -219,8 +216,7 @@ def named(study: str) -> str:
 
 @cache
 def _labels() -> dict[str, str]:
-    studies = load_published().studies
-    return dict(zip(studies["study_id"], studies["label"], strict=True))
+    return load_published().studies.set_index("study_id")["label"].to_dict()
 
 
 def large_enough(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -231,7 +227,7 @@ def large_enough(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def study_means(frame: pd.DataFrame, level: float) -> list[StudyMean]:
-    """Return the mean of every study, in the order of their names.
+    """Return the mean of every study, in the order of their ids.
 
     Patients are the unit: the sites of one are averaged. A study whose patients all have the same
     value has no spread of its own and is given that of the others.
@@ -241,7 +237,7 @@ def study_means(frame: pd.DataFrame, level: float) -> list[StudyMean]:
         low, high = bounds(rows)
         patients = rows["patient_id"].to_numpy()
         one = low.groupby(patients).mean(), high.groupby(patients).mean()
-        found.append(_mean(str(label), one[0].to_numpy(), one[1].to_numpy(), level))
+        found.append(_mean(named(str(label)), one[0].to_numpy(), one[1].to_numpy(), level))
     spread = [(s.n - 1, s.n * s.std_error**2) for s in found if s.std_error > 0]
     if not spread:
         raise NotTestable(note("no_spread_known"))

@@ -14,7 +14,7 @@ from scipy import special
 from mnstudy.cohort.table import Cohort
 from mnstudy.verdicts.analyses import Question
 from mnstudy.verdicts.analyses.question import MIN_PATIENTS, NEEDLED, complete_rows, select_arm
-from mnstudy.verdicts.displays.rows import by_person, layout_of, people, question_of
+from mnstudy.verdicts.displays.rows import by_person, layout_of, people, plain, question_of
 from mnstudy.verdicts.finding.finding import Estimate, Finding, Part, interval_of
 from mnstudy.words.units import unit
 
@@ -60,9 +60,8 @@ class DoseCurve:
 
     Attributes
     ----------
-    claim_id, title, dataset : str
-    synthetic : bool
-    confidence_level : float
+    finding : Finding
+        Holds the estimate; nothing of it is computed again.
     dose, outcome : str
         Names for the axes, with their units.
     each : str
@@ -80,14 +79,9 @@ class DoseCurve:
         How the means came about.
     caution : str
         What a slope that was not randomised cannot tell, and that no straight line fits.
-    n_patients, n_sites : int
     """
 
-    claim_id: str
-    title: str
-    dataset: str
-    synthetic: bool
-    confidence_level: float
+    finding: Finding
     dose: str
     outcome: str
     each: str
@@ -97,8 +91,6 @@ class DoseCurve:
     mark: float
     method: str
     caution: str
-    n_patients: int
-    n_sites: int
 
 
 def dose_curve(cohort: Cohort, finding: Finding) -> DoseCurve | None:
@@ -204,17 +196,13 @@ def _curve(
     name, each, whole = DOSES[column]
     of = unit(finding.estimate.unit).of or finding.estimate.unit
     if finding.claim.analysis == "slope" and "outcome" in params:
-        words = _plain(str(params["outcome"]))
+        words = plain(str(params["outcome"]))
     else:
         words = "improvement"
     cautions = [INDICATION] if finding.comparison != "randomised" else []
     cautions += [str(remark) for remark in finding.remarks if remark.kind == "bends"]
     return DoseCurve(
-        claim_id=finding.claim.id,
-        title=finding.claim.title,
-        dataset=finding.dataset,
-        synthetic=finding.synthetic,
-        confidence_level=finding.estimate.confidence_level,
+        finding=finding,
         dose=name,
         outcome=f"{words} ({of})",
         each=each,
@@ -224,13 +212,7 @@ def _curve(
         mark=float(params.get("threshold_mm", math.nan)),
         method=method,
         caution="; ".join(cautions),
-        n_patients=finding.n_patients,
-        n_sites=finding.n_sites,
     )
-
-
-def _plain(column: str) -> str:
-    return column.removesuffix("_percent").replace("_", " ")
 
 
 def _line(part: Part, means: pd.DataFrame, each: str) -> DoseLine:

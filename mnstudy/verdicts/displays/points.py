@@ -194,12 +194,7 @@ def _group(label: str, values: pd.Series, mean: Part | None) -> PatientGroup:
     dots = dots[~np.isnan(dots)]
     ends = (mean.value, mean.ci_low, mean.ci_high) if mean else (math.nan,) * 3
     return PatientGroup(
-        label=label,
-        values=dots,
-        mean=ends[0],
-        ci_low=ends[1],
-        ci_high=ends[2],
-        size=len(values),
+        label=label, values=dots, mean=ends[0], ci_low=ends[1], ci_high=ends[2], size=len(values)
     )
 
 

@@ -38,9 +38,8 @@ class ResponderCurve:
 
     Attributes
     ----------
-    claim_id, title, dataset : str
-    synthetic : bool
-    confidence_level : float
+    finding : Finding
+        Holds the estimate; nothing of it is computed again.
     arms : tuple of str
         One group, or treated before reference.
     usual : float
@@ -56,11 +55,7 @@ class ResponderCurve:
     n_patients : int
     """
 
-    claim_id: str
-    title: str
-    dataset: str
-    synthetic: bool
-    confidence_level: float
+    finding: Finding
     arms: tuple[str, ...]
     usual: float
     shares: pd.DataFrame
@@ -119,11 +114,7 @@ def responder_curve(cohort: Cohort, finding: Finding) -> ResponderCurve | None:
         return None
     differences = _differences(values, thresholds, paired, level) if len(arms) == 2 else []
     return ResponderCurve(
-        claim_id=finding.claim.id,
-        title=finding.claim.title,
-        dataset=finding.dataset,
-        synthetic=finding.synthetic,
-        confidence_level=level,
+        finding=finding,
         arms=tuple(arms),
         usual=usual,
         shares=pd.DataFrame(_shares(arms, thresholds, level), columns=list(SHARES)),

@@ -102,13 +102,14 @@ def outcome_words(question: Question) -> str:
         return "change from the end of treatment to the late visit"
     if "outcome" not in params:
         return "final improvement"
-    name = _plain(str(params["outcome"]))
+    name = plain(str(params["outcome"]))
     if question.claim.analysis == "level":
         return f"{name} (turned: up is better)" if params.get("better") == "lower" else name
     return f"{'fall' if params['better'] == 'lower' else 'rise'} of {name}"
 
 
-def _plain(column: str) -> str:
+def plain(column: str) -> str:
+    """Name a column without its unit."""
     for unit in ("_percent", "_um", "_mm"):
         column = column.removesuffix(unit)
     return column.replace("_", " ")

@@ -29,8 +29,9 @@ class Waiting:
 
     Attributes
     ----------
-    claim_id, title, dataset : str
-    synthetic : bool
+    finding : Finding
+        Holds the estimate and the margin. A response at one assessment need not last: in weeks the
+        estimate may lie off the line.
     unit : str
         weeks or days.
     what : str
@@ -41,11 +42,6 @@ class Waiting:
         The week or day that the claim names.
     when : str
         What the estimate speaks of: the state by that day, or at the assessment around that week.
-    margin : float
-        Percent that the claim has to exceed.
-    estimate : Estimate
-        That of the finding, with its interval. A response at one assessment need not last: in
-        weeks it may lie off the line.
     steps : DataFrame
         Intervals in which responses lie, ``left`` to ``right``, with the share (percent) surely
         reached ``before`` and ``after``; between the two ends it is not known.
@@ -57,28 +53,28 @@ class Waiting:
         Last time that anything is known of.
     watched : DataFrame
         ``time``, and ``n`` patients with a site or session still watched without a response then.
-    n_patients, n_units : int
+    n_units : int
     """
 
-    claim_id: str
-    title: str
-    dataset: str
-    synthetic: bool
+    finding: Finding
     unit: str
     what: str
     each: str
     counted: str
     by: float
     when: str
-    margin: float
-    estimate: Estimate
     steps: pd.DataFrame
     never: float
     end: float
     last: float
     watched: pd.DataFrame
-    n_patients: int
     n_units: int
+
+    @property
+    def estimate(self) -> Estimate:
+        """That of the finding, with its interval."""
+        assert self.finding.estimate is not None
+        return self.finding.estimate
 
 
 def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
@@ -111,8 +107,8 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
     >>> import mnstudy as mn
     >>> cohort = mn.load("demo_split_face")
     >>> found = waiting(cohort, mn.evaluate(cohort, "short-downtime")[0])
-    >>> found.unit, found.by, found.margin
-    ('days', 2.0, 50.0)
+    >>> found.unit, found.by
+    ('days', 2.0)
     """
     if finding.claim.analysis not in ("time_to_response", "time_to_clear"):
         return None
@@ -133,24 +129,18 @@ def waiting(cohort: Cohort, finding: Finding) -> Waiting | None:
     last = _last(times)
     end = axis_end(steps, last, by)
     return Waiting(
-        claim_id=finding.claim.id,
-        title=finding.claim.title,
-        dataset=finding.dataset,
-        synthetic=finding.synthetic,
+        finding=finding,
         unit="weeks" if in_weeks else "days",
         what=_worthwhile(question) if in_weeks else "redness gone",
         each="site" if in_weeks else "session",
         counted="sites" if in_weeks else "sessions",
         by=by,
         when=f"at the assessment around week {by:g}" if in_weeks else f"by day {by:g}",
-        margin=float(finding.margin),
-        estimate=finding.estimate,
         steps=steps,
         never=never,
         end=end,
         last=last,
         watched=still_watched(times, end),
-        n_patients=n,
         n_units=len(times),
     )
 
