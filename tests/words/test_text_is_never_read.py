@@ -25,7 +25,7 @@ ALLOWED = {
     "a unit that a study file names": {"unit"},
     "keys of settings and names of columns": {
         "group_of", "Question", "in_arm", "column_of", "_rest_name", "_inside",
-        "_of_event_differences", "_plain", "_events",
+        "_of_event_differences", "_plain", "plain", "_events",
     },
     "ids of claims": {"_ID", "_precedence"},
     "names and texts of a study file, which leave only without numbers": {
