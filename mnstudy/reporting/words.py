@@ -20,7 +20,7 @@ from mnstudy.words.units import axis_name, is_ratio
 
 # Short enough to stand beneath the name of a study; the caption spells them out.
 DESIGNS = {
-    "rct_split_body": "RCT, sides",
+    "rct_split_body": "split-body RCT",
     "rct_parallel": "RCT",
     "nonrandomised": "not randomised",
     "single_arm": "one arm",
@@ -38,15 +38,11 @@ BIAS = {
     "critical": "✖\N{NO-BREAK SPACE}C",
     "no information": "?\N{NO-BREAK SPACE}N",
 }
-MARKS = {
-    "forest_study": "square",
-    "forest_pooled": "diamond",
-    "forest_credible": "hollow diamond, broken line",
-    "forest_prediction": "broad line",
-    "forest_sensitivity": "grey",
-}
+MARKS = ("forest_study", "forest_pooled", "forest_credible", "forest_prediction",
+         "forest_sensitivity")  # fmt: skip
+FOOT = ("forest_sd", "forest_tau", "forest_rho", "forest_bias")  # beneath the plot, not its caption
 STUDY_KINDS = ("study", "pooled", "prediction", "sensitivity")
-MOST_ROWS = 20  # of a forest plot: with more its rows are no longer read together
+MOST_ROWS = 9  # of a forest plot: with more it fills a page and its rows are not read together
 # Whom a controlled difference favours where both arms are needled.
 FAVOURED = {"topical-adjunct": "the added substance", "rf-vs-plain": "radiofrequency"}
 
@@ -173,8 +169,8 @@ def alt_text(finding: Finding) -> str:
         f"{estimate.unit}, {estimate.level_words}, against {verdict_axis(finding).margin_label}; "
         f"{finding.in_full}."
     )
-    groups = drawn_groups(finding)
-    kinds = Counter(p.kind for p in finding.parts if p.kind not in STUDY_KINDS or p.group in groups)
+    kinds = Counter(p.kind for p in finding.parts if p.kind not in STUDY_KINDS)
+    kinds += Counter(p.kind for p in drawn_parts(finding))
     counts = [fmt.count(n, *COUNTED.get(kind, (kind, kind))) for kind, n in kinds.items()]
     return f"Intervals on an axis. {what}" + (
         f" Also shown: {', '.join(counts)}." if counts else ""
@@ -228,23 +224,27 @@ def _about(finding: Finding) -> str:
     return str(note("group_decides", group=finding.parts[0].group))
 
 
-def drawn_groups(finding: Finding) -> list[str]:
-    """Return the groups of studies that a forest plot shows: the first, others while rows fit."""
-    rows = Counter(p.group for p in finding.parts if p.kind in STUDY_KINDS)
-    ends = accumulate(rows.values())
-    return [
-        g for i, (g, end) in enumerate(zip(rows, ends, strict=True)) if not i or end <= MOST_ROWS
-    ]
+def drawn_parts(finding: Finding) -> list[Part]:
+    """Return what a forest plot shows: the first group of studies, others while rows fit.
+
+    What other assumptions give stands beneath the pooled value that the verdict rests on alone.
+    """
+    found = [p for p in finding.parts if p.kind in STUDY_KINDS]
+    decides = found[0].group if found and finding.estimate is not None else None
+    found = [p for p in found if p.kind != "sensitivity" or p.group == decides]
+    rows = Counter(p.group for p in found)
+    fit = {g for g, end in zip(rows, accumulate(rows.values()), strict=True) if end <= MOST_ROWS}
+    return [p for p in found if p.group in fit or p.group == found[0].group]
 
 
-def _drawn(finding: Finding) -> list[Part]:
-    groups = drawn_groups(finding)
-    return [p for p in finding.parts if p.kind in STUDY_KINDS and p.group in groups]
+def is_listed(finding: Finding) -> bool:
+    """Tell whether studies are only listed: they measure no time, and the claim is about time."""
+    return finding.estimate is None and finding.claim.analysis == "time_to_response"
 
 
 def forest_marks(finding: Finding) -> dict[str, str]:
     """Say what each mark of a forest plot is; only of those that are drawn."""
-    drawn = _drawn(finding)
+    drawn = [] if is_listed(finding) else drawn_parts(finding)
     level = f"{fmt.level(finding.estimate.confidence_level)} " if finding.estimate else ""
     credible = any(p.interval_kind == "credible" for p in drawn)
     found = {
@@ -259,27 +259,32 @@ def studies_words(finding: Finding) -> str:
     """Say how a forest plot is read, and how certain its result; empty for a cohort."""
     if not is_published(finding):
         return ""
-    marks = (f"{MARKS[x]}: {words}" for x, words in forest_marks(finding).items())
-    said = ["; ".join(marks), *map(str, _explained(finding))]
-    said += [str(x) for x in (*_left_out(finding), *_certainty(finding))]
-    return "".join(f" {_capital(x)}." for x in said if x)
+    explained = [words for kind, words in _explained(finding).items() if kind not in FOOT]
+    said = [*explained, *_left_out(finding), *_certainty(finding)]
+    return "".join(f" {_capital(str(x))}." for x in said)
 
 
-def _explained(finding: Finding) -> list[Note]:
-    """Explain what stands in the plot: groups, counts, spread, bias, designs."""
-    drawn = _drawn(finding)
+def forest_foot(finding: Finding) -> list[str]:
+    """Explain the units and signs of a forest plot, beneath it."""
+    return [str(words) for kind, words in _explained(finding).items() if kind in FOOT]
+
+
+def _explained(finding: Finding) -> dict[str, Note]:
+    """Explain what stands in the plot: groups, counts, units, spread, bias, designs."""
+    drawn = drawn_parts(finding)
     several = len({p.group for p in finding.parts}) > 1
     stands = {
         "forest_order": several and finding.estimate is not None,
         "forest_apart": several,
         "forest_counts": any(p.events for p in drawn),
         "forest_sides": any(len(p.n_arms) > 1 for p in drawn),
+        "forest_sd": any(p.unit == "SD" for p in drawn),
         "forest_tau": any(_known(p.tau) for p in drawn),
         "forest_rho": any(_known(p.rho) for p in drawn),
         "forest_bias": any(p.bias for p in drawn),
         "forest_designs": any(p.design in RANDOMISED for p in drawn),
     }
-    return [note(kind) for kind, does in stands.items() if does]
+    return {kind: note(kind) for kind, does in stands.items() if does}
 
 
 def _known(spread: tuple[float, ...]) -> bool:
@@ -287,7 +292,7 @@ def _known(spread: tuple[float, ...]) -> bool:
 
 
 def _left_out(finding: Finding) -> list[Note]:
-    drawn = drawn_groups(finding)
+    drawn = {p.group for p in drawn_parts(finding)}
     rest = [p for p in finding.parts if p.kind == "study" and p.group not in drawn]
     groups = Count(n=len({p.group for p in rest}), noun="group")
     rows = Count(n=len(rest), noun="study", plural="studies")
@@ -307,7 +312,7 @@ def study_words(part: Part) -> str:
     arms = " against ".join(dict.fromkeys(part.arms))
     design = DESIGNS.get(part.design, part.design.replace("_", " "))
     words = (fmt.unbroken(x) for x in (design, BLINDED.get(part.blinded, "")))
-    return f" ·{fmt.NBSP}".join(x for x in (arms, *words) if x)
+    return "; ".join(x for x in (arms, *words) if x)
 
 
 def counts_words(studies: Sequence[Part]) -> str:

@@ -144,7 +144,7 @@ def test_sessions_are_joined_by_a_line_with_gains_beside(pictures):
 def test_forests_hold_weights_pooled_value_and_prediction(pictures):
     picture = pictures["forest", "full"]
     shown = words(picture)
-    for text in ("Alam 2014", "27\N{NO-BREAK SPACE}%", "pooled", "a further study", CONTROLLED):
+    for text in ("Alam 2014", "27\N{NO-BREAK SPACE}%", "pooled", "prediction interval", CONTROLLED):
         assert text in shown
     diamonds = [p.get_xy()[:, 0] for a in picture.axes for p in a.patches if len(p.get_xy()) == 5]
     assert any(set(d) == {-0.1, 0.45, 1.0} for d in map(list, diamonds))

@@ -1,8 +1,8 @@
 """What the figure of a finding shows: its estimate, further numbers, studies and sessions.
 
 In a forest plot every study stands with its arms, counts, weight and risk of bias; beneath them the
-pooled value, what a further study would show, and the same under other assumptions. The group that
-decides comes first; groups of other designs, conditions or endpoints stand apart.
+pooled value, the prediction interval, and the same under other assumptions. The group that decides
+comes first; groups of other designs, conditions or endpoints stand apart.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from mnstudy.reporting.words import (
     STUDY_KINDS,
     axis_words,
     counts_words,
-    drawn_groups,
+    drawn_parts,
     forest_marks,
+    is_listed,
     spread_words,
     study_words,
     verdict_axis,
 )
 from mnstudy.verdicts.finding.finding import Finding, Part
-from mnstudy.words.units import is_ratio
+from mnstudy.words.units import axis_name, is_ratio, short
 
 HEADERS = ("estimate (interval)", "n")
 TITLES = {
@@ -51,8 +52,10 @@ DIFFERENCES = ("gain", "slope", "contrast", "expected")
 PERCENT = ("percent", "percentage points")  # written to a tenth
 UNJUDGED = ("expected",)  # drawn for comparison: the margin does not apply to it
 
-STUDY_HEADERS = ("n/N", "estimate (interval)", "weight", "bias")
-NAMES = {"pooled": "pooled", "prediction": "a further study"}
+STUDY_HEADERS = ("n/N", "(interval)", "weight", "bias")  # the unit stands before the interval
+NAMES = {"pooled": "pooled", "prediction": "prediction interval"}
+CONTROLS = {"controlled": "studies with a control", "uncontrolled": "studies without a control"}
+RARE = 10.0  # percent: below a limit up to this, small shares are what matters
 
 PLOT_HEIGHT = 1.7  # inches
 
@@ -88,12 +91,12 @@ def _table(
     alone = len(findings) == 1
     rows = [_estimate_row(f, x, bold=alone) for f, x in zip(findings, labels, strict=True)]
     rows += [_beside_row(first, p, digits) for p in extra]
-    axis, label = judged_axis(first), estimate.unit
+    axis, label = judged_axis(first) | {"root": is_rare(first)}, estimate.unit
     if len({verdict_axis(f) for f in findings}) > 1:
         margins = [verdict_axis(f).margin for f in findings]
         rows = [replace(r, margin=m) for r, m in zip(rows, margins, strict=True)]
         alike = len({verdict_axis(f).null for f in findings}) == 1
-        shared = ("log", "null", "null_label") if alike else ("log",)
+        shared = ("log", "root", "null", "null_label") if alike else ("log", "root")
         axis = {name: axis[name] for name in shared} | {"keep": (*axis["keep"], *margins)}
         label = f"{estimate.unit} · dashed: the margin of each"
     return IntervalTable(title="", rows=tuple(rows), headers=HEADERS, axis_label=label, **axis)
@@ -221,14 +224,20 @@ def forest_tables(finding: Finding) -> list[IntervalTable]:
 
     Studies with a control and without one never share a panel, nor do different units.
     """
-    shown = drawn_groups(finding)
-    parts = [p for p in finding.parts if p.kind in STUDY_KINDS and p.group in shown]
+    parts = drawn_parts(finding)
     first = parts[0].group if parts and finding.estimate is not None else None
     panels: dict[tuple[str, ...], list[Part]] = {}
     for part in parts:
         key = ("decides",) if part.group == first else (part.control or part.group, part.unit)
         panels.setdefault(key, []).append(part)
     return [_forest_table(finding, own, first) for own in panels.values()]
+
+
+def is_rare(finding: Finding) -> bool:
+    """Tell whether small shares are what matters: the claim has to stay below a few percent."""
+    estimate = finding.estimate
+    percent = (estimate.unit if estimate else finding.claim.unit) == "percent"
+    return percent and finding.rule == "below" and finding.margin <= RARE
 
 
 def _forest_table(finding: Finding, parts: Sequence[Part], first: str | None) -> IntervalTable:
@@ -239,14 +248,21 @@ def _forest_table(finding: Finding, parts: Sequence[Part], first: str | None) ->
     for group, own in groups.items():
         heading = [IntervalRow(label=group, mark="heading")] if len(groups) > 1 else []
         rows += [*heading, *_rows(finding, own, judged=group == first)]
-    further = "" if first is None else "further "
-    headers, rows = _filled(rows, counted=any(p.events for p in parts))
+    listed, unit = is_listed(finding), parts[0].unit
+    headers, rows = _filled(rows, counted=any(p.events for p in parts), unit=unit)
+    whose = ("other " if first else "") + CONTROLS.get(parts[0].control, "studies")
+    several = f"{whose}: {'percent of patients' if unit == 'percent' else axis_name(unit)}"
+    title = parts[0].group if len(groups) == 1 else several
     table = IntervalTable(
-        title=parts[0].group if len(groups) == 1 else f"{further}groups, {parts[0].control}",
+        title=f"described only: {title}" if listed else title,
         rows=tuple(rows),
         headers=headers,
-        axis_label=axis_words(finding, parts),
+        axis_label="" if listed else axis_words(finding, parts),
+        listed=listed,
+        root=unit == "percent" and is_rare(finding),
     )
+    if listed:
+        return table
     axis = judged_axis(finding) if first in groups else _plain_axis(parts)
     axis["null_label"] = "no change" if parts[0].measure in ("smc", "mean") else "no effect"
     return replace(table, **axis)
@@ -259,17 +275,18 @@ def _plain_axis(parts: Sequence[Part]) -> dict[str, Any]:
 
 
 def _filled(
-    rows: Sequence[IntervalRow], *, counted: bool
+    rows: Sequence[IntervalRow], *, counted: bool, unit: str
 ) -> tuple[tuple[str, ...], list[IntervalRow]]:
     """Return the heads of the columns and the rows, without columns that hold nothing."""
-    heads = STUDY_HEADERS if counted else ("n", *STUDY_HEADERS[1:])
+    people, interval, *rest = STUDY_HEADERS
+    heads = [people if counted else "n", f"{short(unit)} {interval}", *rest]
     kept = [i for i in range(len(heads)) if any(r.cells[i] for r in rows if r.cells)]
-    short = [replace(r, cells=tuple(r.cells[i] for i in kept if r.cells)) for r in rows]
-    return tuple(heads[i] for i in kept), short
+    shortened = [replace(r, cells=tuple(r.cells[i] for i in kept if r.cells)) for r in rows]
+    return tuple(heads[i] for i in kept), shortened
 
 
 def _rows(finding: Finding, parts: Sequence[Part], *, judged: bool) -> list[IntervalRow]:
-    """Return the rows of one group: studies, pooled value, further study, other assumptions."""
+    """Return the rows of one group: studies, pooled value, prediction, other assumptions."""
     studies = [p for p in parts if p.kind == "study"]
     unit, alike = parts[0].unit, common_digits(parts)
     digits = [1 if unit in PERCENT else common_digits([p]) if is_ratio(unit) else alike

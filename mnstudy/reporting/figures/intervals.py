@@ -7,19 +7,20 @@ axis, or beneath the labels where the figure is narrow.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from mnstudy import formatting as fmt
 from mnstudy.formatting import NBSP
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.chart import Entry, Panel, name_rows, numbers, sample, verdict_sample
+from mnstudy.reporting.figures.chart import STEPS, Entry, Panel, name_rows, sample, verdict_sample
 from mnstudy.reporting.figures.style import Look, line_height, text_width, wrap
 from mnstudy.reporting.words import SYNTHETIC_WORDS, family_words, verdict_axis
 from mnstudy.verdicts.finding.finding import Estimate, Finding
@@ -31,6 +32,8 @@ HALF_DIAMOND = 0.058  # inches
 
 ROOM = 6.0  # spans by which a whole interval may widen an axis; fewer on a log axis
 LOG_ROOM = 1.2
+RATIOS = (0.005, 200.0)  # ends of an axis of ratios: beyond them an arrow and the number tell it
+ROOTS = (0, 1, 2, 5, 10, 20, 30, 40, 50, 60, 80, 100)  # ticks of small percents spread out
 
 ZONE_LABEL = "shaded: where the claim would hold"
 Ends = tuple[float, float]
@@ -72,7 +75,8 @@ class IntervalTable:
     """Rows that share an axis.
 
     ``keep`` are further values that the axis has to show; ``ends`` are those of the axis where
-    something else decides them.
+    something else decides them. ``log`` and ``root`` spread an axis: of ratios, and of percents of
+    which the small ones matter. ``listed`` rows stand as text alone, without an axis.
     """
 
     title: str
@@ -87,6 +91,8 @@ class IntervalTable:
     zone_label: str = ""
     favours_lower: bool = False
     log: bool = False
+    root: bool = False
+    listed: bool = False
     keep: tuple[float, ...] = ()
     ends: Ends | None = None
 
@@ -131,6 +137,7 @@ class _Layout:
         heights = [look.pt(ROW_PAD) + sum(self._heights(i)) for i in range(len(table.rows))]
         self.title = wrap(table.title, room, self.size, bold=True) if table.title else []
         self.plot = max(room - self.label - GAP - (self.rights or [0.0])[-1], look.pt(0.8))
+        self.change = _change(table)
         self.ends = table.ends or extent(table)
         self.names = self._line_names()
         strip = max([line + 1 for *_, line in self.names], default=1 if self.rights else 0)
@@ -146,8 +153,9 @@ class _Layout:
         return widths
 
     def _joined(self, row: IntervalRow) -> str:
+        """Write the numbers in a line; of the weight the size of the mark tells enough."""
         named = zip(self.table.headers, map(fmt.unbroken, row.cells), strict=False)
-        texts = (f"{h}{NBSP}{c}" if h in ("n", "weight", "bias") else c for h, c in named if c)
+        texts = (f"{h}{NBSP}{c}" if h == "n" else c for h, c in named if c and h != "weight")
         return ", ".join(texts)
 
     def _heights(self, i: int) -> tuple[float, float]:
@@ -166,11 +174,12 @@ class _Layout:
     def draw(self, ax: Axes, look: Look) -> None:
         """Draw everything on an axes."""
         table, ends = self.table, self.ends
-        if table.log:
-            ax.set_xscale("log")
+        if table.log or table.root:
+            ax.set_xscale("log" if table.log else "function", **_ROOT if table.root else {})
         ax.set_xlim(*ends)
         ax.set_ylim(self.tops[-1], 0)
         ax.spines["left"].set_visible(False)
+        ax.spines["bottom"].set_visible(not table.listed)
         _axis_lines(ax, table, self.tops, look)
         self._write_labels(ax)
         self._write_strip(ax)
@@ -178,7 +187,8 @@ class _Layout:
             middle = (top + bottom) / 2
             colour = style.MUTED if row.muted else style.INK
             self._write_cells(ax, middle, row.cells, bold=row.bold, color=colour)
-            draw_interval(ax, row, middle, ends, look)
+            if not table.listed:
+                draw_interval(ax, row, middle, ends, look)
         self._name_axis(ax)
 
     def _write_labels(self, ax: Axes) -> None:
@@ -201,7 +211,7 @@ class _Layout:
         taken = -math.inf
         lines = _named_lines(self.table)
         for x, text in lines:
-            share = _share(x, self.ends, log=self.table.log)
+            share = _share(x, self.ends, self.change)
             side = "left" if share < 0.3 else "right" if share > 0.7 else "center"
             width = text_width(text, self.size - 0.5)
             if len(lines) == 2:  # of two lines, each name stands on the far side of its own
@@ -239,13 +249,9 @@ class _Layout:
             )  # fmt: skip
 
     def _name_axis(self, ax: Axes) -> None:
-        count = max(2, min(7, int(self.plot / self.look.pt(0.5))))
-        if self.table.log:
-            ticks = _ratio_ticks(self.ends, self.plot, self.size)
-            log_numbers(ax.xaxis, self.ends, count)
-            ax.set_xticks(ticks, [fmt.as_entered(x) for x in ticks])
-        else:
-            numbers(ax, y=False, count=count)
+        ticks = [] if self.table.listed else axis_ticks(self.table, self.ends, self.plot, self.size)
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xticks(ticks, list(map(fmt.as_entered, ticks)))
         words = [x for x in (self.table.axis_label, self.table.zone_label) if x]
         label = " · ".join(words)
         fits = text_width(label, self.size) < self.plot
@@ -263,13 +269,25 @@ def log_numbers(axis: Axis, ends: Ends, count: int) -> None:
     axis.set_major_formatter(FuncFormatter(lambda x, _: fmt.log_tick(float(x))))
 
 
-def _ratio_ticks(ends: Ends, inches: float, size: float) -> list[float]:
-    """Return 1, the decades round it, then 5s and 2s of each, while their numbers stay apart."""
-    whole = range(math.floor(math.log10(ends[0])), math.ceil(math.log10(ends[1])) + 1)
-    wanted = [f * 10.0**k for f in (1, 5, 2) for k in sorted(whole, key=abs)]
+def axis_ticks(table: IntervalTable, ends: Ends, inches: float, size: float) -> list[float]:
+    """Return as many round ticks as leave room between their numbers.
+
+    Of ratios 1, the decades round it, then 5s and 2s of each; of spread percents the fixed ones.
+    """
+    found: list[float] = []
+    if not (table.log or table.root):
+        for count in range(2, 8):
+            places = MaxNLocator(nbins=count, steps=STEPS, min_n_ticks=1).tick_values(*ends)
+            more = [round(float(x), 10) for x in places if ends[0] <= x <= ends[1]]
+            widest = max((text_width(fmt.as_entered(x), size) for x in more), default=0.0)
+            room = not found or len(more) * (widest + 0.12) <= inches
+            found = more if room and len(more) > len(found) else found
+        return found
+    whole = sorted(range(-3, 4), key=abs)
+    wanted = [f * 10.0**k for f in (1, 5, 2) for k in whole] if table.log else ROOTS
     taken: dict[float, tuple[float, float]] = {}
     for x in (x for x in wanted if ends[0] <= x <= ends[1]):
-        at = inches * _share(x, ends, log=True)
+        at = inches * _share(x, ends, _change(table))
         half = text_width(fmt.as_entered(x), size) / 2 + 0.04
         if all(at + half <= low or at - half >= high for low, high in taken.values()):
             taken[x] = (at - half, at + half)
@@ -285,11 +303,22 @@ def _named_lines(table: IntervalTable) -> list[tuple[float, str]]:
     return sorted((x, text) for x, text in lines if text)
 
 
-def _share(x: float, ends: Ends, *, log: bool) -> float:
-    low, high = ends
-    if log:
-        low, high, x = math.log(low), math.log(high), math.log(x)
-    return (x - low) / (high - low)
+def _root(x: Any) -> Any:
+    """Return the square root, that of what lies below 0 below 0."""
+    return np.sign(x) * np.sqrt(np.abs(x))
+
+
+_ROOT: dict[str, Any] = {"functions": (_root, lambda x: x * np.abs(x))}
+
+
+def _change(table: IntervalTable) -> Callable[[float], float]:
+    """Return what turns a value into its place along the axis."""
+    return math.log10 if table.log else _root if table.root else float
+
+
+def _share(x: float, ends: Ends, change: Callable[[float], float]) -> float:
+    low, high = map(change, ends)
+    return (change(x) - low) / (high - low)
 
 
 def _axis_lines(ax: Axes, table: IntervalTable, tops: Sequence[float], look: Look) -> None:
@@ -417,7 +446,7 @@ def extent(panel: IntervalTable) -> tuple[float, float]:
     Whole intervals may widen it by some spans of these; other intervals by one span, or one and a
     half times the width of the middle one where that is more; beyond, they run off.
     """
-    log, change = panel.log, math.log10 if panel.log else float
+    log, change = panel.log, _change(panel)
     base = [row.value for row in panel.rows]
     base += [
         x for x in (panel.null, panel.margin, panel.other_margin, *panel.keep) if x is not None
@@ -427,14 +456,16 @@ def extent(panel: IntervalTable) -> tuple[float, float]:
     span = high - low
     whole = [x for row in panel.rows if row.whole for x in (row.low, row.high)]
     room = span * LOG_ROOM if log else max(span * ROOM, _widest(panel.rows))
-    low, high = _widened(low, high, whole, room, log=log)
+    low, high = _widened(low, high, whole, room, panel)
     known = [r for r in panel.rows if _drawable(r.low, log=log) and _drawable(r.high, log=log)]
     widths = sorted(change(r.high) - change(r.low) for r in known if not r.whole) or [0.0]
     room = max(span, 1.5 * widths[len(widths) // 2])
-    low, high = _widened(low, high, [x for r in panel.rows for x in (r.low, r.high)], room, log=log)
+    low, high = _widened(low, high, [x for r in panel.rows for x in (r.low, r.high)], room, panel)
     pad = 0.06 * ((high - low) or max(abs(high), 1.0))
     low, high = low - pad, high + pad
-    return (10**low, 10**high) if log else (low, high)
+    if log:
+        return max(10**low, RATIOS[0]), min(10**high, RATIOS[1])
+    return (low * abs(low), high * abs(high)) if panel.root else (low, high)
 
 
 def _widest(rows: Sequence[IntervalRow]) -> float:
@@ -444,11 +475,10 @@ def _widest(rows: Sequence[IntervalRow]) -> float:
 
 
 def _widened(
-    low: float, high: float, ends: list[float], room: float, *, log: bool
+    low: float, high: float, ends: list[float], room: float, panel: IntervalTable
 ) -> tuple[float, float]:
     """Widen an axis to hold these ends, by no more than ``room`` on either side."""
-    change = math.log10 if log else float
-    known = [change(x) for x in ends if _drawable(x, log=log)]
+    known = [_change(panel)(x) for x in ends if _drawable(x, log=panel.log)]
     room = room or math.inf
     return max(min([low, *known]), low - room), min(max([high, *known]), high + room)
 
@@ -459,13 +489,14 @@ def _drawable(x: float, *, log: bool) -> bool:
 
 def judged_axis(finding: Finding) -> dict[str, Any]:
     """Return the fields of a panel on whose axis the finding is judged: margin, null and zone."""
-    axis = verdict_axis(finding)
+    axis, estimate = verdict_axis(finding), finding.estimate
+    sign = f"{NBSP}%" if estimate is not None and estimate.unit == "percent" else ""
     return {
         "null": axis.null,
         "null_label": "no effect",
         "margin": axis.margin,
         "other_margin": axis.other_margin,
-        "margin_label": axis.margin_label,
+        "margin_label": axis.margin_label + sign,
         "zone_label": ZONE_LABEL,
         "favours_lower": axis.favours_lower,
         "log": axis.log,

@@ -41,7 +41,7 @@ from mnstudy.reporting.figures.patients import PairPlot, PointPlot, TrajectoryPl
 from mnstudy.reporting.figures.published import albatross, funnel, harvest_plot
 from mnstudy.reporting.figures.specification import ResidualPlot, curve_plan
 from mnstudy.reporting.figures.style import Look, Palette, Picture, Width
-from mnstudy.reporting.words import alt_text, is_published
+from mnstudy.reporting.words import alt_text, forest_foot, is_published
 from mnstudy.verdicts.analyses.models.assumptions import BROKEN
 from mnstudy.verdicts.claims.registry import registry
 from mnstudy.verdicts.displays.dose import dose_curve
@@ -59,7 +59,6 @@ from mnstudy.verdicts.evidence.groups import StudyGroup
 from mnstudy.verdicts.evidence.trials import Trials
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.verdicts.robustness.specification import SpecificationCurve
-from mnstudy.words.notes import note
 
 Drawable = Finding | Sequence[Finding] | SpecificationCurve | Chart
 
@@ -194,8 +193,8 @@ def _findings_plan(shown: Sequence[Finding], look: Look) -> Plan:
         panels=panels,
         key=[] if one_claim else _verdict_key(shown, look),
         other_key=forest_key(first, look) if forest else [],
-        foot=[str(note("forest_bias"))]
-        if forest and any(p.bias for p in first.parts)
+        foot=forest_foot(first)
+        if forest
         else [str(x) for x in first.remarks if x.kind in ("beyond_scale", "whole_scale")],
         alt=" ".join(alt_text(f) for f in shown),
         synthetic=any(f.synthetic for f in shown),
