@@ -19,8 +19,9 @@ import mnstudy as mn
 from mnstudy.cohort.published.tables import load_published
 from mnstudy.reporting import report as module
 from mnstudy.reporting import words as captions
-from mnstudy.reporting.figures import plot, style
+from mnstudy.reporting.figures import intervals, plot, style
 from mnstudy.reporting.figures.evidence_map import (
+    DIRECTION,
     MAP_COLUMNS,
     article_shares,
     correlations,
@@ -28,7 +29,14 @@ from mnstudy.reporting.figures.evidence_map import (
     whole_map,
 )
 from mnstudy.reporting.figures.forest import forest_tables
-from mnstudy.reporting.figures.published import SIDES, albatross, funnel, harvest_plot, place
+from mnstudy.reporting.figures.published import (
+    MOST_BARS,
+    SIDES,
+    albatross,
+    funnel,
+    harvest_plot,
+    place,
+)
 from mnstudy.reporting.page import sections
 from mnstudy.reporting.run.folder import write_manifest
 from mnstudy.reporting.run.processes import workers
@@ -121,7 +129,7 @@ def test_a_row_names_arms_counts_weight_and_risk_of_bias(findings):
         assert text in shown
     shown = words(mn.plot(findings["reduces-scarring"]))
     assert "15, both sides" in shown
-    assert "RCT,\N{NO-BREAK SPACE}sides ·\N{NO-BREAK SPACE}raters\N{NO-BREAK SPACE}blinded" in shown
+    assert "split-body\N{NO-BREAK SPACE}RCT; raters\N{NO-BREAK SPACE}blinded" in shown
     assert {p.bias for f in findings for p in f.parts} - {""} <= set(captions.BIAS)
     assert len({mark[0] for mark in captions.BIAS.values()}) == 5
 
@@ -148,7 +156,7 @@ def test_each_group_has_its_name_and_the_deciding_one_comes_first(findings):
         tables = forest_tables(found)
         names = [x for t in tables for x in (t.title, *(r.label for r in t.rows))]
         assert sorted(n for n in names if n in {p.group for p in found.parts}) == sorted(
-            captions.drawn_groups(found)
+            {p.group for p in captions.drawn_parts(found)}
         )
         if found.estimate is not None:
             assert tables[0].title == found.parts[0].group
@@ -157,13 +165,78 @@ def test_each_group_has_its_name_and_the_deciding_one_comes_first(findings):
 def test_more_groups_than_can_be_read_stand_in_the_table_and_the_caption_counts_them(findings):
     for claim in ("reduces-scarring", "rf-combination"):
         found = findings[claim]
-        drawn = captions.drawn_groups(found)
-        rest = [p for p in found.parts if p.kind == "study" and p.group not in drawn]
-        assert sum(p.group in drawn for p in found.parts) <= captions.MOST_ROWS
+        drawn = captions.drawn_parts(found)
+        groups = {p.group for p in drawn}
+        rest = [p for p in found.parts if p.kind == "study" and p.group not in groups]
+        assert len(drawn) <= captions.MOST_ROWS
+        assert f"{sum(p.kind == 'study' for p in drawn)} studies" in captions.alt_text(found) or (
+            found.estimate is None
+        )
         assert f"with {len(rest)} studies, see evidence.csv" in captions.caption(found)
     assert "Not drawn" not in captions.caption(findings["comparable-to-peel"])
     many = tuple(replace(findings["rare-pih"].parts[0], label=str(i)) for i in range(40))
-    assert len(captions.drawn_groups(replace(findings["rare-pih"], parts=many))) == 1
+    assert len(captions.drawn_parts(replace(findings["rare-pih"], parts=many))) == 40
+
+
+def test_other_assumptions_are_drawn_for_the_deciding_group_alone(findings):
+    for found in findings:
+        drawn = captions.drawn_parts(found)
+        groups = {p.group for p in drawn if p.kind == "sensitivity"}
+        assert groups <= ({drawn[0].group} if found.estimate is not None else set())
+    assert sum(p.kind == "sensitivity" for p in captions.drawn_parts(findings["rare-pih"])) == 2
+
+
+def test_no_printed_page_is_too_short_for_a_forest(findings):
+    for found in (f for f in findings if f.parts):
+        assert mn.plot(found).get_size_inches()[1] < 9.5, found.claim.id
+
+
+def test_an_axis_of_ratios_ends_where_a_ratio_tells_no_more(findings):
+    axes = next(a for a in mn.plot(findings["topical-adjunct"]).axes[::-1] if a.lines)
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlim()[1] == intervals.RATIOS[1]
+    assert any(line.get_marker() == 5 for line in axes.lines)
+    assert {"1", "10", "100"} <= {t.get_text() for t in axes.get_xticklabels()}
+
+
+@pytest.mark.parametrize("width", ["full", "column"])
+def test_every_axis_of_a_forest_has_three_ticks_or_more(findings, width):
+    for found in (f for f in findings if f.parts and f.claim.id != "weeks-to-results"):
+        for axes in mn.plot(found, width=width).axes:
+            low, high = axes.get_xlim()
+            inside = [x for x in axes.get_xticks() if low <= x <= high]
+            assert len(inside) > 2, found.claim.id
+
+
+def test_small_percents_stand_apart_where_an_event_has_to_be_rare(findings):
+    picture = mn.plot(findings["rare-pih"])
+    for axes in picture.axes:
+        low, high = axes.get_xlim()
+        drawn = [x for line in axes.lines for x in line.get_xdata()]
+        assert low < 0 <= min(drawn)
+        assert max(drawn) < high < 1.2 * max(drawn)
+        at = [axes.transData.transform((x, 0))[0] for x in (0, 1, 10, 20)]
+        assert at[1] - at[0] > 0.5 * (at[3] - at[2])
+        assert "1" in [t.get_text() for t in axes.get_xticklabels()]
+    assert "stated limit 1\N{NO-BREAK SPACE}%" in words(picture)
+    assert forest_tables(findings["satisfies-patients"])[0].root is False
+
+
+def test_a_claim_about_time_is_described_without_an_axis_of_another_unit(findings):
+    found = findings["weeks-to-results"]
+    picture = mn.plot(found)
+    assert "described only" in words(picture)
+    assert not any(a.lines or a.get_xlabel() or len(a.get_xticks()) for a in picture.axes)
+    assert captions.forest_marks(found) == {}
+    assert "Alam 2014" in words(picture)
+
+
+def test_units_and_signs_are_explained_beneath_the_plot_and_not_again_in_the_caption(findings):
+    found = findings["treats-wrinkles"]
+    assert "tau: by how much true effects differ" in words(mn.plot(found))
+    assert "tau: by how much" not in captions.caption(found)
+    assert "0.2 is called small" in words(mn.plot(findings["comparable-to-laser"]))
+    assert "0.2 is called small" not in words(mn.plot(findings["rare-pih"]))
 
 
 def test_a_credible_interval_looks_otherwise_and_is_named(findings):
@@ -172,7 +245,7 @@ def test_a_credible_interval_looks_otherwise_and_is_named(findings):
     (diamond,) = picture.axes[0].patches
     assert to_hex(diamond.get_facecolor()) == style.PAPER
     assert diamond.get_linestyle() == style.DASHED
-    assert "95 % credible interval (few studies, prior on tau)" in words(picture)
+    assert "pooled value with its 95 % credible interval (few studies" in words(picture)
     for text in (captions.caption(found), captions.alt_text(found)):
         assert "95 % credible interval" in text
     (filled,) = mn.plot(findings["rare-pih"]).axes[0].patches
@@ -273,7 +346,7 @@ def test_the_map_counts_each_study_once_a_claim(trials):
     for claim in ("reduces-scarring", "comparable-to-laser", "rare-pih"):
         own = table[table["claim"] == claim]
         assert own["studies"].sum() == len(trials.used(claim))
-    pih = table[table["claim"].eq("rare-pih") & table["design"].ne("directions only")]
+    pih = table[table["claim"].eq("rare-pih") & table["design"].ne(DIRECTION)]
     most = trials.behind("rare-pih").groupby("study_id")["people"].max()
     assert pih["people"].sum() == most.sum()
     assert "home-riskier" not in set(table["claim"])
@@ -287,7 +360,7 @@ def test_a_claim_without_a_bubble_says_what_there_is(trials):
     for word in ("nothing found", "radiofrequency only"):
         assert shown.count(word) == sum(trials.states[c].word == word for c in empty)
     none = replace(whole, table=map_table(replace(trials, directions={})))
-    assert words(mn.plot(none)).count("directions only") >= 5
+    assert words(mn.plot(none)).count("directions only") >= 4
 
 
 def test_bubbles_have_areas_in_proportion_to_the_patients(trials):
@@ -313,10 +386,12 @@ def marks(axes):
 
 def test_the_map_points_where_the_directions_point(trials):
     table = map_table(trials).set_index(["claim", "design"])
-    assert table.loc[("reduces-scarring", "directions only"), "points"].startswith("most point to")
-    assert table.loc[("blood-flow", "directions only"), "points"] == "most point against it"
-    assert table.loc[("comparable-to-laser", "directions only"), "points"] == "no clear direction"
-    assert table.loc[("rare-bruising", "randomised groups"), "points"] == "no direction printed"
+    assert table.loc[("reduces-scarring", DIRECTION), "points"].startswith("most point to")
+    assert table.loc[("blood-flow", DIRECTION), "points"] == "most point against it"
+    assert table.loc[("comparable-to-laser", DIRECTION), "points"] == "no clear direction"
+    assert (
+        table.loc[("rare-bruising", "randomised, two groups"), "points"] == "no direction printed"
+    )
 
 
 def test_harvest_plots_hold_every_direction_that_tests_the_claim(trials):
@@ -335,28 +410,44 @@ def test_harvest_plots_hold_every_direction_that_tests_the_claim(trials):
             assert own["side"].eq("against the claim").sum() == share.against
 
 
-def test_bars_are_as_high_as_their_people_and_randomised_ones_dark(trials):
+def test_bars_are_as_long_as_their_people_named_and_randomised_ones_dark(trials):
     chart = harvest_plot(trials.directions["comparable-to-laser"])
-    table, picture = chart.data(), mn.plot(chart)
+    table, picture = chart.data(), mn.plot(chart, width="column")
     bars = [p for a in picture.axes for p in a.patches]
-    assert len(bars) == len(table)
-    assert [b.get_height() for b in bars] == table["n"].tolist()
-    dark = sum(to_hex(b.get_facecolor()) == style.PART for b in bars)
-    assert dark == table["randomised"].sum()
-
-
-def test_a_bar_without_printed_people_is_open(trials):
-    chart = harvest_plot(trials.directions["topical-adjunct"])
-    unknown, picture = chart.data()["n"].isna(), mn.plot(chart)
-    faces = [to_hex(b.get_facecolor()) for a in picture.axes for b in a.patches]
-    assert [face == style.PAPER for face in faces] == unknown.tolist()
-    assert unknown.any()
-    towards = chart.data()["side"].eq("towards the claim").sum()
-    for text in ("people not printed", "raters blinded", f"towards the claim {towards}",
-                 "against another"):  # fmt: skip
+    assert [b.get_width() for b in bars] == table["n"].tolist()
+    dark = [to_hex(b.get_facecolor()) == style.PART for b in bars]
+    assert dark == table["randomised"].tolist()
+    for text in (*table["label"], "patients", "against another arm"):
         assert text in words(picture)
+
+
+def test_bars_without_printed_people_say_so(trials):
+    chart = harvest_plot(trials.directions["topical-adjunct"])
+    unknown, shown = chart.data()["n"].isna().sum(), words(mn.plot(chart))
+    assert unknown > 0
+    assert shown.count("number not printed") == unknown
+    towards = chart.data()["side"].eq("towards the claim").sum()
+    assert f"towards the claim: {towards}" in shown
+    assert "raters blinded" in shown
     known = harvest_plot(trials.directions["comparable-to-laser"])
-    assert "people not printed" not in words(mn.plot(known))
+    assert "number not printed" not in words(mn.plot(known))
+
+
+def test_more_bars_than_fit_a_page_are_counted_randomised_ones_drawn_first(trials):
+    chart = harvest_plot(trials.directions["reduces-scarring"])
+    table, picture = chart.data(), mn.plot(chart)
+    most = table.groupby(["kind", "side"]).size()
+    assert most.max() > MOST_BARS
+    left = int((most - MOST_BARS).clip(lower=0).sum())
+    assert f"and {left} more, none of them randomised" in words(picture)
+    assert sum(len(a.patches) for a in picture.axes) == len(table) - left
+    assert picture.get_size_inches()[1] < 9
+
+
+def test_technical_charts_say_how_to_read_them(charts, many):
+    for key, chart in {**charts, "funnel": funnel(many)}.items():
+        assert "How to read it: " in chart.caption, key
+        assert chart.caption.endswith("."), key
 
 
 @pytest.mark.parametrize("key", ["funnel", "directions/results-last", "evidence-map"])
@@ -416,8 +507,12 @@ def test_funnels_from_ten_studies_on(trials, many):
     assert chart.group.measure.back(chart.centre) == pytest.approx(pool_group(many).estimate.value)
     sides = 0.5 / np.sqrt(many.rows["treated_n"].to_numpy(dtype=float))
     assert chart.table["std_error"].to_numpy() == pytest.approx(sides)
-    assert "percent on the arcsine scale" in chart.caption
-    assert "the studies are pooled on" not in chart.caption
+    axes = mn.plot(chart).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (
+        "percent of patients", "patients in the study"
+    )  # fmt: skip
+    ticks = {t.get_text(): t.get_position()[1] for t in axes.get_yticklabels()}
+    assert ticks["20"] == pytest.approx(0.5 / math.sqrt(20))
     twice = replace(chart, table=pd.concat([chart.table, chart.table.iloc[:1]]))
     axes = mn.plot(twice).axes[0]
     (studies,) = marks(axes)
@@ -441,6 +536,18 @@ def test_three_estimates_for_every_group_with_paired_contrasts(trials):
     assert set(table["group"]) <= names
     assert table.groupby("claim")["group"].nunique().sum() == len(paired)
     assert correlations(replace(trials, table=trials.table.iloc[:0])) is None
+
+
+def test_correlations_are_drawn_where_a_verdict_rests_on_them_or_they_decide(trials):
+    chart = correlations(trials)
+    drawn, table = chart.drawn, chart.table
+    keys = set(zip(drawn["group"], drawn["estimate"], strict=True))
+    deciding = table[table["decides"]]
+    assert set(zip(deciding["group"], deciding["estimate"], strict=True)) <= keys
+    assert len(drawn) % 3 == 0
+    assert len(drawn) < len(table) / 2
+    assert f"{len(drawn) // 3} of {len(table) // 3} groups" in chart.caption
+    assert mn.plot(chart, width="column").get_size_inches()[1] < 9
 
 
 def test_shares_of_the_articles_add_up_to_their_claims(findings):

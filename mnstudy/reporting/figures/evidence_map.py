@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 from seaborn.utils import relative_luminance
 
 from mnstudy import formatting as fmt
@@ -28,7 +29,6 @@ from mnstudy.reporting.figures.chart import (
     Plan,
     Rows,
     draw_plan,
-    numbers,
     sample,
     verdict_marks,
     verdict_sample,
@@ -38,24 +38,26 @@ from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, Claim
 from mnstudy.verdicts.evidence.effects import R_GRID
 from mnstudy.verdicts.evidence.trials import Trials, gather_trials
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
+from mnstudy.words.notes import Count, note
 from mnstudy.words.units import axis_name, is_ratio
 
 DESIGNS = {
-    "rct_split_body": "randomised, split body",
-    "rct_parallel": "randomised groups",
+    "rct_split_body": "randomised, split-body",
+    "rct_parallel": "randomised, two groups",
     "nonrandomised": "not randomised",
-    "single_arm": "one arm or looking back",
-    "retrospective": "one arm or looking back",
-    "case_series": "one arm or looking back",
+    "single_arm": "single arm or retrospective",
+    "retrospective": "single arm or retrospective",
+    "case_series": "single arm or retrospective",
 }
-MAP_COLUMNS = (*dict.fromkeys(DESIGNS.values()), "directions only")
+DIRECTION = "no usable number, direction only"
+MAP_COLUMNS = (*dict.fromkeys(DESIGNS.values()), DIRECTION)
 POINTS = {  # where directions point, and the verdict whose colour and mark says so
     "most point towards the claim": "supported",
     "no clear direction": "inconclusive",
     "most point against it": "contradicted",
     "no direction printed": "not testable",
 }
-LARGEST = (0.15, 0.2)  # inches across, the bubble of the most patients: narrow and wide
+LARGEST = (0.13, 0.2)  # inches across, the bubble of the most patients: narrow and wide
 SMALLEST = 0.05
 EQUAL_AREA = {"D": math.sqrt(math.pi / 4), "X": 1.13}  # as large as a circle of this size
 
@@ -63,7 +65,6 @@ ENDS = ("estimate", "ci_low", "ci_high")
 # Light to dark and a mark of its own for each correlation.
 LOOKS = {0.3: (style.SKY, "o"), 0.5: (style.PART, "s"), 0.7: (style.INK, "D")}
 STEP = 0.095  # inches between the intervals of a group
-RATIOS = (1e-3, 1e4)  # beyond these a ratio tells nothing; its interval runs off in an arrow
 COLUMNS = ["claim", "title", "endpoint", "controlled", "k", "people", "unit", "correlation",
            *ENDS, "decides", "group", "interval_kind"]  # fmt: skip
 
@@ -89,17 +90,8 @@ class EvidenceMap(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         empty = sum(c.id not in set(self.table["claim"]) for c in self.claims)
-        return (
-            f"Map of the published evidence: {fmt.count(len(self.claims), 'claim')} by the design "
-            "of the studies. Area of a bubble: patients; number beside it: studies, each counted "
-            "once a claim. Under a design: studies with a number that can be pooled; last column: "
-            "studies of which only the direction of effect is known. Colour and mark: which way "
-            "the directions that test the claim point. The design is that of the study: where only "
-            "one arm of a randomised study bears on a claim, its number has no control. Claims "
-            "share studies: bubbles must not be added up. "
-            f"For {fmt.count(empty, 'claim')} no study was found that tests it: the row says what "
-            "there is."
-        )
+        claims, empty = (Count(n=n, noun="claim") for n in (len(self.claims), empty))
+        return f"{note('read_map', claims=claims, empty=empty)}."
 
     @property
     def alt(self) -> str:
@@ -122,12 +114,14 @@ class EvidenceMap(Chart):
             own = [(c.id, c.title) for c in self.claims if c.group == group]
             shown += [("", title), *own] if own else []
         labels = [(words, not claim) for claim, words in shown]
-        rows = Rows(labels, look, room=(0.36 if look.wide else 0.4) * look.width, pad=0.06)
+        room, pad, less = (0.36, 0.06, 0.0) if look.wide else (0.48, 0.02, 0.5)
+        small = replace(look, letters=look.letters - less)
+        rows = Rows(labels, small, room=room * look.width, pad=pad)
         empty = {i: s for i, s in self.states.items() if i not in set(self.table["claim"])}
         draw = partial(_draw_map, self.table, rows, [claim for claim, _ in shown], empty)
         return Plan(
             title="The published evidence",
-            words=["bubbles: patients (area), studies (number)"],
+            words=["area of a bubble: patients; number: studies"],
             panels=[Panel(draw=draw, height=rows.height)],
             key=[(verdict_sample(look, verdict, 5), name) for name, verdict in POINTS.items()],
             alt=self.alt,
@@ -208,7 +202,7 @@ def _cells(trials: Trials, claim: Claim) -> list[dict[str, Any]]:
     found = []
     for column in MAP_COLUMNS:
         of_design = {i: n for i, n in with_number.items() if DESIGNS.get(design[i]) == column}
-        people = only if column == "directions only" else of_design
+        people = only if column == DIRECTION else of_design
         rows = tests[tests["study_id"].isin(list(people))]
         if people:
             found.append({"design": column, "studies": len(people), **_pointing(people, rows)})
@@ -255,9 +249,10 @@ def _draw_map(
     rows.draw(ax)
     ax.spines["bottom"].set_visible(False)
     step = (look.width - rows.width) / len(MAP_COLUMNS) - 0.06
-    names = ["\n".join(wrap(x, step, look.letters - 1)) for x in MAP_COLUMNS]
+    names = ["\n".join(wrap(x, step if look.wide else 0.95, look.letters - 1))
+             for x in MAP_COLUMNS]  # fmt: skip
     ax.xaxis.tick_top()
-    ax.set_xticks(range(len(names)), names if look.wide else MAP_COLUMNS)
+    ax.set_xticks(range(len(names)), names)
     ax.tick_params(axis="x", length=0, labelsize=look.letters - 1, labelcolor=style.MUTED,
                    labelrotation=0 if look.wide else 90)  # fmt: skip
     ax.set(xlim=ends, xlabel="", ylabel="")
@@ -271,9 +266,22 @@ def _diameters(table: pd.DataFrame, look: Look) -> pd.Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Correlations(Chart):
-    """Groups with paired contrasts under each assumed correlation; one row a group and r."""
+    """Groups with paired contrasts under each assumed correlation; one row a group and r.
+
+    ``drawn`` are those on which a verdict rests, and those where r decides whether the interval
+    holds no effect; a group of several claims is drawn once, with the first of them.
+    """
 
     table: pd.DataFrame
+
+    @property
+    def drawn(self) -> pd.DataFrame:
+        """The rows that are drawn, all correlations of a group."""
+        rows = self.table
+        null = rows["unit"].map(is_ratio).astype(float)
+        side = 1.0 * (rows["ci_low"] > null) - (rows["ci_high"] < null)
+        several = side.groupby([rows["claim"], rows["group"]]).transform("nunique") > 1
+        return rows[rows["decides"] | several].drop_duplicates(["group", "correlation", *ENDS])
 
     @property
     def key(self) -> str:
@@ -283,20 +291,13 @@ class Correlations(Chart):
     @property
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
-        n = len(self.table) // len(R_GRID)
-        sizes = ", ".join(fmt.as_entered(r) for r in R_GRID)
-        return (
-            f"The published groups with paired contrasts ({fmt.count(n, 'group')}) under a "
-            f"correlation within the person of {sizes}, where none can be derived from the figures "
-            "of a study; no publication prints it. Pooled as in the forest plots, which take 0.5 "
-            "there, or the median of those derived; broken lines: credible intervals. Designs and "
-            "conditions are named and never mixed."
-        )
+        n, drawn = (len(x) // len(R_GRID) for x in (self.table, self.drawn))
+        return f"{note('read_correlations', drawn=Count(n=drawn, of=n, noun='group'))}."
 
     @property
     def alt(self) -> str:
         """Description for those who do not see it."""
-        n = len(self.table) // len(R_GRID)
+        n = len(self.drawn) // len(R_GRID)
         return (
             f"Intervals on an axis. {fmt.count(n, 'group')} of published studies with paired "
             "contrasts, three estimates each, for correlations of 0.3, 0.5 and 0.7."
@@ -309,11 +310,12 @@ class Correlations(Chart):
     def plan(self, look: Look) -> Plan:
         """Return what is drawn with this look."""
         return Plan(
-            title="The correlation nobody prints",
-            words=["published groups with paired contrasts; r: correlation within the person"],
-            panels=[_unit_panel(own, look) for _, own in self.table.groupby("unit", sort=False)],
-            key=[(sample(look, marker=marker, markersize=4.5, color=colour),
-                  f"r = {fmt.as_entered(r)}") for r, (colour, marker) in LOOKS.items()],
+            title="Does the assumed correlation matter?",
+            words=["r: assumed correlation between two measurements of one person"],
+            panels=[_unit_panel(own, look) for _, own in self.drawn.groupby("unit", sort=False)],
+            key=[*((sample(look, marker=marker, markersize=4.5, color=colour),
+                    f"r = {fmt.as_entered(r)}") for r, (colour, marker) in LOOKS.items()),
+                 (sample(look, linestyle="-", linewidth=0.8, color=style.LINE), "no effect")],
             alt=self.alt,
             aligned=True,
         )  # fmt: skip
@@ -356,17 +358,15 @@ def _draw_unit(own: pd.DataFrame, rows: Rows, ax: Axes, look: Look) -> None:
                               dashed=kind == "credible")
         for r, value, low, high, kind in own[["correlation", *ENDS, "interval_kind"]].to_numpy()
     )  # fmt: skip
-    ratio = is_ratio(unit)
-    null = 1.0 if ratio else 0.0
-    ends = intervals.extent(intervals.IntervalTable(
-        title="", rows=drawn, headers=(), axis_label="", log=ratio, null=null
-    ))  # fmt: skip
-    if ratio:
-        ends = max(ends[0], RATIOS[0]), min(ends[1], RATIOS[1])
-        ax.set_xscale("log")
-        intervals.log_numbers(ax.xaxis, ends, 5)
-    else:
-        numbers(ax, y=False, count=5)
+    null = 1.0 if is_ratio(unit) else 0.0
+    table = intervals.IntervalTable(
+        title="", rows=drawn, headers=(), axis_label="", log=is_ratio(unit), null=null
+    )
+    ends = intervals.extent(table)
+    ax.set_xscale("log" if table.log else "linear")
+    ticks = intervals.axis_ticks(table, ends, look.width - rows.width - 0.2, look.letters)
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticks(ticks, list(map(fmt.as_entered, ticks)))
     rows.draw(ax)
     ax.set(xlim=ends, xlabel=axis_name(unit))
     ax.axvline(null, color=style.LINE, linewidth=look.pt(0.8), zorder=1)
@@ -390,12 +390,7 @@ class ArticleShares(Chart):
     @property
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
-        return (
-            "How many claims of each article the published trials support: "
-            f"{'; '.join(self._said())}. An article makes a claim where the register of claims "
-            "says so; articles share claims. Not testable: no usable number was found, or none "
-            "that tests the claim, which is no evidence against it."
-        )
+        return f"{note('read_shares', said=tuple(self._said()))}."
 
     @property
     def alt(self) -> str:
@@ -424,7 +419,7 @@ class ArticleShares(Chart):
         faces = {v: (look.verdicts[v].colour, look.verdicts[v].edge) for v in words}
         return Plan(
             title="What the trials say of each article",
-            words=["claims by verdict of the published trials; number: claims"],
+            words=["verdicts on its claims by the published trials; numbers: claims"],
             panels=[Panel(draw=partial(_draw_shares, drawn, rows), height=rows.height)],
             key=[(sample(look, fill=face, edge=edge), v) for v, (face, edge) in faces.items()],
             alt=self.alt,

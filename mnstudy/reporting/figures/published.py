@@ -1,15 +1,15 @@
 """Plots of published studies: funnel, harvest and albatross.
 
 A funnel plot sets studies against their precision, on the scale they are pooled on. A harvest plot
-shows which way the studies of a claim point, one bar a study and comparison. An albatross plot sets
-exact one-sided p-values against people, over contours of equal effect.
+names the studies of a claim by the side they point to, one bar a study and comparison. An albatross
+plot sets exact one-sided p-values against patients, over contours of equal effect.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,21 +24,24 @@ from scipy.special import ndtri
 from mnstudy import formatting as fmt
 from mnstudy.cohort.published.tables import RANDOMISED
 from mnstudy.reporting.figures import style
-from mnstudy.reporting.figures.chart import Chart, Panel, Plan, numbers, sample
-from mnstudy.reporting.figures.style import Look, wrap
+from mnstudy.reporting.figures.chart import Chart, Panel, Plan, Rows, numbers, sample
+from mnstudy.reporting.figures.style import Look
 from mnstudy.stats.meta.directions import contour_n
 from mnstudy.stats.meta.small_studies import FEW_STUDIES, Egger, egger
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.verdicts.evidence.directions import Directions
 from mnstudy.verdicts.evidence.effects import effects
 from mnstudy.verdicts.evidence.groups import APART, StudyGroup, pool_group
+from mnstudy.words.notes import Count, note
+from mnstudy.words.units import axis_name
 
+NAMED = 4  # dots of a panel, at most, that bear the names of their studies
+MOST_BARS = 24  # of one side, each with its name; further ones are counted beneath them
 DOT = 5.5  # points across, a study
 FUNNEL_PLOT = 2.5  # inches, the height
 REACH = -float(ndtri(0.025))  # standard errors that hold 95 % by chance alone
 SHARES = (0, 1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 100)
 RATIOS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
-SCALES = {"arcsine": "arcsine scale", "log": "logarithmic scale"}
 
 FEWEST = 3  # directions that make a plot
 KINDS = {
@@ -51,8 +54,6 @@ SIDES = {
     "no difference or mixed": ("no_difference", "mixed"),
     "towards the claim": ("favours_claim",),
 }
-HARVEST_PLOT = 0.8  # inches, the height of a panel
-WIDEST = 0.12  # inches, a bar
 STUDY = ("study_id", "label", "year", "doi", "n")
 HARVEST_COLUMNS = ["claim", "kind", "side", *STUDY, "design", "randomised", "blinded", "direction",
                    "counts_as", "in_estimate"]  # fmt: skip
@@ -95,24 +96,17 @@ class Funnel(Chart):
     @property
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
-        measure = self.group.measure
-        return (
-            f"{self.claim.title}: funnel plot of {fmt.count(len(self.table), 'study', 'studies')}, "
-            f"{self.group.label}, {fmt.count(self.group.people, 'patient')}. Across: "
-            f"{measure.unit} on the {SCALES.get(measure.scale, 'scale shown')}, down: standard "
-            "error there. Broken lines: where 95 % of studies would lie round "
-            "the pooled value if chance alone parted them. Egger's regression: "
-            f"{fmt.p_value(self.egger.p_value)}. Asymmetry may come from unpublished studies, "
-            "from true differences between small and large ones, or from chance."
-        )
+        group, people = self.group, Count(n=self.group.people, noun="patient")
+        said = note("read_funnel", title=self.claim.title, group=group.label, people=people,
+                    studies=group.studies, p=self.egger.p_value)  # fmt: skip
+        return f"{said}."
 
     @property
     def alt(self) -> str:
         """Description for those who do not see it."""
         return (
-            f"Funnel plot. {self.claim.title}: {fmt.count(len(self.table), 'study', 'studies')} by "
-            f"effect and standard error, {self.group.label}; "
-            f"Egger {fmt.p_value(self.egger.p_value)}."
+            f"Funnel plot. {self.claim.title}: {self.group.studies} by effect and standard error, "
+            f"{self.group.label}; Egger {fmt.p_value(self.egger.p_value)}."
         )
 
     def data(self) -> pd.DataFrame:
@@ -161,9 +155,14 @@ class Funnel(Chart):
                 ticks[x] = fmt.as_entered(value)
         if ticks:
             ax.set_xticks(list(ticks), list(ticks.values()))
-        scale = SCALES.get(measure.scale, "")
-        unit = measure.unit + (f" ({scale})" if scale else "")
-        ax.set(xlabel=unit, ylabel="standard error")
+        if measure.scale != "arcsine":
+            ax.set(xlabel=axis_name(measure.unit), ylabel="standard error")
+            return
+        deep = ax.get_ylim()[0]  # the error of a share there is 1 / (2 sqrt(n))
+        rows = {0.5 / math.sqrt(n): fmt.as_entered(n) for n in PEOPLE}
+        rows = {y: n for y, n in rows.items() if 0.1 * deep < y <= deep}
+        ax.set_yticks(list(rows), list(rows.values()))
+        ax.set(xlabel="percent of patients", ylabel="patients in the study")
 
 
 def funnel(group: StudyGroup) -> Funnel | None:
@@ -195,18 +194,12 @@ class Harvest(Chart):
     @property
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
-        table = self.data()
-        unknown = int(table["n"].isna().sum())
-        missing = f" {fmt.count(unknown, 'open bar')}: people not printed." if unknown else ""
-        return (
-            f"{self.directions.claim.title}: harvest plot of {fmt.count(len(table), 'direction')} "
-            f"of effect ({fmt.count(table['study_id'].nunique(), 'study', 'studies')}), one bar a "
-            "study and comparison. Height of a bar: people; dark: randomised; dot: raters blinded. "
-            "Comparisons with another arm, between parts of one study and without a control stand "
-            f"apart.{missing} A direction says nothing of the size of an effect, and numbers "
-            "printed in favour are more likely to be found. Directions: "
-            f"{self.directions.sentence}."
-        )
+        rows = self.data()
+        bars = Count(n=len(rows), noun="bar")
+        studies = Count(n=int(rows["study_id"].nunique()), noun="study", plural="studies")
+        said = note("read_harvest", title=self.directions.claim.title, bars=bars, studies=studies,
+                    directions=self.directions.sentence)  # fmt: skip
+        return f"{said}."
 
     @property
     def alt(self) -> str:
@@ -232,7 +225,8 @@ class Harvest(Chart):
             place=rows["counts_as"].map(side).map(list(SIDES).index),
         )
         rows = rows.sort_values(
-            ["order", "place", "n", "study_id"], ascending=[True, True, False, True],
+            ["order", "place", "randomised", "n", "study_id"],
+            ascending=[True, True, False, False, True],
             na_position="last", kind="stable",
         )  # fmt: skip
         return rows[HARVEST_COLUMNS].reset_index(drop=True)
@@ -240,25 +234,23 @@ class Harvest(Chart):
     def plan(self, look: Look) -> Plan:
         """Return what is drawn with this look."""
         table, full = self.data(), look.groups[0]
-        sure = np.where(table["randomised"], "randomised", "not randomised")
-        table["shade"] = np.where(table["n"].isna(), "people not printed", sure)
         pale = to_hex(sns.blend_palette([style.PAPER, full], 6)[2])
-        faces = {"randomised": full, "not randomised": pale, "people not printed": style.PAPER}
-        key = [(sample(look, fill=faces[shade], edge=full), shade)
-               for shade in faces if table["shade"].eq(shade).any()]  # fmt: skip
+        faces = {True: full, False: pale}
+        key = [(sample(look, fill=face, edge=full), "randomised" if x else "not randomised")
+               for x, face in faces.items() if table["randomised"].eq(x).any()]  # fmt: skip
         if table["blinded"].eq("yes").any():
-            dot = sample(look, marker="o", markersize=2.5, color=style.INK)
+            dot = sample(look, marker="o", markersize=3.5, color=style.INK)
             key.append((dot, "raters blinded"))
-        most = table["n"].max()
-        tallest = "" if pd.isna(most) else f"; height: people, the tallest {int(most):,}"
-        crowd = int(table.groupby(["kind", "side"]).size().max())
-        draw = partial(_draw_bars, faces, 1.0 if pd.isna(most) else float(most), crowd)
+        most = max(1.0, table["n"].fillna(1).max())
+        panels = []
+        for _, own in table.groupby("kind", sort=False):
+            rows, shown = _bar_rows(own, look)
+            draw = partial(_draw_bars, faces, most, rows, shown)
+            panels.append(Panel(draw=draw, height=rows.height))
         return Plan(
             title=self.directions.claim.title,
-            words=[f"directions of effect, one bar a study and comparison{tallest}"],
-            panels=[Panel(draw=partial(draw, own), height=HARVEST_PLOT)
-                    for _, own in table.groupby("kind", sort=False)],
-            key=key, alt=self.alt, aligned=True,
+            words=["which way each study points; bars: patients"],
+            panels=panels, key=key, alt=self.alt, aligned=True,
         )  # fmt: skip
 
 
@@ -268,34 +260,42 @@ def harvest_plot(directions: Directions) -> Harvest | None:
     return Harvest(directions=directions) if tests >= FEWEST else None
 
 
+def _bar_rows(own: pd.DataFrame, look: Look) -> tuple[Rows, pd.DataFrame]:
+    """Return the names of the studies under the side they point to, and the bars beside them."""
+    labels, shown = [], []
+    for side in SIDES:
+        bars = own[own["side"].eq(side)]
+        labels += [(f"{side}: {len(bars) or 'none'}", True)]
+        labels += [(x, False) for x in bars["label"][:MOST_BARS]]
+        if len(rest := bars[MOST_BARS:]):
+            chosen = f"{rest['randomised'].sum() or 'none'} of them randomised"
+            labels += [(f"and {len(rest)} more, {chosen}", True)]
+        shown.append(bars[:MOST_BARS])
+    small = replace(look, letters=look.letters - 1)
+    rows = Rows(labels, small, room=0.44 * look.width, pad=0.012)
+    rows.width = 0.46 * look.width  # bars of all kinds begin at the same place
+    return rows, pd.concat(shown)
+
+
 def _draw_bars(
-    faces: Mapping[str, str], largest: float, crowd: int, own: pd.DataFrame, ax: Axes, look: Look
+    faces: Mapping[bool, str], most: float, rows: Rows, own: pd.DataFrame, ax: Axes, look: Look
 ) -> None:
-    """Draw the bars of one kind of comparison, side by side in three sections."""
-    section = 0.8 * look.width / 3  # inches
-    room = max(crowd, section / look.pt(WIDEST)) + 1  # bars in a section
-    side = own["side"].map(list(SIDES).index)
-    counts = side.value_counts().reindex(range(3), fill_value=0)
-    x = (side + 0.5) * room - side.map(counts) / 2 + 0.5 + own.groupby("side").cumcount()
-    height = (own["n"].clip(lower=0.05 * largest)).fillna(0.1 * largest).astype(float)
-    ax.bar(x, height, width=0.82, color=own["shade"].map(faces), edgecolor=look.groups[0],
-           linewidth=min(look.pt(0.6), 9 * section / room))  # fmt: skip
-    blinded = own["blinded"].eq("yes")
-    ax.scatter(x[blinded], height[blinded] + 0.07 * largest, color=style.INK, linewidth=0,
-               s=min(look.pt(2.5), max(look.pt(1.5), 30 * section / room)) ** 2)  # fmt: skip
-    starts = room * np.arange(3)
-    ax.hlines([0] * 3, starts + 0.5, starts + room - 0.5, colors=style.LINE, zorder=0.5,
-              linewidths=look.pt(0.6), clip_on=False)  # fmt: skip
-    names = ["\n".join(wrap(name, section, look.letters - 0.5)) for name in SIDES]
-    words = [f"{name}\n{n or 'none'}" for name, n in zip(names, counts, strict=True)]
-    ax.set_xticks(starts + room / 2, words)
-    ax.tick_params(axis="x", length=0)
-    ax.spines["bottom"].set_visible(False)
-    numbers(ax, x=False, count=3)
-    if own["n"].isna().all():
-        ax.set_yticks([])
-    title = f"{KINDS[str(own['kind'].iloc[0])]} ({fmt.count(len(own), 'direction')})"
-    ax.set(xlim=(0, 3 * room), ylim=(0, 1.16 * largest), ylabel="people", title=title)
+    """Draw the bars of one kind of comparison, beneath each other in three sections."""
+    rows.draw(ax)
+    y = [y for y, heading in zip(rows.middles, rows.bold, strict=True) if not heading]
+    ax.barh(y, own["n"].fillna(0).astype(float), height=0.75 * style.line_height(rows.size),
+            color=own["randomised"].map(faces), edgecolor=look.groups[0],
+            linewidth=look.pt(0.5))  # fmt: skip
+    for at, n, blinded in zip(y, own["n"], own["blinded"], strict=True):
+        words = "number not printed" if pd.isna(n) else f"{int(n):,}"
+        end = (0.0 if pd.isna(n) else float(n), at)
+        ax.annotate(words + "  ●" * (blinded == "yes"), end, xytext=(look.pt(3), 0), va="center",
+                    textcoords="offset points", fontsize=rows.size)  # fmt: skip
+    numbers(ax, y=False, count=4)
+    ax.set(xlim=(0, 1.3 * most), xlabel="patients")
+    ax.annotate(KINDS[str(own["kind"].iloc[0])], (0, 1), xytext=(-72 * rows.width, look.pt(3)),
+                xycoords="axes fraction", textcoords="offset points", fontweight="bold",
+                fontsize=look.letters)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -312,17 +312,9 @@ class Albatross(Chart):
     @property
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
-        sizes = ", ".join(fmt.as_entered(e) for e in EFFECTS)
         tests = int(self.directions.rows["role"].eq("tests").sum())
-        n = len(self.data())
-        return (
-            f"{self.directions.claim.title}: albatross plot of the "
-            f"{fmt.count(n, 'comparison')} of {fmt.count(tests, 'direction')} that print an exact "
-            f"p-value with the people behind it. Contours: an effect of {sizes} standard "
-            "deviations (of the change where people are compared with themselves) seen with so "
-            "many people has this p; they read off a rough size and are no estimate. Studies with "
-            "and without a control stand apart."
-        )
+        some = Count(n=len(self.data()), noun="comparison", of=tests)
+        return f"{note('read_albatross', title=self.directions.claim.title, some=some)}."
 
     @property
     def alt(self) -> str:
@@ -352,7 +344,7 @@ class Albatross(Chart):
             Panel(draw=partial(_draw_exact, own, str(kind), str(measure)), height=ALBATROSS_PLOT)
             for (kind, measure), own in self.data().groupby(["kind", "measure"], sort=False)
         ]
-        words = "exact one-sided p-values and people; lines: equal effects, in standard deviations"
+        words = "exact p-values and patients; lines: effects in standard deviations (SD)"
         return Plan(title=self.directions.claim.title, words=[words], panels=panels, alt=self.alt,
                     beside=True)  # fmt: skip
 
@@ -381,35 +373,47 @@ def _draw_exact(own: pd.DataFrame, kind: str, measure: str, ax: Axes, look: Look
     ends = min(5.0, 0.8 * float(own["n"].min())), max(200.0, 1.6 * float(own["n"].max()))
     sns.scatterplot(points, x="place", y="n", ax=ax, color=look.groups[0], linewidth=0,
                     s=look.pt(DOT) ** 2, clip_on=False, zorder=3)  # fmt: skip
-    ax.set(xlim=(-reach, reach), yscale="log", ylim=ends)
+    left = min(-place(0.05), float(points["place"].min()) - 0.2)  # as far as there are studies
+    ax.set(xlim=(left - 0.1, reach), yscale="log", ylim=ends)
     ax.axvline(0, color=style.LINE, linewidth=look.pt(0.8), zorder=1)
     for effect, dashes in EFFECTS.items():
         _contour(ax, effect, dashes, measure, look)
     values = [p for p in P_VALUES if place(p) <= reach]
     values = values[1::2] if len(values) > 3 else values
-    ticks = {sign * place(p): fmt.log_tick(p) for p in (0.5, *values) for sign in (-1, 1)}
+    sided = {sign * place(p): fmt.log_tick(p) for p in (0.5, *values) for sign in (-1, 1)}
+    ticks = {x: text for x, text in sided.items() if x >= left}
     ax.set_xticks(list(ticks), list(ticks.values()))
     people = [n for n in PEOPLE if ends[0] <= n <= ends[1]]
     ax.set_yticks(people, [fmt.as_entered(n) for n in people])
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.set_title(f"{KINDS[kind]}: people", pad=1.8 * look.letters)  # above the names of contours
-    ax.set(xlabel=f"one-sided p: against, or towards the claim\n({MEASURES[measure]})", ylabel="")
+    if len(points) <= NAMED:
+        named = points.sort_values(["n", "place"], ascending=False)
+        for i, (x, n, label) in enumerate(named[["place", "n", "label"]].to_numpy()):
+            up = 1 if i % 2 == 0 else -1  # in turn above and below: neighbours stay apart
+            ax.annotate(label, (x, n), xytext=(0, up * look.pt(5)), textcoords="offset points",
+                        ha="right", va="bottom" if up > 0 else "top", zorder=2.5,
+                        fontsize=look.letters - 1, bbox={"fc": style.PAPER, "ec": "none",
+                                                         "pad": 0.4})  # fmt: skip
+    comparisons = fmt.count(len(points), "comparison")
+    ax.set_title(f"{KINDS[kind]} ({comparisons})", pad=1.8 * look.letters)  # above the contours
+    ax.set(xlabel=f"one-sided p-value (right: for the claim)\n{MEASURES[measure]}",
+           ylabel="patients")  # fmt: skip
 
 
 def _contour(ax: Axes, effect: float, dashes: Any, measure: str, look: Look) -> None:
-    reach, (low, high) = ax.get_xlim()[1], ax.get_ylim()
+    (left, reach), (low, high) = ax.get_xlim(), ax.get_ylim()
     far = np.linspace(place(FAINTEST), reach, 80)
     p = 0.5 * 10.0**-far
     people = contour_n(p, effect, measure="two groups" if measure == "two groups" else "one group")
     seen = (people >= low) & (people <= high)
     if not seen.any():
         return
-    for sign in (-1, 1):
-        ax.plot(sign * far[seen], people[seen], color=style.MUTED, linewidth=look.pt(0.7),
+    for side, here in ((-far, seen & (-far >= left)), (far, seen)):
+        ax.plot(side[here], people[here], color=style.MUTED, linewidth=look.pt(0.7),
                 linestyle=dashes, zorder=2)  # fmt: skip
     x, y = float(far[seen][-1]), float(people[seen][-1])
     where: dict[str, Any] = {"xytext": (0, look.pt(2)), "ha": "center", "va": "bottom"}
     if x >= reach - 0.02:
         where = {"xytext": (look.pt(2), 0), "ha": "left", "va": "center"}
-    ax.annotate(fmt.as_entered(effect), (x, y), textcoords="offset points", color=style.MUTED,
-                fontsize=look.letters - 1, annotation_clip=False, **where)  # fmt: skip
+    ax.annotate(f"{fmt.as_entered(effect)} SD", (x, y), textcoords="offset points", **where,
+                color=style.MUTED, fontsize=look.letters - 1, annotation_clip=False)  # fmt: skip
