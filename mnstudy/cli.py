@@ -266,8 +266,7 @@ class Progress:
         """Tell how much of a stage is done; a new stage ends the one before."""
         if stage != self._stage:
             self.close()
-            self._stage, self._started = stage, time.monotonic()
-            self._told = self._started - EVERY
+            self._stage, self._started, self._told = stage, time.monotonic(), -EVERY
         self._done, self._total = done, total
         if done == total:
             self.close()

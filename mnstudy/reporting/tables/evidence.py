@@ -105,9 +105,8 @@ def _level(table: pd.DataFrame, style: Profile) -> str:
 
 def _columns(*heads: str, numbers: Collection[int] = ()) -> tuple[Column, ...]:
     """Return columns by their heads, and which of them hold numbers."""
-    return tuple(
-        Column(head=head, align="right" if i in numbers else "left") for i, head in enumerate(heads)
-    )
+    found = enumerate(heads)
+    return tuple(Column(head=x, align="right" if i in numbers else "left") for i, x in found)
 
 
 def _row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> Row:
@@ -218,6 +217,7 @@ def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> R
         why = f"{row['verdict']}: {row['reason']}"
         return Row(cells=(asked, "0", "no estimate", "", "", "", why))
     against = f"against {row['reference_arm']}" if row["reference_arm"] else ""
+    margin = _valued(fmt.as_entered(row["margin"]), row)
     about = (row["outcome"], _of_whom(row), against, _when(row))
     cells = [
         f"{asked}{' ' if row['claim'] in MATTER_MOST else ': '}{', '.join(filter(None, about))}",
@@ -232,7 +232,7 @@ def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> R
         fmt.number(row["per_1000_reference"], 0) if row["per_1000_reference"] >= 0 else "",
         fmt.interval(_ends(row, "per_1000_"), 0) if row["per_1000_estimate"] >= 0 else "",
         fmt.unbroken(f"{CIRCLES[row['certainty']]} {row['certainty']}"),
-        f"{row['verdict']}: {row['because']} ({_line(row)})",
+        f"{row['verdict']}: {row['because']} ({SAID['line'][row['rule']]} {margin})",
     ]
     marks = [(2, letters(CREDIBLE))] if row["interval_kind"] == "credible" else []
     steps = ((words, row[f"steps_{name}"]) for name, words in settings()["domains"].items())
@@ -262,11 +262,6 @@ def better_of_100(measure: str, ends: fmt.Interval) -> str:
     of_100 = (50 * (1 + math.erf(d / 2)) for d in (ends.value, ends.ci_low, ends.ci_high))
     value, low, high = (fmt.number(x, 0) for x in of_100)
     return f"better in {value} of 100 ({low} to {high})"
-
-
-def _line(row: Mapping[Any, Any]) -> str:
-    """Return what the interval is compared with, in words."""
-    return f"{SAID['line'][row['rule']]} {_valued(fmt.as_entered(row['margin']), row)}"
 
 
 def _when(row: Mapping[Any, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +39,7 @@ def to_pdf(table: PrintedTable, internal: str = "") -> bytes:
     tried = []
     for points in SIZES:
         tried.append(_drawn(table, internal, points))
-        filled = tried[-1].y / tried[-1].h
-        if tried[-1].page == 1 or (filled >= LAST and not table.one_page):
+        if tried[-1].page == 1 or (tried[-1].y >= LAST * tried[-1].h and not table.one_page):
             return bytes(tried[-1].output())
     return bytes(min(tried, key=lambda document: (document.page, -document.y)).output())
 
@@ -124,11 +122,10 @@ def _table(document: Any, table: PrintedTable, points: float) -> None:
                 bold = FontFace(emphasis="BOLD")
                 with_next.append(len(grid.rows))
                 grid.row().cell(group.title, colspan=len(table.columns), align="LEFT", style=bold)
-            for line in group.rows:
+            for line, below in zip(group.rows, (*group.rows[1:], Row(cells=())), strict=True):
+                if below.indent > line.indent:
+                    with_next.append(len(grid.rows))
                 _line(grid.row(), line)
-            at = len(grid.rows) - len(group.rows)
-            indents = pairwise(line.indent for line in group.rows)
-            with_next += [at + i for i, (own, below) in enumerate(indents) if below > own]
         grid._compute_rows_info = partial(_together, grid._compute_rows_info, with_next)
 
 
