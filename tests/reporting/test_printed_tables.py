@@ -413,7 +413,7 @@ def test_the_summary_is_one_page_in_pdf_and_turned_everywhere(sheet_of_ten):
     assert section.orientation == WD_ORIENT.LANDSCAPE
     latex = to_latex(sheet_of_ten)
     assert "[U+" not in latex.replace("{[}", "[")
-    assert r"$\oplus$$\bigcirc$$\bigcirc$$\bigcirc$~very~low" in latex
+    assert r"$\oplus$$\bigcirc$$\bigcirc$$\bigcirc$ very~low" in latex
 
 
 def test_a_sheet_too_long_for_its_letters_gets_smaller_ones():

@@ -231,7 +231,7 @@ def _summary_row(row: Mapping[Any, Any], style: Profile, letters: Lettered) -> R
         ),
         fmt.number(row["per_1000_reference"], 0) if row["per_1000_reference"] >= 0 else "",
         fmt.interval(_ends(row, "per_1000_"), 0) if row["per_1000_estimate"] >= 0 else "",
-        fmt.unbroken(f"{CIRCLES[row['certainty']]} {row['certainty']}"),
+        f"{CIRCLES[row['certainty']]} {fmt.unbroken(row['certainty'])}",
         f"{row['verdict']}: {row['because']} ({SAID['line'][row['rule']]} {margin})",
     ]
     marks = [(2, letters(CREDIBLE))] if row["interval_kind"] == "credible" else []

@@ -18,7 +18,7 @@ SYNTHETIC = "SYNTHETIC"
 WIDE = 104  # characters across: more does not fit an upright page at a readable size
 ACROSS = 170  # characters across a page on its side
 WIDEST, AROUND = 40, 3  # characters of a column beyond which it wraps; the room around them
-LEAST = 14  # characters that a column of text keeps where there is not enough room
+LEAST = 20  # characters of a column of text beyond which it gives way where room is short
 
 STYLE = (
     "body{font:1rem/1.45 system-ui,'DejaVu Sans',sans-serif;margin:1.5rem;color:#1f1f1f;"
@@ -136,10 +136,10 @@ class PrintedTable:
         """
         widths: list[float] = list(self.characters)
         over = sum(widths) - (ACROSS if self.wide else WIDE)
-        text = [i for i, c in enumerate(self.columns) if c.align == "left"]
+        text = [i for i, c in enumerate(self.columns) if c.align == "left" and widths[i] > LEAST]
         whole = sum(widths[i] for i in text)
         for i in text if over > 0 else ():
-            widths[i] = max(widths[i] * (1 - over / whole), min(LEAST, widths[i]))
+            widths[i] = max(widths[i] * (1 - over / whole), LEAST)
         return [w / sum(widths) for w in widths]
 
     @property
