@@ -39,7 +39,8 @@ ALLOWED = {
     },
     "items of a scale, as scales.toml has them": {"_names"},
     "names of data sets and files": {
-        "slug", "downloads", "_place", "_filled", "remove_abandoned",
+        "slug", "downloads", "_place", "_filled", "remove_abandoned", "_parted", "claim_page",
+        "checklist_frame", "drawn_charts",
     },
     "whole values of a table, not text within them": {"table_one_to_read"},
     "files, in whose format text stands": {

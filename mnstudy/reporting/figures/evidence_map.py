@@ -90,8 +90,8 @@ class EvidenceMap(Chart):
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
         empty = sum(c.id not in set(self.table["claim"]) for c in self.claims)
-        claims, empty = (Count(n=n, noun="claim") for n in (len(self.claims), empty))
-        return f"{note('read_map', claims=claims, empty=empty)}."
+        claims, without = (Count(n=n, noun="claim") for n in (len(self.claims), empty))
+        return f"{note('read_map', claims=claims, empty=without)}."
 
     @property
     def alt(self) -> str:

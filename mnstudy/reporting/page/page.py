@@ -246,9 +246,9 @@ def _sure(source: EvidenceSource, finding: Finding) -> Note:
         return note(
             "headline_cohort", size=finding.size, design=source.banner, reason=finding.reason
         )
-    words = settings()["domains"]
-    steps = {d.name.replace(" ", "_"): d.steps for d in finding.domains}
-    lowered = tuple(text for name, text in words.items() if steps.get(name, 0) < 0)
+    steps = {d.name: d.steps for d in finding.domains}
+    words = settings()["domains"].items()
+    lowered = tuple(text for name, text in words if steps.get(name.replace("_", " "), 0) < 0)
     certainty, size = finding.certainty, finding.size
     return note("headline_certainty", certainty=certainty, size=size, lowered=lowered)
 
