@@ -10,7 +10,7 @@ from mnstudy.fingerprints import packed_again
 from mnstudy.reporting.tables.printed_table import SYNTHETIC, PrintedTable, Row, sentence
 
 THEN = datetime(2000, 1, 1, tzinfo=UTC)  # of the document; a date of today would change its bytes
-FONT, POINTS, SHEET_POINTS = "Times New Roman", 9, 8  # notes are a point smaller
+FONT, POINTS, SHEET_POINTS = "Times New Roman", 9, 7  # notes are a point smaller
 PAGE_MM, MARGIN_MM = (210, 297), 15
 INDENT_MM = 4
 MARK = f"{SYNTHETIC} DATA: invented, never evidence"
@@ -65,6 +65,7 @@ def _page(document: Any, table: PrintedTable, points: int) -> None:
         setattr(section, side, Mm(MARGIN_MM))
     document.styles["Normal"].font.name = FONT
     document.styles["Normal"].font.size = Pt(points)
+    document.styles["Normal"].paragraph_format.line_spacing = 1.0
     if table.synthetic:
         _runs(section.header.paragraphs[0], MARK, points, bold=True)
 

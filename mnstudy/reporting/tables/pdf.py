@@ -133,9 +133,8 @@ def _together(rows_info: Callable[[], Iterable[Any]], with_next: Sequence[int]) 
     """Keep rows on the page of the row below: the library breaks a page at any row."""
     found = list(rows_info())
     for i in reversed(with_next):
-        if i + 1 < len(found):
-            height = found[i].pagebreak_height + found[i + 1].pagebreak_height
-            found[i] = replace(found[i], pagebreak_height=height)
+        height = sum(row.pagebreak_height for row in found[i : i + 2])
+        found[i] = replace(found[i], pagebreak_height=height)
     return found
 
 
