@@ -233,8 +233,8 @@ def test_a_claim_about_time_is_described_without_an_axis_of_another_unit(finding
 
 def test_units_and_signs_are_explained_beneath_the_plot_and_not_again_in_the_caption(findings):
     found = findings["treats-wrinkles"]
-    assert "tau: by how much true effects differ" in words(mn.plot(found))
-    assert "tau: by how much" not in captions.caption(found)
+    assert "tau: standard deviation of the true effects" in words(mn.plot(found))
+    assert "tau: standard" not in captions.caption(found)
     assert "0.2 is called small" in words(mn.plot(findings["comparable-to-laser"]))
     assert "0.2 is called small" not in words(mn.plot(findings["rare-pih"]))
 
@@ -267,7 +267,7 @@ def test_other_assumptions_stand_muted_beneath_the_pooled_value(findings):
 
 def test_the_spread_between_studies_stands_beneath_the_pooled_value(findings):
     for claim, starts in (
-        ("treats-wrinkles", "I² 89 % (43 to 100), tau 0.34"),
+        ("treats-wrinkles", "I² 89 % (43 to 100 %), tau 0.34"),
         ("rare-pih", "rho "),
     ):
         rows = forest_tables(findings[claim])[0].rows

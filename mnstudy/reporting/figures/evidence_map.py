@@ -45,9 +45,9 @@ DESIGNS = {
     "rct_split_body": "randomised, split-body",
     "rct_parallel": "randomised, two groups",
     "nonrandomised": "not randomised",
-    "single_arm": "single arm or retrospective",
-    "retrospective": "single arm or retrospective",
-    "case_series": "single arm or retrospective",
+    "single_arm": "one arm or retrospective",
+    "retrospective": "one arm or retrospective",
+    "case_series": "one arm or retrospective",
 }
 DIRECTION = "no usable number, direction only"
 MAP_COLUMNS = (*dict.fromkeys(DESIGNS.values()), DIRECTION)
@@ -89,9 +89,9 @@ class EvidenceMap(Chart):
     @property
     def caption(self) -> str:
         """What is shown, of how many, by which method."""
-        empty = sum(c.id not in set(self.table["claim"]) for c in self.claims)
-        claims, without = (Count(n=n, noun="claim") for n in (len(self.claims), empty))
-        return f"{note('read_map', claims=claims, empty=without)}."
+        without = sum(c.id not in set(self.table["claim"]) for c in self.claims)
+        claims, empty = (Count(n=n, noun="claim") for n in (len(self.claims), without))
+        return f"{note('read_map', claims=claims, empty=empty)}."
 
     @property
     def alt(self) -> str:

@@ -244,17 +244,16 @@ def _forest_table(finding: Finding, parts: Sequence[Part], first: str | None) ->
     groups: dict[str, list[Part]] = {}
     for part in parts:
         groups.setdefault(part.group, []).append(part)
-    rows: list[IntervalRow] = []
+    listed, unit = is_listed(finding), parts[0].unit
+    rows = [IntervalRow(label="described only", mark="heading")] if listed else []
     for group, own in groups.items():
         heading = [IntervalRow(label=group, mark="heading")] if len(groups) > 1 else []
         rows += [*heading, *_rows(finding, own, judged=group == first)]
-    listed, unit = is_listed(finding), parts[0].unit
     headers, rows = _filled(rows, counted=any(p.events for p in parts), unit=unit)
     whose = ("other " if first else "") + CONTROLS.get(parts[0].control, "studies")
     several = f"{whose}: {'percent of patients' if unit == 'percent' else axis_name(unit)}"
-    title = parts[0].group if len(groups) == 1 else several
     table = IntervalTable(
-        title=f"described only: {title}" if listed else title,
+        title=parts[0].group if len(groups) == 1 else several,
         rows=tuple(rows),
         headers=headers,
         axis_label="" if listed else axis_words(finding, parts),

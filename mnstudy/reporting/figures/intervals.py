@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -274,24 +274,25 @@ def axis_ticks(table: IntervalTable, ends: Ends, inches: float, size: float) -> 
 
     Of ratios 1, the decades round it, then 5s and 2s of each; of spread percents the fixed ones.
     """
+
+    def span(x: float) -> tuple[float, float]:
+        at, half = inches * _share(x, ends, _change(table)), text_width(fmt.as_entered(x), size) / 2
+        return at - half - 0.04, at + half + 0.04
+
     found: list[float] = []
     if not (table.log or table.root):
         for count in range(2, 8):
             places = MaxNLocator(nbins=count, steps=STEPS, min_n_ticks=1).tick_values(*ends)
             more = [round(float(x), 10) for x in places if ends[0] <= x <= ends[1]]
-            widest = max((text_width(fmt.as_entered(x), size) for x in more), default=0.0)
-            room = not found or len(more) * (widest + 0.12) <= inches
-            found = more if room and len(more) > len(found) else found
+            fits = not found or all(a[1] <= b[0] for a, b in pairwise(map(span, more)))
+            found = more if fits and len(more) > len(found) else found
         return found
     whole = sorted(range(-3, 4), key=abs)
-    wanted = [f * 10.0**k for f in (1, 5, 2) for k in whole] if table.log else ROOTS
-    taken: dict[float, tuple[float, float]] = {}
-    for x in (x for x in wanted if ends[0] <= x <= ends[1]):
-        at = inches * _share(x, ends, _change(table))
-        half = text_width(fmt.as_entered(x), size) / 2 + 0.04
-        if all(at + half <= low or at - half >= high for low, high in taken.values()):
-            taken[x] = (at - half, at + half)
-    return sorted(taken)
+    for x in [f * 10.0**k for f in (1, 5, 2) for k in whole] if table.log else ROOTS:
+        low, high = span(x) if ends[0] <= x <= ends[1] else (-math.inf, math.inf)
+        if all(high <= a or low >= b for a, b in map(span, found)) and math.isfinite(low):
+            found.append(x)
+    return sorted(found)
 
 
 def _named_lines(table: IntervalTable) -> list[tuple[float, str]]:
