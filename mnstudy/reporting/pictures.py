@@ -29,7 +29,7 @@ from mnstudy.verdicts.robustness.specification import SpecificationCurve
 FORMATS = tuple(style.WRITERS)
 SCORECARD_DPI = 118
 Shown = Finding | SpecificationCurve | Chart
-Key = tuple[str, str]  # of the body of data and the figure
+Key = tuple[str, str]  # of the source of data and the figure
 
 
 def draw_figures(
@@ -114,7 +114,7 @@ def is_drawn(finding: Finding) -> bool:
 
 
 def _charts(source: EvidenceSource) -> Iterator[Chart]:
-    """Give the further figures of a body of data."""
+    """Give the further figures of a source of data."""
     for charts in source.charts.values():
         yield from charts
     if source.harms is not None:

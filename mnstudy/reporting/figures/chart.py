@@ -378,7 +378,7 @@ class Chart(ABC):
     @property
     @abstractmethod
     def key(self) -> str:
-        """Name among the files of its body of data."""
+        """Name among the files of its source."""
 
     @property
     @abstractmethod

@@ -174,7 +174,7 @@ _APPLIES: Mapping[str, Callable[[EvidenceSource], bool]] = {
 
 
 def with_estimate(source: EvidenceSource) -> list[Finding]:
-    """Return the findings of a body of data that have an estimate."""
+    """Return the findings of a source of data that have an estimate."""
     return [f for f in source.findings if f.estimate is not None]
 
 

@@ -21,7 +21,7 @@ from mnstudy.verdicts.finding.finding import VERDICTS, Finding
 from mnstudy.verdicts.findings import Findings
 from mnstudy.words.units import short
 
-Columns = Sequence[tuple[str, Findings]]  # heading and findings of each body of data
+Columns = Sequence[tuple[str, Findings]]  # heading and findings of each source of data
 LEFT, RIGHT = -3.0, 4.0  # ends of the scale, in distances between margin and no effect
 MARGIN = 0.15
 SIZE = 9.0
@@ -125,7 +125,7 @@ def scorecard_table(columns: Columns) -> pd.DataFrame:
     Parameters
     ----------
     columns : sequence of (heading, Findings)
-        One body of data each.
+        One source of data each.
 
     Returns
     -------

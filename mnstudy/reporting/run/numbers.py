@@ -28,7 +28,7 @@ FILES = (
 
 
 def results_frame(sources: Iterable[Findings]) -> pd.DataFrame:
-    """Return one row for every finding of every body of data."""
+    """Return one row for every finding of every source of data."""
     table = Findings([f for source in sources for f in source]).to_frame()
     return table.astype({"n_studies": "Int64"})
 

@@ -55,7 +55,7 @@ Key = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceSource:
-    """One body of data with its findings.
+    """One source of data with its findings.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ class EvidenceSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What other choices, and those who were lost, do to the findings of one body of data.
+    """What other choices, and those who were lost, do to the findings of one source of data.
 
     Attributes
     ----------
@@ -358,7 +358,7 @@ def check_all(
     Parameters
     ----------
     sources : sequence of (Cohort or None, Findings)
-        The findings of each body of data; published evidence has no cohort.
+        The findings of each source of data; published evidence has no cohort.
     workers : Workers, optional
         Who works on the claims; the results do not depend on it.
     progress : callable
@@ -472,7 +472,7 @@ def build_sources(
 
 
 def _with(source: EvidenceSource, whose: str | int, made: Mapping[Key, Any]) -> EvidenceSource:
-    """Return a body of data with what was made of it, each under the name of its field."""
+    """Return a source of data with what was made of it, each under the name of its field."""
     own = {
         key[1:]: tuple(x) if isinstance(x, list) else x
         for key, x in made.items()
