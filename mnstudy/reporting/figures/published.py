@@ -25,7 +25,7 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.published.tables import RANDOMISED
 from mnstudy.reporting.figures import style
 from mnstudy.reporting.figures.chart import Chart, Panel, Plan, Rows, numbers, sample
-from mnstudy.reporting.figures.style import Look
+from mnstudy.reporting.figures.style import Look, wrap
 from mnstudy.stats.meta.directions import contour_n
 from mnstudy.stats.meta.small_studies import FEW_STUDIES, Egger, egger
 from mnstudy.verdicts.claims.registry import Claim
@@ -390,7 +390,8 @@ def _draw_exact(own: pd.DataFrame, kind: str, measure: str, ax: Axes, look: Look
         named = points.sort_values(["n", "place"], ascending=False)
         for i, (x, n, label) in enumerate(named[["place", "n", "label"]].to_numpy()):
             up = 1 if i % 2 == 0 else -1  # in turn above and below: neighbours stay apart
-            ax.annotate(label, (x, n), xytext=(0, up * look.pt(5)), textcoords="offset points",
+            name = "\n".join(wrap(label, (0.2 if look.wide else 0.5) * look.width, look.letters))
+            ax.annotate(name, (x, n), xytext=(0, up * look.pt(5)), textcoords="offset points",
                         ha="right", va="bottom" if up > 0 else "top", zorder=2.5,
                         fontsize=look.letters - 1, bbox={"fc": style.PAPER, "ec": "none",
                                                          "pad": 0.4})  # fmt: skip
