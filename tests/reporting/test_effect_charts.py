@@ -105,7 +105,10 @@ def test_a_course_says_where_the_means_leave_its_line(clinic, clinic_findings):
     chart = effect_charts(clinic, clinic_findings["more-sessions"])[0]
     off = "Off the straight line: the means after 5 and 6 sessions; those of the same patients"
     assert off in chart.caption
-    assert off in words(mn.plot(chart))
+    picture = mn.plot(chart)
+    assert off in words(picture)
+    low, high = picture.axes[0].get_ylim()
+    assert chart.data().query("kind == 'patient'")["value"].between(low, high).all()
 
 
 def test_the_estimate_drawn_is_that_of_the_finding(charts):

@@ -461,7 +461,7 @@ def _upright(ax: Axes, label: str, height: float, look: Look) -> None:
 def _course_key(course: Trajectories, look: Look) -> list[Entry]:
     line: dict[str, Any] = {"linestyle": "-", "linewidth": 1}
     who = (sample(look, color=look.groups[PATIENT], **line), "a patient")
-    dashed: dict[str, Any] = {"linewidth": 2.2, "linestyle": style.DASHED}
+    dashed: dict[str, Any] = {"linewidth": 1.4, "linestyle": style.DASHED}
     same = sample(look, color=style.INK, marker="o", markersize=4.5, markerfacecolor=style.PAPER)
     return [
         who, _square(look, "mean after that many sessions", **line),
@@ -479,7 +479,7 @@ def _draw_courses(course: Trajectories, ax: Axes, look: Look) -> None:
     ax.plot(sessions["session"], sessions["mean"], marker="s", linewidth=look.pt(1), **means)
     ax.plot(sessions["session"], sessions["same"], marker="o", linestyle="none",
             markerfacecolor=style.PAPER, **means | {"zorder": 5.5})  # fmt: skip
-    ax.autoscale(enable=False, axis="y")  # a wide interval may run off
+    ax.set_ylim(ax.get_ylim())  # a wide interval may run off
     ax.fill_between(model["x"], *(model[c] for c in INTERVAL), color=bold, alpha=0.25, linewidth=0,
                     zorder=4)  # fmt: skip
     last = max([*sessions["session"], *(x for xs, _ in course.lines for x in xs)])
