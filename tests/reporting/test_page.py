@@ -192,9 +192,15 @@ def test_the_first_lines_answer_what_was_asked_what_was_found_and_how_sure():
     assert said["In short"] == (
         "The data support in part that needling makes scars less noticeable; not shown: the cause."
     )
-    assert "22.0 (14.0 to 30.0) points, 95 % CI. To matter: margin 10 points." in said["Compared"]
-    assert said["How sure"].startswith("It rests on 57 patients, 61 sites (57 patients). Why this")
-    assert said["All claims"].startswith("Of 3 claims, 2 point one way, 0 are open and 1 have no ")
+    assert said["Compared"].startswith(
+        "Before and after, no comparison group, 57 patients, 61 sites"
+    )
+    assert (
+        "22.0 (14.0 to 30.0) points, 95 % CI. To count, the effect must exceed 10"
+        in said["Compared"]
+    )
+    assert said["How sure"].startswith("57 patients. Why this verdict: ")
+    assert said["All claims"] == "3 claims: 1 supported, 1 partly supported, 1 not testable."
     planned = [replace(asked[0], planned=True), *asked[1:]]
     assert "several sessions" in lines([body("clinic", planned, heading="x")])["Asked"]
 

@@ -36,12 +36,16 @@ COMPARED = {
 Answers = list[tuple[EvidenceSource, Finding]]
 
 
-def bands(claims: Sequence[Claim], sources: Sequence[EvidenceSource]) -> list[dict[str, Any]]:
+def bands(
+    claims: Sequence[Claim], sources: Sequence[EvidenceSource], first: str = ""
+) -> list[dict[str, Any]]:
     """Return the rows of the scorecard in bands, in each those first of which most is known.
 
-    The primary claims of a plan first, then the questions that patients ask most, then the others.
+    The primary claims of a plan first, then the questions that patients ask most, then the others;
+    above all of its band the claim ``first``, which the first lines are about.
     """
-    rows = sorted((_row(c, sources) for c in claims), key=lambda row: row["known"])
+    rows = [_row(c, sources) for c in claims]
+    rows.sort(key=lambda row: (row["id"] != first, row["known"]))
     planned = [row for row in rows if row["planned"]]
     asked = [row for row in rows if row["id"] in MATTER_MOST and not row["planned"]]
     rest = [row for row in rows if not (row["planned"] or row["id"] in MATTER_MOST)]
@@ -209,7 +213,7 @@ def _answer(source: EvidenceSource, finding: Finding, pictures: Pictures) -> dic
         "week": analysis_week(finding),
         "p": "" if math.isnan(estimate.p_value) else fmt.p_value(estimate.p_value),
         "verdict": finding.verdict,
-        "lacking": ", ".join(finding.lacking),
+        "lacking": scorecard_entry(finding).lacking,
         "wording": sections.may_be_said(finding),
         "size": finding.size + (f"; {finding.n_missing:,} left out" if finding.n_missing else ""),
         "method": estimate.method,

@@ -12,7 +12,7 @@ from mnstudy.reporting.run.sources import EvidenceSource
 # Every file of a report, in the order in which the page lists them: a group, what its path is, and
 # what it holds. {body} and {claim} stand for the headings and titles behind the keys in the path.
 DECLARED = (
-    ("Results", r"results\.csv", "every finding, full precision: one row a claim and source of data"),
+    ("Results", r"results\.csv", "every finding, full precision: one row a claim and source"),
     ("Results", r"parts\.csv", "every further number: groups, sessions, studies, pooled values"),
     ("Results", r"scorecard\.(svg|png|pdf)", "the scorecard as a picture"),
     ("Results", r"scorecard\.csv", "the scorecard as a table of words"),

@@ -27,7 +27,6 @@ from mnstudy.reporting.page.downloads import Download
 from mnstudy.reporting.page.scorecard import HELP, claims_of
 from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import HASH_OF_DATA, HASH_OF_PLAN, EvidenceSource
-from mnstudy.reporting.words import verdict_axis
 from mnstudy.verdicts.claims.registry import ARTICLES, MATTER_MOST, OWN, Claim
 from mnstudy.verdicts.evidence.certainty import settings
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
@@ -43,7 +42,6 @@ ANSWERS = {
     "contradicted": "headline_contradicted",
 }
 SHORT = "In short"
-POINTING = ("supported", "partly supported", "too small to matter", "contradicted")
 
 
 def pages(
@@ -82,7 +80,8 @@ def pages(
         HTML; everything that came from data is escaped.
     """
     claims = claims_of([(b.heading, b.findings) for b in sources])
-    shown = bands(claims, sources)
+    leading = _leading(sources[0])
+    shown = bands(claims, sources, first=leading.claim.id if leading else "")
     order = [row["id"] for band in shown for row in band["rows"]]
     by_id = {c.id: c for c in claims}
     title = sources[0].title or TITLE
@@ -235,22 +234,21 @@ def _numbers(source: EvidenceSource, finding: Finding) -> Note:
         "headline_numbers",
         compared=compared(source, finding),
         about=tuple(outcome_words(source, finding)),
+        size=finding.size,
         numbers=(f"{fmt.interval(estimate)} {unit}", *filter(None, [better(finding)])),
         level=estimate.level_words,
-        margin=f"{verdict_axis(finding).margin_label} {unit}",
+        rule=sections.RULES[finding.rule],
+        margin=f"{fmt.as_entered(finding.margin)} {unit}",
     )
 
 
 def _sure(source: EvidenceSource, finding: Finding) -> Note:
     if not finding.certainty:
-        return note(
-            "headline_cohort", size=finding.size, design=source.banner, reason=finding.reason
-        )
+        return note("headline_cohort", design=source.banner, reason=finding.reason)
     steps = {d.name: d.steps for d in finding.domains}
     words = settings()["domains"].items()
     lowered = tuple(text for name, text in words if steps.get(name.replace("_", " "), 0) < 0)
-    certainty, size = finding.certainty, finding.size
-    return note("headline_certainty", certainty=certainty, size=size, lowered=lowered)
+    return note("headline_certainty", certainty=finding.certainty, lowered=lowered)
 
 
 def _beside(source: EvidenceSource, finding: Finding) -> Note:
@@ -258,6 +256,7 @@ def _beside(source: EvidenceSource, finding: Finding) -> Note:
     return note(
         "headline_beside",
         source=source.name or source.heading,
+        compared=compared(source, finding),
         numbers=f"{fmt.interval(finding.estimate)} {short(finding.estimate.unit)}",
         verdict=finding.in_full,
     )
@@ -268,9 +267,7 @@ def _all_claims(source: EvidenceSource) -> Note:
     return note(
         "headline_all",
         claims=Count(n=len(source.findings), noun="claim"),
-        pointing=sum(words[w] for w in POINTING),
-        open=words["inconclusive"],
-        untested=words["not testable"],
+        counted=tuple(f"{words[w]} {w}" for w in VERDICTS if words[w]),
     )
 
 

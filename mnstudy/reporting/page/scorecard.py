@@ -27,12 +27,13 @@ MARGIN = 0.15
 SIZE = 9.0
 WIDTH, HEAD, ROW, TRACK = 9.6, 0.36, 0.38, 1.5  # inches, as LEFTS
 LEFTS = (MARGIN, 2.75, 4.4, 6.5, 7.95)  # of claim, interval drawn, numbers, how sure, verdict
+LACKING = {"size": "size not shown", "cause": "cause not shown", "studies": "studies in doubt"}
 MARK = {"confidence": "", "credible": "†"}
 FIRM = ("randomised", "within", "rate", "observational", "uncontrolled")  # from most to least
 HELP = (
-    "Each interval is drawn on the scale of its own claim. The dashed line is the margin or the "
-    "stated limit; to its right the claim holds. The grey tick is no effect, or zero. An arrow: "
-    "the interval goes on. †: credible interval, of few studies."
+    "Drawn on the scale of each claim: right of the dashed line (margin or stated limit) the claim "
+    "holds; grey tick: no effect, or zero; arrow: the interval goes on. †: credible interval, of "
+    "few studies."
 )
 
 
@@ -190,7 +191,7 @@ def scorecard_entry(finding: Finding | None) -> ScorecardEntry:
         size=_size(finding),
         reason=finding.reason,
         track=track(finding),
-        lacking=", ".join(finding.lacking),
+        lacking=", ".join(LACKING[x] for x in finding.lacking),
     )
 
 

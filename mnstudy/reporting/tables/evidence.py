@@ -255,13 +255,13 @@ def better_of_100(measure: str, ends: fmt.Interval) -> str:
     Examples
     --------
     >>> better_of_100("smd", fmt.Ends(value=0.31, ci_low=-0.13, ci_high=0.75))
-    'better in 59 of 100 (46 to 70)'
+    'better in 59 of 100 pairs (46 to 70; 50 is no difference)'
     """
     if measure != "smd":
         return ""
     of_100 = (50 * (1 + math.erf(d / 2)) for d in (ends.value, ends.ci_low, ends.ci_high))
     value, low, high = (fmt.number(x, 0) for x in of_100)
-    return f"better in {value} of 100 ({low} to {high})"
+    return f"better in {value} of 100 pairs ({low} to {high}; 50 is no difference)"
 
 
 def _when(row: Mapping[Any, Any]) -> str:
