@@ -108,7 +108,7 @@ def test_the_first_screen_answers(visit):
     """What was asked, what the data say and how sure stand above the fold, on a phone as well."""
     for width, height in ((1300, 900), (PHONE, 844)):
         page = visit(PAGE.as_uri(), width=width)
-        for name in ("Asked", "In short", "Compared", "How sure"):
+        for name in ("Asked", "In short", "Compared", "Result", "How sure"):
             answer = page.locator(f"dt:text-is('{name}') + dd")
             box = answer.bounding_box()
             assert box["y"] + box["height"] <= height, (width, name)

@@ -188,17 +188,12 @@ def test_the_first_lines_answer_what_was_asked_what_was_found_and_how_sure():
         finding("rare-pih", None, "not testable"),
     ]
     said = lines([body("clinic", asked, heading="clinic")])
-    assert list(said) == ["Asked", "In short", "Compared", "How sure", "All claims"]
+    assert list(said) == ["Asked", "In short", "Compared", "Result", "How sure", "All claims"]
     assert said["In short"] == (
         "The data support in part that needling makes scars less noticeable; not shown: the cause."
     )
-    assert said["Compared"].startswith(
-        "Before and after, no comparison group, 57 patients, 61 sites"
-    )
-    assert (
-        "22.0 (14.0 to 30.0) points, 95 % CI. To count, the effect must exceed 10"
-        in said["Compared"]
-    )
+    assert said["Compared"] == "Before and after, no comparison group: 57 patients, 61 sites."
+    assert "22.0 (14.0 to 30.0) points, 95 % CI; worth having from 10 points." in said["Result"]
     assert said["How sure"].startswith("57 patients. Why this verdict: ")
     assert said["All claims"] == "3 claims: 1 supported, 1 partly supported, 1 not testable."
     planned = [replace(asked[0], planned=True), *asked[1:]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -27,6 +27,7 @@ from mnstudy.reporting.page.downloads import Download
 from mnstudy.reporting.page.scorecard import HELP, claims_of
 from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import HASH_OF_DATA, HASH_OF_PLAN, EvidenceSource
+from mnstudy.reporting.tables.evidence import SAID
 from mnstudy.verdicts.claims.registry import ARTICLES, MATTER_MOST, OWN, Claim
 from mnstudy.verdicts.evidence.certainty import settings
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
@@ -176,35 +177,31 @@ def headline(claims: Sequence[Claim], sources: Sequence[EvidenceSource]) -> list
     They are about one finding of the first source: of the first primary claim of its plan, else
     of what patients ask most.
     """
-    first, *others = sources
+    first = sources[0]
     found = _leading(first)
     if found is None:
         return []
-    says, rest = found.claim.says, Count(n=len(claims) - 1, noun="more claim")
+    rest = Count(n=len(claims) - 1, noun="more claim")
     kind = "headline_asked_own" if any(c.group == OWN for c in claims) else "headline_asked"
-    measured, sure = [], []
-    if found.estimate is not None:
-        measured.append(_numbers(first, found))
-        sure.append(_sure(first, found))
-    if first.trials is not None:
-        share = first.trials.directions[found.claim.id].share("uncontrolled")
-        studies = Count(n=share.k + share.no_difference + share.mixed, noun="study",
-                        plural="studies")  # fmt: skip
-        if studies.n and found.comparison in ("randomised", "observational"):
-            measured.append(note("headline_before_after", n=share.favouring, studies=studies))
-    for other in others:
-        beside = next((f for f in other.findings if f.claim.id == found.claim.id), None)
-        if beside is not None and beside.estimate is not None:
-            sure.append(_beside(other, beside))
-    lines = {
-        "Asked": [note(kind, says=says, others=rest)] if rest.n else [],
+    lines: dict[str, list[Note]] = {
+        "Asked": [note(kind, says=found.claim.says, others=rest)] if rest.n else [],
         SHORT: [_found(found)],
-        "Compared": measured,
-        "How sure": sure,
-        "All claims": [_all_claims(first)] if rest.n else [],
     }
-    texts = {name: " ".join(map(sentence, notes)) for name, notes in lines.items() if notes}
-    return [(name, text[:1].upper() + text[1:]) for name, text in texts.items()]
+    if found.estimate is not None:
+        lines["Compared"] = [
+            note("headline_compared", compared=compared(first, found), size=found.size)
+        ]
+        lines["Result"] = [_result(first, found)]
+        lines["How sure"] = [_sure(first, found)]
+    lines["Beside it"] = list(_beside(found, sources))
+    lines["All claims"] = [_all_claims(first)] if rest.n else []
+    texts = {name: " ".join(map(_capital, notes)) for name, notes in lines.items() if notes}
+    return list(texts.items())
+
+
+def _capital(said: Note) -> str:
+    text = sentence(said)
+    return text[:1].upper() + text[1:]
 
 
 def _leading(source: EvidenceSource) -> Finding | None:
@@ -226,18 +223,16 @@ def _found(finding: Finding) -> Note:
     return note(ANSWERS[finding.verdict], says=says)
 
 
-def _numbers(source: EvidenceSource, finding: Finding) -> Note:
+def _result(source: EvidenceSource, finding: Finding) -> Note:
     estimate = finding.estimate
     assert estimate is not None
     unit = short(estimate.unit)
     return note(
-        "headline_numbers",
-        compared=compared(source, finding),
+        "headline_result",
         about=tuple(outcome_words(source, finding)),
-        size=finding.size,
         numbers=(f"{fmt.interval(estimate)} {unit}", *filter(None, [better(finding)])),
         level=estimate.level_words,
-        rule=sections.RULES[finding.rule],
+        line=SAID["line"][finding.rule],
         margin=f"{fmt.as_entered(finding.margin)} {unit}",
     )
 
@@ -251,15 +246,26 @@ def _sure(source: EvidenceSource, finding: Finding) -> Note:
     return note("headline_certainty", certainty=finding.certainty, lowered=lowered)
 
 
-def _beside(source: EvidenceSource, finding: Finding) -> Note:
-    assert finding.estimate is not None
-    return note(
-        "headline_beside",
-        source=source.name or source.heading,
-        compared=compared(source, finding),
-        numbers=f"{fmt.interval(finding.estimate)} {short(finding.estimate.unit)}",
-        verdict=finding.in_full,
-    )
+def _beside(finding: Finding, sources: Sequence[EvidenceSource]) -> Iterator[Note]:
+    """Give what else there is: studies without a comparison group, and the other sources."""
+    trials = sources[0].trials
+    if trials is not None and finding.comparison in ("randomised", "observational"):
+        share = trials.directions[finding.claim.id].share("uncontrolled")
+        n = share.k + share.no_difference + share.mixed
+        studies = Count(n=n, noun="study", plural="studies")
+        if n:
+            yield note("headline_before_after", n=share.favouring, studies=studies)
+    for source in sources[1:]:
+        found = next((f for f in source.findings if f.claim.id == finding.claim.id), None)
+        if found is not None and found.estimate is not None:
+            yield note(
+                "headline_beside",
+                source=source.name or source.heading,
+                compared=compared(source, found),
+                about=tuple(outcome_words(source, found)),
+                numbers=f"{fmt.interval(found.estimate)} {short(found.estimate.unit)}",
+                verdict=found.in_full,
+            )
 
 
 def _all_claims(source: EvidenceSource) -> Note:

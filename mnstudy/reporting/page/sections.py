@@ -30,9 +30,9 @@ RULES = {
     "above": "the value must lie above",
 }
 OPEN_WORDS = {
-    "inconclusive": "that these data leave the question open",
-    "too small to matter": "that these data show an effect, if any, too small to matter",
-    "contradicted": "that these data speak against the claim as it is put",
+    "inconclusive": "these data leave the question open",
+    "too small to matter": "these data show an effect, if any, too small to matter",
+    "contradicted": "these data speak against the claim as it is put",
 }
 # What a technical chart shows, by the folder of its files: those stay folded.
 TECHNICAL = {

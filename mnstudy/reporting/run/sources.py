@@ -323,8 +323,8 @@ def published_source(
         findings=findings,
         synthetic=False,
         sha256=published.sha256,
-        banner=f"{len(published.studies):,} publications, {len(published.contrasts):,} comparisons "
-        "with numbers",
+        banner=f"{len(published.studies):,} publications on all claims, "
+        f"{len(published.contrasts):,} comparisons with numbers",
         facts=facts,
         limits=(*limits, *published.notes),
         trials=trials,
