@@ -388,14 +388,16 @@ def test_a_difference_in_sd_is_also_a_chance_to_do_better(evidence, sheet_of_ten
     ends = laser[["estimate", "ci_low", "ci_high"]].astype(float)
     value, low, high = 100 * norm.cdf(ends / 2**0.5)  # McGraw & Wong 1992, equation 4
     cell = sheet_of_ten.rows[5].cells[2]
-    assert cell.endswith(f" SD; better in {value:.0f} of 100 ({low:.0f} to {high:.0f})")
+    assert cell.endswith(
+        f" SD; better in {value:.0f} of 100 pairs ({low:.0f} to {high:.0f}; 50 is no difference)"
+    )
     changes = evidence.query("measure == 'smc'")  # before and after: nobody to do better than
     assert "better in" not in "".join(r.cells[2] for r in summary_printed(changes).rows)
 
 
 def test_footnotes_of_the_summary_are_steps_and_short(evidence, sheet_of_ten):
     assert sheet_of_ten.lettered[0] == ("a", (
-        "risk of bias \u22121, people lost \u22121, few people or a wide interval \u22122, "
+        "risk of bias \u22121, people lost \u22121, too few people \u22122, "
         "publication bias \u22121"
     ))  # fmt: skip
     assert max(len(text) for _, text in sheet_of_ten.lettered) < 120

@@ -88,7 +88,7 @@ def test_pictures_lie_beside_the_pages_and_are_described(page, claims, written):
     for one in (page, *claims.values()):
         assert "http" not in re.sub(r'href="https://doi\.org/[^"]+"', "", one)
     assert re.findall(r"<(script|style)[^>]*>", page) == ["style", "script"]
-    assert re.findall(r"<(script|style)[^>]*>", claims["rare-pih"]) == ["style"]
+    assert re.findall(r"<(script|style)[^>]*>", claims["little-pain"]) == ["style"]
 
 
 def test_names_from_data_are_escaped(page):

@@ -664,7 +664,7 @@ def test_the_page_shows_state_certainty_directions_and_studies_of_a_claim(found,
     article = found["claims/rare-pih.html"]
     for text in (
         trials.states["rare-pih"].word, "6 of 10 in all", "Why is the certainty", "inconsistency",
-        "2 steps lower", "https://doi.org/", "no DOI seen", "draft by rule",
+        "2 steps lower", "https://doi.org/", "no DOI seen", "rated by rule: a draft",
     ):  # fmt: skip
         assert text in article
     assert article.count("<figure>") == 2

@@ -234,16 +234,17 @@ def holds(folder: Path) -> bool:
     """Tell whether every file of the report in this folder is as it was written."""
     files = _hashes(folder)
     try:
-        return bool(files) and all(sha256_of(folder / x) == sha for x, sha in files.items())
+        return files is not None and all(sha256_of(folder / x) == sha for x, sha in files.items())
     except (OSError, ValueError):
         return False
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    """Return the files of the report in this folder; none where there is no list of them."""
+def _hashes(folder: Path) -> dict[str, str] | None:
+    """Return the files of the report in this folder; None where there is no list of them."""
     files = (manifest_of(folder) or {}).get("files")
-    return files if isinstance(files, dict) else {}
+    return files if isinstance(files, dict) else None
 
 
 def _own_files(folder: Path) -> set[str] | None:
-    return {MANIFEST, *_hashes(folder)} if _hashes(folder) else None
+    files = _hashes(folder)
+    return None if files is None else {MANIFEST, *files}

@@ -263,7 +263,7 @@ def directions_of(
     >>> from mnstudy.verdicts.claims.registry import claim
     >>> found = directions_of(claim("more-elastin"), load_published())
     >>> str(found.read("uncontrolled"))
-    '4 of 6 with a direction point towards the claim, 4 of 6 of all'
+    '4 of 6 with a direction point towards the claim, 4 of 6 in all'
     >>> found.share("uncontrolled", outside=True).against
     2
     """
@@ -278,7 +278,7 @@ def read(share: DirectionShare) -> Note:
     Examples
     --------
     >>> str(read(direction_share(28, 3)))
-    'most studies point towards the claim (28 of 31 with a direction, 74 to 98 %; 28 of 31 of all)'
+    'most studies point towards the claim (28 of 31 with a direction, 74 to 98 %; 28 of 31 in all)'
     """
     counts = {"favouring": share.favouring, "k": share.k, "all": _all(share)}
     if not share.k:
