@@ -20,7 +20,7 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.py
 environment: $(READY)  ## make the environment alone (about 2 min): then . .venv/bin/activate, and mnstudy is there
 	@echo "environment ready; in this terminal: . $(BIN)/activate"
 
-report: $(READY)  ## regenerate what changed in reports/ and reports/demo/; all of it with OPTIONS=--fresh (2 to 4 min)
+report: $(READY)  ## regenerate what changed in reports/ and reports/demo/; all of it with OPTIONS=--fresh (3 to 6 min)
 	@$(BIN)/mnstudy report --out reports --formats svg --no-notebooks $(OPTIONS)
 	@$(BIN)/mnstudy report demo_clinic --out reports/demo --formats svg $(OPTIONS)
 

@@ -122,7 +122,7 @@ def test_the_first_page_is_short(visit, tmp_path):
 
 
 def test_every_claim_has_its_page_and_opens_without_a_complaint(visit, page):
-    links = page.locator("#scorecard-table th a").evaluate_all("all => all.map(a => a.href)")
+    links = page.locator("#scorecard-table tbody th a").evaluate_all("all => all.map(a => a.href)")
     assert len(links) == len(registry())
     pictures = 0
     for link in links:
@@ -223,7 +223,7 @@ def squeeze(text):
 
 def test_without_javascript_all_claims_are_there_and_nothing_is_dead(visit):
     page = visit(PAGE.as_uri(), javascript=False)
-    links = page.locator("#scorecard-table th a")
+    links = page.locator("#scorecard-table tbody th a")
     assert sorted(links.all_inner_texts()) == sorted(c.title for c in registry().values())
     assert all(link.is_visible() for link in links.all())
     controls = page.locator("button, input, select").all()

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 import mnstudy as mn
 from mnstudy.reporting.page.claims import bands
-from mnstudy.reporting.page.page import pages
+from mnstudy.reporting.page.page import leading_finding, pages
 from mnstudy.reporting.run.sources import cohort_source
 from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, registry
 
@@ -33,7 +33,8 @@ def address(bodies, tmp_path_factory):
 def claims(bodies):
     """The claims in the order of the page."""
     by_id = {c.id: c for c in CLAIMS}
-    return [by_id[row["id"]] for band in bands(CLAIMS, bodies) for row in band["rows"]]
+    shown = bands(CLAIMS, bodies, first=leading_finding(bodies[0]).claim.id)
+    return [by_id[row["id"]] for band in shown for row in band["rows"]]
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def press(page, button, key="Enter"):
 
 def shown(page):
     """Return the titles of the claims that are left, from the top down."""
-    links = page.locator("#scorecard-table th a")
+    links = page.locator("#scorecard-table tbody th a")
     return links.filter(visible=True).all_inner_texts()
 
 

@@ -81,7 +81,7 @@ def pages(
         HTML; everything that came from data is escaped.
     """
     claims = claims_of([(b.heading, b.findings) for b in sources])
-    leading = _leading(sources[0])
+    leading = leading_finding(sources[0])
     shown = bands(claims, sources, first=leading.claim.id if leading else "")
     order = [row["id"] for band in shown for row in band["rows"]]
     by_id = {c.id: c for c in claims}
@@ -178,7 +178,7 @@ def headline(claims: Sequence[Claim], sources: Sequence[EvidenceSource]) -> list
     of what patients ask most.
     """
     first = sources[0]
-    found = _leading(first)
+    found = leading_finding(first)
     if found is None:
         return []
     rest = Count(n=len(claims) - 1, noun="more claim")
@@ -204,7 +204,7 @@ def _capital(said: Note) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _leading(source: EvidenceSource) -> Finding | None:
+def leading_finding(source: EvidenceSource) -> Finding | None:
     """Return the finding that the first lines are about."""
     ranks = {claim_id: i for i, claim_id in enumerate(MATTER_MOST)}
     return min(
