@@ -138,7 +138,7 @@ def analysis_week(finding: Finding) -> str:
 def caption(finding: Finding) -> str:
     """Return the caption: what is shown, of whom, by which method, compared with which margin."""
     estimate = finding.estimate
-    head = f"{finding.claim.title}. {_capital(_about(finding))}."
+    head = f"{finding.claim.title}. {capital(_about(finding))}."
     source = f"Data: {finding.dataset}{', ' + finding.size if finding.size else ''}."
     mark = f" {SYNTHETIC_WORDS}" if finding.synthetic else ""
     if estimate is None:
@@ -150,11 +150,11 @@ def caption(finding: Finding) -> str:
     shown += family_words(finding)
     of_claim = "" if finding.margin != finding.claim.margin else finding.claim.margin_source
     whence = finding.margin_of or of_claim
-    line = f"{_capital(axis.margin_label)} {estimate.unit}" + (f" ({whence})." if whence else ".")
+    line = f"{capital(axis.margin_label)} {estimate.unit}" + (f" ({whence})." if whence else ".")
     missing = ""
     if finding.n_missing:
         missing = f" Left out for a missing value: {finding.n_missing:,}."
-    verdict = f"{_capital(finding.in_full)}: {finding.reason}."
+    verdict = f"{capital(finding.in_full)}: {finding.reason}."
     return f"{head} {source}{mark} {shown} {line}{missing} {verdict}{studies_words(finding)}"
 
 
@@ -261,7 +261,7 @@ def studies_words(finding: Finding) -> str:
         return ""
     explained = [words for kind, words in _explained(finding).items() if kind not in FOOT]
     said = [*explained, *_left_out(finding), *_certainty(finding)]
-    return "".join(f" {_capital(str(x))}." for x in said)
+    return "".join(f" {capital(str(x))}." for x in said)
 
 
 def forest_foot(finding: Finding) -> list[str]:
@@ -378,5 +378,6 @@ def banner(cohorts: Iterable[Cohort]) -> str:
     return INTERNAL if private else ""
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """Return a text with a capital at its start."""
     return text[:1].upper() + text[1:]

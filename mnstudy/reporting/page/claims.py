@@ -18,7 +18,7 @@ from mnstudy.reporting.page.scorecard import articles, known, scorecard_entry
 from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import EvidenceSource
 from mnstudy.reporting.tables.evidence import CIRCLES, better_of_100
-from mnstudy.reporting.words import alt_text, analysis_week, caption, verdict_axis
+from mnstudy.reporting.words import alt_text, analysis_week, capital, caption, verdict_axis
 from mnstudy.verdicts.claims.registry import ARTICLES, GROUPS, MATTER_MOST, Claim
 from mnstudy.verdicts.evidence.directions import STATES
 from mnstudy.verdicts.evidence.groups import CONDITIONS
@@ -163,9 +163,7 @@ def claim_page(
     return {
         "id": claim.id,
         "title": claim.title,
-        "topic": GROUPS[claim.group],
-        "articles": [(letter, ARTICLES[letter]) for letter in (*claim.articles, *claim.against)],
-        "said_by": claim.said_in[:1].upper() + claim.said_in[1:],
+        "said_by": capital(claim.said_in),
         "says": claim.says,
         "contrary": claim.contrary,
         "attributes": claim.attributes.attributes(),

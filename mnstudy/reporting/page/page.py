@@ -28,10 +28,11 @@ from mnstudy.reporting.page.scorecard import HELP, claims_of
 from mnstudy.reporting.page.sections import Pictures
 from mnstudy.reporting.run.sources import HASH_OF_DATA, HASH_OF_PLAN, EvidenceSource
 from mnstudy.reporting.tables.evidence import SAID
+from mnstudy.reporting.words import capital
 from mnstudy.verdicts.claims.registry import ARTICLES, MATTER_MOST, OWN, Claim
 from mnstudy.verdicts.evidence.certainty import settings
 from mnstudy.verdicts.finding.finding import VERDICTS, Finding
-from mnstudy.words.notes import Count, Note, note, sentence
+from mnstudy.words.notes import Count, Note, note, sentences
 from mnstudy.words.units import short
 
 TITLE = "Does microneedling do what the articles say?"
@@ -142,7 +143,6 @@ def pages(
             claim=claim_page(by_id[claim_id], sources, pictures, downloads),
             before=by_id.get(before or ""),
             after=by_id.get(after or ""),
-            synthetic=all(b.synthetic for b in sources[:1]),
         )
     return made
 
@@ -195,13 +195,9 @@ def headline(claims: Sequence[Claim], sources: Sequence[EvidenceSource]) -> list
         lines["How sure"] = [_sure(first, found)]
     lines["Beside it"] = list(_beside(found, sources))
     lines["All claims"] = [_all_claims(first)] if rest.n else []
-    texts = {name: " ".join(map(_capital, notes)) for name, notes in lines.items() if notes}
-    return list(texts.items())
-
-
-def _capital(said: Note) -> str:
-    text = sentence(said)
-    return text[:1].upper() + text[1:]
+    return [
+        (name, " ".join(map(capital, sentences(notes)))) for name, notes in lines.items() if notes
+    ]
 
 
 def leading_finding(source: EvidenceSource) -> Finding | None:
@@ -286,5 +282,4 @@ def _body(source: EvidenceSource) -> dict[str, Any]:
         "facts": [(n, value, n in (HASH_OF_DATA, HASH_OF_PLAN)) for n, value in source.facts],
         "limits": source.limits,
         "banner": source.banner,
-        "sha256": source.sha256,
     }
