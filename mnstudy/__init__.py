@@ -36,7 +36,7 @@ _MODULES = {
     "verdicts.operating.certificate": "certificate",
     "verdicts.operating.power": "power",
     "verdicts.finding.finding": "Finding",
-    "verdicts.findings": "Findings",
+    "verdicts.findings": "Findings compare",
     "verdicts.displays.outcomes": "outcomes",
     "disclosure.release": "release",
     "reporting.figures.plot": "plot charts",
@@ -64,3 +64,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Say in a notebook what data cannot answer, and let the rest run: ``%load_ext mnstudy``."""
+    importlib.import_module("mnstudy.reporting.notebooks.cells").load(shell)

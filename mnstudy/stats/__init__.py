@@ -7,7 +7,7 @@ from typing import Any
 
 # Module, imported on first use, and the public names that live in it.
 _MODULES = {
-    "mixed.model": "random_intercept random_intercept_batch mixed_model",
+    "mixed.model": "random_intercept random_intercept_batch mixed_model linear_model",
     "mixed.nested": "nested_intercepts",
     "mixed.comparisons": (
         "arm_difference welch_difference paired_difference before_after ancova within_between "

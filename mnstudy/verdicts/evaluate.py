@@ -8,23 +8,29 @@ from functools import cache
 
 import pandas as pd
 
+from mnstudy.cohort.loading.check import covariate_problems
+from mnstudy.cohort.schema.problems import ValidationReport
 from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import Cohort, Followed
 from mnstudy.stats.multiplicity import bonferroni_level, holm
-from mnstudy.verdicts.analyses import Question
+from mnstudy.verdicts.analyses import ADJUSTED, Question
 from mnstudy.verdicts.analyses.answer import cautions_of, finding_for
+from mnstudy.verdicts.analyses.models.covariates import plain
 from mnstudy.verdicts.analyses.question import NAMED, columns_named
 from mnstudy.verdicts.claims.own_claims import check_study, own_claims
 from mnstudy.verdicts.claims.registry import Claim, claims_table, select
 from mnstudy.verdicts.finding.finding import Finding
 from mnstudy.verdicts.findings import Findings
 from mnstudy.verdicts.robustness.checks import Checks
+from mnstudy.words.notes import Note, note
 
 
 def evaluate(
     cohort: Cohort,
     claims: str | Iterable[str] | None = None,
     *,
+    adjust: Sequence[str] | None = None,
+    margins: Mapping[str, float] | None = None,
     confidence_level: float | None = None,
 ) -> Findings:
     """Hold claims against a cohort.
@@ -35,6 +41,11 @@ def evaluate(
         See ``mnstudy.load``.
     claims : str or iterable of str, optional
         Claim ids; when left out all 43, and those that the study file declares.
+    adjust : sequence of str, optional
+        Columns that comparisons are adjusted for in place of the usual ones and of those of the
+        plan; none with ``[]``.
+    margins : mapping of str to float, optional
+        Claim id to another margin than that of the plan, in the unit of the claim.
     confidence_level : float, optional
         Level of the intervals; that of the study's plan (0.95 by default) when left out.
 
@@ -49,11 +60,13 @@ def evaluate(
     KeyError
         An unknown claim id; the nearest are offered.
     DataError
-        The plan or a claim of the study file cannot be read; all problems are listed.
+        The plan, a margin or a claim of the study file cannot be read, or a column cannot be
+        adjusted for; all problems are listed.
     TypeError
         ``cohort`` is not a cohort.
     ValueError
-        A confidence level outside 0.5 to 1.
+        A confidence level outside 0.5 to 1; ``adjust`` where no claim asked is an adjusted
+        comparison; a margin of a claim that is not asked.
 
     Notes
     -----
@@ -65,12 +78,19 @@ def evaluate(
     ordinary one, and ``p_holm`` is its p-value adjusted over the m (Holm 1979,
     https://www.jstor.org/stable/4615733). Whichever claims are asked, m is that of the plan.
 
+    With ``adjust`` or ``margins`` the findings that may have changed are exploratory: they were not
+    planned so. ``mnstudy.compare`` lays them beside the others.
+
     Examples
     --------
     >>> import mnstudy as mn
     >>> findings = mn.evaluate(mn.load("demo_split_face"), claims=["topical-adjunct"])
     >>> findings["topical-adjunct"].comparison
     'randomised'
+    >>> clinic = mn.load("demo_clinic")
+    >>> crude = mn.evaluate(clinic, "deeper-needling", adjust=[], margins={"deeper-needling": 8})
+    >>> crude[0].in_full, crude[0].planned
+    ('partly supported (size, cause)', False)
     """
     if not isinstance(cohort, Cohort):
         raise TypeError("evaluate needs a cohort: mnstudy.evaluate(mnstudy.load(...))")
@@ -78,8 +98,43 @@ def evaluate(
     level = cohort.study.plan.confidence_level if confidence_level is None else confidence_level
     if not 0.5 < level < 1:
         raise ValueError(f"confidence_level is {level}: give a number between 0.5 and 1, as 0.95")
+    cohort, changed = _asked_otherwise(cohort, claims, adjust, margins or {})
     asked, needed = asked_and_needed(cohort, claims)
-    return put_together(cohort, asked, find_all(cohort, needed, level), level)
+    found = put_together(cohort, asked, find_all(cohort, needed, level), level)
+    return found.marked_exploratory(changed) if changed else found
+
+
+def _asked_otherwise(
+    cohort: Cohort,
+    claims: str | Iterable[str] | None,
+    adjust: Sequence[str] | None,
+    margins: Mapping[str, float],
+) -> tuple[Cohort, dict[str, list[Note]]]:
+    """Return the cohort with another plan, and of the claims asked what is not as planned."""
+    if adjust is None and not margins:
+        return cohort, {}
+    plan = replace(cohort.study.plan, margins={**cohort.study.plan.margins, **margins})
+    if adjust is not None:
+        names = (adjust,) if isinstance(adjust, str) else tuple(adjust)
+        problems = tuple(covariate_problems(cohort.data, names, "adjust"))
+        report = ValidationReport(source=cohort.name, rows=len(cohort.data), problems=problems)
+        report.raise_if_bad()
+        plan = replace(plan, adjust=names, adjust_only=True)
+    other = replace(cohort, study=replace(cohort.study, plan=plan))
+    asked, _ = asked_and_needed(other, claims)
+    strange = sorted(set(margins) - {c.id for c in asked})
+    if strange:
+        raise ValueError(f"a margin of {', '.join(strange)}, which is not asked: leave it out")
+    changed: dict[str, list[Note]] = {c: [note("margin_as_asked")] for c in margins}
+    adjusted = [c.id for c in asked if c.analysis in ADJUSTED]
+    if adjust is not None and not adjusted:
+        raise ValueError("no claim asked here is an adjusted comparison: leave adjust out")
+    for claim_id in adjusted if adjust is not None else ():
+        said = (
+            note("adjusted_as_asked", names=plain(names)) if names else note("unadjusted_as_asked")
+        )
+        changed.setdefault(claim_id, []).append(said)
+    return other, changed
 
 
 def claims(cohort: Cohort | None = None) -> pd.DataFrame:

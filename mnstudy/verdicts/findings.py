@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from itertools import groupby
-from typing import overload
+from typing import TypeAlias, overload
 
 import pandas as pd
 
@@ -16,6 +18,9 @@ from mnstudy.verdicts.claims.registry import nearest_claims, registry
 from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS, Estimate, Finding, Part, row
 from mnstudy.verdicts.robustness.checks import CHECKS, Checks, table
 from mnstudy.verdicts.robustness.rows import over_margins
+from mnstudy.words.notes import Note, note
+
+Ends: TypeAlias = tuple[float, float]
 
 __all__ = ["COLUMNS", "VERDICTS", "Estimate", "Finding", "Findings", "Part"]
 
@@ -89,6 +94,20 @@ class Findings(Sequence[Finding]):
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._findings)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """Offer the claim ids where a key is typed in Jupyter."""
+        return list(dict.fromkeys(f.claim.id for f in self._findings))
+
+    def marked_exploratory(self, why: Mapping[str, Sequence[Note]]) -> Findings:
+        """Return the findings with those of these claims as not planned, and why."""
+        findings = [
+            replace(f, planned=False, remarks=(*why[f.claim.id], *f.remarks))
+            if f.claim.id in why and f.estimate is not None
+            else f
+            for f in self._findings
+        ]
+        return Findings(findings, checks=self._checks)
 
     def __contains__(self, key: object) -> bool:
         return key in self._findings or any(f.claim.id == key for f in self._findings)
@@ -186,11 +205,127 @@ class Findings(Sequence[Finding]):
         return " · ".join([fmt.count(len(self), "finding"), *sorted(marked)])
 
     def _repr_html_(self) -> str:
-        rows = [
-            f"<tr><td>{escape(f.claim.title)}</td><td>{escape(str(f.estimate or ''))}</td>"
-            f"<td>{escape(f.in_full)}</td><td>{escape(f.reason)}</td></tr>"
-            for f in self._findings
-        ]
-        head = "<tr><th>claim</th><th>estimate</th><th>verdict</th><th>reason</th></tr>"
-        caption = f"<caption>{escape(self._heading())}</caption>"
-        return f"<table>{caption}{head}{''.join(rows)}</table>"
+        """Return a table that wraps to the width of a cell; what is not testable is folded."""
+        tested = [f for f in self._findings if f.estimate is not None]
+        others = [f for f in self._findings if f.estimate is None]
+        head = f"<p><strong>{escape(self._heading())}</strong></p>"
+        source = len({f.dataset for f in self._findings}) > 1
+        cells = ((f.dataset,) * source + _cells(f) for f in tested)
+        shown = _table([*["data"] * source, "claim", "estimate", "verdict", "why"], cells)
+        untested = ((*(f.dataset,) * source, f.claim.title, f.reason) for f in others)
+        why = _table([*["data"] * source, "claim", "why not"], untested)
+        said = f"{fmt.count(len(others), 'claim')} not testable with these data: why"
+        folded = f"<details><summary>{said}</summary>{why}</details>" if others else ""
+        return head + (shown if tested else "") + folded
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    shown = f"{finding.estimate} ({finding.size})"
+    return finding.claim.title, shown, finding.in_full, finding.reason
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table of words, left-aligned and wrapped."""
+    left = ' style="text-align: left; white-space: normal; vertical-align: top"'
+    head = "".join(f"<th{left}>{name}</th>" for name in heads)
+    cells = ("".join(f"<td{left}>{escape(cell)}</td>" for cell in row) for row in rows)
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+
+
+def compare(a: Findings, b: Findings) -> pd.DataFrame:
+    """Estimate how much the answers of two sets of findings differ, claim by claim.
+
+    Parameters
+    ----------
+    a, b : Findings
+        Of two cohorts, of a cohort under two plans (``adjust``, ``margins``), or of a cohort and
+        of published evidence.
+
+    Returns
+    -------
+    DataFrame
+        One row a claim that either has, in the order of ``a``: ``claim``, ``title``, ``unit``; of
+        each of the two ``estimate``, ``ci_low``, ``ci_high`` and ``verdict``, ending in ``_a`` and
+        ``_b``; ``difference`` (a minus b, in the unit of the claim) with ``difference_low`` and
+        ``difference_high``; ``remark``, why there is no difference or no interval. What one of the
+        two lacks is missing.
+
+    Raises
+    ------
+    TypeError
+        One of the two is no ``Findings``.
+    KeyError
+        One of the two answers a claim twice: take the findings of one source at a time.
+
+    Notes
+    -----
+    A difference is given where both estimate the same thing: unit, settings of the claim and what
+    the design can carry are alike; of ratios none is. Its interval takes the two sources to be of
+    different patients and is found from the two intervals (MOVER: Zou & Donner 2008, doi
+    10.1002/sim.3095); of the same data there is none. It says how far two answers lie apart, and
+    not why: other patients, other raters, other hands.
+
+    Examples
+    --------
+    >>> import mnstudy as mn
+    >>> claims = ["little-pain", "topical-adjunct"]
+    >>> clinic = mn.evaluate(mn.load("demo_clinic"), claims)
+    >>> trial = mn.evaluate(mn.load("demo_split_face"), claims)
+    >>> both = mn.compare(clinic, trial).set_index("claim")
+    >>> both["difference"].round(2).to_dict()
+    {'little-pain': -0.17, 'topical-adjunct': nan}
+    >>> both.at["topical-adjunct", "remark"]
+    'the designs differ: observational, randomised'
+    """
+    for one in (a, b):
+        if not isinstance(one, Findings):
+            raise TypeError("compare needs two sets of findings, as mnstudy.evaluate gives them")
+    own = [{f.claim.id: one[f.claim.id] for f in one} for one in (a, b)]
+    rows = [_beside(*(side.get(i) for side in own)) for i in {**own[0], **own[1]}]
+    ends = [f"{name}_{side}" for side in "ab" for name in ("estimate", "ci_low", "ci_high")]
+    columns = ["claim", "title", "unit", *ends, "verdict_a", "verdict_b"]
+    columns += ["difference", "difference_low", "difference_high", "remark"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _beside(a: Finding | None, b: Finding | None) -> list[object]:
+    """Return a row of ``compare``."""
+    one = a or b
+    assert one is not None
+    both = [f.estimate if f is not None else None for f in (a, b)]
+    numbers = [x for e in both for x in ((e.value, e.ci_low, e.ci_high) if e else [math.nan] * 3)]
+    unit = next((e.unit for e in both if e is not None), one.claim.unit)
+    verdicts = [f.in_full if f is not None else None for f in (a, b)]
+    why = note("not_in_both") if a is None or b is None else _unlike(a, b)
+    difference, low, high = numbers[0] - numbers[3], math.nan, math.nan
+    if why is None and a is not None and b is not None:
+        low, high = _apart(*numbers)
+        if a.sha256 == b.sha256:
+            why, low, high = note("same_patients"), math.nan, math.nan
+        elif not math.isfinite(low + high) or len({e.confidence_level for e in both if e}) > 1:
+            why, low, high = note("open_intervals"), math.nan, math.nan
+    else:
+        difference = math.nan
+    said = "" if why is None else str(why)
+    return [one.claim.id, one.claim.title, unit, *numbers, *verdicts, difference, low, high, said]
+
+
+def _unlike(a: Finding, b: Finding) -> Note | None:
+    """Say why two findings do not estimate the same; None where they do."""
+    if a.estimate is None or b.estimate is None:
+        return note("not_in_both")
+    if a.estimate.unit != b.estimate.unit:
+        return note("other_units", a=a.estimate.unit, b=b.estimate.unit)
+    if a.comparison != b.comparison:
+        return note("other_designs", a=a.comparison, b=b.comparison)
+    if a.claim.params != b.claim.params:
+        return note("other_question")
+    return note("ratios_compared") if a.null == 1 else None
+
+
+def _apart(a: float, a_low: float, a_high: float, b: float, b_low: float, b_high: float) -> Ends:
+    """Return the ends of the interval of a - b, from the intervals of the two."""
+    return (
+        a - b - math.hypot(a - a_low, b_high - b),
+        a - b + math.hypot(a_high - a, b - b_low),
+    )

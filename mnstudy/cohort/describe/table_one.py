@@ -12,12 +12,14 @@ from mnstudy.cohort.describe.flow import ALL, ENROLLED, arm_words
 from mnstudy.cohort.loading.check import NEEDLED
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.table import UNIT, Cohort
+from mnstudy.errors import nearest
 
 UNKNOWN, NO_NEEDLE = "not known", "not needled"
 COLUMNS = ["unit", "measure", "level", "arm", "n", "share", "median", "q1", "q3", "shown"]
 OF_PATIENTS = ("sex", "age_band", "phototype")
 OF_SITES = ("scar_type", "baseline_severity", "treatment")
 MEDIAN = "median (quartiles)"
+MOST_GROUPS = 12  # more columns are no table to read
 
 
 def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
@@ -26,8 +28,10 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
     Parameters
     ----------
     cohort : Cohort
-    by : {"arm", "treatment"}
-        Columns beside everybody: what each site received, adjunct included, or its treatment.
+    by : str
+        Groups beside everybody: ``arm`` (what each site received, adjunct included), ``treatment``,
+        or any column of the table with at most 12 different values, such as ``scar_type``, ``sex``
+        or ``clinic_id``; a site has its earliest known value.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
     Raises
     ------
     ValueError
-        ``by`` is neither of the two.
+        The table has no such column, or one with more values.
 
     Notes
     -----
@@ -59,11 +63,11 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
     >>> table = table_one(mn.load("demo_split_face"))
     >>> table.loc[table["level"].eq("female") & table["arm"].eq("all"), "shown"].tolist()
     ['27 (68\xa0%)']
+    >>> table_one(mn.load("demo_split_face"), by="sex")["arm"].unique().tolist()
+    ['all', 'female', 'male']
     """
-    if by not in ("arm", "treatment"):
-        raise ValueError(f"by is {by!r}: give 'arm' or 'treatment'")
     sites = of_sites(cohort)
-    arm = sites["arm"] if by == "arm" else words(sites["treatment"])
+    arm = _groups(cohort, sites, by)
     arms = [ALL, *sorted(arm.unique())] if arm.nunique() > 1 else [ALL]
     patients = of_patients(cohort)
     groups = {ALL: sites} | {name: sites[arm == name] for name in arms[1:]}
@@ -72,10 +76,29 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
         for name, own in groups.items()
     }
     rows = [
-        *_described("patients", people, OF_PATIENTS),
-        *_described("sites", groups, OF_SITES),
+        *_described("patients", people, [c for c in OF_PATIENTS if c != by]),
+        *_described("sites", groups, [c for c in OF_SITES if c != by or c == "treatment"]),
     ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64"})
+
+
+def _groups(cohort: Cohort, sites: pd.DataFrame, by: str) -> pd.Series:
+    """Return the group of each site, in words."""
+    if by == "arm":
+        return sites["arm"]
+    data = cohort.data
+    if by not in data:
+        raise ValueError(
+            f"the table has no column {by!r}: {nearest(by, ['arm', *data], 'give arm')}"
+        )
+    values = sites["treatment"] if by == "treatment" else _earliest(data, by, UNIT)
+    groups = words(values.reindex(sites.index))
+    if groups.nunique() > MOST_GROUPS:
+        raise ValueError(
+            f"{by!r} has {groups.nunique()} different values: give a column with at most "
+            f"{MOST_GROUPS}, or put it into classes first"
+        )
+    return groups
 
 
 def missingness(cohort: Cohort) -> pd.DataFrame:

@@ -433,11 +433,14 @@ def _plan_problems(data: pd.DataFrame, study: Study) -> list[Problem]:
     if reference is not None and not data["treatment"].eq(reference).any():
         found = ", ".join(sorted(data["treatment"].dropna().astype("str").unique()))
         problems.append(key_problem("plan.reference", reference, f"a treatment of it: {found}"))
-    for name in study.plan.adjust:
-        wrong = _no_covariate(data, name)
-        if wrong:
-            problems.append(key_problem("plan.adjust", name, wrong, "leave it out of adjust"))
-    return problems
+    return [*problems, *covariate_problems(data, study.plan.adjust, "plan.adjust")]
+
+
+def covariate_problems(data: pd.DataFrame, names: Sequence[str], key: str) -> list[Problem]:
+    """List what cannot be adjusted for of what is named under a key."""
+    wrong = {name: _no_covariate(data, name) for name in names}
+    remedy = "leave it out of adjust"
+    return [key_problem(key, name, why, remedy) for name, why in wrong.items() if why]
 
 
 def _no_covariate(data: pd.DataFrame, name: str) -> str:

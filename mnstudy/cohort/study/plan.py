@@ -39,6 +39,9 @@ class Plan:
     adjust : tuple of str
         Columns that randomised comparisons are adjusted for, beside the baseline of the outcome:
         strata, clinic, own measures.
+    adjust_only : bool
+        True where comparisons are adjusted for these and for none of the usual covariates; no study
+        file says so, ``mnstudy.evaluate`` does.
     reference : str or None
         The control that treatments are compared with where there are several, such as sham.
     sessions_fixed : bool
@@ -54,6 +57,7 @@ class Plan:
     final_week: float | None = None
     window_weeks: float | None = None
     adjust: tuple[str, ...] = ()
+    adjust_only: bool = False
     reference: str | None = None
     sessions_fixed: bool = False
 
@@ -81,6 +85,7 @@ class Plan:
         if any(later):
             content += later
         content += ["sessions_fixed"] * self.sessions_fixed
+        content += ["adjust_only"] * self.adjust_only
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

@@ -65,7 +65,8 @@ def run(
                 record_timing=False,
                 resources={"metadata": {"path": str(path.parent)}},
             )
-            own = {**os.environ, "IPYTHONDIR": sockets}  # its settings would change what is shown
+            # settings of IPython, and how long a cell took, would change what is shown
+            own = {**os.environ, "IPYTHONDIR": sockets, "MNSTUDY_PROGRESS": "off"}
             asyncio.run(client.async_execute(cleanup_kc=True, env=own))  # end the kernel too
     except Exception as error:
         raise DataError(f"{path.name}: {_last_line(error)}") from error

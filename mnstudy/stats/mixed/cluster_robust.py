@@ -49,11 +49,13 @@ class RobustFit(LinearFit):
 
     ``without_error`` names columns whose standard error cannot be estimated: a single group
     determines them, or all groups agree on them. Their error, df, t, p and interval are nan in
-    ``coefficients``, and a contrast that rests on them is refused. The fit refers to the arrays it
-    was given, uncopied.
+    ``coefficients``, and a contrast that rests on them is refused. ``aliased`` names columns that
+    were left out, as combinations of those before them. The fit refers to the arrays it was given,
+    uncopied.
     """
 
     without_error: tuple[str, ...]
+    aliased: tuple[str, ...] = ()
     _beta: Array
     _blocks: Blocks
     _design: ModelRows
@@ -106,6 +108,8 @@ class RobustFit(LinearFit):
             "CR2 errors by group",
             f"n = {self.n_obs} rows in {self.n_groups} groups; {self.n_missing} left out (missing)",
         ]
+        if self.aliased:
+            lines.append(f"left out, told by the columns before them: {', '.join(self.aliased)}")
         return lines + _no_error(self.without_error)
 
 

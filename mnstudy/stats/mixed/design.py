@@ -152,3 +152,16 @@ def complete_rows(y: Array, x: Array, codes: Codes) -> Mask | None:
         raise ValueError("y or X holds infinite values; replace them or mark them as missing (nan)")
     kept = ~(np.isnan(x).any(axis=1) | np.isnan(y).any(axis=1) | (codes < 0))
     return None if kept.all() else kept
+
+
+def independent_columns(kept: pd.DataFrame | np.ndarray, new: pd.DataFrame) -> list[str]:
+    """Name the columns of ``new`` that are no combination of those before them."""
+    basis, _ = np.linalg.qr(np.asarray(kept, dtype="float64"))
+    names = []
+    for name, column in zip(new.columns, new.to_numpy().T, strict=True):
+        rest = column - basis @ (basis.T @ column)
+        size = float(np.linalg.norm(rest))
+        if size > 1e-8 * float(np.linalg.norm(column)):
+            basis = np.column_stack([basis, rest / size])
+            names.append(name)
+    return names

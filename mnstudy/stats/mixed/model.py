@@ -2,18 +2,20 @@
 
 ``random_intercept`` takes arrays, ``mixed_model`` a formula and a table, and
 ``random_intercept_batch`` many outcomes on one design: permutations, simulated trials, scores.
+``linear_model`` is least squares with robust errors (``cluster_robust``) by a formula.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from mnstudy.stats.mixed.cluster_robust import with_cr2
+from mnstudy.errors import DataError
+from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust, with_cr2
 from mnstudy.stats.mixed.design import (
     Array,
     Mask,
@@ -21,6 +23,7 @@ from mnstudy.stats.mixed.design import (
     as_float,
     column_names,
     factorize,
+    independent_columns,
     read,
     read_one,
 )
@@ -238,15 +241,105 @@ def mixed_model(
     >>> print(robust.contrast({"Intercept": 1, "side[T.right]": 1}, name="right"))
     right: 3.75 (95% CI 0.9559 to 6.544), t = 4.27, df = 3, p = 0.0236
     """
+    groups = _labels(data, groups)
+    y, x = _matrices(formula, data, factorize(groups)[0] >= 0)
+    return random_intercept(
+        y, x, groups, confidence_level=confidence_level, df=df, variance=variance, errors=errors
+    )
+
+
+def linear_model(
+    formula: str,
+    data: pd.DataFrame,
+    groups: Any,
+    *,
+    average: Sequence[str] | None = None,
+    df: str = "satterthwaite",
+    confidence_level: float = 0.95,
+) -> RobustFit:
+    """Fit a formula by least squares, with errors from the differences between groups (CR2).
+
+    Most findings rest on this model: their errors hold whatever the spreads and however alike the
+    rows of a patient are.
+
+    Parameters
+    ----------
+    formula, data, groups
+        As in `mixed_model`.
+    average : sequence of str, optional
+        Rows of one group that are alike in these columns are averaged first, outcome and columns of
+        the model alike: a patient with several sites then counts once. With ``[]`` all rows of a
+        group are; when left out no row is.
+    df : {"satterthwaite", "welch"}
+        As in `cluster_robust`; Welch's where one row a group only tells cells apart.
+    confidence_level : float
+        Level of the two-sided intervals.
+
+    Returns
+    -------
+    RobustFit
+        Named by the columns the formula makes, such as ``arm[T.needling]``. Columns that are a
+        combination of those before them are left out, and named beneath the coefficients.
+
+    Raises
+    ------
+    ValueError
+        The formula has no outcome, names something that is not in the data, ``average`` does, or
+        the model cannot be fitted (see `cluster_robust`).
+    DataError
+        No row has a value for everything the formula names.
+
+    Notes
+    -----
+    A row with a missing value in any variable of the formula or in groups is left out and counted.
+
+    References
+    ----------
+    Pustejovsky & Tipton (2018), doi 10.1080/07350015.2016.1247004.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> data = pd.DataFrame({
+    ...     "patient": list("aabbcdef"),
+    ...     "arm": ["laser"] * 4 + ["needling", "laser", "needling", "needling"],
+    ...     "score": [1.0, 2.0, 3.0, 5.0, 2.0, 2.5, 4.0, 5.5],
+    ... })
+    >>> fit = linear_model("score ~ arm", data, "patient", average=["arm"])
+    >>> print(fit.contrast("arm[T.needling]", name="needling - laser"))
+    needling - laser: 1.167 (95% CI -2.296 to 4.63), t = 0.935, df = 4, p = 0.403
+    """
+    labels = _labels(data, groups)
+    unknown = [name for name in average or () if name not in data]
+    if unknown:
+        raise ValueError(f"data has no column {', '.join(unknown)} to average over")
+    y, x = _matrices(formula, data, factorize(labels)[0] >= 0)
+    table = x.assign(_outcome=y, _group=labels.to_numpy()).dropna()
+    if table.empty:
+        raise DataError(f"no row has a value for everything in {formula!r}")
+    if average is not None:
+        keys = [table["_group"], *(data.loc[table.index, name] for name in average)]
+        table = table.drop(columns="_group").groupby(keys, observed=True).mean()
+        table = table.reset_index(level=0).rename(columns={table.index.names[0]: "_group"})
+    outcome, who, columns = table.pop("_outcome"), table.pop("_group"), table
+    kept = independent_columns(np.empty((len(columns), 0)), columns)
+    fit = cluster_robust(
+        outcome.to_numpy(), columns[kept].to_numpy(dtype=float), who.to_numpy(), kept,
+        df=df, confidence_level=confidence_level,
+    )  # fmt: skip
+    aliased = tuple(name for name in columns if name not in kept)
+    missing = int((y.isna() | x.isna().any(axis=1) | labels.isna().to_numpy()).sum())
+    return replace(fit, n_missing=missing, aliased=aliased)
+
+
+def _labels(data: pd.DataFrame, groups: Any) -> pd.Series:
+    """Return the group of each row, from the name of its column or the labels themselves."""
     if isinstance(groups, str):
         if groups not in data.columns:
             raise ValueError(f"data has no column {groups!r} to use as groups")
         groups = data[groups]
     check_aligned(data=data, groups=groups)
-    y, x = _matrices(formula, data, factorize(groups)[0] >= 0)
-    return random_intercept(
-        y, x, groups, confidence_level=confidence_level, df=df, variance=variance, errors=errors
-    )
+    return groups if isinstance(groups, pd.Series) else pd.Series(groups, index=data.index)
 
 
 def _matrices(formula: str, data: pd.DataFrame, grouped: Mask) -> tuple[pd.Series, pd.DataFrame]:

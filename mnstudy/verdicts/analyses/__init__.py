@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mnstudy.verdicts.analyses import contrasts, dose, improvement, levels, rates, timing
 from mnstudy.verdicts.analyses.question import Answer, NotTestable, Question
 
-__all__ = ["ANALYSES", "Answer", "NotTestable", "Question"]
+__all__ = ["ADJUSTED", "ANALYSES", "Answer", "NotTestable", "Question"]
 
 ANALYSES: dict[str, Callable[[Question], Answer]] = {
     "improvement": improvement.improvement,
@@ -28,3 +28,9 @@ ANALYSES: dict[str, Callable[[Question], Answer]] = {
     "durability": timing.durability,
     "maintenance": timing.maintenance,
 }
+
+# Comparisons that take covariates.
+ADJUSTED = frozenset({
+    "improvement", "change", "arm_contrast", "depth_contrast", "heterogeneity", "slope",
+    "maintenance",
+})  # fmt: skip

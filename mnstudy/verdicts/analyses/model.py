@@ -11,10 +11,11 @@ import pandas as pd
 
 from mnstudy.stats.missing.imputation import PooledImputations
 from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust
+from mnstudy.stats.mixed.design import independent_columns
 from mnstudy.stats.mixed.fit import Contrast, MixedFit
 from mnstudy.stats.mixed.model import random_intercept
 from mnstudy.stats.mixed.nested import nested_intercepts
-from mnstudy.verdicts.analyses.models.covariates import independent, plain
+from mnstudy.verdicts.analyses.models.covariates import plain
 from mnstudy.verdicts.analyses.models.visits import OverVisits
 from mnstudy.verdicts.analyses.question import (
     MIN_PATIENTS,
@@ -134,7 +135,7 @@ def paired(question: Question, frame: pd.DataFrame, y: pd.Series, design: pd.Dat
     if difference.nunique() == 1:
         raise NotTestable(note("all_the_same"))
     one = pd.DataFrame({"treated": 1.0}, index=apart.index)
-    columns = pd.concat([one, apart[independent(one.to_numpy(), apart)]], axis=1)
+    columns = pd.concat([one, apart[independent_columns(one.to_numpy(), apart)]], axis=1)
     result = robust_fit(question, difference, columns, apart.index.to_series())
     patients, sites = frame["patient_id"], frame["site_id"]
     return Fitted(result=result, y=y, design=design, patients=patients, sites=sites)
@@ -159,8 +160,10 @@ def within_patients(
     own, rows = patients[both], design.assign(_outcome=y.astype("float64"))[both]
     apart = rows - rows.groupby(own).transform("mean")
     values, treated = apart.pop("_outcome"), apart[["treated"]]
-    others = apart[independent(treated.iloc[:, :0], apart.drop(columns=["reference", "treated"]))]
-    if not independent(others, treated):
+    others = apart[
+        independent_columns(treated.iloc[:, :0], apart.drop(columns=["reference", "treated"]))
+    ]
+    if not independent_columns(others, treated):
         raise NotTestable(note("one_order"))
     result = robust_fit(question, values, pd.concat([treated, others], axis=1), own)
     return Fitted(result=result, y=y, design=design, patients=patients, sites=frame["site_id"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mnstudy import formatting as fmt
+from mnstudy.errors import DesignError
 from mnstudy.verdicts.claims.registry import Claim
 from mnstudy.words.notes import Note, sentence, sentences
 from mnstudy.words.units import valued
@@ -301,6 +302,24 @@ class Finding:
         studies = (self.n_studies, "study", "studies")
         counts = (studies, (self.n_patients, "patient"), (self.n_sites, "site"))
         return ", ".join(fmt.count(n, *words) for n, *words in counts if n)
+
+    def tested(self) -> Finding:
+        """Return the finding, or raise where the claim is not testable.
+
+        Raises
+        ------
+        DesignError
+            The claim is not testable; the message says why.
+
+        Examples
+        --------
+        >>> import mnstudy as mn
+        >>> mn.evaluate(mn.load("demo_clinic"), "rare-pih")[0].tested().n_patients
+        230
+        """
+        if self.estimate is None:
+            raise DesignError(f"{self.claim.title}: not testable here: {self.reason}")
+        return self
 
     def lines(self) -> list[str]:
         """Return the finding as lines of text, the estimate first."""

@@ -12,13 +12,13 @@ import pandas as pd
 from mnstudy.cohort.table import OUTCOMES, Followed, is_baseline
 from mnstudy.cohort.weeks import LAST, nearest_rows
 from mnstudy.stats.missing.imputation import impute_clustered, pool_imputations
+from mnstudy.stats.mixed.design import independent_columns
 from mnstudy.stats.mixed.model import random_intercept_batch
 from mnstudy.verdicts.analyses import Question, model
 from mnstudy.verdicts.analyses.answer import estimate_claim
 from mnstudy.verdicts.analyses.models.covariates import (
     ADJUST_FOR,
     covariates,
-    independent,
     indicators,
 )
 from mnstudy.verdicts.analyses.question import UNIT, Choices, Layout
@@ -121,11 +121,11 @@ def _drawn(question: Question, lost: pd.Series, rng: int) -> dict[tuple[str, str
     base["seen before"] = seen.fillna(seen.mean()) if seen.notna().any() else 0.0
     received = [indicators(sites[c]) for c in ("treatment", "adjunct", "period") if c in sites]
     base = pd.concat([base, *received], axis=1)
-    base = base[independent(np.empty((len(base), 0)), base)]
+    base = base[independent_columns(np.empty((len(base), 0)), base)]
     extra, _ = covariates(sites, ADJUST_FOR, beside=base)
     X = pd.concat([base, extra], axis=1)
     # a level seen among the lost only tells nothing: it counts with the commonest one
-    X = X[independent(np.empty((int((~lost).sum()), 0)), X[~lost])]
+    X = X[independent_columns(np.empty((int((~lost).sum()), 0)), X[~lost])]
     y = sites[OUTCOME].astype("float64")
     drawn = impute_clustered(
         y.to_numpy(), X, sites["patient_id"].to_numpy(), m=IMPUTATIONS, rng=rng

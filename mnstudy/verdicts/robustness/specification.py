@@ -18,6 +18,7 @@ from mnstudy import formatting as fmt
 from mnstudy.cohort.schema.problems import Problem, ValidationReport
 from mnstudy.cohort.study.study import Study
 from mnstudy.cohort.table import OUTCOMES, Cohort
+from mnstudy.errors import DesignError
 from mnstudy.stats.multiplicity import bonferroni_level
 from mnstudy.stats.resampling.sign_flip import JointTest, joint_sign_flip, score_parts
 from mnstudy.verdicts.analyses import Answer, NotTestable, Question
@@ -132,7 +133,7 @@ def specification_curve(
         An unknown claim id.
     DataError
         ``[specifications]`` of the study file names a choice that there is not.
-    ValueError
+    DesignError
         The cohort cannot answer the claim; the reason is given.
 
     Notes
@@ -162,7 +163,7 @@ def specification_curve(
 def _curve(asked: Question, rng: int, n_resamples: int) -> SpecificationCurve:
     cohort, finding = asked.cohort, finding_for(asked)
     if finding.estimate is None:
-        raise ValueError(
+        raise DesignError(
             note(
                 "claim_not_testable",
                 claim=asked.claim.id,

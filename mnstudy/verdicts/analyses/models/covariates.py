@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from mnstudy.stats.mixed.design import independent_columns
 from mnstudy.verdicts.analyses.question import Question, n_patients
 from mnstudy.verdicts.finding.finding import Hold
 from mnstudy.words.notes import Note, note
@@ -47,7 +48,7 @@ def covariates(
     room = n - kept.shape[1] - max(FEWEST_LEFT, n / 2)
     for name in (n for n in names if n in frame):
         centred = _columns(frame[name])
-        new = independent(kept, centred)
+        new = independent_columns(kept, centred)
         if new and len(new) <= room:
             room -= len(new)
             added |= {c: centred[c].to_numpy(dtype="float64") for c in new}
@@ -63,11 +64,12 @@ def usual_covariates(question: Question, baseline: Sequence[str] = ()) -> list[s
     beside the baseline of the outcome itself; where it did not, everything known to drive the
     choice.
     """
-    usual: Sequence[str] = ADJUST_FOR
+    plan = question.cohort.study.plan
+    usual: Sequence[str] = () if plan.adjust_only else ADJUST_FOR
     if question.randomised:
         within = question.cohort.study.within_patients
-        usual = () if within or baseline else ADJUST_FOR[:1]
-    return list(dict.fromkeys((*usual, *question.cohort.study.plan.adjust)))
+        usual = () if within or baseline else usual[:1]
+    return list(dict.fromkeys((*usual, *plan.adjust)))
 
 
 def left_out(
@@ -108,19 +110,6 @@ def indicators(values: pd.Series) -> pd.DataFrame:
     labels = [f"{values.name}={names[i]}" for i in kept]
     centred = (hits - hits.mean(axis=0))[:, kept]
     return pd.DataFrame(centred, index=values.index, columns=labels)
-
-
-def independent(kept: pd.DataFrame | np.ndarray, new: pd.DataFrame) -> list[str]:
-    """Name the columns of ``new`` that are no combination of those before them."""
-    basis, _ = np.linalg.qr(np.asarray(kept, dtype="float64"))
-    names = []
-    for name, column in zip(new.columns, new.to_numpy().T, strict=True):
-        rest = column - basis @ (basis.T @ column)
-        size = float(np.linalg.norm(rest))
-        if size > 1e-8 * float(np.linalg.norm(column)):
-            basis = np.column_stack([basis, rest / size])
-            names.append(name)
-    return names
 
 
 def plain(names: Sequence[str]) -> tuple[str, ...]:

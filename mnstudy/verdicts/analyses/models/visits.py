@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mnstudy.stats.mixed.design import independent_columns
 from mnstudy.stats.mixed.fit import MixedFit
 from mnstudy.stats.mixed.model import random_intercept
 from mnstudy.stats.mixed.visits import VisitFit, visit_model
-from mnstudy.verdicts.analyses.models.covariates import covariates, independent, usual_covariates
+from mnstudy.verdicts.analyses.models.covariates import covariates, usual_covariates
 from mnstudy.verdicts.analyses.question import UNIT, Question, n_sites
 from mnstudy.words.notes import Note, note
 
@@ -178,7 +179,7 @@ def _by_visit(cells: pd.DataFrame, within: bool) -> pd.DataFrame:
         design[_at("treated", week)] = here * treated
     by_visit = {_at(c, week): cells[c] * here for c in cells for week, here in at.items()}
     more = pd.DataFrame(by_visit, index=cells.index)
-    return pd.concat([design, more[independent(design, more)]], axis=1)
+    return pd.concat([design, more[independent_columns(design, more)]], axis=1)
 
 
 def _fit_visits(question: Question, y: pd.Series, design: pd.DataFrame) -> VisitFit | MixedFit:
