@@ -14,7 +14,7 @@ from scipy import linalg, stats
 import mnstudy as mn
 from mnstudy.stats.mixed.cluster_robust import cluster_robust
 from mnstudy.stats.mixed.fit import COLUMNS, Contrast
-from mnstudy.stats.mixed.model import mixed_model, random_intercept
+from mnstudy.stats.mixed.model import linear_model, mixed_model, random_intercept
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "cluster_robust.json").read_text()
@@ -427,3 +427,80 @@ def test_false_positives_of_a_random_intercept_where_spreads_grow():
     assert rates["model"] > 0.07
     assert rates["cr2"] == pytest.approx(ALPHA, abs=TOLERANCE)
     assert lost < 0.01 * TRIALS
+
+
+# By a formula.
+
+
+@pytest.mark.parametrize("name", ["unbalanced", "covariates"])
+def test_a_formula_gives_what_clubsandwich_gives(name):
+    layout = LAYOUTS[name]
+    data = pd.DataFrame(layout["x"], columns=layout["columns"])
+    data = data.assign(y=layout["y"], who=layout["group"])
+    fit = linear_model("y ~ " + " + ".join(layout["columns"][1:]), data, "who")
+    for column, values in layout["expected"].items():
+        assert fit.coefficients[column].to_numpy() == pytest.approx(values, rel=1e-6)
+
+
+@pytest.fixture
+def several_sites():
+    """Thirty patients, some with several sites; one arm each, and what is not known."""
+    rng = np.random.default_rng(8)
+    who = np.repeat(np.arange(30), rng.integers(1, 4, 30))
+    data = pd.DataFrame({"who": who, "arm": np.where(who % 2, "laser", "needling")})
+    data["score"] = rng.normal(20, 5, len(data)) + 6 * (data["arm"] == "needling")
+    data.loc[[3, 11], "score"] = np.nan
+    return data
+
+
+def test_averaged_first_a_patient_counts_once(several_sites):
+    means = several_sites.groupby(["who", "arm"])["score"].mean().dropna().reset_index()
+    arms = [means.loc[means["arm"] == arm, "score"] for arm in ("needling", "laser")]
+    known = stats.ttest_ind(*arms, equal_var=False)
+    fit = linear_model("score ~ arm", several_sites, "who", average=["arm"], df="welch")
+    found = fit.contrast("arm[T.needling]")
+    assert (fit.n_obs, fit.n_missing) == (len(means), 2)
+    assert (found.t, found.df, found.p_value) == pytest.approx(
+        (known.statistic, known.df, known.pvalue)
+    )
+    alone = linear_model("score ~ 1", several_sites, "who", average=[])
+    each = several_sites.groupby("who")["score"].mean().dropna()
+    assert alone.coefficients.at["Intercept", "estimate"] == pytest.approx(each.mean())
+    assert alone.coefficients.at["Intercept", "std_error"] == pytest.approx(stats.sem(each))
+
+
+def test_columns_that_others_tell_are_left_out_and_named(several_sites):
+    data = several_sites.assign(
+        needled=several_sites["arm"].eq("needling").astype(float), always=1.0
+    )
+    fit = linear_model("score ~ always + arm + needled", data, "who")
+    assert fit.aliased == ("always", "needled")
+    assert "always, needled" in repr(fit)
+    same = linear_model("score ~ arm", data, "who")
+    assert fit.coefficients["estimate"].tolist() == same.coefficients["estimate"].tolist()
+
+
+@given(order=st.permutations(range(20)), scale=st.floats(0.1, 50))
+@FAST
+def test_a_formula_minds_no_order_of_rows_and_follows_the_unit(order, scale):
+    rng = np.random.default_rng(5)
+    data = pd.DataFrame(
+        {"who": np.arange(20) // 2, "x": rng.normal(size=20), "arm": np.arange(20) % 4 // 2}
+    )
+    data["y"] = data["x"] + rng.normal(size=20)
+    usual = linear_model("y ~ arm + x", data, "who", average=["arm"]).coefficients
+    other = data.assign(y=data["y"] * scale).iloc[list(order)]
+    found = linear_model("y ~ arm + x", other, "who", average=["arm"]).coefficients
+    assert found["estimate"].to_numpy() == pytest.approx(scale * usual["estimate"].to_numpy())
+    assert found["df"].to_numpy() == pytest.approx(usual["df"].to_numpy())
+
+
+def test_what_a_formula_cannot_be_asked_is_said(several_sites):
+    with pytest.raises(ValueError, match="no column side to average over"):
+        linear_model("score ~ arm", several_sites, "who", average=["side"])
+    with pytest.raises(ValueError, match="no column 'person'"):
+        linear_model("score ~ arm", several_sites, "person")
+    with pytest.raises(mn.DataError, match="no row has a value for everything"):
+        linear_model("score ~ arm", several_sites.assign(score=np.nan), "who")
+    with pytest.raises(ValueError, match="depth"):
+        linear_model("score ~ depth", several_sites, "who")

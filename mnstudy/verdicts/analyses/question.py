@@ -414,7 +414,7 @@ def _at_baseline(data: pd.DataFrame, sites: pd.DataFrame, name: str) -> pd.Serie
     """Return a covariate of each site before the first session; as it is where never known then."""
     before = nearest_rows(data[is_baseline(data) & data[name].notna()], LAST).set_index(UNIT)[name]
     known = before.reindex(pd.MultiIndex.from_frame(sites[UNIT]))
-    first = pd.Series(known.to_numpy(), index=sites.index)
+    first = pd.Series(known.array, index=sites.index)
     return first.where(known.notna().to_numpy(), sites[name])
 
 

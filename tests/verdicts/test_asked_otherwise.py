@@ -1,0 +1,184 @@
+"""Other covariates and margins in one call, and two sets of findings beside each other."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from made_findings import estimate, finding
+
+import mnstudy as mn
+from mnstudy.stats.counts.proportions import proportion
+from mnstudy.verdicts.findings import Findings
+
+CLAIM = "deeper-needling"
+
+
+@pytest.fixture(scope="module")
+def clinic():
+    return mn.load("demo_clinic")
+
+
+@pytest.fixture(scope="module")
+def usual(clinic):
+    return mn.evaluate(clinic, [CLAIM, "more-sessions", "rare-pih"])
+
+
+def by_hand(clinic, *covariates):
+    rows = clinic.sites().query("treatment == 'needling' and needle_depth_mm >= 0")
+    rows = rows.eval("deep = needle_depth_mm > 0.3")
+    formula = " + ".join(["improvement_score ~ deep", *covariates])
+    own = {"average": ["deep"], "df": "satterthwaite" if covariates else "welch"}
+    return mn.stats.linear_model(formula, rows, "patient_id", **own).contrast("deep")
+
+
+@pytest.mark.parametrize(
+    "covariates", [[], ["baseline_severity"], ["sex", "baseline_severity"], ["age_band"]]
+)
+def test_covariates_given_take_the_place_of_the_usual_ones(clinic, usual, covariates):
+    (found,) = mn.evaluate(clinic, CLAIM, adjust=covariates)
+    hand = by_hand(clinic, *covariates)
+    e = found.estimate
+    assert (e.value, e.ci_low, e.df) == pytest.approx((hand.estimate, hand.ci_low, hand.df))
+    assert e.adjusted_for == tuple(covariates)
+    assert e.value != pytest.approx(usual[CLAIM].estimate.value)
+    assert usual[CLAIM].planned
+    assert not found.planned
+    assert any("this call" in note for note in found.notes)
+
+
+def test_the_usual_covariates_given_change_nothing_but_that_it_was_not_planned(clinic, usual):
+    names = usual[CLAIM].estimate.adjusted_for
+    (found,) = mn.evaluate(clinic, CLAIM, adjust=names)
+    assert found.estimate == usual[CLAIM].estimate
+    assert found.in_full == usual[CLAIM].in_full
+    assert not found.planned
+
+
+def test_a_margin_given_is_the_one_compared_with(clinic, usual):
+    found = mn.evaluate(clinic, [CLAIM, "rare-pih"], margins={CLAIM: 2})
+    assert found[CLAIM].margin == 2
+    assert found[CLAIM].estimate == usual[CLAIM].estimate
+    assert found[CLAIM].lacking == ("cause",) != usual[CLAIM].lacking
+    assert found["rare-pih"].planned  # nothing of it changed
+    assert found["rare-pih"].margin == usual["rare-pih"].margin
+
+
+def test_the_other_choices_start_from_the_covariates_given(clinic):
+    found = mn.evaluate(clinic, CLAIM, adjust=["baseline_severity"])
+    rows = found.sensitivity(["margins"])
+    assert rows["estimate"].unique() == pytest.approx(
+        [by_hand(clinic, "baseline_severity").estimate]
+    )
+
+
+def test_what_is_not_randomised_stays_without_a_cause(clinic):
+    (crude,) = mn.evaluate(clinic, CLAIM, adjust=[])
+    assert "cause" in crude.lacking
+
+
+@pytest.mark.parametrize(
+    ("asked", "settings", "said"),
+    [
+        (CLAIM, {"adjust": ["clinic"]}, '"clinic"  a column of the sheet'),
+        (CLAIM, {"adjust": ["clinic", "colour"]}, "2 problems"),
+        ("rare-pih", {"adjust": ["sex"]}, "no claim asked here is an adjusted comparison"),
+        ("rare-pih", {"margins": {CLAIM: 3}}, f"a margin of {CLAIM}, which is not asked"),
+        (CLAIM, {"margins": {"deeper": 3}}, "deeper"),
+        (CLAIM, {"margins": {CLAIM: -3}}, "margin"),
+        (CLAIM, {"margins": {CLAIM: math.nan}}, "margin"),
+    ],
+)
+def test_settings_without_effect_or_sense_are_refused(clinic, asked, settings, said):
+    with pytest.raises(ValueError, match=r".") as error:
+        mn.evaluate(clinic, asked, **settings)
+    assert said in str(error.value)
+
+
+def test_a_claim_that_is_not_testable_says_why_when_it_has_to_be_tested():
+    patients = mn.load("published_patients")
+    found = mn.evaluate(patients, CLAIM)[0]
+    with pytest.raises(mn.DesignError, match="Needle depth is printed for one arm"):
+        found.tested()
+
+
+def test_names_of_claims_are_offered_as_keys(usual):
+    assert usual._ipython_key_completions_() == [f.claim.id for f in usual]
+
+
+def test_long_lists_of_what_cannot_be_asked_fold():
+    findings = mn.evaluate(mn.load("published_patients"))
+    html = findings._repr_html_()
+    shown, _, folded = html.partition("<details>")
+    untested = [f for f in findings if f.estimate is None]
+    assert f"{len(untested)} claims not testable" in folded
+    assert all(f.claim.title not in shown for f in untested)
+    assert all(f.claim.title in shown for f in findings if f.estimate is not None)
+    assert "<details" not in findings[:1]._repr_html_()
+
+
+# Beside each other.
+
+
+def share(source, events, n):
+    limits = proportion(events, n, method="wilson")
+    ends = (100 * x for x in (limits.estimate, limits.ci_low, limits.ci_high))
+    found = finding("rare-pih", estimate(*ends, unit="percent"), "inconclusive", comparison="rate")
+    return Findings([replace(found, sha256=source)])
+
+
+def test_the_interval_of_a_difference_is_newcombes_where_both_are_wilsons():
+    """Newcombe 1998, doi 10.1002/(SICI)1097-0258(19980430)17:8<873, table II, example (a)."""
+    (row,) = mn.compare(share("a", 56, 70), share("b", 48, 80)).to_dict("records")
+    found = [row[f"difference{end}"] for end in ("", "_low", "_high")]
+    assert found == pytest.approx([20, 5.24, 33.39], abs=0.005)
+    (back,) = mn.compare(share("b", 48, 80), share("a", 56, 70)).to_dict("records")
+    turned = [-back[f"difference{end}"] for end in ("", "_high", "_low")]
+    assert turned == pytest.approx(found)
+
+
+def made(**more):
+    basis = {"comparison": "randomised", "sha256": "a"} | more
+    return Findings([finding("topical-adjunct", estimate(7, 4, 10), "supported", **basis)])
+
+
+@pytest.mark.parametrize(
+    ("other", "said", "given"),
+    [
+        (made(sha256="b"), "", True),
+        (made(), "the same data", True),
+        (made(sha256="b", comparison="observational"), "the designs differ", False),
+        (made(sha256="b", estimate=None), "one of the two has no estimate", False),
+        (made(sha256="b", estimate=estimate(0, 0, 1, unit="SD")), "one is in points, the", False),
+        (made(sha256="b", null=1.0), "", True),
+        (made(sha256="b", estimate=estimate(7, -math.inf, 9)), "an interval is open", True),
+        (Findings([]), "one of the two has no estimate", False),
+    ],
+)  # fmt: skip
+def test_a_difference_is_given_where_both_estimate_the_same(other, said, given):
+    (row,) = mn.compare(made(), other).to_dict("records")
+    assert row["remark"].startswith(said)
+    assert bool(said) == bool(row["remark"])
+    assert math.isnan(row["difference"]) != given
+    interval = not (math.isnan(row["difference_low"]) or math.isnan(row["difference_high"]))
+    assert interval == (given and not said)
+
+
+def test_ratios_are_not_subtracted():
+    found = finding("topical-absorption", estimate(2, 1.5, 3, unit="ratio"), "supported", null=1.0)
+    (row,) = mn.compare(Findings([found]), Findings([replace(found, sha256="b")])).to_dict(
+        "records"
+    )
+    assert math.isnan(row["difference"])
+    assert row["remark"].startswith("ratios have no difference")
+
+
+def test_claims_of_either_stand_there_once_and_in_order(clinic, usual):
+    other = mn.evaluate(clinic, ["little-pain", CLAIM])
+    found = mn.compare(usual, other)
+    assert found["claim"].tolist() == [*(f.claim.id for f in usual), "little-pain"]
+    assert found["verdict_b"].isna().tolist() == [f.claim.id != CLAIM for f in usual] + [False]
+
+
+def test_only_findings_are_compared(usual):
+    with pytest.raises(TypeError, match="two sets of findings"):
+        mn.compare(usual, usual[0])
