@@ -131,7 +131,7 @@ class Cohort:
             The assessment after baseline with a known improvement (score, interval or grades; else
             see ``outcomes``) that is nearest to the final week; for a site without any within the
             window, its last row with improvement empty. ``n_assessments`` counts the rows of the
-            site.
+            site. Categories are those that some site has.
 
         Notes
         -----
@@ -140,7 +140,9 @@ class Cohort:
         last known assessment counts; order in time is then session_count, then
         weeks_since_last_session. Nothing is imputed.
         """
-        return Followed.of(self.data).assessed(self.outcomes, self.final_week())
+        found = Followed.of(self.data).assessed(self.outcomes, self.final_week())
+        words = found.select_dtypes("category")  # levels that no site has would be drawn as empty
+        return found.assign(**{c: own.cat.remove_unused_categories() for c, own in words.items()})
 
     def final_week(self) -> FinalWeek:
         """Return the week whose assessments count for the improvement of all treatments."""

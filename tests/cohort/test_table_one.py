@@ -114,8 +114,32 @@ def test_depth_of_nought_before_treatment_is_no_depth():
 
 def test_no_p_value_and_an_unknown_split_is_refused(clinic, by_treatment):
     assert not [c for c in by_treatment if c.startswith("p")]
-    with pytest.raises(ValueError, match="'arm' or 'treatment'"):
-        table_one(clinic, by="sex")
+    with pytest.raises(ValueError, match="no column 'scar': did you mean scar_type"):
+        table_one(clinic, by="scar")
+    with pytest.raises(ValueError, match="'patient_id' has 400 different values"):
+        table_one(clinic, by="patient_id")
+
+
+@pytest.mark.parametrize("by", ["scar_type", "sex", "clinic_id", "baseline_severity", "setting"])
+def test_groups_by_any_column_of_few_values(clinic, by):
+    """Against pandas: the earliest known value of each site."""
+    data = clinic.data[clinic.data[by].notna()].sort_values(["weeks", "session_count"])
+    first = data.drop_duplicates(["patient_id", "site_id"])
+    known = first[by].astype("str").str.replace("_", " ").value_counts()
+    if len(known) > 12:
+        with pytest.raises(ValueError, match="different values"):
+            table_one(clinic, by=by)
+        return
+    table = table_one(clinic, by=by)
+    sites = table[table["measure"].eq("sites") & table["arm"].ne("all")].set_index("arm")["n"]
+    assert sites.sort_index().to_dict() == known.sort_index().to_dict()
+    assert by not in set(table["measure"])
+    pd.testing.assert_frame_equal(
+        table[table["arm"].eq("all") & table["measure"].eq("session_count")].reset_index(drop=True),
+        table_one(clinic)
+        .query("arm == 'all' and measure == 'session_count'")
+        .reset_index(drop=True),
+    )
 
 
 def test_the_order_of_rows_does_not_matter(clinic):
