@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import mnstudy as mn
 from mnstudy.cohort.loading.scale_scores import percent_of_baseline
 from mnstudy.cohort.scales import nearest, raw_scale, registry, scale_of, scales
-from mnstudy.reporting.notebooks.show import about
+from mnstudy.cohort.table import about
 
 REQUIRED = [
     "Goodman-Baron qualitative", "Goodman-Baron quantitative", "ECCA", "POSAS 2.0 patient",

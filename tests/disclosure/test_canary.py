@@ -15,7 +15,6 @@ from mnstudy import cli
 from mnstudy.errors import DataError
 from mnstudy.reporting import words as captions
 from mnstudy.reporting.notebooks import run as runner
-from mnstudy.reporting.notebooks import show
 from mnstudy.reporting.run import numbers as tables
 from mnstudy.reporting.run.origin import shipped_notebooks
 from mnstudy.reporting.run.scrub import scrub, shown
@@ -72,12 +71,12 @@ def texts_of(thing):
 
 def everything_shown(cohort, findings):
     """Yield all that a notebook would show."""
-    yield from (show.about(cohort), cohort, findings, *findings)
-    yield from (show.results_table(findings), show.cautions(findings), show.claims_table(ASKED))
-    yield from (show.table_one_to_read(cohort), show.table_one_to_read(cohort, by="arm"))
-    yield from (show.flow_to_read(cohort), show.lost_to_read(cohort), show.missing_to_read(cohort))
-    yield show.sensitivity_table(findings, ["margins", "clinics", "scar types"])
-    yield show.each_choice(findings[-4:], ["clinics", "scar types", "missing"])
+    yield from (cohort, findings, *findings)
+    yield from (mn.table_one(cohort), mn.table_one(cohort, by="scar_type"))
+    yield from (mn.attrition(cohort), mn.missingness(cohort), mn.claims(cohort))
+    yield findings.sensitivity(["margins", "clinics", "scar types"])
+    yield findings[-4:].sensitivity(["clinics", "scar types", "missing"])
+    yield mn.compare(findings, findings[:3])
     yield from (captions.caption(f) for f in findings)
     yield from (captions.figure_data(f).to_csv() for f in findings)
     yield tables.results_frame([findings]).to_csv()

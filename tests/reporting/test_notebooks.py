@@ -6,12 +6,12 @@ import tempfile
 from html import escape
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
-from made_findings import estimate, finding
 
+import mnstudy as mn
 from mnstudy.reporting.notebooks.run import PARAMETERS, _inject, _sockets, ran, run
-from mnstudy.reporting.notebooks.show import results_table
 from mnstudy.reporting.run.origin import shipped_notebooks
 from mnstudy.verdicts.claims.registry import registry
 
@@ -153,6 +153,64 @@ def test_a_path_too_long_for_sockets_is_not_used(tmp_path):
     assert not Path(folder).exists()
 
 
+# The model that stands in the open in a notebook, and the finding that it has to give.
+OWN_MODELS = {
+    "00_start_here": {"reduces-scarring": "model.contrast('needled').estimate"},
+    "04_dose": {
+        "more-sessions": "sessions.contrast('needled:within').estimate",
+        "deeper-needling": "depth.contrast('deep').estimate",
+        "spaced-sessions": "spacing.contrast('session_interval_weeks').estimate",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory):
+    """Another clinic, simulated, as a sheet with its study file."""
+    folder = tmp_path_factory.mktemp("second")
+    mn.simulate(260, design="registry", rng=11).data.to_csv(folder / "second.csv", index=False)
+    study = 'title = "A second clinic"\nsynthetic = true\ndesign = "registry"\nrandomised = false\n'
+    study += (
+        'assessor = "blinded"\nfile = "second.csv"\n[plan]\nfinal_week = 20\nwindow_weeks = 14\n'
+    )
+    (folder / "study.toml").write_text(study)
+    return str(folder / "study.toml")
+
+
+def run_to_sensitivity(path, dataset):
+    """Run the cells of a notebook up to its sensitivity, without a kernel; return its variables."""
+    space = {"display": lambda *shown: None}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown" and "## Sensitivity" in cell.source:
+            break
+        if cell.cell_type != "code":
+            continue
+        lines = [line for line in cell.source.splitlines() if not line.startswith("%")]
+        exec("\n".join(lines), space)
+        if PARAMETERS in cell.metadata.get("tags", []):
+            space["dataset"] = dataset
+    plt.close("all")
+    return space
+
+
+@pytest.mark.parametrize("name", OWN_MODELS)
+@pytest.mark.parametrize("cohort", ["demo_clinic", "second"])
+def test_the_model_in_the_open_gives_the_number_of_the_finding(name, cohort, request):
+    dataset = request.getfixturevalue("second") if cohort == "second" else cohort
+    path = next(p for p in NOTEBOOKS if p.stem == name)
+    space = run_to_sensitivity(path, dataset)
+    findings = mn.evaluate(mn.load(dataset), list(OWN_MODELS[name]))
+    by_hand = {claim: float(eval(said, space)) for claim, said in OWN_MODELS[name].items()}
+    assert by_hand == pytest.approx({f.claim.id: f.estimate.value for f in findings}, rel=1e-6)
+
+
+def test_the_messy_workbook_has_a_model_in_the_open_too():
+    path = next(p for p in NOTEBOOKS if p.stem == OWN)
+    space = run_to_sensitivity(path, "")
+    found = space["findings"]["reduces-scarring"].estimate
+    assert space["model"].contrast("needled").estimate == pytest.approx(found.value, rel=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["demo_split_face", "published_patients"])
 @pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.stem != OWN], ids=lambda p: p.stem)
@@ -175,15 +233,7 @@ def test_what_the_data_cannot_answer_is_a_sentence():
     notebook = run(path, {"dataset": "published_patients"})
     shown = [o["data"] for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
     assert not any("image/png" in data for data in shown)
-    assert sum("not testable: " in data["text/plain"] for data in shown) == 3
-    assert any("No claim asked here can be tested" in data["text/plain"] for data in shown)
-
-
-def test_a_table_of_results_says_what_is_estimated_and_in_which_week():
-    asked = [
-        finding("reduces-scarring", estimate(22, 14, 30), "supported", week=24.0),
-        finding("rare-pih", estimate(1.5, 0.4, 4.1, unit="percent"), "inconclusive"),
-    ]
-    table = results_table(asked)
-    assert table["estimated"].tolist() == [f.claim.estimand for f in asked]
-    assert table["week"].tolist() == ["24", ""]
+    texts = [data["text/plain"] for data in shown]
+    assert sum("not testable here: " in text for text in texts) == 3
+    assert sum("which a cell above could not make" in text for text in texts) == 4
+    assert "claims not testable with these data" in shown[-1]["text/html"]
