@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -19,6 +20,7 @@ from mnstudy.cohort.weeks import (
     numbers,
     site_numbers,
 )
+from mnstudy.errors import DataError, nearest
 from mnstudy.words.notes import Count, Note, note, sentences
 
 UNIT = ["patient_id", "site_id"]
@@ -122,16 +124,56 @@ class Cohort:
         after = self.data[~is_baseline(self.data)]
         return OUTCOMES if known_outcome(after).any() or not own else own
 
-    def sites(self) -> pd.DataFrame:
+    def query(self, expression: str) -> Cohort:
+        """Return the cohort of the rows that fit, with the same study and plan.
+
+        Parameters
+        ----------
+        expression : str
+            As ``DataFrame.query`` of pandas takes it, such as ``"scar_type == 'burn'"``. Choose by
+            what stays the same in a site, or its course is cut.
+
+        Raises
+        ------
+        DataError
+            No row fits.
+
+        Examples
+        --------
+        >>> import mnstudy as mn
+        >>> mn.load("demo_clinic").query("clinic_id == 'C1'").name
+        "demo_clinic, clinic_id == 'C1'"
+        """
+        data = self.data.query(expression).reset_index(drop=True)
+        if data.empty:
+            raise DataError(f"no row of {self.name} fits {expression!r}")
+        digest = hashlib.sha256(f"{self.provenance.sha256} {expression}".encode()).hexdigest()
+        name = f"{self.name}, {expression}"
+        provenance = replace(self.provenance, name=name, sha256=digest, rows=len(data), location="")
+        rows = Count(n=len(data), of=len(self.data), noun="row")
+        remarks = (*self.remarks, note("rows_chosen", rows=rows, expression=expression))
+        return replace(self, data=data, provenance=provenance, remarks=remarks)
+
+    def sites(self, outcome: str | None = None) -> pd.DataFrame:
         """Return one row per treated site: its assessment at the final week.
+
+        Parameters
+        ----------
+        outcome : str, optional
+            The column whose assessments count; the improvement when left out.
 
         Returns
         -------
         DataFrame
-            The assessment after baseline with a known improvement (score, interval or grades; else
-            see ``outcomes``) that is nearest to the final week; for a site without any within the
-            window, its last row with improvement empty. ``n_assessments`` counts the rows of the
-            site. Categories are those that some site has.
+            The assessment after baseline with a known outcome (improvement as score, interval or
+            grades; else see ``outcomes``) that is nearest to the final week; for a site without any
+            within the window, its last row with that outcome empty. ``n_assessments`` counts the
+            rows of the site. Categories are those that some site has.
+
+        Raises
+        ------
+        KeyError
+            There is no such column.
 
         Notes
         -----
@@ -140,18 +182,24 @@ class Cohort:
         last known assessment counts; order in time is then session_count, then
         weeks_since_last_session. Nothing is imputed.
         """
-        found = Followed.of(self.data).assessed(self.outcomes, self.final_week())
+        if outcome is not None and outcome not in self.data:
+            raise KeyError(
+                f"no column {outcome!r}: {nearest(outcome, self.data, 'see mn.dictionary')}"
+            )
+        counted = self.outcomes if outcome is None else (outcome,)
+        found = Followed.of(self.data).assessed(counted, self.final_week(outcome))
         words = found.select_dtypes("category")  # levels that no site has would be drawn as empty
         return found.assign(**{c: own.cat.remove_unused_categories() for c, own in words.items()})
 
-    def final_week(self) -> FinalWeek:
-        """Return the week whose assessments count for the improvement of all treatments."""
+    def final_week(self, outcome: str | None = None) -> FinalWeek:
+        """Return the week whose assessments of an outcome, or the improvement, count for all."""
         followed = Followed.of(self.data)
         sites = followed.sites
         patients = sites.groupby(sites["treatment"].astype("str"))["patient_id"]
         enough = patients.nunique() > 4
         arms = {word: own for word, own in patients.indices.items() if enough[word]}
-        return followed.week(self.outcomes, arms, self.study.plan)
+        counted = self.outcomes if outcome is None else (outcome,)
+        return followed.week(counted, arms, self.study.plan)
 
     def in_order(self) -> Cohort:
         """Return the cohort with its rows by patient, site and time.
@@ -206,6 +254,8 @@ def about(cohort: Cohort, *said: Note) -> About:
         f"{known} · sha256 {cohort.provenance.sha256[:8]}…",
         *(limit.says for limit in study.limits),
     ]
+    week = None if said else cohort.final_week().remark
+    remarks += [week] if week else []
     return About((*lines, *sentences(remarks)))
 
 

@@ -13,6 +13,10 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.cohort.study.plan import Plan
+from mnstudy.words.notes import Note, note
+
+_REMARKS = {"declared": "week_declared", "stated": "week_stated", "rule": "week_rule",
+            "best": "week_best"}  # fmt: skip
 
 MOST, HALF = 0.8, 0.5  # of the sites of an arm
 SHARE, LEAST = 0.25, 1.0  # of the week to either side, and weeks, where visits are irregular
@@ -43,6 +47,14 @@ class FinalWeek:
     chosen: str
     seen: Mapping[str, tuple[int, int]]
     earlier: tuple[float, ...] = ()
+
+    @property
+    def remark(self) -> Note | None:
+        """Say which week counts and why; None where none does, or only the last assessment."""
+        kind = _REMARKS.get(self.chosen)
+        if kind is None:
+            return None
+        return note(kind, week=self.week, low=self.low, high=self.high)
 
     @property
     def least(self) -> float:

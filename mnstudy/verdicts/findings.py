@@ -19,6 +19,7 @@ from mnstudy.verdicts.finding.finding import COLUMNS, VERDICTS, Estimate, Findin
 from mnstudy.verdicts.robustness.checks import CHECKS, Checks, table
 from mnstudy.verdicts.robustness.rows import over_margins
 from mnstudy.words.notes import Note, note
+from mnstudy.words.units import valued
 
 Ends: TypeAlias = tuple[float, float]
 
@@ -165,8 +166,9 @@ class Findings(Sequence[Finding]):
         DataFrame
             One row per finding and choice: claim, dataset, check, choice, share (of the margin
             used), margin, estimate, ci_low, ci_high, confidence_level, p_value, n_patients,
-            verdict, reason. Intervals are at the level the verdict rests on. Findings that are
-            not testable, and checks that do not apply to a claim, have no row.
+            verdict, reason, lacking (what a partly supported claim does not show). Intervals are at
+            the level the verdict rests on. Findings that are not testable, and checks that do not
+            apply to a claim, have no row.
 
         Examples
         --------
@@ -211,7 +213,8 @@ class Findings(Sequence[Finding]):
         head = f"<p><strong>{escape(self._heading())}</strong></p>"
         source = len({f.dataset for f in self._findings}) > 1
         cells = ((f.dataset,) * source + _cells(f) for f in tested)
-        shown = _table([*["data"] * source, "claim", "estimate", "verdict", "why"], cells)
+        heads = ["claim", "estimate", "margin", "verdict", "why"]
+        shown = _table([*["data"] * source, *heads], cells)
         untested = ((*(f.dataset,) * source, f.claim.title, f.reason) for f in others)
         why = _table([*["data"] * source, "claim", "why not"], untested)
         said = f"{fmt.count(len(others), 'claim')} not testable with these data: why"
@@ -220,8 +223,12 @@ class Findings(Sequence[Finding]):
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:
-    shown = f"{finding.estimate} ({finding.size})"
-    return finding.claim.title, shown, finding.in_full, finding.reason
+    shown, joint = f"{finding.estimate} ({finding.size})", finding.simultaneous
+    if joint is not None:
+        level = joint.level_words
+        shown += f"; judged by {level} {fmt.ends(joint)}, one of {finding.family} primary claims"
+    margin = valued(fmt.as_entered(finding.margin), finding.claim.unit)
+    return finding.claim.title, shown, margin, finding.in_full, finding.reason
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -439,8 +440,17 @@ def _plan_problems(data: pd.DataFrame, study: Study) -> list[Problem]:
 def covariate_problems(data: pd.DataFrame, names: Sequence[str], key: str) -> list[Problem]:
     """List what cannot be adjusted for of what is named under a key."""
     wrong = {name: _no_covariate(data, name) for name in names}
-    remedy = "leave it out of adjust"
-    return [key_problem(key, name, why, remedy) for name, why in wrong.items() if why]
+    return [
+        key_problem(key, name, why, f"{_like(name, data)}leave it out of adjust")
+        for name, why in wrong.items()
+        if why
+    ]
+
+
+def _like(name: str, data: pd.DataFrame) -> str:
+    """Offer the column of the sheet that was meant, where one is near."""
+    near = [c for c in data if c not in UNIT and name.lower() in c] or get_close_matches(name, data)
+    return f"did you mean {near[0]}? Else " if near and name not in data else ""
 
 
 def _no_covariate(data: pd.DataFrame, name: str) -> str:

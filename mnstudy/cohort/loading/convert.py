@@ -90,8 +90,8 @@ class Said:
         words = {*declared.get(ALL, ()), *declared.get(spec.name, ()), *codes}
         own = study.levels.get(spec.name, {})
         return cls(
-            words={str(k).strip().lower(): _meaning(v) for k, v in own.items()},
-            missing=MISSING | {w.strip().lower() for w in words},
+            words={_whole(str(k).strip().lower()): _meaning(v) for k, v in own.items()},
+            missing=MISSING | {_whole(w.strip().lower()) for w in words},
             labels=labels or {},
             unit=study.units.get(spec.name, ""),
             decimal=study.reading.decimal,
@@ -160,7 +160,7 @@ def column(cells: pd.Series, spec: ColumnSpec, said: Said) -> Column:
     codes, text, stored = distinct(cells)
     if stored.any():
         said = replace(said, stored=frozenset(text[stored]))
-    missing = text.str.lower().isin(said.missing)
+    missing = text.str.lower().map(_whole).isin(said.missing)
     if spec.kind in ("category", "text"):
         # a level may be called as a missing value is elsewhere: the adjunct none
         missing &= ~text.map(as_level).isin(spec.levels) | text.eq("")
@@ -186,7 +186,7 @@ def _mended(
     """Say what was read as the study file declares it, and which of its words occur nowhere."""
     if not (said.words or said.unit or len(said.missing) > len(MISSING)):
         return []
-    word = text.str.lower()
+    word = text.str.lower().map(_whole)
     own = _own(text, said).notna() & ~coded
     often = np.bincount(codes, minlength=len(text))
 
@@ -250,7 +250,7 @@ def _own(text: pd.Series, said: Said) -> pd.Series:
     if not said.words:
         return pd.Series(None, index=text.index, dtype="object")
     labels = {code: said.words.get(label.lower()) for code, label in said.labels.items()}
-    meanings = [said.words.get(word.lower(), labels.get(word)) for word in text]
+    meanings = [said.words.get(_whole(word.lower()), labels.get(word)) for word in text]
     return pd.Series(meanings, index=text.index, dtype="object")
 
 

@@ -25,6 +25,8 @@ from mnstudy.cohort.table import Cohort, Provenance
 from mnstudy.errors import DataError
 from mnstudy.words.notes import note
 
+SYNTHETIC = "synthetic"  # the mark that a table of invented data carries
+
 Source: TypeAlias = str | os.PathLike[str] | pd.DataFrame
 
 
@@ -107,6 +109,7 @@ def _read(
             study = parse_study(study, source="study")
         if isinstance(source, pd.DataFrame):
             sheets, study, name = {"": sheet_of_frame(source)}, study or Study(), "table"
+            study = replace(study, synthetic=study.synthetic or SYNTHETIC in source.attrs)
             location = ""
             digest = hashlib.sha256(source.to_csv(index=False).encode()).hexdigest()
         else:
@@ -117,6 +120,7 @@ def _read(
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
     rows = sum(len(sheet.cells) for sheet in sheets.values())
     data, problems, notes = check(arrange(sheets, study), study)
+    data.attrs |= {SYNTHETIC: True} if study.synthetic else {}  # kept by what is cut from it
     if not study.design_declared and not problems:
         design, reason = infer_design(data)
         study = replace(study, design=design)

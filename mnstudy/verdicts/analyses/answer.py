@@ -19,8 +19,6 @@ from mnstudy.words.notes import Count, Note, as_given, note
 UNBLINDED = {"unblinded": "rater_knew", "self": "rated_by_patients"}
 DELTA = ("improvement", "change", "arm_contrast", "depth_contrast")
 FAR_APART, MANY = 0.10, 0.20  # of an arm not assessed; conventions
-_WEEK = {"declared": "week_declared", "stated": "week_stated", "rule": "week_rule",
-         "best": "week_best"}  # fmt: skip
 RATED = (
     "improvement", "change", "arm_contrast", "session_slope", "depth_contrast", "slope", "grades",
 )  # fmt: skip
@@ -72,7 +70,7 @@ def _final_notes(question: Question) -> list[Note]:
         return [note("last_assessment_counts")] if several else []
     lost = {name: (n - there, n) for name, (there, n) in week.seen.items() if there < n}
     arms = tuple(_in_arm(name, *counts) for name, counts in lost.items())
-    remarks = [note(_WEEK[week.chosen], week=week.week, low=week.low, high=week.high)]
+    remarks = [week.remark] if week.remark else []
     shares = [1 - there / everybody for there, everybody in week.seen.values()]
     apart = max(shares) - min(shares) > FAR_APART if shares else False
     kind = note("losses_differ" if apart else "not_assessed_then", arms=arms)

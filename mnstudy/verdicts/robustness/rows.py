@@ -21,7 +21,7 @@ from mnstudy.words.units import is_ratio
 
 COLUMNS = (
     "claim", "dataset", "check", "choice", "share", "margin", "estimate", "ci_low", "ci_high",
-    "confidence_level", "p_value", "n_patients", "verdict", "reason",
+    "confidence_level", "p_value", "n_patients", "verdict", "reason", "lacking",
 )  # fmt: skip
 Row = dict[str, object]  # choice and reason are notes, until somebody reads them
 SHARES = (0.5, 0.75, 1.0, 1.5, 2.0)  # of the margin
@@ -50,6 +50,7 @@ def judged_row(
         "n_patients": finding.n_patients if n_patients is None else n_patients,
         "verdict": found.word,
         "reason": one_note(found.reasons),
+        "lacking": ", ".join(found.lacking),
     }
 
 
@@ -95,7 +96,7 @@ def verdict_of(finding: Finding, estimate: Estimate, margin: float) -> Verdict:
 
 
 def _empty(finding: Finding, check: str, choice: Note) -> Row:
-    nothing = dict.fromkeys(COLUMNS, float("nan"))
+    nothing = {**dict.fromkeys(COLUMNS, float("nan")), "lacking": ""}
     named = {"claim": finding.claim.id, "dataset": finding.dataset}
     return {**nothing, **named, "check": check, "choice": choice, "margin": finding.margin}
 
@@ -115,7 +116,7 @@ def over_margins(finding: Finding) -> list[Row]:
         if found.word == "supported" and (usual.word != finding.verdict or finding.few_studies):
             # what lowered the verdict, as too few studies, lowers it at every margin
             why = finding.reasons if usual.word != finding.verdict else found.reasons
-            found = replace(found, word="partly supported", reasons=why)
+            found = replace(found, word="partly supported", reasons=why, lacking=finding.lacking)
         choice = note("margin_of", margin=margin, unit=estimate.unit)
         row = judged_row(finding, check="margins", choice=choice, estimate=estimate)
         reason = one_note(found.reasons)
