@@ -40,7 +40,7 @@ def test_the_commands_give_what_is_shown(all_of_them, tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     sheet = mn.example_sheet()
     *commands, last = re.findall(
-        r"^\$ mnstudy (.*)\n((?:[^$].*\n)*)", "\n".join(blocks("console")), re.M
+        r"^\$ mnstudy (.*)\n((?:[^$].*\n)*)", "".join(blocks("console")), re.M
     )
     for command, shown in [*commands, last] if all_of_them else commands:
         main(shlex.split(command))
