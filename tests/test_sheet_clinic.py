@@ -47,7 +47,9 @@ def cells_of(entry):
     if not lines:
         return {}
     head, _, *rows = lines
-    return {name: [row[i] for row in rows] for i, name in enumerate(head)}
+    if rows[-1] == ["…"]:
+        rows = [*rows[:-1]] * ROWS
+    return {name: [row[i] for row in rows[:ROWS]] for i, name in enumerate(head)}
 
 
 def frame_of(title):
