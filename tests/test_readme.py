@@ -1,4 +1,4 @@
-"""What the README shows, works as shown."""
+"""What the README and the page on own data show, works as shown."""
 
 import re
 import tomllib
@@ -13,11 +13,32 @@ from mnstudy import cli
 from mnstudy.verdicts.claims.own_claims import check_plan, own_claims
 from mnstudy.verdicts.claims.registry import registry
 
-TEXT = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+OWN_DATA, QUESTIONS = ((ROOT / "docs" / f"{x}.md").read_text("utf-8") for x in ("own_data", "faq"))
+FEWEST, MOST, LINES = 600, 800, 10
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
+def blocks(language, text):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.M | re.S)
+
+
+def words(text):
+    """Return the words of a page; code and tables do not count."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    prose = re.sub(r"^(?:    |\|).*$", "", prose, flags=re.M)
+    return re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", prose).split()
+
+
+def test_the_readme_is_short():
+    assert FEWEST <= len(words(README)) <= MOST
+
+
+def test_the_example_gives_what_is_shown(capsys):
+    (code,), (shown,) = blocks("python", README), blocks("text", README)
+    assert len(code.splitlines()) <= LINES
+    exec(code, {})
+    assert capsys.readouterr().out == shown
 
 
 @pytest.fixture
@@ -39,7 +60,8 @@ def sheet():
 
 
 def test_the_study_file_is_read_and_its_claims_are_answered(tmp_path, sheet):
-    first, second = blocks("toml")
+    said = blocks("toml", OWN_DATA)
+    (first,), (second,) = ([x for x in said if sign in x] for sign in ("[selection]", "[claims."))
     (tmp_path / "study.toml").write_text(first + second, encoding="utf-8")
     sheet.to_csv(tmp_path / "my_sheet.csv", index=False)
     cohort = mn.load(tmp_path)
@@ -52,30 +74,37 @@ def test_the_study_file_is_read_and_its_claims_are_answered(tmp_path, sheet):
 
 
 @pytest.mark.parametrize("way", ["import show", "all 43 claims"])
-def test_the_python_examples_run(way, tmp_path, monkeypatch):
+def test_the_python_of_the_questions_runs(way, tmp_path, monkeypatch):
     """Sensitivity of all claims, which takes long, has tests of its own."""
-    example = next(b for b in blocks("python") if way in b)
-    lines = [x for x in example.splitlines() if x]
-    assert len(lines) <= 10
+    example = next(b for b in blocks("python", QUESTIONS) if way in b)
     monkeypatch.chdir(tmp_path)
-    space: dict[str, object] = {"mn": mn}
-    exec("\n".join(x for x in lines if "findings.sensitivity()" not in x), space)
+    space: dict[str, object] = {}
+    exec("\n".join(x for x in example.splitlines() if "findings.sensitivity()" not in x), space)
     assert len(space["findings"]) == (2 if way == "import show" else len(registry()))
     written = {p.name for p in tmp_path.iterdir()}
     assert written == (set() if way == "import show" else {"more_sessions.pdf", "numbers.csv"})
 
 
-def test_the_commands_shown_are_those_of_the_command_line(capsys):
-    for line in re.findall(r"^    mnstudy (.*?)(?:  +#.*)?$", TEXT, re.MULTILINE):
+@pytest.mark.parametrize("text", [README, OWN_DATA, QUESTIONS], ids=["README", "own_data", "faq"])
+def test_the_commands_shown_are_those_of_the_command_line(text):
+    shown = re.findall(r"^    mnstudy (.*?)(?:  +#.*)?$", text, re.MULTILINE)
+    assert shown
+    for line in shown:
         assert cli._parser().parse_args(line.split()).run
 
 
-def test_every_toml_block_is_toml():
-    for block in blocks("toml"):
+def test_every_command_is_shown():
+    shown = set(re.findall(r"^    mnstudy ([a-z]+)", OWN_DATA, re.MULTILINE))
+    (commands,) = [x.choices for x in cli._parser()._actions if isinstance(x.choices, dict)]
+    assert shown == set(commands) - {"simulate"}
+
+
+@pytest.mark.parametrize("text", [OWN_DATA, QUESTIONS], ids=["own_data", "faq"])
+def test_every_toml_block_is_toml(text):
+    for block in blocks("toml", text):
         assert tomllib.loads(block)
 
 
 def test_every_relative_link_leads_somewhere():
-    root = Path(__file__).parents[1]
-    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT):
-        assert (root / target).exists(), target
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
