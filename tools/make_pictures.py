@@ -63,7 +63,7 @@ def draw_sheet(
     unit = WIDTH / (sum(widths) + 5)  # inches a character
     leading = size * 1.65 / 72
     taller = [max(cell.text.count("\n") for cell in cells) + 1 for cells in rows.values()]
-    below = sum(len(x) for x in lines) * leading * 0.86 + 0.3
+    below = sum(len(x) for x in lines) * leading * 0.86 + 0.22
     height = sum(1 + 0.7 * (n - 1) for n in taller) * leading + below
     figure = Figure(figsize=(WIDTH, height))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
