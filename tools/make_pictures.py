@@ -56,11 +56,15 @@ class Cell:
 
 
 def draw_sheet(
-    rows: Mapping[str, Sequence[Cell]], widths: Sequence[float], remarks: Sequence[str], size: float
-) -> Figure:
-    """Draw rows by their numbers, and the remarks beneath; widths are in characters."""
-    lines = [textwrap.wrap(remark, int(sum(widths) * 1.2)) for remark in remarks]
-    unit = WIDTH / (sum(widths) + 5)  # inches a character
+    rows: Mapping[str, Sequence[Cell]], widths: Sequence[float], remarks: Sequence[str],
+    size: float, head: float = 1.0,
+) -> Figure:  # fmt: skip
+    """Draw rows by their numbers, and the remarks beneath; widths are in characters.
+
+    ``head`` makes the letters of the headings smaller than ``size``.
+    """
+    lines = [textwrap.wrap(remark, int(sum(widths) * 1.22)) for remark in remarks]
+    unit = WIDTH / (sum(widths) + 4.5)  # inches a character
     leading = size * 1.65 / 72
     taller = [max(cell.text.count("\n") for cell in cells) + 1 for cells in rows.values()]
     below = sum(len(x) for x in lines) * leading * 0.86 + 0.22
@@ -74,7 +78,8 @@ def draw_sheet(
         lefts = [0.03 + unit * (4 + sum(widths[:i])) for i in range(len(widths))]
         _box(axes, (0.03, top, 4 * unit, tall), Cell(text=number, fill=HEAD), size, MUTED)
         for left, wide, cell in zip(lefts, widths, cells, strict=True):
-            _box(axes, (left, top, wide * unit, tall), cell, size, INK)
+            letters = size * head if cell.bold else size
+            _box(axes, (left, top, wide * unit, tall), cell, letters, INK)
         top += tall
     top += 0.12
     for line in lines:
@@ -108,35 +113,34 @@ def _box(
 
 # A good sheet
 
-COLUMNS = {  # of the contract, as a heading of at most two lines, and how wide
-    "patient_id": ("patient_\nid", 9),
-    "scar_type": ("scar_type", 13.5),
-    "needle_depth_mm": ("needle_\ndepth_mm", 10.5),
-    "session_count": ("session_\ncount", 9.5),
-    "improvement_score": ("improvement_\nscore", 14),
-    "treatment": ("treatment", 11),
-    "weeks": ("weeks", 7.5),
-    "pain_score": ("pain_\nscore", 7.5),
+COLUMNS = {  # of the contract, as a heading of at most three lines, and how wide
+    "patient_id": ("patient_\nid", 7.4),
+    "scar_type": ("scar_type", 9.0),
+    "needle_depth_mm": ("needle_\ndepth_\nmm", 7.0),
+    "session_count": ("session_\ncount", 7.6),
+    "improvement_score": ("improvement_\nscore", 11.2),
+    "treatment": ("treatment", 10.2),
+    "weeks": ("weeks", 5.6),
 }
 GOOD = """
-P001 acne_rolling 1.5 0 0 needling 0 -
-P001 acne_rolling 1.5 3 45 needling 12 4
-P002 acne_boxcar 1.5 0 0 needling 0 -
-P002 acne_boxcar 1.5 3 30 needling 12 5
-P003 acne_rolling - 0 0 untreated 0 -
-P003 acne_rolling - 0 5 untreated 12 -
-P004 acne_icepick 1.0 0 0 needling 0 -
-P004 acne_icepick 1.0 3 - needling 12 3
+P001 surgical 1.5 0 0 needling 0
+P001 surgical 1.5 3 45 needling 12
+P002 burn 1.5 0 0 needling 0
+P002 burn 1.5 3 30 needling 12
+P003 surgical - 0 0 untreated 0
+P003 surgical - 0 5 untreated 12
+P004 keloid 1.0 0 0 needling 0
+P004 keloid 1.0 3 - needling 12
 """
 GOOD_REMARKS = (
     "Invented rows. One row is one assessment of one site. Blue: the five columns that must be"
-    " there; the others let more be asked.",
+    " there.",
     "patient_id: a pseudonym, never a name",
     "scar_type, treatment: in the words that mn.dictionary() lists",
     "needle_depth_mm: in mm; empty where no needles were used",
     "session_count: sessions done before this assessment",
     "improvement_score: percent better than before the first session; below 0 is worse",
-    "weeks: since the first session; pain_score: 0 none to 10 worst",
+    "weeks: since the first session",
     "Row 9: the improvement is not known. The cell stays empty: no 0, no -99, no word.",
 )
 
@@ -155,7 +159,7 @@ def good_sheet() -> Figure:
     drawn = {"1": heads} | {
         str(i): [Cell(text=x) for x in row] for i, row in enumerate(rows, start=2)
     }
-    return draw_sheet(drawn, [w for _, w in COLUMNS.values()], GOOD_REMARKS, 9.4)
+    return draw_sheet(drawn, [w for _, w in COLUMNS.values()], GOOD_REMARKS, 14.0, head=0.74)
 
 
 # The workbook of the tutorial, as it comes and as it is marked
@@ -234,12 +238,12 @@ MARGIN = 10.0
 INTERVALS = ((18, 12, 24), (11, 3, 19), (6, -7, 19), (1, -5, 7), (-12, -20, -4), (-6, -14, 3))
 SAID = {
     "supported": "all of it beyond the margin",
-    "partly supported": "above no effect, perhaps too small",
+    "partly supported": "some, perhaps too little",
     "inconclusive": "a benefit and no benefit both fit",
-    "too small to matter": "all of it inside the margin, on both sides",
+    "too small to matter": "inside the margin, both ways",
     "contradicted": "all of it on the wrong side of no effect",
 }
-SHORT_OF_IT = "short of the margin, and a harm as large fits"
+SHORT_OF_IT = "short of it, and harm fits"
 
 
 def verdict_of(value: float, low: float, high: float, comparison: str = "randomised") -> Any:
@@ -252,8 +256,8 @@ def verdict_of(value: float, low: float, high: float, comparison: str = "randomi
 
 
 def verdicts() -> Figure:
-    size = 9.4
-    figure = Figure(figsize=(WIDTH, 5.1))
+    size = 11.2
+    figure = Figure(figsize=(WIDTH, 5.9))
     axes = figure.add_axes((0.03, 0.115, 0.94, 0.79), xlim=(-26, 30), ylim=(5.75, -0.55))
     axes.axvspan(MARGIN, 30, color="#e6f1ec", lw=0)
     for x, dashes in ((0, "-"), (MARGIN, (0, (4, 2))), (-MARGIN, (0, (1, 1.6)))):
