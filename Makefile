@@ -17,20 +17,20 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.py
 	@command -v $(PYTHON) >/dev/null || { echo "environment: $(PYTHON) is missing; install Python 3.11 to 3.13"; exit 1; }
 	@$(PYTHON) tools/make_venv.py $(VENV)
 
-environment: $(READY)  ## make the environment alone (about 2 min): then . .venv/bin/activate, and mnstudy is there
+environment: $(READY)  ## make the environment alone (2 to 3 min): then . .venv/bin/activate, and mnstudy is there
 	@echo "environment ready; in this terminal: . $(BIN)/activate"
 
 report: $(READY)  ## regenerate what changed in reports/ and reports/demo/; all of it with OPTIONS=--fresh (3 to 6 min)
 	@$(BIN)/mnstudy report --out reports --formats svg --no-notebooks $(OPTIONS)
 	@$(BIN)/mnstudy report demo_clinic --out reports/demo --formats svg $(OPTIONS)
 
-test: $(READY)  ## run the tests, side by side (about 4 min on 2 cores)
+test: $(READY)  ## run the tests, side by side (about 13 min on 2 cores)
 	@$(PYTEST) -m "not slow and not e2e"
 
 slow: $(READY)  ## run the simulations too (about an hour; MNSTUDY_RUNS=200 is rougher and sooner)
 	@$(PYTEST) -m "not e2e"
 
-e2e: $(READY)  ## drive JupyterLab and the page of reports/ in a browser (about 2 min)
+e2e: $(READY)  ## drive JupyterLab and the page of reports/ in a browser (about 4 min)
 	@$(BIN)/python -m pytest -m e2e tests/e2e
 
 check: format lint types layers house test notebooks-check  ## everything that has to hold before a commit

@@ -73,16 +73,16 @@ def test_the_study_file_is_read_and_its_claims_are_answered(tmp_path, sheet):
     assert any("percent of baseline" in note or "ECCA" in note for note in cohort.notes)
 
 
-@pytest.mark.parametrize("way", ["import show", "all 43 claims"])
+@pytest.mark.parametrize("way", ["in Jupyter also", "all 43 claims"])
 def test_the_python_of_the_questions_runs(way, tmp_path, monkeypatch):
     """Sensitivity of all claims, which takes long, has tests of its own."""
     example = next(b for b in blocks("python", QUESTIONS) if way in b)
     monkeypatch.chdir(tmp_path)
     space: dict[str, object] = {}
     exec("\n".join(x for x in example.splitlines() if "findings.sensitivity()" not in x), space)
-    assert len(space["findings"]) == (2 if way == "import show" else len(registry()))
+    assert len(space["findings"]) == (2 if way == "in Jupyter also" else len(registry()))
     written = {p.name for p in tmp_path.iterdir()}
-    assert written == (set() if way == "import show" else {"more_sessions.pdf", "numbers.csv"})
+    assert written == (set() if way == "in Jupyter also" else {"more_sessions.pdf", "numbers.csv"})
 
 
 @pytest.mark.parametrize("text", [README, OWN_DATA, QUESTIONS], ids=["README", "own_data", "faq"])

@@ -22,7 +22,7 @@ from pathlib import Path
 PACKAGE = "mnstudy"
 ROOT = Path(__file__).parents[1]
 # A raise of one of these numbers is a line in CHANGELOG.md that says what it bought.
-LIMITS = {"modules": 200, "widest": 12, "code_lines": 37_400, "circles": 0}
+LIMITS = {"modules": 200, "widest": 12, "code_lines": 37_550, "circles": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
