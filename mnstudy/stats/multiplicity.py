@@ -29,7 +29,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
     Notes
     -----
-    For ordered :math:`p_{(1)} \le \dots \le p_{(m)}` the adjusted value is
+    For ordered :math:`p_{(1)} \le \ldots \le p_{(m)}` the adjusted value is
     :math:`\max_{j \le i} \min\{1, (m-j+1)\,p_{(j)}\}`. Valid under any dependence. There is no
     interval of matching width; use ``bonferroni_level`` for intervals. The same as
     ``statsmodels.stats.multitest.multipletests``, which collects garbage in every call: a tenth of

@@ -86,7 +86,7 @@ def proportionality(
     groups the likelihood ratio counts dependent rows as independent, so the test is the score test
     with the scores' own covariance between groups,
 
-    .. math:: T = e'\Big(\sum_g e_g e_g'\Big)^{-1} e, \quad
+    .. math:: T = e'\left(\sum_g e_g e_g'\right)^{-1} e, \quad
               e_g = s_{\delta,g} - A_{\delta\beta} A_{\beta\beta}^{-1} s_{\beta,g}, \quad
               e = \sum_g e_g,
 
