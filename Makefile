@@ -8,7 +8,7 @@ PYTEST := LOKY_MAX_CPU_COUNT=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
   $(BIN)/python -m pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help environment report test slow e2e check format lint types layers house notebooks notebooks-check certify certify-short fuzz lab bench lock data dist witness clean
+.PHONY: help environment report test slow e2e check format lint types layers house notebooks notebooks-check certify certify-short fuzz lab bench docs lock data dist witness clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,13 @@ lab: $(READY)  ## open JupyterLab in this environment
 
 bench: $(READY)  ## print speed and memory as ratios, measured side by side (R is used where present)
 	@for f in benchmarks/*.py; do $(BIN)/python $$f || exit 1; done
+
+docs: $(READY)  ## make the site of docs/, notebooks and docstrings in build/docs, without network (about 2 min)
+	@rm -rf build/docs build/doctrees
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -j auto \
+	  -b html -c docs -d build/doctrees . build/docs
+	@$(BIN)/python tools/check_site.py build/docs
+	@echo "no warning, every link leads somewhere; open build/docs/index.html"
 
 data: $(READY)  ## write the synthetic cohorts and the manifest of data/ again
 	@$(BIN)/python tools/make_demo_data.py

@@ -10,8 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from docutils import nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
@@ -74,13 +76,14 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "navbar_end": ["theme-switcher"],
+    "secondary_sidebar_items": {  # none beside notebooks: their tables are wide
+        page: ["page-toc"] for page in ("docs/*", "*/README", "tests/*/README", "C*", "R*")
+    },
     "footer_start": [],
     "footer_end": [],
     "back_to_top_button": True,
 }
-html_sidebars = {
-    page: [] for page in ("docs/index", "docs/how_a_verdict_is_made", "docs/glossary")
-}
+html_sidebars = {page: [] for page in ("docs/index", "docs/how_a_verdict_is_made", "docs/glossary")}
 
 
 class Public(SphinxDirective):
@@ -104,8 +107,10 @@ class Public(SphinxDirective):
 
 def show_formula(page: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
     """Write a formula in TeX as MathML, which browsers draw by themselves."""
-    is_block = isinstance(node, nodes.math_block)
-    page.body.append(tex2mathml(node.astext(), as_block=is_block))
+    try:
+        page.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+    except MathError as error:
+        logging.getLogger(__name__).warning("%s in %s", error, node.astext(), location=node)
     raise nodes.SkipNode
 
 

@@ -1,5 +1,6 @@
-"""What the pages for developers name is there: files, names in them, links, targets of make."""
+"""What the pages name is there: files, names in them, links, targets of make; examples run."""
 
+import doctest
 import os
 import re
 import shlex
@@ -152,5 +153,80 @@ def test_targets_of_make_exist(path):
 
 
 def test_the_index_lists_every_page():
-    listed = LINK.findall((ROOT / "docs/README.md").read_text("utf-8"))
-    assert {p.name for p in DOCS} - {"README.md"} == {n for n in listed if "/" not in n}
+    listed = LINK.findall((ROOT / "docs/index.md").read_text("utf-8"))
+    assert {p.name for p in DOCS} - {"index.md"} == {n for n in listed if "/" not in n}
+
+
+TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```", re.M | re.S)
+ENTRY = re.compile(r"^(?!:)(?:.*<)?([\w./]+)>?$", re.M)
+
+
+def test_every_page_and_notebook_stands_once_in_the_lists_of_the_site():
+    entries = [
+        (page.parent / entry).resolve()
+        for page in DOCS
+        for block in TOCTREE.findall(page.read_text("utf-8"))
+        for entry in ENTRY.findall(block)
+    ]
+    notebooks = ROOT.glob("notebooks/*.ipynb")
+    pages = [*DOCS, *PAGES, ROOT / "CHANGELOG.md", *notebooks]
+    wanted = {path.with_suffix("") for path in pages} - {ROOT / "docs/index"}
+    assert set(entries) == wanted
+    assert len(entries) == len(wanted)
+
+
+@pytest.mark.parametrize("module", [mn, mn.stats], ids=lambda m: m.__name__)
+def test_the_api_pages_show_every_public_name_once(module):
+    block = re.compile(rf"^```\{{public\}} {re.escape(module.__name__)}\n(.*?)^```", re.M | re.S)
+    pages = ROOT.glob("docs/api_*.md")
+    named = " ".join(x for page in pages for x in block.findall(page.read_text("utf-8"))).split()
+    assert sorted(named) == sorted(module.__all__), "docs/api_*.md: name each under its subject"
+
+
+FENCED = re.compile(
+    r"^```(?:python|pycon|\{code-cell\} python)\n(?:---\n.*?^---\n)?(.*?)^```", re.M | re.S
+)
+EXAMPLES = {
+    path: [block for block in FENCED.findall(path.read_text("utf-8")) if block.startswith(">>> ")]
+    for path in PAGES
+}
+
+
+@each([path for path, blocks in EXAMPLES.items() if blocks])
+def test_examples_give_what_they_show(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = path.relative_to(ROOT).as_posix()
+    found = doctest.DocTestParser().get_doctest("\n".join(EXAMPLES[path]), {}, name, name, 0)
+    said = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(found, out=said.append)
+    assert not said, "".join(said)
+
+
+@each(PAGES)
+def test_python_of_the_pages_is_python(path):
+    for block in FENCED.findall(path.read_text("utf-8")):
+        if not block.startswith(">>> "):
+            compile(block, path.name, "exec")
+
+
+def site(folder, *lines):
+    folder.joinpath("a.html").write_text("".join(lines), "utf-8")
+    folder.joinpath("b.html").write_text('<h2 id="here">b</h2>', "utf-8")
+    tool = [sys.executable, str(ROOT / "tools/check_site.py"), str(folder)]
+    ran = subprocess.run(tool, capture_output=True, text=True)
+    said = ran.stdout.splitlines()
+    assert ran.returncode == bool(said), ran.stderr
+    return said
+
+
+def test_a_link_of_the_site_that_leads_nowhere_is_found(tmp_path):
+    assert not site(tmp_path, '<a href="b.html#here">', '<a href="https://doi.org/10.1">')
+    assert site(tmp_path, '<a href="b.html#there">') == ["a.html: b.html#there has no such place"]
+    assert site(tmp_path, '<img src="c.png">') == ["a.html: c.png is not there"]
+
+
+def test_a_page_that_asks_the_network_is_found(tmp_path):
+    (said,) = site(tmp_path, '<script src="https://cdn.example.org/x.js"></script>')
+    assert said.startswith("a.html: <script> asks the network")
+    (tmp_path / "a.css").write_text("@import url(//fonts.example.org/a.css);", "utf-8")
+    assert "a.css: asks the network for //fonts.example.org/a.css" in site(tmp_path)
