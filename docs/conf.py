@@ -6,12 +6,14 @@ The source is the whole repository, so that a link that works in it works on the
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+from myst_nb.core.render import MimeData, NbElementRenderer
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -72,7 +74,7 @@ html_show_sphinx = False
 html_show_copyright = False
 html_theme_options = {
     "logo": {"text": "mnstudy"},
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "navbar_end": ["theme-switcher"],
@@ -84,6 +86,10 @@ html_theme_options = {
     "back_to_top_button": True,
 }
 html_sidebars = {page: [] for page in ("docs/index", "docs/how_a_verdict_is_made", "docs/glossary")}
+
+
+# docutils takes an index of an accented letter for a limit, unless the letter is in a group.
+ACCENTED = re.compile(r"\\(?:bar|hat|tilde) *(?:\\?[A-Za-z]|\\[a-z]+|\{[^{}]*\})(?=_)")
 
 
 class Public(SphinxDirective):
@@ -105,17 +111,31 @@ class Public(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(["```{eval-rst}", *lines, "```"]))
 
 
+RENDER_IMAGE = NbElementRenderer.render_image
+
+
+def render_image(self: NbElementRenderer, data: MimeData) -> list[nodes.Element]:
+    """Say of a figure what its output says of it, which MyST-NB leaves out."""
+    found = RENDER_IMAGE(self, data)
+    said = data.output_metadata.get(data.mime_type, {}).get("alt", "Drawn by the code above.")
+    for image in (image for node in found for image in node.findall(nodes.image)):
+        image.setdefault("alt", said)
+    return found
+
+
 def show_formula(page: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
     """Write a formula in TeX as MathML, which browsers draw by themselves."""
+    tex = ACCENTED.sub(r"{{}\g<0>}", node.astext())
     try:
-        page.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+        page.body.append(tex2mathml(tex, as_block=isinstance(node, nodes.math_block)))
     except MathError as error:
-        logging.getLogger(__name__).warning("%s in %s", error, node.astext(), location=node)
+        logging.getLogger(__name__).warning("%s in %s", error, tex, location=node)
     raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Make known what these pages need beside the extensions."""
+    NbElementRenderer.render_image = render_image
     app.add_directive("public", Public)
     app.add_html_math_renderer("mathml", (show_formula, None), (show_formula, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
