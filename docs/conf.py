@@ -85,7 +85,8 @@ html_theme_options = {
     "footer_end": [],
     "back_to_top_button": True,
 }
-html_sidebars = {page: [] for page in ("docs/index", "docs/how_a_verdict_is_made", "docs/glossary")}
+ALONE = ["index", "how_a_verdict_is_made", "disclosure", "glossary", "citing"]  # no page beneath
+html_sidebars = {f"docs/{page}": [] for page in ALONE}
 
 
 # docutils takes an index of an accented letter for a limit, unless the letter is in a group.
@@ -126,8 +127,9 @@ def render_image(self: NbElementRenderer, data: MimeData) -> list[nodes.Element]
 def show_formula(page: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
     """Write a formula in TeX as MathML, which browsers draw by themselves."""
     tex = ACCENTED.sub(r"{{}\g<0>}", node.astext())
+    tag = "div" if isinstance(node, nodes.math_block) else "span"
     try:
-        page.body.append(tex2mathml(tex, as_block=isinstance(node, nodes.math_block)))
+        page.body.append(f'<{tag} class="formula">{tex2mathml(tex, as_block=tag == "div")}</{tag}>')
     except MathError as error:
         logging.getLogger(__name__).warning("%s in %s", error, tex, location=node)
     raise nodes.SkipNode
