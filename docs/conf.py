@@ -53,7 +53,7 @@ nb_execution_mode = "force"
 nb_execution_excludepatterns = ["notebooks/*"]
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 900  # of a cell, on a busy machine
 nb_merge_streams = True
 
 autosummary_generate = False
