@@ -69,6 +69,7 @@ html_static_path = ["site/static"]
 html_extra_path = ["site/extra"]
 html_css_files = ["mnstudy.css"]
 html_copy_source = False
+html_show_search_summary = False  # of a site on disk a browser reads no page by script
 html_show_sourcelink = False
 html_show_sphinx = False
 html_show_copyright = False
