@@ -46,7 +46,6 @@ include_patterns = [
 ]
 
 myst_heading_anchors = 4
-suppress_warnings = ["myst.header"]  # a step from # to ### harms no reader
 
 # Notebooks are committed with their outputs; only the page of figures is run.
 nb_execution_mode = "force"
