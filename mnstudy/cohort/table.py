@@ -146,7 +146,8 @@ class Cohort:
         """
         data = self.data.query(expression).reset_index(drop=True)
         if data.empty:
-            raise DataError(f"no row of {self.name} fits {expression!r}")
+            said = "see what is there, as by cohort.data['scar_type'].value_counts()"
+            raise DataError(f"no row of {self.name} fits {expression!r}: {said}")
         digest = hashlib.sha256(f"{self.provenance.sha256} {expression}".encode()).hexdigest()
         name = f"{self.name}, {expression}"
         provenance = replace(self.provenance, name=name, sha256=digest, rows=len(data), location="")

@@ -113,6 +113,8 @@ def _asked_otherwise(
     """Return the cohort with another plan, and of the claims asked what is not as planned."""
     if adjust is None and not margins:
         return cohort, {}
+    if not isinstance(margins, Mapping):
+        raise TypeError("margins names claims: give {'more-sessions': 5}, not a number alone")
     plan = replace(cohort.study.plan, margins={**cohort.study.plan.margins, **margins})
     if adjust is not None:
         names = (adjust,) if isinstance(adjust, str) else tuple(adjust)

@@ -225,9 +225,10 @@ class Findings(Sequence[Finding]):
 def _cells(finding: Finding) -> tuple[str, ...]:
     shown, joint = f"{finding.estimate} ({finding.size})", finding.simultaneous
     if joint is not None:
-        level = joint.level_words
-        shown += f"; judged by {level} {fmt.ends(joint)}, one of {finding.family} primary claims"
-    margin = valued(fmt.as_entered(finding.margin), finding.claim.unit)
+        family = f"one of the {finding.family} primary claims of the plan"
+        shown += f"; judged by {joint.level_words} {fmt.interval(joint)}, {family}"
+    unit = finding.claim.unit if finding.estimate is None else finding.estimate.unit
+    margin = valued(fmt.as_entered(finding.margin), unit)
     return finding.claim.title, shown, margin, finding.in_full, finding.reason
 
 

@@ -156,11 +156,46 @@ def test_a_path_too_long_for_sockets_is_not_used(tmp_path):
 # The model that stands in the open in a notebook, and the finding that it has to give.
 OWN_MODELS = {
     "00_start_here": {"reduces-scarring": "model.contrast('needled').estimate"},
+    "02_does_it_work": {
+        "reduces-scarring": "scars.contrast('needled').estimate",
+        "reduces-scar-depth": "depth.contrast('needled').estimate",
+        "more-collagen": "collagen.contrast('Intercept').estimate",
+    },
+    "03_for_whom": {
+        "scar-type-matters": "apart.estimate",
+        "severity-matters": "severity.contrast('baseline_severity').estimate",
+        "skin-type-matters": "most.estimate",
+    },
     "04_dose": {
         "more-sessions": "sessions.contrast('needled:within').estimate",
         "deeper-needling": "depth.contrast('deep').estimate",
         "spaced-sessions": "spacing.contrast('session_interval_weeks').estimate",
     },
+    "05_with_and_instead": {
+        "topical-adjunct": "serum.contrast('first').estimate",
+        "rf-combination": "radio.contrast('first').estimate",
+        "comparable-to-laser": "laser.contrast('first').estimate",
+        "comparable-to-peel": "peel.contrast('first').estimate",
+        "topical-absorption": "ratio['estimate']",
+    },
+    "06_safety": {
+        "little-pain": "felt.contrast('Intercept').estimate",
+        "rare-infection": "100 * limits.loc['infection', 'estimate']",
+        "rare-bruising": "100 * limits.loc['bruising', 'estimate']",
+        "rare-pih": "100 * limits.loc['pih', 'estimate']",
+        "rare-worsening": "100 * limits.loc['worse_or_flare', 'estimate']",
+        "home-riskier": "100 * apart.loc['home-riskier', 'estimate']",
+        "shallow-safer": "100 * apart.loc['shallow-safer', 'estimate']",
+        "gentler-than-laser": "100 * apart.loc['gentler-than-laser', 'estimate']",
+        "gentler-than-peel": "100 * apart.loc['gentler-than-peel', 'estimate']",
+    },
+    "07_time_course": {
+        "weeks-to-results": "100 * soon.estimate",
+        "results-last": "lasting.contrast('Intercept').estimate",
+        "maintenance": "upkeep.contrast('maintained').estimate",
+        "short-downtime": "100 * clear.estimate",
+    },
+    "09_robustness": {"deeper-needling": "fits[0].contrast('deep').estimate"},
 }
 
 

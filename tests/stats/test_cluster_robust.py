@@ -504,3 +504,7 @@ def test_what_a_formula_cannot_be_asked_is_said(several_sites):
         linear_model("score ~ arm", several_sites.assign(score=np.nan), "who")
     with pytest.raises(ValueError, match="depth"):
         linear_model("score ~ depth", several_sites, "who")
+    with pytest.raises(ValueError, match="did you mean arm"):
+        linear_model("score ~ arms", several_sites, "who")
+    with pytest.raises(ValueError, match="yes or no write it as 0 and 1"):
+        linear_model("arm ~ score", several_sites, "who")

@@ -71,6 +71,23 @@ def test_the_other_choices_start_from_the_covariates_given(clinic):
     )
 
 
+def test_each_row_of_the_margins_is_what_a_call_with_that_margin_says(clinic):
+    claims = [CLAIM, "more-sessions", "rare-pih", "scar-type-matters"]
+    rows = mn.evaluate(clinic, claims).sensitivity("margins")
+    for row in rows.itertuples():
+        (found,) = mn.evaluate(clinic, row.claim, margins={row.claim: row.margin})
+        assert (row.verdict, row.lacking) == (found.verdict, ", ".join(found.lacking)), row
+
+
+def test_a_table_of_findings_says_margin_and_the_interval_judged_by(clinic):
+    found = mn.evaluate(clinic, CLAIM)
+    html = (found + mn.evidence("more-sessions"))._repr_html_()
+    assert "10.5 points, 95 % CI 5.7 to 15.2" in html
+    assert "judged by 99.5 % CI 10.5 (3.6 to 17.3), one of the 10 primary claims" in html
+    assert ">5 points</td>" in html
+    assert ">0.5 SD</td>" in html  # in the unit of the estimate
+
+
 def test_what_is_not_randomised_stays_without_a_cause(clinic):
     (crude,) = mn.evaluate(clinic, CLAIM, adjust=[])
     assert "cause" in crude.lacking
@@ -79,7 +96,8 @@ def test_what_is_not_randomised_stays_without_a_cause(clinic):
 @pytest.mark.parametrize(
     ("asked", "settings", "said"),
     [
-        (CLAIM, {"adjust": ["clinic"]}, '"clinic"  a column of the sheet'),
+        (CLAIM, {"adjust": ["clinic"]}, "did you mean clinic_id?"),
+        (CLAIM, {"adjust": ["age"]}, "did you mean age_band?"),
         (CLAIM, {"adjust": ["clinic", "colour"]}, "2 problems"),
         ("rare-pih", {"adjust": ["sex"]}, "no claim asked here is an adjusted comparison"),
         ("rare-pih", {"margins": {CLAIM: 3}}, f"a margin of {CLAIM}, which is not asked"),
@@ -101,6 +119,11 @@ def test_a_claim_that_is_not_testable_says_why_when_it_has_to_be_tested():
         found.tested()
 
 
+def test_a_number_alone_is_no_margin(clinic):
+    with pytest.raises(TypeError, match="margins names claims"):
+        mn.evaluate(clinic, CLAIM, margins=5)
+
+
 def test_names_of_claims_are_offered_as_keys(usual):
     assert usual._ipython_key_completions_() == [f.claim.id for f in usual]
 
@@ -114,6 +137,49 @@ def test_long_lists_of_what_cannot_be_asked_fold():
     assert all(f.claim.title not in shown for f in untested)
     assert all(f.claim.title in shown for f in findings if f.estimate is not None)
     assert "<details" not in findings[:1]._repr_html_()
+
+
+def test_a_covariate_that_one_patient_alone_determines_leaves_differences_of_levels(clinic):
+    found = mn.evaluate(clinic, "scar-type-matters", adjust=["baseline_severity", "sex"])[0]
+    assert found.estimate.adjusted_for == ("baseline_severity", "sex")
+
+
+# A part of a cohort.
+
+
+def test_a_query_keeps_study_and_plan_and_says_what_it_chose(clinic):
+    acne = "scar_type in ['acne_boxcar', 'acne_rolling']"
+    part = clinic.query(acne)
+    assert part.study == clinic.study
+    assert part.synthetic
+    assert part.provenance.sha256 != clinic.provenance.sha256
+    assert any(acne in note for note in part.notes)
+    (found,) = mn.evaluate(part, CLAIM)
+    (loaded,) = mn.evaluate(mn.load(clinic.data.query(acne), study=clinic.study), CLAIM)
+    assert found.estimate == loaded.estimate
+    with pytest.raises(mn.DataError, match="no row of demo_clinic fits"):
+        clinic.query("weeks > 500")
+
+
+def test_what_is_cut_from_invented_data_stays_invented(clinic):
+    assert mn.load(clinic.data.query("sex == 'male'")).synthetic
+    core = ["patient_id", "scar_type", "needle_depth_mm", "session_count", "improvement_score"]
+    needled = clinic.data.query("session_count > 0 and treatment == 'needling'")
+    assert mn.load(needled.drop_duplicates("patient_id")[core]).synthetic
+    assert not mn.load("published_patients").synthetic
+
+
+def test_sites_of_another_outcome_have_that_outcome_at_the_week(clinic):
+    week = clinic.final_week("texture_score")
+    sites = clinic.sites("texture_score").dropna(subset="texture_score")
+    assert sites["weeks"].between(week.low, week.high).all()
+    assert len(sites) > 400
+    with pytest.raises(KeyError, match="did you mean texture_score"):
+        clinic.sites("texture")
+
+
+def test_a_cohort_says_at_which_week_its_results_count(clinic):
+    assert "results at week 20 (assessments of weeks 6 to 34), as planned" in repr(clinic)
 
 
 # Beside each other.

@@ -42,11 +42,11 @@ ALLOWED = {
         "slug", "downloads", "_place", "_filled", "remove_abandoned", "_parted", "claim_page",
         "checklist_frame", "drawn_charts",
     },
-    "whole values of a table, not text within them": {"table_one_to_read"},
+    "the code of a cell, and names as Python gives them": {"_WORD", "assigned", "Cells"},
     "files, in whose format text stands": {
         "_TAG", "_STYLE", "_QUOTES", "_DIGITS", "_UNSEEN", "svg_bytes", "data_address",
         "_classed", "_rule", "_comment", "_ADDRESS", "_last_line", "_named",
-        "_tidy_output", "_LISTED", "_PIECE", "Words", "HEADS", "read_history",
+        "_tidy_output", "_LISTED", "_PIECE", "_LETTERS", "HEADS", "read_history",
     },
     "the search for patients in what a report wrote, which reads everything on purpose": {
         "is_distinctive", "_is_telling", "published_words", "_same", "_in", "_whole", "_UNREAD",
@@ -56,7 +56,7 @@ ALLOWED = {
     },
     "typography of any text: lines, full stops, cells that a spreadsheet would compute": {
         "_key_columns", "numbers_at_risk", "_table", "charts",
-        "sentence", "_head_width", "disarmed", "_spelled",
+        "sentence", "Sentence", "_head_width", "disarmed", "_spelled",
     },
     "the platform": {"swap_folders"},
 }  # fmt: skip

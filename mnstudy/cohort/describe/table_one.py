@@ -12,14 +12,14 @@ from mnstudy.cohort.describe.flow import ALL, ENROLLED, arm_words
 from mnstudy.cohort.loading.check import NEEDLED
 from mnstudy.cohort.schema.columns import columns
 from mnstudy.cohort.table import UNIT, Cohort
-from mnstudy.errors import nearest
+from mnstudy.errors import DataError, nearest
 
 UNKNOWN, NO_NEEDLE = "not known", "not needled"
 COLUMNS = ["unit", "measure", "level", "arm", "n", "share", "median", "q1", "q3", "shown"]
 OF_PATIENTS = ("sex", "age_band", "phototype")
 OF_SITES = ("scar_type", "baseline_severity", "treatment")
 MEDIAN = "median (quartiles)"
-MOST_GROUPS = 12  # more columns are no table to read
+MOST_GROUPS = 15  # more columns are no table to read
 
 
 def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
@@ -30,7 +30,7 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
     cohort : Cohort
     by : str
         Groups beside everybody: ``arm`` (what each site received, adjunct included), ``treatment``,
-        or any column of the table with at most 12 different values, such as ``scar_type``, ``sex``
+        or any column of the table with at most 15 different values, such as ``scar_type``, ``sex``
         or ``clinic_id``; a site has its earliest known value.
 
     Returns
@@ -45,7 +45,9 @@ def table_one(cohort: Cohort, *, by: str = "arm") -> pd.DataFrame:
     Raises
     ------
     ValueError
-        The table has no such column, or one with more values.
+        The table has no such column.
+    DataError
+        The column has more different values.
 
     Notes
     -----
@@ -94,7 +96,7 @@ def _groups(cohort: Cohort, sites: pd.DataFrame, by: str) -> pd.Series:
     values = sites["treatment"] if by == "treatment" else _earliest(data, by, UNIT)
     groups = words(values.reindex(sites.index))
     if groups.nunique() > MOST_GROUPS:
-        raise ValueError(
+        raise DataError(
             f"{by!r} has {groups.nunique()} different values: give a column with at most "
             f"{MOST_GROUPS}, or put it into classes first"
         )

@@ -26,7 +26,7 @@ CAUGHT = (DataError, DesignError, NameError, KeyError, ValueError, ModuleNotFoun
 EXTRAS = {"openpyxl": "io", "pyarrow": "io", "pyreadstat": "io", "python_calamine": "io"}
 QUIET_SECONDS = 3.0  # a cell that takes longer says that it is still working
 _WORD = re.compile(r"\w+")
-_LETTERS = re.compile(r"<t([dh])>(?!NaN|None|nan)(?=[^<]*[A-Za-z]{2})")
+_LETTERS = re.compile(r"<t([dh])>(?!NaN|None|nan)(?=[A-Za-z]<|[^<]*[A-Za-z]{2})")
 
 
 class Sentence(str):
@@ -99,16 +99,18 @@ class Cells:
         needed = getattr(error, "name", None)
         if isinstance(error, NameError) and needed in self._unmade:
             return Sentence(f"Left out: it needs {needed}, which a cell above could not make.")
-        absent = self._absent(str(error))
+        absent = self._absent()
         if not absent:
             return None
         return Sentence(f"Left out: the data have no column {', '.join(absent)}.")
 
-    def _absent(self, text: str) -> list[str]:
-        """Return the columns of the contract in a text that no cohort of the notebook has."""
+    def _absent(self) -> list[str]:
+        """Return the columns of the contract in the cell that no cohort of the notebook has."""
         cohorts = [x for x in self._shell.user_ns.values() if isinstance(x, Cohort)]
         there = {name for cohort in cohorts for name in cohort.data}
-        named = [word for word in _WORD.findall(text) if word in columns() and word not in there]
+        named = [
+            word for word in _WORD.findall(self._source) if word in columns() and word not in there
+        ]
         return list(dict.fromkeys(named)) if cohorts else []
 
 

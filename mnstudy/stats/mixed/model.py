@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -14,7 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from mnstudy.errors import DataError
+from mnstudy.errors import DataError, nearest
 from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust, with_cr2
 from mnstudy.stats.mixed.design import (
     Array,
@@ -38,6 +39,7 @@ from mnstudy.stats.mixed.solve import Df, Variance, check_df, check_variance, so
 from mnstudy.stats.result import check_aligned, check_option
 
 Errors = Literal["model", "cr2"]
+_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def random_intercept(
@@ -368,13 +370,16 @@ def _matrices(formula: str, data: pd.DataFrame, grouped: Mask) -> tuple[pd.Serie
                 matrices = build(rows[complete])
     except (FormulaicError, SyntaxError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"formula {formula!r} does not fit the data: {reason}") from error
+        absent = [w for w in _NAME.findall(formula) if w not in data and f"`{w}`" in reason]
+        meant = "".join(f"; {nearest(w, data, 'no column is called so')}" for w in absent[:1])
+        raise ValueError(f"formula {formula!r} does not fit the data: {reason}{meant}") from error
     if not hasattr(matrices, "lhs"):
         raise ValueError(f"formula {formula!r} has no outcome; write 'outcome ~ columns'")
     left, right = pd.DataFrame(matrices.lhs), pd.DataFrame(matrices.rhs)
     if left.shape[1] != 1:
         raise ValueError(
-            f"the outcome of {formula!r} makes {left.shape[1]} columns; it must be one number"
+            f"the outcome of {formula!r} makes {left.shape[1]} columns; it must be one number. Of "
+            "yes or no write it as 0 and 1, and read the estimate as a difference of shares"
         )
     every = [table.reindex(rows.index).set_axis(data.index) for table in (left, right)]
     return every[0].iloc[:, 0], every[1]

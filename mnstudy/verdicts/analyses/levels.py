@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations
 
 import numpy as np
@@ -116,14 +117,12 @@ def _spread(
 def _means(
     question: Question, rows: pd.DataFrame, factor: str, fitted: model.Fitted
 ) -> tuple[Part, ...]:
+    """Return the adjusted mean of each level; none where a covariate leaves it without an error."""
     counts = rows.groupby(factor, observed=True)["patient_id"].nunique()
-    return tuple(
-        Part(
-            kind="level",
-            label=str(level).replace("_", " "),
-            n=int(counts[level]),
-            unit="points",
-            **interval_of(model.pick(fitted, {str(level): 1.0})),
-        )
-        for level in counts.index
-    )
+    parts = []
+    for level, n in counts.items():
+        with suppress(NotTestable):
+            mean = interval_of(model.pick(fitted, {str(level): 1.0}))
+            label = str(level).replace("_", " ")
+            parts.append(Part(kind="level", label=label, n=int(n), unit="points", **mean))
+    return tuple(parts)

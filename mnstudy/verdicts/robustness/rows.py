@@ -121,6 +121,7 @@ def over_margins(finding: Finding) -> list[Row]:
         row = judged_row(finding, check="margins", choice=choice, estimate=estimate)
         reason = one_note(found.reasons)
         changed = {"share": share, "margin": margin, "verdict": found.word, "reason": reason}
+        changed["lacking"] = ", ".join(found.lacking)
         rows.append({**row, **changed})
     return rows
 
