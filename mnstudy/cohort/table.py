@@ -169,7 +169,8 @@ class Cohort:
             The assessment after baseline with a known outcome (improvement as score, interval or
             grades; else see ``outcomes``) that is nearest to the final week; for a site without any
             within the window, its last row with that outcome empty. ``n_assessments`` counts the
-            rows of the site. Categories are those that some site has.
+            rows of the site. Categories are those that some site has. With ``outcome`` also
+            ``before``: its last value before the first session, where one is known.
 
         Raises
         ------
@@ -189,6 +190,11 @@ class Cohort:
             )
         counted = self.outcomes if outcome is None else (outcome,)
         found = Followed.of(self.data).assessed(counted, self.final_week(outcome))
+        if outcome is not None:
+            start = self.data[is_baseline(self.data) & self.data[outcome].notna()]
+            first = start.iloc[nearest_places(start, LAST, site_numbers(start))]
+            before = first[[*UNIT, outcome]].rename(columns={outcome: "before"})
+            found = found.merge(before, on=UNIT, how="left")
         words = found.select_dtypes("category")  # levels that no site has would be drawn as empty
         return found.assign(**{c: own.cat.remove_unused_categories() for c, own in words.items()})
 

@@ -288,6 +288,12 @@ def cluster_robust(
     return _robust_fit(design, base.offset[:, 0], blocks, confidence_level, cells)
 
 
+def tells_cells_apart(columns: Array, groups: pd.Series) -> bool:
+    """Tell whether each group has one row and the columns only tell cells of several rows apart."""
+    counts = np.unique(columns, axis=0, return_counts=True)[1]
+    return bool(len(counts) == columns.shape[1] and counts.min() > 1 and groups.is_unique)
+
+
 def _robust_fit(
     design: ModelRows, beta: Array, blocks: Blocks, confidence_level: float, cells: Cells | None
 ) -> RobustFit:

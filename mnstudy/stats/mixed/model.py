@@ -16,7 +16,12 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.errors import DataError, nearest
-from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust, with_cr2
+from mnstudy.stats.mixed.cluster_robust import (
+    RobustFit,
+    cluster_robust,
+    tells_cells_apart,
+    with_cr2,
+)
 from mnstudy.stats.mixed.design import (
     Array,
     Mask,
@@ -256,7 +261,7 @@ def linear_model(
     groups: Any,
     *,
     average: Sequence[str] | None = None,
-    df: str = "satterthwaite",
+    df: str | None = None,
     confidence_level: float = 0.95,
 ) -> RobustFit:
     """Fit a formula by least squares, with errors from the differences between groups (CR2).
@@ -272,8 +277,9 @@ def linear_model(
         Rows of one group that are alike in these columns are averaged first, outcome and columns of
         the model alike: a patient with several sites then counts once. With ``[]`` all rows of a
         group are; when left out no row is.
-    df : {"satterthwaite", "welch"}
-        As in `cluster_robust`; Welch's where one row a group only tells cells apart.
+    df : {"satterthwaite", "welch"}, optional
+        As in `cluster_robust`; when left out Welch's where one row a group only tells cells apart,
+        else Satterthwaite's, as in findings.
     confidence_level : float
         Level of the two-sided intervals.
 
@@ -325,10 +331,11 @@ def linear_model(
         table = table.reset_index(level=0).rename(columns={table.index.names[0]: "_group"})
     outcome, who, columns = table.pop("_outcome"), table.pop("_group"), table
     kept = independent_columns(np.empty((len(columns), 0)), columns)
+    used = columns[kept].to_numpy(dtype=float)
+    df = df or ("welch" if tells_cells_apart(used, who) else "satterthwaite")
     fit = cluster_robust(
-        outcome.to_numpy(), columns[kept].to_numpy(dtype=float), who.to_numpy(), kept,
-        df=df, confidence_level=confidence_level,
-    )  # fmt: skip
+        outcome.to_numpy(), used, who.to_numpy(), kept, df=df, confidence_level=confidence_level
+    )
     aliased = tuple(name for name in columns if name not in kept)
     missing = int((y.isna() | x.isna().any(axis=1) | labels.isna().to_numpy()).sum())
     return replace(fit, n_missing=missing, aliased=aliased)

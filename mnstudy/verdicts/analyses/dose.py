@@ -315,7 +315,7 @@ def depth_contrast(question: Question) -> Answer:
     if question.brief:
         return replace(answer, n_missing=answer.n_missing + missing)
     crude = _crude(question, rows, arm)
-    fitted, _ = adjusted_slope(question, rows, "needle_depth_mm", "improvement_score")
+    fitted, used = adjusted_slope(question, rows, "needle_depth_mm", "improvement_score")
     slope = _slope(fitted, "slope", "per mm", n_patients(rows), "points per mm")
     within, apart = _within_patients(question, rows)
     return replace(
@@ -331,7 +331,7 @@ def depth_contrast(question: Question) -> Answer:
         remarks=(
             *answer.remarks,
             note("crude_difference", difference=fmt.ends(crude)),
-            note("slope_on_depth", slope=fmt.ends(slope)),
+            note("slope_on_depth" if used else "crude_slope_on_depth", slope=fmt.ends(slope)),
             apart,
             *(note("deeper_for_worse", why=why) for why in question.indication),
         ),
@@ -356,9 +356,9 @@ def _within_patients(question: Question, rows: pd.DataFrame) -> tuple[tuple[Part
 
 
 def _crude(question: Question, rows: pd.DataFrame, arm: object) -> Part:
-    design = pd.DataFrame({"shallow": 1.0, "deep": arm}, index=rows.index)
+    design = pd.DataFrame({"reference": 1.0, "treated": arm}, index=rows.index)
     fitted = model.fit(question, rows, rows["improvement_score"], design)
-    crude, n = interval_of(model.pick(fitted, {"deep": 1.0})), n_patients(rows)
+    crude, n = interval_of(model.pick(fitted, {"treated": 1.0})), n_patients(rows)
     return Part(kind="contrast", label="not adjusted", n=n, unit="points", **crude)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mnstudy.stats.missing.imputation import PooledImputations
-from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust
+from mnstudy.stats.mixed.cluster_robust import RobustFit, cluster_robust, tells_cells_apart
 from mnstudy.stats.mixed.design import independent_columns
 from mnstudy.stats.mixed.fit import Contrast, MixedFit
 from mnstudy.stats.mixed.model import random_intercept
@@ -106,8 +106,7 @@ def robust_fit(
 ) -> RobustFit:
     """Fit by least squares with robust errors; Welch's df where rows are independent cells."""
     columns = design.to_numpy(dtype="float64")
-    counts = np.unique(columns, axis=0, return_counts=True)[1]
-    welch = len(counts) == columns.shape[1] and counts.min() > 1 and patients.is_unique
+    welch = tells_cells_apart(columns, patients)
     try:
         return cluster_robust(
             y.to_numpy(),
