@@ -47,6 +47,8 @@ class Provenance:
     location : str
         What ``load`` finds the data by; empty for a table. It stays on this machine: no report
         shows it.
+    whole : str
+        Of rows that ``Cohort.query`` chose: the fingerprint of all; else empty.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Provenance:
     synthetic: bool
     rows: int
     location: str = ""
+    whole: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -150,7 +153,10 @@ class Cohort:
             raise DataError(f"no row of {self.name} fits {expression!r}: {said}")
         digest = hashlib.sha256(f"{self.provenance.sha256} {expression}".encode()).hexdigest()
         name = f"{self.name}, {expression}"
-        provenance = replace(self.provenance, name=name, sha256=digest, rows=len(data), location="")
+        whole = self.provenance.whole or self.provenance.sha256
+        provenance = replace(
+            self.provenance, name=name, sha256=digest, rows=len(data), location="", whole=whole
+        )
         rows = Count(n=len(data), of=len(self.data), noun="row")
         remarks = (*self.remarks, note("rows_chosen", rows=rows, expression=expression))
         return replace(self, data=data, provenance=provenance, remarks=remarks)

@@ -270,8 +270,8 @@ def compare(a: Findings, b: Findings) -> pd.DataFrame:
     A difference is given where both estimate the same thing: unit, settings of the claim and what
     the design can carry are alike; of ratios none is. Its interval takes the two sources to be of
     different patients and is found from the two intervals (MOVER: Zou & Donner 2008, doi
-    10.1002/sim.3095); of the same data there is none. It says how far two answers lie apart, and
-    not why: other patients, other raters, other hands.
+    10.1002/sim.3095); of the same data, or of parts of the same, there is none. It says how far two
+    answers lie apart, and not why: other patients, other raters, other hands.
 
     Examples
     --------
@@ -289,15 +289,16 @@ def compare(a: Findings, b: Findings) -> pd.DataFrame:
         if not isinstance(one, Findings):
             raise TypeError("compare needs two sets of findings, as mnstudy.evaluate gives them")
     own = [{f.claim.id: one[f.claim.id] for f in one} for one in (a, b)]
-    rows = [_beside(*(side.get(i) for side in own)) for i in {**own[0], **own[1]}]
+    whole = {c.provenance.sha256: c.provenance.whole for one in (a, b) for c in one.cohorts}
+    rows = [_beside(own[0].get(i), own[1].get(i), whole) for i in {**own[0], **own[1]}]
     ends = [f"{name}_{side}" for side in "ab" for name in ("estimate", "ci_low", "ci_high")]
     columns = ["claim", "title", "unit", *ends, "verdict_a", "verdict_b"]
     columns += ["difference", "difference_low", "difference_high", "remark"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _beside(a: Finding | None, b: Finding | None) -> list[object]:
-    """Return a row of ``compare``."""
+def _beside(a: Finding | None, b: Finding | None, whole: Mapping[str, str]) -> list[object]:
+    """Return a row of ``compare``; ``whole`` are the fingerprints of what parts were taken of."""
     one = a or b
     assert one is not None
     both = [f.estimate if f is not None else None for f in (a, b)]
@@ -308,7 +309,7 @@ def _beside(a: Finding | None, b: Finding | None) -> list[object]:
     difference, low, high = numbers[0] - numbers[3], math.nan, math.nan
     if why is None and a is not None and b is not None:
         low, high = _apart(*numbers)
-        if a.sha256 == b.sha256:
+        if len({whole.get(f.sha256) or f.sha256 for f in (a, b)}) == 1:
             why, low, high = note("same_patients"), math.nan, math.nan
         elif not math.isfinite(low + high) or len({e.confidence_level for e in both if e}) > 1:
             why, low, high = note("open_intervals"), math.nan, math.nan

@@ -243,6 +243,14 @@ def test_a_difference_is_given_where_both_estimate_the_same(other, said, given):
     assert interval == (given and not said)
 
 
+def test_parts_of_one_cohort_share_patients(clinic):
+    parts = [mn.evaluate(clinic.query(f"sex == '{sex}'"), CLAIM) for sex in ("female", "male")]
+    for one in (parts[1], mn.evaluate(clinic, CLAIM)):
+        (row,) = mn.compare(parts[0], one).to_dict("records")
+        assert row["remark"].startswith("the same data")
+        assert math.isnan(row["difference_low"])
+
+
 def test_ratios_are_not_subtracted():
     found = finding("topical-absorption", estimate(2, 1.5, 3, unit="ratio"), "supported", null=1.0)
     (row,) = mn.compare(Findings([found]), Findings([replace(found, sha256="b")])).to_dict(
