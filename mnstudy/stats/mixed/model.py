@@ -315,7 +315,7 @@ def linear_model(
     ... })
     >>> fit = linear_model("score ~ arm", data, "patient", average=["arm"])
     >>> print(fit.contrast("arm[T.needling]", name="needling - laser"))
-    needling - laser: 1.167 (95% CI -2.296 to 4.63), t = 0.935, df = 4, p = 0.403
+    needling - laser: 1.167 (95% CI -2.442 to 4.775), t = 0.935, df = 3.625, p = 0.408
     """
     labels = _labels(data, groups)
     unknown = [name for name in average or () if name not in data]
