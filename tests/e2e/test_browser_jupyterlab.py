@@ -110,7 +110,8 @@ def opened(visit, server):
 
     def open_and_run(name):
         if name not in pages:
-            page = pages[name] = visit(f"{server[1].replace('/lab?', f'/lab/tree/{name}.ipynb?')}")
+            place = f"/lab/workspaces/{name}/tree/{name}.ipynb?"  # of its own: no other is open
+            page = pages[name] = visit(server[1].replace("/lab?", place))
             expect(idle(page)).to_be_visible()
             run_all(page)
             with page.expect_response(lambda answer: is_save(answer, name)) as saved:
