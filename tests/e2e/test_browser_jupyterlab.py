@@ -224,7 +224,7 @@ def test_the_finding_stands_in_words(opened):
 def test_a_covariate_more_moves_the_estimate_in_the_cell(opened):
     lab = opened("04_dose")
     before = cell_with(lab, "depth = mn.stats").locator("td").first.inner_text()
-    cell = change(lab, "depth = mn.stats", "~ deep + {adjusted}", "~ deep + sex")
+    cell = change(lab, "depth = mn.stats", "[*finding.estimate.adjusted_for]", '["sex"]')
     row = cell.get_by_role("row", name="deep")
     clinic = mn.load("demo_clinic")
     sites = clinic.sites().query("treatment == 'needling' and needle_depth_mm >= 0")
